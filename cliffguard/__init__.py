@@ -79,7 +79,10 @@ _HOMES = {  # of the others, core.settings
     "render": "report",
 }
 
-_MOVED = {"cliffguard.corridor": "cliffguard.gate"}
+_MOVED = {
+    "cliffguard.corridor": "cliffguard.gate",
+    "cliffguard.ladders": "cliffguard.suites.ladders",
+}
 """Modules that README or docs named, by their old names: found until the next release."""
 
 

@@ -36,7 +36,7 @@ def served(model_dir: Path) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Request:
     """A request of lm-eval's; `n_logprobs` None wants no log-probabilities."""
 
     prompts: Sequence[Sequence[int]]
@@ -46,9 +46,9 @@ class _Asked:
     stops: Sequence[str]
 
 
-def _asked(body: Mapping[str, Any]) -> _Asked:
+def _request_of(body: Mapping[str, Any]) -> _Request:
     prompts, stops = body["prompt"], body.get("stop") or []
-    return _Asked(
+    return _Request(
         prompts=[prompts] if isinstance(prompts[0], int) else prompts,
         echo=bool(body.get("echo")),
         n_logprobs=body.get("logprobs"),
@@ -98,7 +98,7 @@ class _Completer:
         }
         self._turn = threading.Lock()
 
-    def complete(self, request: _Asked) -> dict[str, Any]:
+    def complete(self, request: _Request) -> dict[str, Any]:
         """Return the body of the response."""
         import torch
 
@@ -109,7 +109,7 @@ class _Completer:
             ]
         return {"object": "text_completion", "model": self.name, "choices": choices}
 
-    def _continued(self, prompt: Sequence[int], request: _Asked) -> _Continued:
+    def _continued(self, prompt: Sequence[int], request: _Request) -> _Continued:
         import torch
 
         out = self.model(input_ids=torch.tensor([prompt]), use_cache=True)
@@ -141,7 +141,7 @@ class _Completer:
             finish_reason=reason,
         )
 
-    def _choice(self, index: int, completion: _Continued, request: _Asked) -> dict[str, Any]:
+    def _choice(self, index: int, completion: _Continued, request: _Request) -> dict[str, Any]:
         echoed = self.tokenizer.decode(completion.prompt) if request.echo else ""
         return {
             "index": index,
@@ -150,7 +150,7 @@ class _Completer:
             "logprobs": None if request.n_logprobs is None else self._logprobs(completion, request),
         }
 
-    def _logprobs(self, completion: _Continued, request: _Asked) -> dict[str, list[Any]]:
+    def _logprobs(self, completion: _Continued, request: _Request) -> dict[str, list[Any]]:
         tokens = [*completion.prompt, *completion.new]
         shown = range(0 if request.echo else len(completion.prompt), len(tokens))
         texts = [self.tokenizer.decode([tokens[position]]) for position in shown]
@@ -217,7 +217,7 @@ class _Handler(JsonHandler):
     def do_POST(self) -> None:
         """Complete what is sent."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._send(self.server.completer.complete(_asked(body)))
+        self._send(self.server.completer.complete(_request_of(body)))
 
     def _send(self, body: Mapping[str, Any]) -> None:
         self.reply(200, json.dumps(body).encode())

@@ -184,7 +184,7 @@ class Tally:
 
     @property
     def is_clean(self) -> bool:
-        """Say whether nothing was lost, damaged or other."""
+        """Return whether nothing was lost, damaged or other."""
         return not (self.answers_lost or self.files_damaged or self.reviews_other)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
 from cliffguard.core.diagnostics import Diagnostics
+from cliffguard.core.errors import CliffguardError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Ring
@@ -258,6 +262,22 @@ def caveat_ids(review: Review) -> list[str]:
 def caveat_texts(review: Review, id: str) -> list[str]:
     """Return what the caveats of an id say."""
     return [caveat.text for caveat in review.comparison.caveats if caveat.id == id]
+
+
+@contextmanager
+def refused(
+    error_id: str, exit_code: int, *names: str
+) -> Iterator[pytest.ExceptionInfo[CliffguardError]]:
+    """Expect an error by its id and exit code; `names` are what its line has to name.
+
+    Names are data of the case (a file and its line, an item, a flag to take), and no English:
+    the wording stands in tests/golden/error_lines.txt.
+    """
+    with pytest.raises(CliffguardError) as caught:
+        yield caught
+    error = caught.value
+    assert (error.id, error.exit_code) == (error_id, exit_code), str(error)
+    assert [name for name in names if name not in str(error)] == [], str(error)
 
 
 def placeless(report: Path, folder: Path) -> str:

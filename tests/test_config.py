@@ -97,7 +97,7 @@ def test_a_fault_in_the_policy_file_is_blamed_on_that_file(tmp_path: Path) -> No
     """A faulty key is named with the file that holds it, not with the plan."""
     (tmp_path / "policy.yaml").write_text("alfa: 0.1\n")
 
-    with pytest.raises(ConfigError, match=r"policy\.yaml: alfa: unknown key; did you mean 'alpha'"):
+    with support.refused("policy.unknown-key", 2, "policy.yaml", "'alpha'"):
         load(tmp_path, "policy: policy.yaml\n")
 
 
@@ -153,16 +153,16 @@ def test_a_target_on_a_hub_stays_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "error"),
     [
-        ("target: {data: t, promt: q}", r"target\.promt: unknown key; did you mean 'prompt'"),
-        ("target: {data: t, labels: [a]}", "labels must be two or more"),
-        ("target: {data: t, max_tokens: 0}", "max_tokens must be at least 1"),
+        ("target: {data: t, promt: q}", ("target.unknown-key", 2, "target.promt", "'prompt'")),
+        ("target: {data: t, labels: [a]}", ("target.labels", 2)),
+        ("target: {data: t, max_tokens: 0}", ("target.max-tokens", 2, "max_tokens")),
     ],
 )
-def test_a_faulty_target_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_a_faulty_target_is_named(tmp_path: Path, text: str, error: Any) -> None:
     """One line with the key."""
-    with pytest.raises(ConfigError, match=message):
+    with support.refused(*error):
         load(tmp_path, f"{text}\n")
 
 
@@ -174,7 +174,7 @@ def test_the_schema_knows_both_spellings_of_a_target(target: Any) -> None:
 
 def test_an_empty_base_is_not_the_plans_folder(tmp_path: Path) -> None:
     """A key left empty by a template is refused, and stands for no directory."""
-    with pytest.raises(ConfigError, match="base"):
+    with support.refused("plan.base", 2):
         load_plan(plan_file(tmp_path, text="base: ''\ncandidate: c\nsuites: [adjacent]\n"))
 
 
@@ -214,7 +214,7 @@ def test_merging_leaves_the_written_alone() -> None:
 
 def test_a_fault_on_the_command_line_is_blamed_on_it() -> None:
     """Without a file the source is the one that was given."""
-    with pytest.raises(ConfigError, match=r"^command line: protocol"):
+    with support.refused("protocol.limit", 2, "command line: "):
         make_plan(
             {"candidate": "c", "suites": ["adjacent"], "protocol": {"limit": -1}}, "command line"
         )
@@ -224,58 +224,79 @@ def test_a_fault_on_the_command_line_is_blamed_on_it() -> None:
 
 # More of them: tests/bad_input/plans.py.
 FAULTS = [
-    ("sutes: [a]\n", r"sutes: unknown key; did you mean 'suites'\?"),
-    ("protocol: {sed: 1}\n", r"protocol\.sed: unknown key; did you mean 'seed'\?"),
-    ("protocol: {num-fewshot: 1}\n", r"protocol\.num-fewshot: unknown key; did .*'num_fewshot'"),
-    ("runner: {batchsize: 1}\n", r"runner\.batchsize: unknown key; did you mean 'batch_size'\?"),
-    ("policy: {margin: 0.1}\n", r"policy\.margin: unknown key"),
-    ("policy: {capabilities: {a: {margn: 0.1}}}\n", r"policy\.capabilities\.a\.margn: unknown key"),
-    ("protocol: {limit: 1e3}\n", r"protocol\.limit: .*valid integer"),
-    ("protocol: {chat_template: on}\n", r"protocol\.chat_template: .*'none', 'own' or 'base'"),
-    ("after_failure: go_on\n", r"after_failure: .*'finish' or 'stop'"),
-    ("protocol: {chat_template: both}\n", r"names 2 comparisons \(candidates, or chat_template"),
-    ("protocol: fast\n", r"protocol: .*dictionary"),
-    ("runner: {batch_size: auto}\n", r"runner\.batch_size: .*valid integer"),
-    ("runner: {model: vllm, device_map: auto}\n", r"device_map: give it to the runner vllm"),
-    ("runner: {batch_tokens: 0}\n", r"batch_tokens must be at least 1, not 0"),
-    ("protocol: {temperature: -1}\n", r"temperature must lie between 0 and 10"),
-    ("protocol: {repeats: 0}\n", r"repeats must be at least 1"),
-    ("protocol: {max_tokens: 0}\n", r"max_tokens must be at least 1"),
-    ("protocol: {template_args: {a: 1}}\n", r"template_args need chat_template"),
+    ("sutes: [a]\n", ("plan.unknown-key", 2, "'suites'", "sutes")),
+    ("protocol: {sed: 1}\n", ("protocol.unknown-key", 2, "protocol.sed", "'seed'")),
+    (
+        "protocol: {num-fewshot: 1}\n",
+        ("protocol.unknown-key", 2, "protocol.num-fewshot", "'num_fewshot'"),
+    ),
+    ("runner: {batchsize: 1}\n", ("runner.unknown-key", 2, "runner.batchsize", "'batch_size'")),
+    ("policy: {margin: 0.1}\n", ("policy.unknown-key", 2, "policy.margin")),
+    (
+        "policy: {capabilities: {a: {margn: 0.1}}}\n",
+        ("policy.unknown-key", 2, "policy.capabilities.a.margn"),
+    ),
+    ("protocol: {limit: 1e3}\n", ("protocol.limit", 2, "protocol.limit")),
+    (
+        "protocol: {chat_template: on}\n",
+        ("protocol.chat-template", 2, "protocol.chat_template", "'none'", "'own'", "'base'"),
+    ),
+    ("after_failure: go_on\n", ("plan.after-failure", 2, "after_failure", "'finish'", "'stop'")),
+    ("protocol: {chat_template: both}\n", ("plan.several-comparisons", 2, "chat_template")),
+    ("protocol: fast\n", ("plan.protocol", 2, "protocol")),
+    ("runner: {batch_size: auto}\n", ("runner.batch-size", 2, "runner.batch_size")),
+    ("runner: {model: vllm, device_map: auto}\n", ("runner.device-map", 2, "device_map")),
+    ("runner: {batch_tokens: 0}\n", ("runner.batch-tokens", 2, "batch_tokens")),
+    ("protocol: {temperature: -1}\n", ("protocol.temperature", 2, "temperature")),
+    ("protocol: {repeats: 0}\n", ("protocol.repeats", 2, "repeats")),
+    ("protocol: {max_tokens: 0}\n", ("protocol.max-tokens", 2, "max_tokens")),
+    (
+        "protocol: {template_args: {a: 1}}\n",
+        ("protocol.template-args", 2, "template_args", "chat_template"),
+    ),
     (
         "protocol: {chat_template: own, template_args: {tokenize: true}}\n",
-        r"template_args: tokenize is no variable of a template",
+        ("protocol.template-args", 2, "template_args", "tokenize"),
     ),
     (
         "protocol: {chat_template: own, template_args: {conversation: x, a: 1}}\n",
-        r"template_args: conversation is no variable",
+        ("protocol.template-args", 2, "template_args", "conversation"),
     ),
-    ("protocol: {quantization: 3bit}\n", r"protocol\.quantization: .*'4bit'"),
-    ("policy: [strict.yaml]\n", r"policy: .*dictionary"),
-    ("policy: {alpha: 0}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 0"),
-    ("policy: {alpha: 0.5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 0\.5"),
-    ("policy: {alpha: 1.0e-17}\n", r"alpha must be at least 1e-09, not 1e-17"),
-    ("policy: {default_margin: 1.0e-320}\n", r"default_margin must be at least 1e-06, not"),
-    ("policy: {alpha: 5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 5"),
-    ("policy: {alpha: .nan}\n", r"policy.*: alpha must lie between"),
-    ("policy: {reserve: -0.1}\n", r"policy.*: reserve must lie between 0 and 0\.5, not -0\.1"),
-    ("policy: {reserve: 0.6}\n", r"policy.*: reserve must lie between 0 and 0\.5, not 0\.6"),
-    ("policy: {reserve: .nan}\n", r"reserve must lie between 0 and 0\.5, not nan"),
-    ("policy: {default_margin: 0}\n", r"default_margin must lie above 0 and at most 0\.5, not 0"),
-    ("policy: {default_margin: -0.05}\n", r"default_margin must lie above 0"),
-    ("policy: {capabilities: {a: {margin: 3}}}\n", r"capabilities\.a: margin must lie above 0"),
-    ("policy: {capabilities: {a: 0.03}}\n", r"capabilities\.a: .*dictionary"),
-    ("policy: {target: 0.02}\n", r"target: .*dictionary"),
-    ("policy: {target: {min_gain: .inf}}\n", r"min_gain must lie between -1 and 1, not inf"),
-    ("offline: perhaps\n", r"offline: .*valid boolean"),
-    ("base2: x\nbase2: y\n", r":5: not valid YAML: the key 'base2' stands twice"),
+    (
+        "protocol: {quantization: 3bit}\n",
+        ("protocol.quantization", 2, "protocol.quantization", "'4bit'"),
+    ),
+    ("policy: [strict.yaml]\n", ("plan.policy", 2, "policy")),
+    ("policy: {alpha: 0}\n", ("policy.alpha", 2, "0.5", "alpha")),
+    ("policy: {alpha: 0.5}\n", ("policy.alpha", 2, "0.5", "alpha")),
+    ("policy: {alpha: 1.0e-17}\n", ("policy.alpha", 2, "1e-09", "1e-17", "alpha")),
+    (
+        "policy: {default_margin: 1.0e-320}\n",
+        ("policy.default-margin", 2, "default_margin", "1e-06"),
+    ),
+    ("policy: {alpha: 5}\n", ("policy.alpha", 2, "0.5", "alpha")),
+    ("policy: {alpha: .nan}\n", ("policy.alpha", 2, "alpha")),
+    ("policy: {reserve: -0.1}\n", ("policy.reserve", 2, "0.5", "-0.1", "reserve")),
+    ("policy: {reserve: 0.6}\n", ("policy.reserve", 2, "0.5", "0.6", "reserve")),
+    ("policy: {reserve: .nan}\n", ("policy.reserve", 2, "0.5", "reserve")),
+    ("policy: {default_margin: 0}\n", ("policy.default-margin", 2, "default_margin", "0.5")),
+    ("policy: {default_margin: -0.05}\n", ("policy.default-margin", 2, "default_margin")),
+    (
+        "policy: {capabilities: {a: {margin: 3}}}\n",
+        ("policy.margin", 2, "capabilities.a", "margin"),
+    ),
+    ("policy: {capabilities: {a: 0.03}}\n", ("policy.capabilities", 2, "capabilities.a")),
+    ("policy: {target: 0.02}\n", ("policy.target", 2, "target")),
+    ("policy: {target: {min_gain: .inf}}\n", ("policy.min-gain", 2, "min_gain")),
+    ("offline: perhaps\n", ("plan.offline", 2, "offline")),
+    ("base2: x\nbase2: y\n", ("plan.file", 2, "'base2'")),
 ]
 
 
-@pytest.mark.parametrize(("more", "message"), FAULTS, ids=[more.strip() for more, _ in FAULTS])
-def test_faults_are_named_with_their_key(more: str, message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("more", "error"), FAULTS, ids=[more.strip() for more, _ in FAULTS])
+def test_faults_are_named_with_their_key(more: str, error: Any, tmp_path: Path) -> None:
     """What is wrong in a plan is refused with file and dotted key, in one line."""
-    with pytest.raises(ConfigError, match=message) as caught:
+    with support.refused(*error) as caught:
         load(tmp_path, more)
 
     assert str(caught.value).startswith(str(tmp_path / "plan.yaml"))
@@ -283,18 +304,18 @@ def test_faults_are_named_with_their_key(more: str, message: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "error"),
     [
-        ("candidate: c\nsuites: []\n", r"suites is empty: name at least one"),
-        ("candidate: c\nsuites: [~]\n", r"suites\.0: .*valid string"),
-        ("candidate: 100\nsuites: [adjacent]\n", r"candidate: .*valid string"),
-        ("candidate: [a, b]\nsuites: [adjacent]\n", r"names 2 comparisons .* where one is wanted"),
-        ("candidate:\nsuites: [adjacent]\n", r"candidate: .*valid string"),
+        ("candidate: c\nsuites: []\n", ("plan.suites", 2)),
+        ("candidate: c\nsuites: [~]\n", ("plan.suites", 2, "suites.0")),
+        ("candidate: 100\nsuites: [adjacent]\n", ("plan.candidate", 2, "candidate")),
+        ("candidate: [a, b]\nsuites: [adjacent]\n", ("plan.several-comparisons", 2)),
+        ("candidate:\nsuites: [adjacent]\n", ("plan.candidate", 2, "candidate")),
     ],
 )
-def test_what_a_plan_needs_is_asked_for(text: str, message: str, tmp_path: Path) -> None:
+def test_what_a_plan_needs_is_asked_for(text: str, error: Any, tmp_path: Path) -> None:
     """Candidate and suites must be there, and be what they should."""
-    with pytest.raises(ConfigError, match=message):
+    with support.refused(*error):
         load_plan(plan_file(tmp_path, text=text))
 
 
@@ -337,7 +358,7 @@ def test_yes_and_no_are_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("more", ["base: true\n", "base: 1.5\n", "base: 2024-01-01\n"])
 def test_words_that_yaml_takes_for_values_are_no_names(more: str, tmp_path: Path) -> None:
     """A name that YAML reads as a switch, a number or a date must be quoted."""
-    with pytest.raises(ConfigError, match=r"base: .*valid string"):
+    with support.refused("plan.base", 2, "base"):
         load_plan(plan_file(tmp_path, more, text="candidate: c\nsuites: [adjacent]\n"))
 
 

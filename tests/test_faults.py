@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cliffguard import Store, guard
-from cliffguard.core.errors import UsageError
+from tests import support
 from tests.faults import (
     Place,
     Scripted,
@@ -120,7 +120,7 @@ def test_a_read_only_store_that_lacks_an_answer_is_the_users_error(
     sorted(store.root.rglob("0001.jsonl"))[0].unlink()
     monkeypatch.setattr("tempfile.mkstemp", read_only)
 
-    with pytest.raises(UsageError, match=r"0001\.jsonl: cannot be written: Read-only file system"):
+    with support.refused("file.not-written", 2, "0001.jsonl"):
         guard(small.plan, store=store, runner=Scripted(), stops_early=False)
     assert n_damaged(store.root) == 0
 

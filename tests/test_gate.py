@@ -17,7 +17,6 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Comparison
-from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Verdict
 from cliffguard.core.settings import AfterFailure, CapabilityPolicy
@@ -505,7 +504,7 @@ def test_a_time_limit_that_was_not_reached_changes_nothing(plan: Plan, store: St
 @pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
 def test_an_impossible_time_limit_is_refused(plan: Plan, store: Store, minutes: float) -> None:
     """At the door."""
-    with pytest.raises(UsageError, match="max_minutes must be above 0"):
+    with support.refused("max-minutes.not-positive", 2, "max_minutes"):
         guard(plan, store=store, runner=FakeRunner(all_right), max_minutes=minutes)
 
 
@@ -635,7 +634,7 @@ def test_several_stored_protocols_are_refused_with_the_list(plan: Plan, store: S
     limited = replace(plan, protocol=EvalSettings(limit=30))
     guard(limited, store=store, runner=FakeRunner(all_right))
 
-    with pytest.raises(UsageError, match=r"under 2 protocols \(.*limit 30.*choose one with"):
+    with support.refused("compare.several-protocols", 2):
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
 
 
@@ -650,9 +649,20 @@ def test_a_wanted_limit_picks_the_stored_protocol(plan: Plan, store: Store) -> N
     assert runner.protocol.limit == 30
 
 
+def test_what_is_stored_in_part_is_measured_first(plan: Plan, store: Store) -> None:
+    """A comparison of stored answers gives no new ones, and names what is to be finished."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    sides, suites = find_sides(plan), load_suites(plan.suites)
+    runner = find_stored(store, sides, suites, {})
+    task = runner.resolve(suites, plan.protocol)[0]
+
+    with support.refused("compare.stored-in-part", 2, task.name, "cliffguard measure"):
+        runner.ask(sides[0], task, task.items[:1], plan.protocol)
+
+
 def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
     """Without answers the message names the missing side and the command."""
-    with pytest.raises(UsageError, match=r"no answers of .*/base to ball .*cliffguard measure"):
+    with support.refused("compare.not-stored", 2, "/base"):
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
 
 
@@ -665,7 +675,7 @@ def test_a_side_that_was_measured_by_other_versions_is_not_compared(
     for side, runner in zip(find_sides(plan), (FakeRunner(all_right), newer), strict=True):
         measure_alone(side, plan, store=store, runner=runner)
 
-    with pytest.raises(UsageError, match=r"a protocol that both sides share \(it has some under"):
+    with support.refused("compare.not-stored", 2):
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
 
 
@@ -684,7 +694,7 @@ def test_shots_that_changed_since_the_base_was_stored_are_refused(plan: Plan, st
     """Nothing in the key told them apart; the prompts do."""
     measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
 
-    with pytest.raises(IntegrityError, match=r"put to the two sides differently.*another --store"):
+    with support.refused("sides.asked-otherwise", 12, "--store"):
         guard(plan, store=store, runner=Reworded(all_right))
 
 

@@ -75,6 +75,9 @@ def imported(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: relative imports hide where a name comes from"
             inside = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {name for name in inside if is_module(name)} or {node.module}
+        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+            called = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            names |= {name for name in called if is_module(str(name))}
     return names
 
 
@@ -185,6 +188,16 @@ def test_the_page_has_every_package_in_its_order() -> None:
     rows = re.findall(r"^\| (\d+) \| `([a-z_]+)(?:\.py|/)` \|", page, re.MULTILINE)
 
     assert {name: int(tier) for tier, name in rows} == TIER
+
+
+def test_the_page_names_every_file_of_the_engine() -> None:
+    """ARCHITECTURE.md says of each what it does, and of none that is not there."""
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = page.split("## Inside the engine")[1].split("\nBeside the package")[0]
+    named = re.findall(r"`(\w+\.py)`", section)
+
+    files = {path.name for path in (PACKAGE / "engine").glob("*.py")} - {"__init__.py"}
+    assert sorted(named) == sorted(files)
 
 
 def test_few_files_stand_beside_the_packages() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import sys
 import pytest
 
 import cliffguard
-from cliffguard import gate
 
 HEAVY = {"torch", "transformers", "peft", "datasets", "lm_eval", "scipy", "matplotlib", "numpy"}
 
@@ -106,12 +106,19 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = cliffguard.gaurd
 
 
-def test_a_module_is_found_under_its_old_name() -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("cliffguard.corridor", "cliffguard.gate", "guard"),
+        ("cliffguard.ladders", "cliffguard.suites.ladders", "make"),
+    ],
+)
+def test_a_module_is_found_under_its_old_name(old: str, new: str, name: str) -> None:
     """What docs named before modules moved can be imported for one release, with a warning."""
-    with pytest.warns(DeprecationWarning, match=r"cliffguard\.corridor is now cliffguard\.gate"):
-        corridor = importlib.import_module("cliffguard.corridor")
+    with pytest.warns(DeprecationWarning, match=f"{re.escape(old)} is now {re.escape(new)}"):
+        module = importlib.import_module(old)
 
-    assert corridor.guard is gate.guard
+    assert getattr(module, name) is getattr(importlib.import_module(new), name)
 
 
 def test_a_record_is_found_under_its_old_name() -> None:

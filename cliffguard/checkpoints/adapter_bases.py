@@ -81,7 +81,7 @@ _TUNED_TO_TALK = re.compile(r"(?:^|[^a-z])(?:instruct|chat|it)(?:[^a-z]|$)")
 
 
 def is_same_model(named: str, spellings: Iterable[str]) -> bool:
-    """Say whether a name is one of the base's `spellings`, but for path, packaging and case.
+    """Return whether a name is one of the base's `spellings`, but for path, packaging and case.
 
     A generic name (base, checkpoint-500, a hash) is that of no model, unless the whole of it,
     with its owner or path, is the same. Where one that is not generic tells an -Instruct of what
@@ -97,7 +97,7 @@ def is_same_model(named: str, spellings: Iterable[str]) -> bool:
 
 
 def _talks(spec: str) -> bool:
-    """Say whether a name is that of a model which was tuned to follow instructions."""
+    """Return whether a name is that of a model which was tuned to follow instructions."""
     return _TUNED_TO_TALK.search(_last_part(spec)) is not None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.checkpoints.formats import refuse_no_weights
+from cliffguard.checkpoints.settings_checks import refuse_marked
 from cliffguard.checkpoints.tensors import tensors_of
 from cliffguard.checkpoints.token_growth import MOST_GROWTH, STAGES, growth
 from cliffguard.core.canonical_json import digest, parse_json
@@ -91,7 +92,7 @@ def _is_shard(name: str) -> bool:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Say whether a tokenizer lies in `folder`."""
+    """Return whether a tokenizer lies in `folder`."""
     return any((folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json"))
 
 
@@ -114,7 +115,7 @@ def _template_in(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
         raise IntegrityError(
-            f"{path}: not readable as text: {failure}", id="checkpoint.not-text"
+            f"{path}: not readable as text: {failure}; copy it again", id="checkpoint.not-text"
         ) from None
 
 
@@ -236,12 +237,13 @@ def read_json(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         value = parse_json(text, parse_constant=str, parse_float=_finite)
     except (OSError, ValueError) as failure:
+        refuse_marked(path.parent)
         raise IntegrityError(
             f"{path}: not readable as JSON: {failure}; copy it again", id="checkpoint.not-json"
         ) from None
     if not isinstance(value, dict):
         raise IntegrityError(
-            f"{path}: expected a JSON object, found a {type(value).__name__}",
+            f"{path}: expected a JSON object, found a {type(value).__name__}; copy it again",
             id="checkpoint.not-json",
         )
     return value

@@ -34,6 +34,7 @@ from cliffguard.checkpoints.formats import (
     refuse_pointers,
 )
 from cliffguard.checkpoints.hub import locate
+from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
@@ -90,7 +91,7 @@ def find_base(spec: str, options: FindOptions) -> Checkpoint:
 
 
 def is_adapter(spec: str, options: FindOptions) -> bool:
-    """Say whether `spec` is an adapter, which needs a base, or has weights of its own."""
+    """Return whether `spec` is an adapter, which needs a base, or has weights of its own."""
     return _is_adapter(_locate(spec, options)[0])
 
 
@@ -142,7 +143,9 @@ def _full(
     if not (folder / "config.json").is_file():
         refuse_no_checkpoint(name, folder)
     refuse_pointers(name, folder)
+    refuse_marked(folder)
     refuse_other_models(name, read_json(folder / "config.json"))
+    refuse_sizes(name, read_json(folder / "config.json"))
     refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
@@ -177,6 +180,7 @@ def _adapted(
 ) -> Checkpoint:
     assert base.files is not None
     refuse_pointers(name, folder)
+    refuse_marked(folder)
     refuse_other_adapters(name, folder, _adapter_config(folder))
     adapter = adapter_digest(name, folder, options.allow_pickle)
     refuse_other_files(name, folder)
@@ -347,7 +351,7 @@ def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
 
 
 def is_called_from_here(candidate: Checkpoint, base: Checkpoint) -> bool:
-    """Say whether an adapter's base is known by a path that the adapter takes from where we stand.
+    """Return whether an adapter names its base by a path relative to the working directory.
 
     From another folder the same path names nothing.
     """
@@ -374,7 +378,7 @@ def _is_called(named: str, base: Checkpoint) -> bool:
 
 
 def _holds_weights_of(named: str, base: Checkpoint) -> bool:
-    """Say whether an adapter names a folder of this machine that is a copy of the base.
+    """Return whether an adapter names a folder of this machine that is a copy of the base.
 
     It is hashed only where its files are called as the base's and as large. Other weights there
     tell nothing: a quantised copy is the same model.

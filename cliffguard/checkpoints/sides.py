@@ -32,7 +32,7 @@ def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, 
 
 
 def is_full(plan: Plan) -> bool:
-    """Say whether the plan's candidate is a full checkpoint, and not an adapter."""
+    """Return whether the plan's candidate is a full checkpoint, and not an adapter."""
     return not is_adapter(plan.candidate, _options(plan))
 
 

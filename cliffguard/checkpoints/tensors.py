@@ -70,7 +70,7 @@ def _header(path: Path) -> dict[str, Tensor]:
 
 
 def are_same(files: Sequence[Path], other: Sequence[Path]) -> bool:
-    """Say whether files hold the same tensors bit for bit, however they are cut into files.
+    """Return whether files hold the same tensors bit for bit, however they are cut into files.
 
     Reads until the first difference, small tensors first: of a fine-tune, little.
     """
@@ -105,7 +105,7 @@ def _bytes_of(views: dict[Path, mmap.mmap], tensor: Tensor) -> Iterator[bytes]:
 
 
 def is_zero(tensor: Tensor) -> bool:
-    """Say whether every value is zero, of either sign."""
+    """Return whether every value is zero, of either sign."""
     unit, without_sign = _UNITS.get(tensor.dtype, (np.uint8, 0xFF))
     with tensor.path.open("rb") as stream:
         stream.seek(tensor.start)

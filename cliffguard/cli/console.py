@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -137,8 +138,8 @@ class ProgressOutput:
         self.display = Display(self.console, started=start_of_the_run())
         self._is_first = True
         self.seconds: dict[str, float] = {}  # by what was asked
-        self._asked: str | None = None
-        self._asked_at = 0.0
+        self._timed: str | None = None
+        self._timed_since = 0.0
         if not verbose:
             warnings.simplefilter("ignore")
 
@@ -149,10 +150,10 @@ class ProgressOutput:
     def progress(self, step: Step) -> None:
         """Show how far a side is; what passed until now was spent on the step before."""
         now = time.monotonic()
-        if self._asked is not None:
-            self.seconds[self._asked] = self.seconds.get(self._asked, 0.0) + now - self._asked_at
-        self._asked = f"{step.side}: {step.task}" if step.task else None
-        self._asked_at = now
+        if self._timed is not None:
+            self.seconds[self._timed] = self.seconds.get(self._timed, 0.0) + now - self._timed_since
+        self._timed = f"{step.side}: {step.task}" if step.task else None
+        self._timed_since = now
         self.display.step(step)
 
     def close(self) -> None:
@@ -163,12 +164,17 @@ class ProgressOutput:
         """Begin with the next comparison; the first one began with the command itself."""
         started = self.began() if self._is_first else None
         self._is_first = False
-        self.seconds, self._asked = {}, None
+        self.seconds, self._timed = {}, None
         self.display.start(title, started)
 
     def began(self) -> float:
         """Return when the comparison began, by time.monotonic()."""
         return time.monotonic() - self.display.elapsed()
+
+    def started_at(self) -> str:
+        """Return the date and time at which the comparison began, in UTC, to the second."""
+        ago = timedelta(seconds=self.display.elapsed())
+        return (datetime.now(timezone.utc) - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def wall_seconds(self) -> float:
         """Return the time since the start of the comparison."""

@@ -20,7 +20,7 @@ _GAIN = 1.2
 
 
 def takes_more(plan: Plan) -> bool:
-    """Say whether what lies around a target is all that is asked beside it."""
+    """Return whether what lies around a target is all that is asked beside it."""
     return plan.target is not None and plan.suites == (AROUND_A_TARGET,)
 
 
@@ -60,13 +60,13 @@ def foretold(plans: Sequence[Plan], store: Path | None, *, stops_early: bool) ->
         return None
     assert plan.target is not None
     # Items that the training data hold do not count, which makes little of the cost.
-    outlook, _, base = analysis_of(dataclasses.replace(plan, train=()), store, stops_early)
-    minutes = minutes_of(plan, base, outlook)
+    analysis, _, base = analysis_of(dataclasses.replace(plan, train=()), store, stops_early)
+    minutes = minutes_of(plan, base, analysis)
     each = "" if len(plans) == 1 else f" for each of {len(plans)} comparisons"
     time = "" if minutes is None else f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
     return (
         f"{plan.target.name}, and around it the suite {AROUND_A_TARGET}: about "
-        f"{outlook.n_expected:,.0f} of {n_things(outlook.n_planned, 'item', ',')}, "
-        f"{outlook.n_tokens / 1e6:,.2f} million tokens on both sides{time}{each}; --suite none "
+        f"{analysis.n_expected:,.0f} of {n_things(analysis.n_planned, 'item', ',')}, "
+        f"{analysis.n_tokens / 1e6:,.2f} million tokens on both sides{time}{each}; --suite none "
         "asks the target alone, and nothing can pass then"
     )

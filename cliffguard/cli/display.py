@@ -63,7 +63,7 @@ class Display:
             self._started = self._clock() if started is None else started
             self._line_at = self._started
             self._beginning = _Work("getting ready", self._started)
-            self._told: set[tuple[str, int | None, str]] = set()
+            self._printed_steps: set[tuple[str, int | None, str]] = set()
             self._bars: dict[tuple[str, int | None], TaskID] = {}
             self._step: Step | None = None
             self._step_at = self._started
@@ -113,8 +113,8 @@ class Display:
             if not step.task:
                 self._rows.stop_task(bar)
             self._show()
-            if step.task and (*key, step.task) not in self._told:
-                self._told.add((*key, step.task))
+            if step.task and (*key, step.task) not in self._printed_steps:
+                self._printed_steps.add((*key, step.task))
                 self._line(self._of_step(step))
 
     def began(self, what: str) -> None:

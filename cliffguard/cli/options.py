@@ -204,13 +204,12 @@ def _option(
     return Annotated[kind if kind is bool else kind | None, option]
 
 
-CANDIDATE = _options(Plan, "candidate")
-POLICY = _options(Plan, "policy")
-PLAN = _options(Plan, "base", "suites", "offline", "hub", "allow_base_mismatch", "allow_pickle")
-DATA = _options(Plan, "data")
-SCREEN = _options(Plan, "screen")
-JUDGED = _options(Plan, "train", "items", "churn", "after_failure")
-"""What a comparison takes beside its questions."""
+_ASKED = ("base", "suites", "offline", "hub", "allow_base_mismatch", "allow_pickle")
+_APART = ("candidate", "policy", "data", "screen")
+CANDIDATE, POLICY, DATA, SCREEN = (_options(Plan, key) for key in _APART)
+PLAN = _options(Plan, *_ASKED)
+JUDGED = _options(Plan, *(key for key, _ in flags_of(Plan) if key not in (*_ASKED, *_APART)))
+"""What a comparison takes beside its questions: a new key of a plan is among them."""
 TARGET = _options(TargetData)
 _FIELDS = [key for key, _ in flags_of(TargetData) if key not in ("data", "name")]
 FIELDS = _options(TargetData, *_FIELDS)

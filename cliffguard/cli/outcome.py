@@ -84,7 +84,7 @@ _MARK = ".plan"
 
 
 def _is_ours(folder: Path, stamp: str) -> bool:
-    """Claim a folder for the run of the digest `stamp`, if no other has; say whether it is ours."""
+    """Claim a folder for the run of the digest `stamp`; return False where another run has it."""
     mark = folder / _MARK
     try:
         if mark.exists() or (folder / "review.json").exists():
@@ -200,7 +200,12 @@ def finished(
 
     @functools.cache
     def timings() -> Timings:
-        return Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
+        return Timings(
+            wall_seconds=screen.wall_seconds(),
+            stages=spent or {},
+            tasks=dict(screen.seconds),
+            started=screen.started_at(),
+        )
 
     if not screen.quiet:
         print_review(review, screen.console)
@@ -208,8 +213,8 @@ def finished(
         with doing("writing the reports"):
             written = write_reports(review, out, timings)
         screen.close()
-        payload = {**dataclasses.asdict(timings()), "tasks": screen.seconds}
-        write_whole(out / "timings.json", json.dumps(payload, indent=2) + "\n")
+        text = json.dumps(dataclasses.asdict(timings()), indent=2)
+        write_whole(out / "timings.json", text + "\n")
         screen.say(f"time: {summary_of(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output_format is not None:

@@ -64,23 +64,23 @@ def plan(
         remarks = foretold(choose, plans)
     stops_early = not no_early_stop
     with doing("reading what is planned"):
-        outlook, in_force, base = analysis_of(plans[0], store, stops_early)
-    outlook = dataclasses.replace(outlook, remarks=(*remarks, *outlook.remarks))
+        analysis, in_force, base = analysis_of(plans[0], store, stops_early)
+    analysis = dataclasses.replace(analysis, remarks=(*remarks, *analysis.remarks))
     aimed = None
     if aim is not None:
         from cliffguard.planning.power_advice import aim_at
 
         with doing("looking for what would pass"):
-            aimed = aim_at(aim, outlook, in_force, stops_early=stops_early)
+            aimed = aim_at(aim, analysis, in_force, stops_early=stops_early)
     with doing("measuring this machine's speed"):
-        minutes = minutes_of(plans[0], base, outlook)
+        minutes = minutes_of(plans[0], base, analysis)
     if output_format == "json":
-        payload = {**dataclasses.asdict(outlook), "minutes": minutes}
+        payload = {**dataclasses.asdict(analysis), "minutes": minutes}
         if aimed is not None:
             payload["aim"] = dataclasses.asdict(aimed)
         sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
         return
-    _print(outlook, minutes, aimed)
+    _print(analysis, minutes, aimed)
 
 
 def analysis_of(
@@ -106,7 +106,7 @@ def analysis_of(
     refuse_unknown_fields(tasks, policy)
     base = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
-    outlook = power_analysis(
+    analysis = power_analysis(
         plan,
         suites,
         tasks,
@@ -115,11 +115,11 @@ def analysis_of(
         stops_early=stops_early,
         holds_both=_is_adapter(plan),
     )
-    return outlook, policy, base
+    return analysis, policy, base
 
 
 def _is_adapter(plan: Plan) -> bool:
-    """Say whether the candidate is switched over its base in memory; what is not there yet, is."""
+    """Return whether the candidate is an adapter; one that is not there yet counts as one."""
     from cliffguard.gate import is_full
 
     try:
@@ -137,7 +137,7 @@ def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     return runner_for(plan).resolve(suites, plan.protocol)
 
 
-def minutes_of(plan: Plan, base: Checkpoint | None, outlook: PowerAnalysis) -> float | None:
+def minutes_of(plan: Plan, base: Checkpoint | None, analysis: PowerAnalysis) -> float | None:
     """Return a rough estimate on this machine; None where the base is not at hand."""
     if base is None or base.files is None or not plan.runner.is_local:
         return None
@@ -151,7 +151,7 @@ def minutes_of(plan: Plan, base: Checkpoint | None, outlook: PowerAnalysis) -> f
         speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
     except CliffguardError:  # a device that this machine lacks: planning needs none
         return None
-    return outlook.n_tokens / speed / 60.0
+    return analysis.n_tokens / speed / 60.0
 
 
 def _base(plan: Plan) -> Checkpoint | None:
@@ -167,7 +167,7 @@ def _base(plan: Plan) -> Checkpoint | None:
         return None
 
 
-def _print(outlook: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> None:
+def _print(analysis: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -179,7 +179,7 @@ def _print(outlook: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> 
     table.add_column("role")
     for name in ("items", "needed", "margin", "smallest drop seen", "held if lossless", "asked"):
         table.add_column(name, justify="right")
-    for row in outlook.capabilities:
+    for row in analysis.capabilities:
         table.add_row(
             row.capability,
             row.role,
@@ -192,9 +192,9 @@ def _print(outlook: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> 
         )
     console.print(table)
     console.print()
-    for line in _sentences(outlook, minutes):
+    for line in _sentences(analysis, minutes):
         console.print(line, markup=False)
-    for remark in outlook.remarks:
+    for remark in analysis.remarks:
         console.print(f"! {remark}", markup=False)
     if aimed is not None:
         console.print()
@@ -231,16 +231,16 @@ def _change_line(change: Change) -> str:
     return prefix + (" or ".join(ways) or "more clusters; its items decide nothing")
 
 
-def _sentences(outlook: PowerAnalysis, minutes: float | None) -> list[str]:
-    gating = [row for row in outlook.capabilities if row.role == "gating"]
+def _sentences(analysis: PowerAnalysis, minutes: float | None) -> list[str]:
+    gating = [row for row in analysis.capabilities if row.role == "gating"]
     if gating:
         churns = sorted({round(100 * row.churn) for row in gating})
         expected = f"{churns[0]}–{churns[-1]}" if len(churns) > 1 else f"{churns[0]}"
         them = f"all {len(gating)} gating capabilities" if len(gating) > 1 else gating[0].capability
         chance = (
             f"A candidate that lost nothing passes {them} with a chance of "
-            f"{100 * outlook.chance_pass:.0f} %, and fails with {100 * outlook.chance_fail:.1f} %, "
-            f"if {expected} % of the items change."
+            f"{100 * analysis.chance_pass:.0f} %, and fails with "
+            f"{100 * analysis.chance_fail:.1f} %, if {expected} % of the items change."
         )
     else:
         chance = (
@@ -248,14 +248,14 @@ def _sentences(outlook: PowerAnalysis, minutes: float | None) -> list[str]:
             "target_only: true; no capability around it is asked about."
         )
     cost = (
-        f"It is asked about {outlook.n_expected:,.0f} of "
-        f"{n_things(outlook.n_planned, 'item', ',')} before it is decided: about "
-        f"{outlook.n_tokens / 1e6:,.2f} million tokens on both sides"
+        f"It is asked about {analysis.n_expected:,.0f} of "
+        f"{n_things(analysis.n_planned, 'item', ',')} before it is decided: about "
+        f"{analysis.n_tokens / 1e6:,.2f} million tokens on both sides"
     )
     if minutes is not None:
         cost += f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
     sentences = [chance, f"{cost}."]
-    if (price := outlook.mean_price) is not None:
+    if (price := analysis.mean_price) is not None:
         sentences.append(
             f"Of these {price.n_items:,.0f} are for the mean drop, which has to be below "
             f"{in_points(price.margin)}; without it, it would pass with a "

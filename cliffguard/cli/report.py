@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Render a stored review; the same bytes every time.
 
-    Where timings.json lies beside it, HTML and Markdown show it.
+    Where timings.json lies beside it, HTML, Markdown and JUnit show it.
     """
     from cliffguard.report import render
     from cliffguard.report.json import read_review
@@ -71,6 +71,4 @@ def _timings_beside(review: Path) -> Timings | None:
         raise UsageError(
             f"{path}: not valid JSON; remove it, or run the check again", id="failure.not-json"
         ) from None
-    if isinstance(content, dict):
-        content = {key: value for key, value in content.items() if key != "tasks"}
     return validate(TypeAdapter(Timings), content, str(path), UsageError)

@@ -105,13 +105,20 @@ def _decide(
     policy: Policy,
     ladders: Sequence[LadderFinding],
 ) -> _Decided:
-    """Decide one capability: is there anything to lose, does it hold, has it dropped?"""
+    """Decide one capability by four questions, the first that has an answer.
+
+    1. Has the base anything to lose?  2. Is a drop beyond the margin excluded?  3. Is a drop
+    proven?  4. If neither, what is missing?
+    """
     assert capability.evidence.p_held is not None
     assert capability.evidence.p_beyond is not None
+    # 1. A base within a margin of guessing cannot lose more than the margin: HELD would be empty.
     if capability.has_nothing_to_lose:
         return _nothing_to_lose(capability, policy)
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     has_dropped = proofs.dropped <= policy.alpha
+    # 2. Excluded is HELD, also where a small drop is proven: the margin tolerates it. Refused where
+    # missing answers or few clusters make the p-value unreliable, or a stratum was hardly asked.
     is_excluded = at_alpha(capability.evidence.p_held, capability, policy) <= policy.alpha
     if is_excluded:
         refused = refusal(capability, policy)
@@ -122,8 +129,10 @@ def _decide(
         if has_dropped:
             reason = "a real drop, bounded by the margin"
         return _Decided(Outcome.HELD, reason + at)
+    # 3. A proven drop convicts, whatever was refused above; but not one that is nearly excluded.
     if has_dropped and not is_shielded(capability.evidence.p_held, policy):
         return _dropped(capability, proofs, policy)
+    # 4. Open: for what was refused, or else for want of items, and then it says of how many.
     if refused is not None:
         return _Decided(Outcome.INCONCLUSIVE, refused)
     needed = items_needed(capability, policy)
@@ -179,7 +188,7 @@ def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decid
 
 
 def counts(capability: CapabilityComparison, policy: Policy) -> bool:
-    """Say whether it can pass or fail the gate: not where the base has nothing to lose."""
+    """Return whether it can pass or fail the gate: not where the base has nothing to lose."""
     return not capability.has_nothing_to_lose or _nothing_to_lose(capability, policy).counts
 
 
@@ -197,7 +206,7 @@ def _by_format(capability: CapabilityComparison) -> str:
 
 
 def _is_explained(uncut: TruncationSensitivity, p_uncut: float, policy: Policy) -> bool:
-    """Say whether a proven drop would not be called one, had no answer been cut."""
+    """Return whether a proven drop would not be called one, had no answer been cut."""
     return is_shielded(uncut.p_held, policy) or p_uncut > policy.alpha
 
 

@@ -68,11 +68,11 @@ def about(capability: CapabilityComparison, needed: int | None, policy: Policy) 
 
 
 def is_mute(capability: CapabilityComparison) -> bool:
-    """Say whether its items prove nothing either way: too few clusters."""
+    """Return whether its items prove nothing either way: too few clusters."""
     evidence = capability.evidence
     return evidence.p_held == evidence.p_drop == evidence.p_beyond == 1.0
 
 
 def is_shielded(p_held: float, policy: Policy) -> bool:
-    """Say whether the drop is bounded well enough that a proof of it convicts nobody."""
+    """Return whether the drop is bounded well enough that a proof of it convicts nobody."""
     return p_held <= shield_level(policy.alpha)

@@ -35,12 +35,12 @@ class Pair:
 
     @property
     def is_scored(self) -> bool:
-        """Say whether both sides have a score."""
+        """Return whether both sides have a score."""
         return self.base.score is not None and self.candidate.score is not None
 
     @property
     def is_graded(self) -> bool:
-        """Say whether a score is neither right nor wrong; of copies, whether their change is."""
+        """Return whether a score is neither right nor wrong; of copies, whether their change is."""
         if self.n_copies > 1 and self.is_scored:
             return self.change not in (-1.0, 0.0, 1.0)
         scores = (self.base.score, self.candidate.score)
@@ -83,7 +83,7 @@ class Pair:
 
     @property
     def gates(self) -> bool:
-        """Say whether the item counts for the verdict, or is only shown on a ladder."""
+        """Return whether the item counts for the verdict, or is only shown on a ladder."""
         return self.task.gates(self.item)
 
 

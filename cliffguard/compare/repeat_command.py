@@ -59,13 +59,13 @@ def command(
 
 
 def is_repeatable(review: Review) -> bool:
-    """Say whether a command gives this review's verdict again."""
+    """Return whether a command gives this review's verdict again."""
     return not review.provenance.command.startswith("#")
 
 
 def plan_place(folder: Path) -> Path:
     """Return where the plan of a review in `folder` lies: beside one that somebody else wrote."""
-    return _place(folder, _PLAN)
+    return _free_path(folder, _PLAN)
 
 
 def placed(review: Review, folder: Path) -> Review:
@@ -84,13 +84,13 @@ def write_plan(review: Review, folder: Path) -> tuple[Path, ...]:
     """Write plan and policy beside a review, and return their paths; none where none repeats it."""
     if not is_repeatable(review):
         return ()
-    plan, policy = plan_place(folder), _place(folder, _POLICY)
+    plan, policy = plan_place(folder), _free_path(folder, _POLICY)
     write_whole(policy, _OURS + _yaml(policy_written(review)))
     write_whole(plan, _OURS + _yaml({**plan_written(review), "policy": policy.name}))
     return plan, policy
 
 
-def _place(folder: Path, name: str) -> Path:
+def _free_path(folder: Path, name: str) -> Path:
     path = folder / name
     try:
         is_free = not path.exists() or path.read_text(encoding="utf-8").startswith(_OURS)

@@ -32,17 +32,10 @@ def summary_of(
     """
     drops = {capability.capability: capability for capability in comparison.capabilities}
     counted = [finding for finding in findings if finding.role != "monitored"]
+    # 1. FAIL: what was lost, and nothing else. Without a single loss it is that of all together.
     if outcome is Outcome.FAIL:
-        lost = [finding for finding in counted if finding.outcome is Outcome.REGRESSED]
-        if not lost:
-            assert pooled is not None
-            return (
-                f"no single loss is proven, but the {pooled.n_capabilities} gating capabilities "
-                f"together dropped by {100 * pooled.drop:.1f} points on average."
-            )
-        # The steepest loss first: it is what the reader must know.
-        lost.sort(key=lambda finding: -(drops[finding.capability].evidence.drop or 0.0))
-        return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
+        return _losses(counted, drops, pooled)
+    # 2. Said beside any other outcome: what had nothing to lose, and what was asked in part.
     idle = [finding for finding in counted if not finding.counts]
     beside = "".join(f"; {_nothing_to_lose(drops[finding.capability])}" for finding in idle)
     beside += "".join(
@@ -51,6 +44,7 @@ def summary_of(
         if capability.counts.n_in_all is not None
     )
     counted = [finding for finding in counted if finding.counts]
+    # 3. PASS: what the target gained, then what held; a policy may let the target pass alone.
     if outcome is Outcome.PASS:
         held = [finding for finding in counted if finding.role == "gating"]
         gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
@@ -64,6 +58,8 @@ def summary_of(
             most = in_points(comparison.mean.margin)
             kept += f", and their mean drop is below {most}"
         return f"{'; '.join([*gains, kept])}{beside}."
+    # 4. INCONCLUSIVE, the most fundamental reason first: nothing gates; all is proven but the mean;
+    # findings are open.
     roles = {finding.role for finding in counted}
     if "gating" not in roles and not (target_only and "target" in roles):
         reason = "nothing that gates counts" if idle else "no capability gates this release"
@@ -76,6 +72,21 @@ def summary_of(
     if all(finding.outcome is Outcome.HELD for finding in counted):
         return f"all required findings are proven, but {mean}{beside}."
     return f"{_undecided(counted)}{mean and f'; {mean}'}{beside}."
+
+
+def _losses(
+    counted: Sequence[Finding], drops: Mapping[str, CapabilityComparison], pooled: Pooled | None
+) -> str:
+    lost = [finding for finding in counted if finding.outcome is Outcome.REGRESSED]
+    if not lost:
+        assert pooled is not None
+        return (
+            f"no single loss is proven, but the {pooled.n_capabilities} gating capabilities "
+            f"together dropped by {100 * pooled.drop:.1f} points on average."
+        )
+    # The steepest loss first: it is what the reader must know.
+    lost.sort(key=lambda finding: -(drops[finding.capability].evidence.drop or 0.0))
+    return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
 
 
 def _open_mean(mean: MeanComparison | None) -> str:
@@ -122,7 +133,9 @@ def _gain(capability: CapabilityComparison) -> str:
 
 def _change(capability: CapabilityComparison) -> str:
     counts = capability.counts
-    change = _told(capability, capability.evidence.base_mean, capability.evidence.candidate_mean)
+    change = _mean_change(
+        capability, capability.evidence.base_mean, capability.evidence.candidate_mean
+    )
     return (
         change if counts.n_in_all is None else f"{change} on {counts.n_items} of {counts.n_in_all}"
     )
@@ -135,10 +148,10 @@ def change_in(part: StratumComparison, capability: CapabilityComparison) -> str:
         for task in capability.diagnostics.tasks
         if part.kind == "task" and task.task == part.name
     ]
-    return _told(tasks[0] if tasks else capability, part.base_mean, part.candidate_mean)
+    return _mean_change(tasks[0] if tasks else capability, part.base_mean, part.candidate_mean)
 
 
-def _told(
+def _mean_change(
     scored: CapabilityComparison | TaskComparison, base: float | None, candidate: float | None
 ) -> str:
     """Return a change of means in the numbers of the metric, with its direction."""

@@ -82,7 +82,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
 
 
 def is_decided(finding: Finding) -> bool:
-    """Say whether more items could not change the finding for the better of anyone."""
+    """Return whether more items could not change the finding for the better of anyone."""
     return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
 
 
@@ -110,7 +110,7 @@ def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role
 
 
 def _mean_held(comparison: Comparison, policy: Policy) -> bool | None:
-    """Say whether the mean drop is proven to be below its margin; None where there is none."""
+    """Return whether the mean drop is proven to be below its margin; None where there is none."""
     if policy.mean_margin is None:
         return None
     mean = comparison.mean
@@ -128,7 +128,7 @@ def _has_failed(findings: Sequence[Finding], before: Verdict | None) -> bool:
 def _is_over(
     gating: Sequence[CapabilityComparison], findings: Sequence[Finding], *, held_wait: bool
 ) -> bool:
-    """Say whether nothing more of the gating capabilities will be measured.
+    """Return whether nothing more of the gating capabilities will be measured.
 
     With `held_wait` those that held are asked on, for the mean of all.
     """
@@ -199,7 +199,7 @@ def _uncut_share(capability: CapabilityComparison) -> Share:
 def _all_shielded(
     gating: Sequence[CapabilityComparison], findings: Sequence[Finding], policy: Policy
 ) -> bool:
-    """Say whether everything measured that counts holds: small drops within margins may be real."""
+    """Return whether all that counts and was measured holds: drops within margins may be real."""
     counts = {finding.capability: finding.counts for finding in findings}
     return all(
         capability.evidence.p_held is None or is_shielded(capability.evidence.p_held, policy)

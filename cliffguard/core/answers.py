@@ -104,15 +104,15 @@ class Answer:
 
     @property
     def is_cut(self) -> bool:
-        """Say whether the model was stopped before it had said what it would have."""
+        """Return whether the model was stopped before it had said what it would have."""
         return self.finish_reason in ("length", "stopped", "thinking")
 
     @property
     def is_unreadable(self) -> bool:
-        """Say whether it ended by itself and holds nothing that the metric can read."""
+        """Return whether it ended by itself and holds nothing that the metric can read."""
         return self.score is None and self.finish_reason in ("choice", "stop", "string")
 
     @property
     def is_missing(self) -> bool:
-        """Say whether there is no answer to score: none was given, or it was cut too early."""
+        """Return whether there is no answer to score: none was given, or it was cut too early."""
         return self.score is None and not self.is_unreadable

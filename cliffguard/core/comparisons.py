@@ -112,7 +112,7 @@ class CapabilityComparison:
 
     @property
     def has_nothing_to_lose(self) -> bool:
-        """Say whether all that the base has beyond guessing is within the margin."""
+        """Return whether all that the base has beyond guessing is within the margin."""
         if self.evidence.base_mean is None:  # nothing was scored on both sides, which says nothing
             return False
         skill = self.evidence.skill
@@ -122,7 +122,7 @@ class CapabilityComparison:
 
     @property
     def is_finished(self) -> bool:
-        """Say whether every planned item was asked."""
+        """Return whether every planned item was asked."""
         return self.counts.n_asked >= self.counts.n_planned
 
     @property

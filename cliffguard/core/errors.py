@@ -136,7 +136,7 @@ _LEAST_SECRET = 8  # characters; a shorter value would be found in half of all t
 
 
 def is_secret_name(name: str) -> bool:
-    """Say whether a name is one that secrets go by: api_key, auth_token, header, PASSWORD."""
+    """Return whether a name is one that secrets go by: api_key, auth_token, header, PASSWORD."""
     return _SECRET_NAME.search(name) is not None
 
 

@@ -125,7 +125,7 @@ HALF_CHARACTERS = "holds half a surrogate pair, which is no character; write it 
 
 
 def has_half_characters(value: Any) -> bool:
-    """Say whether a text has what JSON can spell and neither UTF-8 nor a tokenizer can hold."""
+    """Return whether a text has what JSON can spell and neither UTF-8 nor a tokenizer can hold."""
     try:
         json.dumps(value, ensure_ascii=False, default=str, skipkeys=True).encode("utf-8")
     except UnicodeEncodeError:
@@ -152,13 +152,13 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def is_special(path: Path) -> bool:
-    """Say whether a path is a device, a pipe or a socket, which no file may take the place of."""
+    """Return whether a path is a device, a pipe or a socket, which no file may replace."""
     # Unlike Path's, these take a name that is too long for one.
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def write_new(path: Path, text: str) -> bool:
-    """Write `text` as `write_whole` does unless the file is there; say whether it was written.
+    """Write `text` as `write_whole` does unless the file is there; return whether it was written.
 
     Of several processes that write the same file at once, one is told True.
     """
@@ -233,7 +233,7 @@ _UNREACHABLE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.EN
 
 
 def is_unreachable(failure: OSError) -> bool:
-    """Say whether a failed read tells nothing of the file: no permission, or no disk."""
+    """Return whether a failed read tells nothing of the file: no permission, or no disk."""
     return isinstance(failure, PermissionError) or failure.errno in _UNREACHABLE
 
 

@@ -25,12 +25,12 @@ _SAID = re.compile(f"{HUB}{_PART}(/{_PART})?{_REVISION}")  # gpt2 has no owner
 
 
 def is_hub_id(spec: str) -> bool:
-    """Say whether `spec` reads as org/model or org/model@revision rather than as a path."""
+    """Return whether `spec` reads as org/model or org/model@revision rather than as a path."""
     return _HUB_ID.fullmatch(spec) is not None
 
 
 def is_said(spec: str) -> bool:
-    """Say whether `spec` is written as a name on a hub: hf:org/name[@revision].
+    """Return whether `spec` is written as a name on a hub: hf:org/name[@revision].
 
     Raises UsageError where it begins so, and is no name that a hub can have.
     """
@@ -51,7 +51,7 @@ def without_prefix(spec: str) -> str:
 
 
 def is_looked_up(spec: str, *, hub: bool) -> bool:
-    """Say whether a name that is no path goes to a hub; `hub`: plain ones may, too."""
+    """Return whether a name that is no path goes to a hub; `hub`: plain ones may, too."""
     is_below = Path(spec.partition("/")[0]).is_dir()  # a misspelt path below what is there
     return is_said(spec) or (hub and is_hub_id(spec) and not is_below)
 
@@ -60,7 +60,7 @@ _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
 def is_offline(wanted: bool = False) -> bool:
-    """Say whether no connection is to be opened: by --offline, or by the hub's own variables."""
+    """Return whether no connection is to be opened: by --offline, or by the hub's own variables."""
     values = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
     return wanted or any(value.strip().upper() in _TRUE for value in values)
 

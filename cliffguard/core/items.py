@@ -94,15 +94,15 @@ class Task:
     terms: Terms | None = None
 
     def gates(self, item: Item) -> bool:
-        """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
+        """Return whether `item` counts for the verdict, or is only shown on the ladder, or not."""
         return self.would_gate(item) and item.id not in self.excluded
 
     def would_gate(self, item: Item) -> bool:
-        """Say whether `item` counts for the verdict unless the training data hold it."""
+        """Return whether `item` counts for the verdict unless the training data hold it."""
         return self.gate_levels is None or item.level in self.gate_levels
 
     def is_graded(self, repeats: int) -> bool:
-        """Say whether its scores are taken to lie anywhere between 0 and 1, before one is seen.
+        """Return whether its scores are taken to lie anywhere between 0 and 1, before one is seen.
 
         So they are under a metric that is not known to say right or wrong, and where the answers
         to an item are averaged.

@@ -71,7 +71,7 @@ class LadderFinding:
 
     @property
     def is_placed(self) -> bool:
-        """Say whether a level is named at which the ladder is worse."""
+        """Return whether a level is named at which the ladder is worse."""
         return self.edge is not None or self.until is not None
 
 

@@ -105,7 +105,7 @@ class EvalSettings:
 
     @property
     def samples(self) -> bool:
-        """Say whether generated answers are drawn rather than the likeliest."""
+        """Return whether generated answers are drawn rather than the likeliest."""
         return self.temperature > 0.0
 
     def __post_init__(self) -> None:
@@ -379,5 +379,5 @@ class Plan:
 
 
 def are_both(plans: Sequence[Plan]) -> bool:
-    """Say whether plans compare each candidate under two policies for chat templates."""
+    """Return whether plans compare each candidate under two policies for chat templates."""
     return len({plan.protocol.chat_template for plan in plans}) > 1

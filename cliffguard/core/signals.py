@@ -1,4 +1,4 @@
-"""Signal handling (SIGINT, SIGTERM): finish what is in hand; a second signal ends at once."""
+"""Signal handling (SIGINT, SIGTERM): finish what is soon done; a second signal ends at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
+
+GRACE_SECONDS = 20.0
+"""So long may what is in hand go on after a signal: many who send one wait 30 seconds."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NOTICE = "\ncliffguard: finishing the answers in hand; once more ends at once\n"
@@ -59,6 +62,8 @@ def listen() -> None:
 def finishing(look_up: Callable[[], None] | None = None) -> Iterator[None]:
     """Let a first signal wait until the block has ended, then raise Interrupted.
 
+    Where the block takes longer than GRACE_SECONDS from then on, Interrupted is raised within it.
+
     Without `listen`, as in a notebook, a signal does there what it does anywhere. `look_up` is
     called by `drop_if_stopped`, and may raise.
     """
@@ -69,6 +74,8 @@ def finishing(look_up: Callable[[], None] | None = None) -> Iterator[None]:
         yield
     finally:
         _hand.is_full, _hand.look_up = outer
+        if not _hand.is_full and _hand.waiting is not None:
+            _wait_at_most(0)
     _raise_if_stopped()
 
 
@@ -108,3 +115,16 @@ def _received(signal_number: int, frame: FrameType | None) -> None:
         raise Interrupted(signal_number)
     if sys.stderr is not None and sys.stderr.isatty():
         os.write(sys.stderr.fileno(), (_SHOW_CURSOR + _NOTICE).encode())
+    _wait_at_most(GRACE_SECONDS)
+
+
+def _wait_at_most(seconds: float) -> None:
+    """Raise Interrupted after so many seconds; 0 takes that back."""
+    if hasattr(signal, "setitimer"):  # not on Windows, where it waits for the end
+        signal.signal(signal.SIGALRM, _dropped)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _dropped(signal_number: int, frame: FrameType | None) -> None:
+    if _hand.is_full and _hand.waiting is not None:
+        raise Interrupted(_hand.waiting)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,19 @@ def since(now: Mapping[str, Spent], before: Mapping[str, Spent]) -> dict[str, Sp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Where the time of one comparison went. Wall time includes what no stage counts."""
+    """Where the time of one comparison went. Wall time includes what no stage counts.
+
+    `tasks` are seconds by "side: task"; `started` is the date and time in UTC, as in ISO 8601.
+    Both are empty where an earlier version wrote the file.
+    """
 
     wall_seconds: float
     stages: Mapping[str, Spent]
+    tasks: Mapping[str, float] = field(default_factory=dict)
+    started: str = ""
+
+    def of_tasks(self, names: Collection[str]) -> float:
+        """Return the seconds in which these tasks were asked, of both sides."""
+        return sum(
+            seconds for key, seconds in self.tasks.items() if key.partition(": ")[2] in names
+        )

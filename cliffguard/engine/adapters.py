@@ -135,8 +135,8 @@ def _refuse_no_effect(tuned: Any, name: str, adapter_name: str) -> None:
         )
 
 
-def invocation_tokens(folder: Path | str) -> tuple[int, ...]:
-    """Return the tokens that an adapter waits for, or is about; none of a usual one."""
+def special_tokens(folder: Path | str) -> tuple[int, ...]:
+    """Return the tokens that turn an aLoRA on, or that an adapter trains; none of a usual one."""
     config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
     tokens: list[int] = []
     for name in ("token_indices", "trainable_token_indices", "alora_invocation_tokens"):
@@ -146,8 +146,8 @@ def invocation_tokens(folder: Path | str) -> tuple[int, ...]:
     return tuple(tokens)
 
 
-def waits_for(checkpoint: Checkpoint) -> tuple[int, ...]:
-    """Return the tokens without which an adapter does nothing; none of a usual one."""
+def invocation_tokens(checkpoint: Checkpoint) -> tuple[int, ...]:
+    """Return the invocation tokens of an aLoRA, without which it does nothing; else none."""
     if checkpoint.files is None or checkpoint.files.adapter is None:
         return ()
     config = json.loads(

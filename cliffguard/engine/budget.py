@@ -8,12 +8,14 @@ from typing import Any
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.texts import n_things
 from cliffguard.engine.devices import free_main_memory
-from cliffguard.engine.packing import PassLimits
+from cliffguard.engine.packing import PassLimits, RowLimits
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
 _MOST_TOKENS = {"cpu": 1024, "cuda": 16384}
 _ROW_TOKENS = {"cpu": 256, "cuda": 1024}
 _MOST_ROWS = {"cpu": 32, "cuda": 256}
+# A processor waits for nobody: what is thrown away behind an end is all that a block does there.
+_BLOCK_TOKENS = {"cpu": 1, "cuda": 8}
 _FEWEST_TOKENS = 32
 _SHARE = 0.25  # of the free memory, for what one pass needs
 
@@ -23,7 +25,8 @@ class Budget:
     """Limits of one pass.
 
     `batch_tokens` counts tokens computed in a pass; `generation_rows` answers that are generated
-    side by side, `cached_tokens` the tokens whose keys and values they may hold together.
+    side by side, `cached_tokens` the tokens whose keys and values they may hold together,
+    `block_tokens` the tokens a row between two looks for an end.
     `batch_sequences` (None: no limit) is lm-eval's batch size, a number of sequences.
     """
 
@@ -32,6 +35,7 @@ class Budget:
     generation_rows: int
     cached_tokens: int
     batch_sequences: int | None
+    block_tokens: int = 1
 
     def limits(self) -> PassLimits:
         """Return the limits of a pass that scores."""
@@ -42,12 +46,16 @@ class Budget:
             batch_sequences=self.batch_sequences,
         )
 
-    def rows(self, longest: int) -> int:
-        """Return how many answers of at most `longest` tokens, prompt included, fit together."""
+    def row_limits(self, longest: int) -> RowLimits:
+        """Return the limits of generating answers of at most `longest` tokens, prompt included."""
         most = self.generation_rows
         if self.batch_sequences is not None:
             most = self.batch_sequences
-        return max(1, min(most, self.cached_tokens // longest))
+        return RowLimits(
+            n_rows=max(1, min(most, self.cached_tokens // longest)),
+            batch_tokens=self.batch_tokens,
+            block_tokens=self.block_tokens,
+        )
 
     def halved(self, name: str) -> Budget:
         """Return half of it. Raises InfrastructureError where it can shrink no further."""
@@ -65,6 +73,11 @@ class Budget:
             cached_tokens=self.cached_tokens // 2,
             batch_sequences=None if sequences is None else max(1, sequences // 2),
         )
+
+
+def most_rows(device: str) -> int:
+    """Return how many answers are generated side by side on a device, where memory holds them."""
+    return _MOST_ROWS["cuda" if device.startswith("cuda") else "cpu"]
 
 
 def find_budget(
@@ -90,6 +103,7 @@ def find_budget(
         generation_rows=_MOST_ROWS[device],
         cached_tokens=_power_of_two(free / a_cached),
         batch_sequences=batch_sequences,
+        block_tokens=_BLOCK_TOKENS[device],
     )
 
 

@@ -10,7 +10,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-_GROWTH_TOKENS = 64
+KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
+"""Keys and values of each layer, of shape [rows, heads, tokens, width]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,60 +26,58 @@ class Sampling:
 class _RowLayer(DynamicLayer):  # type: ignore[misc]
     """Keys and values of rows; the token at position p of a row lies in column p."""
 
-    def __init__(self, owner: RowCache, prefix: tuple[torch.Tensor, torch.Tensor] | None) -> None:
+    def __init__(self, owner: RowCache, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Make room for all rows, of the shape and kind of some keys and values."""
         super().__init__()
+        self.lazy_initialization(keys, values)
         self.owner = owner
-        self.prefix = prefix
+        self.keys = _room(keys, owner.n_rows, owner.n_columns)
+        self.values = _room(values, owner.n_rows, owner.n_columns)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-            before = self.prefix or (None, None)
-            self.keys = _behind(before[0], key_states)
-            self.values = _behind(before[1], value_states)
-            self.prefix = None
-            return self.keys, self.values
-        self.keys = self._written(self.keys, key_states)
-        self.values = self._written(self.values, value_states)
-        n = self.owner.n_columns
-        return self.keys[:, :, :n], self.values[:, :, :n]
+        n_rows, n_columns = len(key_states), self.owner.n_filled
+        rows = torch.arange(n_rows, device=key_states.device)
+        columns = self.owner.columns.to(key_states.device)  # layers may lie on several devices
+        self.keys[rows, :, columns] = key_states[:, :, 0]
+        self.values[rows, :, columns] = value_states[:, :, 0]
+        return self.keys[:n_rows, :, :n_columns], self.values[:n_rows, :, :n_columns]
 
-    def _written(self, store: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        if self.owner.n_columns > store.shape[-2]:
-            store = _widened(store, store.shape[-2] + _GROWTH_TOKENS)
-        rows = torch.arange(len(states), device=states.device)
-        # Layers may lie on several devices.
-        store[rows, :, self.owner.columns.to(states.device)] = states[:, :, 0]
-        return store
+    def write(self, first: int, column: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Put tokens into the rows from `first` on, from a column on."""
+        rows, columns = slice(first, first + len(keys)), slice(column, column + keys.shape[-2])
+        self.keys[rows, :, columns] = keys
+        self.values[rows, :, columns] = values
 
-    def keep_rows(self, rows: torch.Tensor) -> None:
-        """Let all rows go but these."""
-        self.keys = self.keys.index_select(0, rows.to(self.keys.device))
-        self.values = self.values.index_select(0, rows.to(self.values.device))
+    def move(self, sources: torch.Tensor, targets: torch.Tensor, n_columns: int) -> None:
+        """Copy the first columns of some rows over those of others."""
+        sources, targets = sources.to(self.keys.device), targets.to(self.keys.device)
+        for store in (self.keys, self.values):
+            store[targets, :, :n_columns] = store[sources, :, :n_columns]
 
 
 class RowCache(DynamicCache):  # type: ignore[misc]
-    """The keys and values of a batch of prompts while they are continued.
+    """The keys and values of at most `n_rows` texts of at most `n_columns` tokens, side by side.
 
-    `lengths` are the tokens of each prompt, the prefix included. The first pass fills the
-    columns behind the prefix; each later one writes one token a row, at the row's own end.
+    The rows in use are the first ones. Rows are added behind them, and those that leave have their
+    places taken by the last ones, so that nothing is copied but what moves. `columns` says, on the
+    device, where the token of each row in use goes that is fed next.
     """
 
-    def __init__(
-        self,
-        prefix: Sequence[tuple[torch.Tensor, torch.Tensor]],
-        lengths: torch.Tensor,
-        *,
-        device: Any,
-    ) -> None:
+    def __init__(self, n_rows: int, n_columns: int, *, device: Any) -> None:
         super().__init__()
-        self.n_prefix = n_tokens_of(prefix)
-        self.lengths = lengths.to(device)
-        self.n_columns = int(lengths.max())
-        self.columns = self.lengths
-        self._prefix = list(prefix)
+        self.n_rows = n_rows
+        self.n_columns = n_columns
+        self.device = device
+        self.lengths: list[int] = []  # known without asking the device
+        self.columns = torch.zeros(0, dtype=torch.long, device=device)
+        self._next = self.columns
+
+    @property
+    def n_filled(self) -> int:
+        """The columns that some row in use has filled."""
+        return max(self.lengths)
 
     def update(
         self,
@@ -88,40 +87,45 @@ class RowCache(DynamicCache):  # type: ignore[misc]
         *args: Any,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store what a layer computed; return all that its rows have so far."""
-        while len(self.layers) <= layer_idx:
-            number = len(self.layers)
-            prefix = self._prefix[number] if self._prefix else None
-            self.layers.append(_RowLayer(self, prefix))
-        layer: _RowLayer = self.layers[layer_idx]
-        return layer.update(key_states, value_states)
+        """Store one token a row that a layer computed; return all that its rows have so far."""
+        return self.layers[layer_idx].update(key_states, value_states)
 
     def next_column(self) -> torch.Tensor:
-        """Make room for one token a row; return the column of each row's."""
-        self.columns = self.lengths
-        self.lengths = self.lengths + 1
-        self.n_columns = int(self.lengths.max())
+        """Count one token a row; return the column of each row's."""
+        self.columns, self._next = self._next, self._next + 1
+        self.lengths = [length + 1 for length in self.lengths]
         return self.columns
 
-    def keep_rows(self, rows: torch.Tensor) -> None:
-        """Let all rows go but these."""
-        self.lengths = self.lengths.index_select(0, rows.to(self.lengths.device))
-        for layer in self.layers:
-            layer.keep_rows(rows)
+    def add(self, prefix: KeyValues, states: KeyValues, lengths: Sequence[int]) -> None:
+        """Add rows of these lengths: a prefix that they share, and what follows it in each."""
+        first, n_prefix = len(self.lengths), n_tokens_of(prefix)
+        if not self.layers:
+            self.layers: list[_RowLayer] = [_RowLayer(self, *both) for both in states]
+        for number, (layer, (keys, values)) in enumerate(zip(self.layers, states, strict=True)):
+            if prefix:
+                n = len(keys)
+                layer.write(first, 0, *(part.expand(n, -1, -1, -1) for part in prefix[number]))
+            layer.write(first, n_prefix, keys, values)
+        self._count([*self.lengths, *lengths])
 
+    def keep(self, rows: Sequence[int]) -> list[int]:
+        """Let all rows go but these, in order; return the number that each place had before."""
+        n = len(rows)
+        movers = iter([row for row in rows if row >= n])
+        kept = set(rows)
+        order = [index if index in kept else next(movers) for index in range(n)]
+        moved = [(row, index) for index, row in enumerate(order) if row != index]
+        if moved:
+            sources, targets = (torch.tensor(rows) for rows in zip(*moved, strict=True))
+            n_columns = max(self.lengths[row] for row, _ in moved)
+            for layer in self.layers:
+                layer.move(sources, targets, n_columns)
+        self._count([self.lengths[row] for row in order])
+        return order
 
-def joined(caches: Sequence[RowCache]) -> RowCache:
-    """Return one cache of the rows of several that were filled; these are used up."""
-    first = caches[0]
-    if len(caches) == 1:
-        return first
-    first.lengths = torch.cat([cache.lengths for cache in caches])
-    first.n_columns = max(cache.n_columns for cache in caches)
-    for same in zip(*(cache.layers for cache in caches), strict=True):
-        width = max(layer.keys.shape[-2] for layer in same)
-        same[0].keys = torch.cat([_widened(layer.keys, width) for layer in same])
-        same[0].values = torch.cat([_widened(layer.values, width) for layer in same])
-    return first
+    def _count(self, lengths: list[int]) -> None:
+        self.lengths = lengths
+        self._next = torch.tensor(lengths, dtype=torch.long, device=self.device)
 
 
 def n_tokens_of(prefix: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:
@@ -129,39 +133,32 @@ def n_tokens_of(prefix: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:
     return int(prefix[0][0].shape[-2]) if prefix else 0
 
 
-def _behind(prefix: torch.Tensor | None, states: torch.Tensor) -> torch.Tensor:
-    """Return a copy of the prefix for each row, followed by the row's own states."""
-    if prefix is None:
-        return states
-    return torch.cat([prefix.expand(len(states), -1, -1, -1), states], dim=-2)
-
-
-def _widened(store: torch.Tensor, n_columns: int) -> torch.Tensor:
+def _room(like: torch.Tensor, n_rows: int, n_columns: int) -> torch.Tensor:
     # What is never written is masked, but must be finite: 0 × NaN is NaN.
-    return torch.nn.functional.pad(store, (0, 0, 0, n_columns - store.shape[-2]))
+    return like.new_zeros((n_rows, like.shape[1], n_columns, like.shape[3]))
 
 
 def pick(
     logits: torch.Tensor, sampling: Sampling | None, generators: Sequence[torch.Generator]
-) -> tuple[list[int], list[float], list[float]]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return per row the next token, its log-probability, and the lead of best over second best.
 
-    The log-probability is the model's own, before temperature and cuts.
+    All stay on the device of the logits, of shape [rows]. The log-probability is the model's own,
+    before temperature and cuts.
     """
     logprobs = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
     top = logprobs.topk(2, dim=-1).values
-    margins = (top[:, 0] - top[:, 1]).tolist()
     if sampling is None:
         picked = logprobs.argmax(dim=-1)
     else:
+        # Drawn where a seed draws the same on every device; that waits for the device.
         weights = _weights(logprobs, sampling).cpu()
         drawn = [
             torch.multinomial(row, 1, generator=generator)
             for row, generator in zip(weights, generators, strict=True)
         ]
         picked = torch.cat(drawn).to(logprobs.device)
-    chosen = logprobs.gather(1, picked[:, None])[:, 0]
-    return picked.tolist(), chosen.tolist(), margins
+    return picked, logprobs.gather(1, picked[:, None])[:, 0], top[:, 0] - top[:, 1]
 
 
 def _weights(logprobs: torch.Tensor, sampling: Sampling) -> torch.Tensor:

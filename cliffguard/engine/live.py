@@ -79,7 +79,7 @@ def settings_of(model: Any, *, with_adapters: bool = True) -> list[Any]:
     return [*settings, _adapters(model)] if with_adapters else settings
 
 
-def marks(model: Any) -> tuple[tuple[str, int, int], ...]:
+def weight_versions(model: Any) -> tuple[tuple[str, int, int], ...]:
     """Return what is another as soon as torch writes to a weight, or another takes its place."""
     weights = model.named_parameters(remove_duplicate=False)
     return tuple((name, id(weight), weight._version) for name, weight in weights)
@@ -120,7 +120,7 @@ def left_as_it_was(model: Any) -> Iterator[None]:
     sources of Python, NumPy, torch and CUDA. Raises IntegrityError where a weight was written to
     meanwhile.
     """
-    before, adapters = marks(model), _adapters(model)
+    before, adapters = weight_versions(model), _adapters(model)
     forward = _without_its_wrapper(model)
     layers = [
         (layer, layer._active_adapter, layer._disable_adapters) for layer in _tuned_layers(model)
@@ -151,7 +151,7 @@ def left_as_it_was(model: Any) -> Iterator[None]:
             generation.__dict__.clear()
             generation.__dict__.update(flags[1])
         _start_again(sources)
-    if marks(model) != before or _adapters(model) != adapters:
+    if weight_versions(model) != before or _adapters(model) != adapters:
         raise IntegrityError(
             "the model in memory changed while it was asked: a weight was written to, or an "
             "adapter switched; let training wait until the answers are there",
@@ -167,14 +167,14 @@ def _without_its_wrapper(model: Any) -> dict[str, Any]:
 
 
 def are_merged(model: Any) -> bool:
-    """Say whether an adapter's change stands in the base's own weights."""
+    """Return whether an adapter's change stands in the base's own weights."""
     return any(getattr(module, "merged_adapters", None) for module in _tuned_layers(model))
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
     """Return the digest of all of a tokenizer that may change a token."""
-    marks_of = [getattr(tokenizer, name, None) for name in ("add_bos_token", "add_eos_token")]
-    content = [tokenizer.get_vocab(), str(tokenizer.special_tokens_map), marks_of]
+    flags = [getattr(tokenizer, name, None) for name in ("add_bos_token", "add_eos_token")]
+    content = [tokenizer.get_vocab(), str(tokenizer.special_tokens_map), flags]
     fast = getattr(tokenizer, "backend_tokenizer", None)
     if fast is None:
         return digest(

@@ -28,7 +28,7 @@ from cliffguard.engine import loading
 from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
-from cliffguard.engine.generation import Generated, Prompt, generate
+from cliffguard.engine.generation import Generated, Prompt, complete
 from cliffguard.engine.packing import Ints, Scored
 from cliffguard.engine.packing_support import known_reason
 from cliffguard.engine.packing_trial import is_low, plain_reason
@@ -72,7 +72,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
     Takes the arguments of `hf`, and `batch_tokens`, the tokens of one pass. `batch_size` (a
     number of sequences) limits a pass instead where it is a number; "auto", the default, leaves
-    it to free memory. `plain_because` says why a model is run as `hf` runs it (None: it is not);
+    it to free memory. `fallback_reason` says why a model is run as `hf` runs it (None: it is not);
     below float32 that is tried on the first prompts that it is asked, unless `packing` says that
     it is known ("packed") or wanted ("plain").
     """
@@ -99,11 +99,11 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         self.engine = Model(self.model)
         self.stages = Stages()
         # Set by who knows that nobody trains or switches the model between two calls.
-        self.keeps_beginning = False
+        self.reuse_prefix_cache = False
         if hasattr(self, "accelerator"):
             # hf takes the rank within a machine, and so asks items twice on several machines.
             self._rank = self.accelerator.process_index
-        self.plain_because: str | None = None
+        self.fallback_reason: str | None = None
         self._is_tried = False
         if packing == "plain":
             self.settle("it was asked for")
@@ -148,9 +148,9 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
     # --- packing ---------------------------------------------------------------------------------
 
-    def settle(self, plain_because: str | None) -> None:
+    def settle(self, fallback_reason: str | None) -> None:
         """Pack from now on, or say why not."""
-        self.plain_because, self._is_tried = plain_because, True
+        self.fallback_reason, self._is_tried = fallback_reason, True
 
     def try_packing(self, prompts: Sequence[Sequence[int] | Ints]) -> str | None:
         """Settle by the first prompts that are asked, unless it is settled; return why not."""
@@ -158,7 +158,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             sequences = [np.array(prompt[-self.max_length :], dtype=np.int64) for prompt in prompts]
             with self.stages.during("loading"):
                 self.settle(plain_reason(self.model, sequences))
-        return self.plain_because
+        return self.fallback_reason
 
     # --- log-likelihoods -------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
     ) -> list[tuple[float, bool]]:
         sequences = [self._scored(context, target) for _, context, target in requests]
         self.try_packing([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
-        if self.plain_because is not None:
+        if self.fallback_reason is not None:
             plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(
                 requests, disable_tqdm=disable_tqdm, override_bs=override_bs
             )
@@ -219,7 +219,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         stops = handle_stop_sequences(settings.pop("until", None), eos=eos)
         n_new = int(settings.pop("max_gen_toks"))
         self.try_packing([self.tok_encode(context) for context in contexts])
-        if self.plain_because is not None or not self._is_known(settings):
+        if self.fallback_reason is not None or not self._is_known(settings):
             return self._generate_plain(requests, contexts, n_new)
         if self.max_length <= n_new:
             raise ValueError(
@@ -228,20 +228,17 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             )
         sampling = _sampling(settings)
 
-        def compute() -> list[Generated]:
+        results: dict[int, Generated] = {}
+
+        def compute() -> None:
             # Anew after a failure: a prompt remembers how far its thinking was.
             prompts = self._prompts(contexts, stops, n_new)
             longest = max(len(prompt.tokens) for prompt in prompts) + n_new
-            return generate(
-                self.engine,
-                prompts,
-                batch_rows=self.budget.rows(longest),
-                batch_tokens=self.budget.batch_tokens,
-                sampling=sampling,
-                stages=self.stages,
-            )
+            limits = self.budget.row_limits(longest)
+            complete(self.engine, prompts, results, limits, sampling=sampling, stages=self.stages)
 
-        return [as_text(self, generated, stops) for generated in self._in_budget(compute)]
+        self._in_budget(compute)
+        return [as_text(self, results[number], stops) for number in range(len(contexts))]
 
     def _prompts(self, contexts: Sequence[str], stops: list[str], n_new: int) -> list[Prompt]:
         repeats: Counter[str] = Counter()
@@ -255,7 +252,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 Prompt(
                     tokens=np.array(tokens, dtype=np.int64),
                     max_new_tokens=n_new,
-                    is_done=Stop(self, stops),
+                    ends_at=Stop(self, stops),
                     seed=_seed(self.seed, str(repeats[context]), context),
                 )
             )
@@ -290,14 +287,14 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         while True:
             try:
                 result = compute()
-                if not self.keeps_beginning:
-                    self.engine.forget()
+                if not self.reuse_prefix_cache:
+                    self.engine.clear_prefix_cache()
                 return result
             except (RuntimeError, MemoryError) as failure:
                 if not loading.is_out_of_memory(failure):
                     raise
             # Outside the handler, whose traceback would keep the tensors alive.
-            self.engine.forget()
+            self.engine.clear_prefix_cache()
             self.budget = self.budget.halved(str(getattr(self.config, "name_or_path", "model")))
             gc.collect()
             if torch.cuda.is_available():

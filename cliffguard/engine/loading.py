@@ -13,15 +13,16 @@ from cliffguard.checkpoints.files import refuse_growing
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine.adapter_settings import refuse_endless
-from cliffguard.engine.adapters import invocation_tokens, make_room, with_adapter
+from cliffguard.engine.adapters import make_room, special_tokens, with_adapter
 from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.foreign_names import advice, foreign_part, lost_weights
 from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.smoke_test import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.engine.tokenizing import panics_explained, panics_held
+from cliffguard.engine.trainers_files import refuse_wrapped
 from cliffguard.engine.weight_checks import (
     refuse_missing_tokens,
-    refuse_no_marks,
+    refuse_no_bos_or_eos,
     refuse_no_weights,
     unread,
 )
@@ -117,7 +118,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         if files.chat_template != files.tokenizer:
             other = AutoTokenizer.from_pretrained(files.chat_template, **options)
             tokenizer.chat_template = other.chat_template
-    refuse_no_marks(checkpoint.name, tokenizer)
+    refuse_no_bos_or_eos(checkpoint.name, tokenizer)
     return tokenizer
 
 
@@ -171,16 +172,16 @@ def put_on(
     name, folder = checkpoint.name, checkpoint.files.adapter
     refuse_endless(checkpoint)
     with out_of_memory_explained(name), damage_explained(name):
-        cue, n_rows = invocation_tokens(folder), model.get_input_embeddings().weight.shape[0]
+        tokens, n_rows = special_tokens(folder), model.get_input_embeddings().weight.shape[0]
         # First, since a head of another size may compute other last bits.
         make_room(model, name, folder)
-        before = probe(model, cue, n_rows=n_rows)
+        before = probe(model, tokens, n_rows=n_rows)
         tuned = with_adapter(model, name, folder, adapter_name).eval()
     refuse_missing_tokens(checkpoint, tuned, tokenizer)
     refuse_no_weights(name, tuned, only="" if is_alone else f".{adapter_name}")
     with out_of_memory_explained(name):
-        refuse_no_numbers(name, probe(tuned, cue, adapted=True))
-        after = probe(tuned, cue, adapted=True, n_rows=n_rows)
+        refuse_no_numbers(name, probe(tuned, tokens, adapted=True))
+        after = probe(tuned, tokens, adapted=True, n_rows=n_rows)
     refuse_no_effect(name, before, after)
     return tuned
 
@@ -209,7 +210,9 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
     )
     if missing := sorted(about["missing_keys"]):
         # transformers would fill them with random numbers and only warn.
-        _refuse_missing(checkpoint.name, model, missing, sorted(about["unexpected_keys"]))
+        extra = sorted(about["unexpected_keys"])
+        refuse_wrapped(checkpoint.name, checkpoint.files.weights, extra)
+        _refuse_missing(checkpoint.name, model, missing, extra)
     model.unread = unread(checkpoint.name, model, about["unexpected_keys"])
     return model
 
@@ -250,10 +253,16 @@ def _quantization(options: LoadOptions) -> Any:
 
 @contextlib.contextmanager
 def out_of_memory_explained(name: str) -> Iterator[None]:
-    """Turn exhausted memory, in its several disguises, into an error of ours."""
+    """Turn exhausted memory, and a dtype that the device lacks, into an error of ours."""
     try:
         yield
     except (MemoryError, RuntimeError) as failure:  # torch's own is a RuntimeError
+        if "not implemented for" in str(failure):  # 'Half', 'BFloat16'
+            raise InfrastructureError(
+                f"{name}: this device does not compute in its dtype ({first_words(failure)}); use "
+                "--dtype float32, or another --device",
+                id="device.dtype",
+            ) from failure
         if not is_out_of_memory(failure):
             raise
         raise InfrastructureError(
@@ -271,7 +280,8 @@ def damage_explained(name: str) -> Iterator[None]:
         raise
     except ImportError as failure:
         raise InfrastructureError(
-            f"{name}: needs a library that is not installed: {first_words(failure)}",
+            f"{name}: needs a library that is not installed: {first_words(failure).rstrip('.')}"
+            + ("; install it, or leave --attention out" if "ttention" in str(failure) else ""),
             id="weights.library",
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come
@@ -284,12 +294,14 @@ def damage_explained(name: str) -> Iterator[None]:
                 id="checkpoint.own-code",
             ) from failure
         raise IntegrityError(
-            f"{name}: cannot be loaded: {first_words(failure)}", id="checkpoint.not-loaded"
+            f"{name}: cannot be loaded: {first_words(failure).rstrip('.')}; copy its files "
+            "again, or mend what its config says",
+            id="checkpoint.not-loaded",
         ) from failure
 
 
 def is_out_of_memory(failure: Exception) -> bool:
-    """Say whether a failure means exhausted memory, in one of its several disguises."""
+    """Return whether a failure means exhausted memory, in one of its several disguises."""
     import torch
 
     if isinstance(failure, (torch.cuda.OutOfMemoryError, MemoryError)):

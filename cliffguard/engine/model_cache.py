@@ -37,7 +37,7 @@ class CachedModel:
         self._is_spoiled = False
 
     def serves(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> bool:
-        """Say whether `checkpoint` can run on these weights."""
+        """Return whether `checkpoint` can run on these weights."""
         if options != self.options or self._is_spoiled:
             return False
         if self._only is not None or apart_because(checkpoint):

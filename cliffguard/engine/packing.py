@@ -58,6 +58,21 @@ class PassLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowLimits:
+    """How much is generated side by side.
+
+    At most `n_rows` prompts are continued at a time; they are read in passes of at most
+    `batch_tokens` tokens, or of one prompt. What was generated is read back from the device
+    every `block_tokens` tokens: the more, the less often it is waited for, and the more is thrown
+    away behind the end of an answer.
+    """
+
+    n_rows: int
+    batch_tokens: int
+    block_tokens: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
     """Which predictions are read: at `position` of a row, of token `target`, for a request.
 
@@ -87,7 +102,7 @@ class PackedRow:
 
     @property
     def is_chain(self) -> bool:
-        """Say whether every token sees all before it, as in an ordinary sequence."""
+        """Return whether every token sees all before it, as in an ordinary sequence."""
         return bool((self.end == len(self.tokens)).all())
 
 

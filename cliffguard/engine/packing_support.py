@@ -23,7 +23,7 @@ def known_reason(model: Any) -> str | None:
         in _attention_kinds(config),
         f"its layers are of kinds without a mask ({', '.join(layers)})": layers,
         f"its rotary positions ({', '.join(rope)}) depend on the length of a batch": rope,
-        "its adapter begins at a cue in the prompt, once in a row": _needs_invocation(model),
+        "its adapter begins at its invocation tokens, once in a row": _needs_invocation(model),
         "its adapter puts tokens of its own before the prompt": _learns_a_prompt(model),
         f"attention {implementation!r} takes no mask of ours (use sdpa or eager)": (
             implementation not in _MASKABLE

@@ -221,8 +221,8 @@ def _decoded(packed: Model, prefix: Ints, tokens: Ints) -> torch.Tensor:
     """Return the log-probabilities after tokens[:-1], the last of them fed in on its own."""
     row = chain(tokens[len(prefix) : -2], len(prefix))
     _, kept = packed.extend(stacked([chain(prefix, 0)]), (), torch.zeros(0, dtype=torch.long))
-    lengths = torch.tensor([len(tokens) - 2, len(tokens) - 2])
-    cache = RowCache(kept, lengths, device=packed.device)
-    packed.fill(stacked([row, row]), cache, torch.tensor([0]))
+    _, states = packed.fill(stacked([row, row]), kept, torch.tensor([0]))
+    cache = RowCache(2, len(tokens), device=packed.device)
+    cache.add(kept, states, [len(tokens) - 2, len(tokens) - 2])
     logits = packed.step(torch.tensor([[tokens[-2]], [tokens[0]]]), cache)
     return logits[0].float().log_softmax(-1).cpu()

@@ -16,11 +16,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from cliffguard.engine.decoding import RowCache, n_tokens_of
+from cliffguard.engine.decoding import KeyValues, RowCache, n_tokens_of
 from cliffguard.engine.packing import Ints, PackedRow, chain
-
-KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
-"""Keys and values of each layer, of shape [1, heads, tokens, width]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +46,44 @@ class _SharedLayer(DynamicLayer):  # type: ignore[misc]
         return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
 
 
+class _AddedLayer(_SharedLayer):
+    """A layer's prefix, if there is one, lent to every row; what a pass adds is kept beside it."""
+
+    def __init__(self, prefix: tuple[torch.Tensor, torch.Tensor] | None) -> None:
+        super().__init__()
+        if prefix is not None:
+            self.lazy_initialization(*prefix)
+            self.keys, self.values = prefix
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self.added = key_states, value_states
+        return super().update(key_states, value_states) if self.is_initialized else self.added
+
+
+class _AddedCache(DynamicCache):  # type: ignore[misc]
+    """Layers of that kind, over a prefix or none."""
+
+    def __init__(self, prefix: KeyValues) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        while len(self.layers) <= layer_idx:
+            number = len(self.layers)
+            self.layers.append(_AddedLayer(self._prefix[number] if self._prefix else None))
+        layer: _AddedLayer = self.layers[layer_idx]
+        return layer.update(key_states, value_states)
+
+
 def as_cache(prefix: KeyValues, *, grows: bool) -> DynamicCache:
     """Return a cache over a prefix: one that keeps what a pass adds, or one that lends it only.
 
@@ -72,7 +107,7 @@ class Model:
     def __init__(self, model: Any, *, dtype: torch.dtype | None = None) -> None:
         self.model = model
         self.n_tokens = 0  # that went through it, padding included
-        self._beginning: tuple[bytes, KeyValues] | None = None
+        self._prefix_kv: tuple[bytes, KeyValues] | None = None
         config = model.config.get_text_config(decoder=True)
         self.device = model.get_input_embeddings().weight.device
         self.dtype = dtype or model.get_input_embeddings().weight.dtype
@@ -90,28 +125,28 @@ class Model:
         logits = self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
         return logits, tuple((layer.keys, layer.values) for layer in cache.layers)
 
-    def beginning(self, tokens: Ints) -> KeyValues:
+    def prefix_kv(self, tokens: Ints) -> KeyValues:
         """Return keys and values of the first tokens of several texts.
 
-        The last beginning is kept until `forget`: whoever changes the weights, or switches an
-        adapter, must call it.
+        The last ones are kept until `clear_prefix_cache`: whoever changes the weights, or switches
+        an adapter, must call it.
         """
         key = tokens.tobytes()
-        if self._beginning is None or self._beginning[0] != key:
-            self._beginning = None  # before the next one is computed, not after
+        if self._prefix_kv is None or self._prefix_kv[0] != key:
+            self._prefix_kv = None  # before the next one is computed, not after
             nothing = torch.zeros(0, dtype=torch.long)
             _, keys_and_values = self.extend(stacked([chain(tokens, 0)]), (), nothing)
-            self._beginning = (key, keys_and_values)
-        return self._beginning[1]
+            self._prefix_kv = (key, keys_and_values)
+        return self._prefix_kv[1]
 
     def wait(self) -> None:
         """Wait until the device has done what it was told, so that a clock may be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def forget(self) -> None:
-        """Free the beginning that is kept."""
-        self._beginning = None
+    def clear_prefix_cache(self) -> None:
+        """Free the keys and values that `prefix_kv` keeps."""
+        self._prefix_kv = None
 
     def read(self, tokens: Tokens, prefix: KeyValues, keep: torch.Tensor) -> torch.Tensor:
         """Run rows below a prefix; return logits [positions, vocabulary] at `keep`.
@@ -121,20 +156,25 @@ class Model:
         cache = as_cache(prefix, grows=False) if prefix else None
         return self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
 
-    def fill(self, tokens: Tokens, cache: RowCache, keep: torch.Tensor) -> torch.Tensor:
-        """Run prompts, without their prefix, into an empty cache; return logits at `keep`."""
-        return self._run(tokens, cache, keep, n_past=cache.n_prefix)
+    def fill(
+        self, tokens: Tokens, prefix: KeyValues, keep: torch.Tensor
+    ) -> tuple[torch.Tensor, KeyValues]:
+        """Run rows below a prefix; return (logits at `keep`, keys and values of the rows alone)."""
+        cache = _AddedCache(prefix)
+        logits = self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
+        return logits, tuple(layer.added for layer in cache.layers)
 
     @torch.inference_mode()
     def step(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
         """Run one token a row, `ids` of shape [rows, 1]; return logits [rows, vocabulary]."""
         position = cache.next_column()[:, None]
-        column = torch.arange(cache.n_columns, device=position.device)[None]
+        n_columns = cache.n_filled
+        column = torch.arange(n_columns, device=position.device)[None]
         seen = (column <= position)[:, None, None]
         windowed = None
-        if self._window is not None and cache.n_columns > self._window:
+        if self._window is not None and n_columns > self._window:
             windowed = seen & (position - column < self._window)[:, None, None]
-        keep = torch.arange(len(ids))
+        keep = torch.arange(len(ids), device=position.device)
         return self._call(ids, position, self._masks(seen, windowed), cache, keep)
 
     def _run(

@@ -44,7 +44,12 @@ from cliffguard.engine.loading import (
 from cliffguard.engine.peft_configs import read_config
 from cliffguard.engine.rehearsed_adapters import adapter_on_paper, refusals_explained
 from cliffguard.engine.rehearsed_weights import Shapes, put_in
-from cliffguard.engine.weight_checks import refuse_integers, refuse_missing_tokens, unread
+from cliffguard.engine.weight_checks import (
+    refuse_integers,
+    refuse_missing_tokens,
+    refuse_unquantized,
+    unread,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +167,7 @@ def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[Caveat, ...]]:
     tensors = tensors_of(_files_read(name, folder))
     _refuse_endless(name, config.to_dict(), len(tensors))
     is_quantized, remarks = _is_quantized(config), _about_code(name, config)
+    refuse_unquantized(name, config, tensors)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(_plain(config), trust_remote_code=False)
     if is_quantized or not tensors:
@@ -256,7 +262,7 @@ def _refuse_endless(name: str, config: Mapping[str, Any], n_tensors: int) -> Non
 
 
 def _is_quantized(config: Any) -> bool:
-    """Say whether weights stand quantised in the files, after the library for it was looked for."""
+    """Return whether the files hold quantised weights; fails where their library is missing."""
     from transformers.quantizers.auto import AutoHfQuantizer
 
     inner = config.get_text_config(decoder=True)

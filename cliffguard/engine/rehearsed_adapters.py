@@ -97,7 +97,7 @@ def _refuse_other_rank(name: str, config: Any, shapes: Shapes, expected: Mapping
 
 
 def _takes(tuned: Any, shapes: Shapes) -> bool:
-    """Let peft take tensors of these shapes; say whether it could without numbers."""
+    """Let peft take tensors of these shapes; return whether it could without numbers."""
     import torch
     from peft import set_peft_model_state_dict
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.collector import collector_paused
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -43,7 +43,8 @@ def _filled(headers: _Headers) -> tuple[Any, dict[str, Any]]:
 
     model = headers.model
     weights = {n: torch.empty(shape, device="meta") for n, shape in headers.shapes.items()}
-    with _collector_paused(), _converters_spared():
+    # Of a mixture of experts transformers makes millions of objects, and keeps most to the end.
+    with collector_paused(), _converters_spared():
         filled, about = type(model).from_pretrained(
             None,
             config=model.config,
@@ -55,21 +56,6 @@ def _filled(headers: _Headers) -> tuple[Any, dict[str, Any]]:
             local_files_only=True,
         )
     return filled, about
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector off: it would look through all of torch time and again.
-
-    Of a mixture of experts transformers makes millions of objects, and keeps most to the end.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from cliffguard.engine.decoding import KeyValues
 from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
-from cliffguard.engine.passes import KeyValues, Model, read_out, stacked
+from cliffguard.engine.passes import Model, read_out, stacked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class Scores:
         while stack:
             branch, prefix = stack.pop()
             if branch.row is not None and not prefix and not len(branch.row.reads.position):
-                prefix = model.beginning(branch.row.tokens)
+                prefix = model.prefix_kv(branch.row.tokens)
             elif branch.row is not None:
                 prefix = self._run(model, (branch.row,), prefix, numbers, keeps=True)
             for batch in branch.batches:

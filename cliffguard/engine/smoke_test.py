@@ -18,9 +18,9 @@ _N_TOKENS = 16
 
 @torch.inference_mode()
 def probe(
-    model: Any, cue: Sequence[int] = (), *, adapted: bool = False, n_rows: int | None = None
+    model: Any, more: Sequence[int] = (), *, adapted: bool = False, n_rows: int | None = None
 ) -> torch.Tensor:
-    """Return the logits [vocabulary] after tokens from all over the vocabulary, and the `cue`.
+    """Return the logits [vocabulary] after tokens from all over the vocabulary, and `more` of them.
 
     Only of its first `n_rows`, where they are given: others may be an adapter's. The adapters on
     `model` are off unless it is to be `adapted`, which leaves them on. Tokens that the model has no
@@ -31,7 +31,7 @@ def probe(
     embedding = model.get_input_embeddings().weight
     n_rows = n_rows or embedding.shape[0]
     spread = torch.linspace(0, n_rows - 1, min(_N_TOKENS, n_rows)).long().tolist()
-    ids = torch.tensor([[*spread, *(token for token in cue if token < n_rows)]])
+    ids = torch.tensor([[*spread, *(token for token in more if token < n_rows)]])
     is_on = hasattr(model, "disable_adapter") and not adapted
     with model.disable_adapter() if is_on else contextlib.nullcontext():
         ids = ids.to(embedding.device)

@@ -34,7 +34,7 @@ class GeneratedText:
 
 
 class Stop:
-    """Says when an answer ends: at an end token, or once a stop string stands in it.
+    """Says where an answer ends: at an end token, or once a stop string stands in it.
 
     While a model thinks, no string stops it.
     """
@@ -52,9 +52,27 @@ class Stop:
         self._thinks = self._think_end is not None
         self._first = 0  # the token with which the answer begins, once the thinking is over
 
-    def __call__(self, tokens: Sequence[int]) -> bool:
-        if tokens[-1] in self._ends:
-            return True
+    def __call__(self, tokens: Sequence[int], n_seen: int) -> int | None:
+        """Return how many of the tokens are the answer, or None; `n_seen` were looked at before."""
+        may_stop = self._thinks or len(tokens) == n_seen + 1 or self._may_stop(tokens, n_seen)
+        for n in range(n_seen + 1, len(tokens) + 1):
+            if tokens[n - 1] in self._ends or (may_stop and self._stops_at(tokens[:n])):
+                return n
+        return None
+
+    def _may_stop(self, tokens: Sequence[int], n_seen: int) -> bool:
+        """Say whether a stop string may have come with what is new, by one look at all of it.
+
+        The end of a text is read otherwise than its middle in spaces, which are so left out, and
+        in characters of which a part is there; a stop string that has no more is always tried.
+        """
+        start = self._first or max(0, n_seen + 1 - self._n_tail)
+        text = self._decode(list(tokens[start:])).replace(" ", "")
+        bare = [stop.replace(" ", "") for stop in self._stops]
+        return any(not stop or "\ufffd" in stop or stop in text for stop in bare)
+
+    def _stops_at(self, tokens: Sequence[int]) -> bool:
+        """Say whether the last of the tokens ends the answer by a stop string."""
         if self._thinks:
             self._thinks = not self._has_thought(tokens)
             self._first = len(tokens)

@@ -9,13 +9,14 @@ Either way the model is asked without what it was to be told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from cliffguard.checkpoints.files import no_chat_template
+from cliffguard.checkpoints.files import chat_template_of, no_chat_template
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
@@ -38,7 +39,7 @@ UNRENDERED = "template.not-rendered"
 
 
 def takes_system(render: Render, system: str) -> bool:
-    """Say whether a system turn changes what is rendered of a chat of one user's turn."""
+    """Return whether a system turn changes what is rendered of a chat of one user's turn."""
     from jinja2 import TemplateError
 
     chat = [{"role": "system", "content": system}, {"role": "user", "content": "Hello."}]
@@ -116,16 +117,44 @@ def check_template(
         render = render or by_files(checkpoint, protocol)
         refuse_lost_prompt(checkpoint.name, render, protocol)
         rendered = {str(render([{"role": "user", "content": "Hello."}])) for _ in range(_TIMES)}
-    if len(rendered) == 1:
+    return (*_about_chance(checkpoint, len(rendered)), *_about_dates(checkpoint, protocol))
+
+
+_TIMES = 8  # a template that draws one of two texts is missed once in 128
+_DRAWS = re.compile(r"\|\s*random\b|[\"']random[\"']|\blipsum\s*\(")  # in any branch of it
+_DATE = "strftime_now"
+
+
+def _about_chance(checkpoint: Checkpoint, n_texts: int) -> tuple[Caveat, ...]:
+    if n_texts == 1 and _DRAWS.search(_written(checkpoint)) is None:
         return ()
     text = (
         f"{checkpoint.name}: its chat template draws by chance, and renders one prompt otherwise "
-        "each time, so that answers cannot be repeated."
+        "each time: base and candidate are not asked the same, and answers cannot be repeated."
     )
     return (Caveat(id="template.random", text=text),)
 
 
-_TIMES = 8  # a template that draws one of two texts is missed once in 128
+def _about_dates(checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
+    """Tell a template that writes the day, unless an argument of it says which."""
+    written = _written(checkpoint)
+    if _DATE not in written or any("date" in k and k in written for k in protocol.template_args):
+        return ()
+    how = ""
+    if "date_string" in written:  # Llama 3's
+        how = """; --template-args '{"date_string": "26 Jul 2024"}' writes the same one always"""
+    text = (
+        f"{checkpoint.name}: its chat template writes the day into prompts ({_DATE}), so that "
+        f"answers stored on another day were asked otherwise{how}."
+    )
+    return (Caveat(id="template.date", text=text),)
+
+
+def _written(checkpoint: Checkpoint) -> str:
+    """Return what a checkpoint's chat templates say, all of them."""
+    assert checkpoint.files is not None, "it has just been rendered by them"
+    template = chat_template_of(checkpoint.files.chat_template)
+    return "\n".join(map(str, template.values())) if isinstance(template, dict) else str(template)
 
 
 def by_files(checkpoint: Checkpoint, protocol: EvalSettings) -> Callable[..., Any]:

@@ -55,6 +55,25 @@ def refuse_integers(name: str, model: Any, tensors: Mapping[str, Tensor]) -> Non
             )
 
 
+_PLAIN = {"F64", "F32", "F16", "BF16"}
+_PACKED = {"fp8", "fbgemm_fp8", "gptq", "awq", "mxfp4", "bitsandbytes"}
+"""Quantisations whose files hold integers or eight bits; others may quantise while they load."""
+
+
+def refuse_unquantized(name: str, config: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse plain weights beside a config that says how they are quantised."""
+    stated = getattr(config, "quantization_config", None)
+    method = stated.get("quant_method") if isinstance(stated, dict) else None
+    kinds = {tensor.dtype for tensor in tensors.values()}
+    if method in _PACKED and kinds and kinds <= _PLAIN:
+        raise IntegrityError(
+            f"{name}: its config.json says that the weights are quantised ({method}), and all of "
+            f"them are plain numbers ({', '.join(sorted(kinds))}); take quantization_config out of "
+            "it, or give the folder that holds the quantised weights",
+            id="weights.not-quantized",
+        )
+
+
 def refuse_no_weights(name: str, model: Any, only: str = "") -> None:
     """Refuse weights, those with `only` in their names, that hold NaN or infinity, or zeros alone.
 
@@ -131,8 +150,8 @@ def refuse_unread_tokens(item: str, model: Any, tokens: Sequence[int]) -> None:
         )
 
 
-def refuse_no_marks(name: str, tokenizer: Any) -> None:
-    """Refuse a tokenizer with neither mark, one of which stands before an empty context."""
+def refuse_no_bos_or_eos(name: str, tokenizer: Any) -> None:
+    """Refuse a tokenizer with neither BOS nor EOS, one of which stands before an empty context."""
     if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
         raise IntegrityError(
             f"{name}: its tokenizer names neither a bos_token nor an eos_token; an answer would "

@@ -196,7 +196,7 @@ def _allocation(orders: Sequence[_Order], policy: Policy, churn: float) -> _Allo
 
 
 def _is_held_unchanged(n_items: int, margin: float, alpha: float) -> bool:
-    """Say whether a candidate that changes nothing is held at one of the looks at so many items."""
+    """Return whether an unchanged candidate is HELD at one of the looks at so many items."""
     if n_items < smallest_deciding_n(margin=margin, alpha=alpha):
         return False
     (looks,) = looks_in_step([n_items])

@@ -84,16 +84,15 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
             "the chat template write the date, or another special token?",
             id="sides.rendered-otherwise",
         )
-    marks = [answer.n_bos or 0 for answer in (base, candidate)]
+    n_bos = [answer.n_bos or 0 for answer in (base, candidate)]
     n_text = [
-        answer.n_prompt_tokens - n for answer, n in zip((base, candidate), marks, strict=True)
+        answer.n_prompt_tokens - n for answer, n in zip((base, candidate), n_bos, strict=True)
     ]
-    if same_template and marks[0] != marks[1] and n_text[0] == n_text[1]:
+    if same_template and n_bos[0] != n_bos[1] and n_text[0] == n_text[1]:
         raise IntegrityError(
-            f"{task}: the prompts of the base begin with {n_things(marks[0], 'token')} "
-            f"that {plural(marks[0], 'marks', 'mark')} the beginning of a text, those of the "
-            f"candidate with {marks[1]}; save the candidate with its base's tokenizer (bos_token, "
-            "add_bos_token)",
+            f"{task}: the base's prompts begin with {n_things(n_bos[0], 'BOS token')}, the "
+            f"candidate's with {n_bos[1]}; save the candidate with its base's tokenizer "
+            "(bos_token, add_bos_token)",
             id="sides.begun-otherwise",
         )
 

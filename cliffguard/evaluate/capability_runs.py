@@ -47,7 +47,7 @@ class CapabilityRun:
     changed: frozenset[str] = frozenset()
 
     def is_of(self, taken: TakenLooks) -> bool:
-        """Say whether these looks were taken by this very run, as far as it had come."""
+        """Return whether these looks were taken by this very run, as far as it had come."""
         return taken.run == self.digest and set(taken.counted) <= set(self.planned)
 
     def share(self, counted: Sequence[int]) -> float:
@@ -58,7 +58,7 @@ class CapabilityRun:
         return spent_share(min(1.0, counted[-1] / self.planned[-1]), DROP_SPENDING)
 
     def is_related(self, taken: TakenLooks) -> bool:
-        """Say whether these looks and this run share half of the smaller set of items."""
+        """Return whether these looks and this run share half of the smaller set of items."""
         if (taken.capability == TOGETHER) != (self.capability == TOGETHER) or taken.how != self.how:
             return False
         n_found = sum(item in self.items for item in taken.sketch)

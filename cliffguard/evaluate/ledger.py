@@ -112,9 +112,13 @@ def _account(
     counted: Sequence[int],
     comparison: str,
 ) -> Account:
+    """Return the account of one run: what is known of it, what others took, its level of alpha."""
+    # 1. Its earlier looks. Where they reach as far it is judged again, as then: same comparison.
     run_looks = _own_looks(run, known, counted, policy.alpha)
     if run_looks is not None and set(counted) <= set(run_looks.counted):
         comparison = run_looks.comparison
+    # 2. Other runs at related items have spent alpha. Not the capabilities judged beside it, which
+    # share one comparison: Holm pays for those. Those before its first look lower its level.
     beside = {comparison, *(taken.comparison for taken in known if taken.run == run.digest)} - {""}
     index = next((n for n, taken in enumerate(known) if _is_own(run, taken, counted)), len(known))
     others = [
@@ -125,6 +129,7 @@ def _account(
         and run.is_related(taken)
     ]
     before = [taken for n, taken in others if n < index]
+    # 3. Its level: a share of what they left.
     spent = spent_of(before)
     now = run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent)
     # Runs after this one may have left less: they began under another alpha, or before it ended.
@@ -145,7 +150,7 @@ def _account(
 
 
 def _is_own(run: CapabilityRun, taken: TakenLooks, counted: Sequence[int]) -> bool:
-    """Say whether looks are a run's own: as far as it had come, or those at `counted` items."""
+    """Return whether looks are a run's own: as far as it had come, or those at `counted` items."""
     is_told = taken.run == run.digest and len(counted) > 0 and set(counted) <= set(taken.counted)
     return is_told or run.is_of(taken)
 

@@ -72,14 +72,14 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
 ) -> Measurement:
     """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
 
-    Of an absent shard, answers under an earlier form of the question are taken over; what is taken
-    over of a task that is asked for the first time, and what not, is told in lines for people.
+    Shards are asked in groups (`TaskProgress.groups`). A group of which a shard is absent is asked
+    as a whole, so that a run that was killed has the batches of an undisturbed one; what is stored
+    stays. Answers under an earlier form of the question are taken over, and not asked; what is
+    taken over of a task that is asked for the first time is told in lines for people.
 
-    Each `replicate` has answers of its own: the same question, asked again.
-
-    Once the time is up, no further shard is asked, and the answers end with the last whole one.
-    Where the checkpoint's files turn out to have changed (ChangedFiles), what was stored here goes
-    to the store's `damaged/`.
+    Each `replicate` has answers of its own. Once the time is up no further group is asked, and the
+    answers end with the last whole one. Where the checkpoint's files turn out to have changed
+    (ChangedFiles), what was stored here goes to the store's `damaged/`.
     """
     gathered = _Gathered(checkpoint.label, look, progress)
     written: list[Path] = []
@@ -93,23 +93,22 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
                 absent.append(gap)
             else:
                 gap.write((), {})
-                gathered.add(gap.series, gap.shard, gap.stored())
+                gap.gather(gathered)
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
-        absent.sort(key=lambda gap: (gap.shard.number + 1) / len(gap.series.shards))
+        absent.sort(key=lambda gap: (gap.shards[-1].number + 1) / len(gap.series.shards))
     with _explained(gathered, written, store):
         for start in range(0, len(absent), runner.n_workers):
             if is_time_up():
                 break
-            group = absent[start : start + runner.n_workers]
-            shards = [(gap.series.task, gap.unanswered) for gap in group]
-            gathered.tell(shards[0][0].name)
+            side_by_side = absent[start : start + runner.n_workers]
+            groups = [(gap.series.task, gap.unanswered) for gap in side_by_side]
+            gathered.tell(groups[0][0].name)
             with finishing(partial(stop_where, is_time_up)):
-                results = runner.ask_each(checkpoint, shards, protocol)
-                for gap, (answers, notes) in zip(group, results, strict=True):
-                    if gap.write(answers, notes):
-                        written.append(gap.entry.shard_file(gap.shard.number))
-                    gathered.add(gap.series, gap.shard, gap.stored())
+                results = runner.ask_each(checkpoint, groups, protocol)
+                for gap, (answers, notes) in zip(side_by_side, results, strict=True):
+                    written += gap.write(answers, notes)
+                    gap.gather(gathered)
     gathered.tell("")
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
@@ -193,27 +192,53 @@ class _Gathered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Absent:
-    """A shard that is not stored, and what is found of it under earlier forms of its question."""
+    """A group of shards that are not all stored.
+
+    `earlier` has, by the number of each shard that is absent, what is found of it under earlier
+    forms of its question.
+    """
 
     series: TaskProgress
     entry: Entry
-    shard: Shard
-    earlier: Mapping[str, ShardAnswers]
+    shards: tuple[Shard, ...]
+    earlier: Mapping[int, Mapping[str, ShardAnswers]]
 
     @property
     def unanswered(self) -> tuple[Item, ...]:
-        """The items that must be asked."""
-        return tuple(item for item in self.shard.items if item.id not in self.earlier)
+        """The items to ask: none, or all of the group that earlier forms do not answer."""
+        if all(i.id in self.earlier[s.number] for s in self._absent for i in s.items):
+            return ()
+        return tuple(
+            item
+            for shard in self.shards
+            for item in shard.items
+            if item.id not in self.earlier.get(shard.number, {})
+        )
 
-    def write(self, answers: Sequence[Answer], notes: Notes) -> bool:
-        """Store its answers, with those that were found; say whether they were stored."""
-        new = ShardAnswers(answers=tuple(answers), notes=notes)
-        whole = together(self.shard.items, self.earlier, new)
-        return self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
+    @property
+    def _absent(self) -> list[Shard]:
+        return [shard for shard in self.shards if shard.number in self.earlier]
 
-    def stored(self) -> ShardAnswers:
-        """Return the answers that are there now: another run may have been first."""
-        return self.entry.read_shard(self.shard.number, self.shard.items)
+    def write(self, answers: Sequence[Answer], notes: Notes) -> list[Path]:
+        """Store what is absent, with what was found; return the files that were written."""
+        new = {answer.item_id: answer for answer in answers}
+        written = []
+        for shard in self._absent:
+            mine = tuple(new[item.id] for item in shard.items if item.id in new)
+            whole = together(
+                shard.items,
+                self.earlier[shard.number],
+                ShardAnswers(answers=mine, notes=notes),
+            )
+            if self.entry.write_shard(shard.number, whole.answers, whole.notes):
+                written.append(self.entry.shard_file(shard.number))
+        return written
+
+    def gather(self, gathered: _Gathered) -> None:
+        """Take the answers that are there now: another run may have been first."""
+        for shard in self._absent:
+            stored = self.entry.read_shard(shard.number, shard.items)
+            gathered.add(self.series, shard, stored)
 
 
 def question_of(
@@ -250,7 +275,7 @@ def _missing(
     gathered: _Gathered,
     tell: Callable[[str], None],
 ) -> Iterator[_Absent]:
-    """Gather the shards that are stored; yield the others, with what earlier forms have of them."""
+    """Gather the shards that are stored; yield the groups of others, with what is found of them."""
     for series, (question, entry) in zip(look, entries, strict=True):
         missing = gathered.take(series, entry)
         if not missing:
@@ -263,9 +288,11 @@ def _missing(
             who = f"{question.checkpoint.label}: {series.task.name}"
             earlier.tell(tell, who, len(series.items))
         gathered.earlier |= earlier.keys
-        for shard in missing:
-            stored = earlier.within(shard.items)
-            yield _Absent(series=series, entry=entry, shard=shard, earlier=stored)
+        gaps = {shard.number: earlier.within(shard.items) for shard in missing}
+        for shards in series.groups(runner.n_together):
+            lacking = {s.number: gaps[s.number] for s in shards if s.number in gaps}
+            if lacking:
+                yield _Absent(series=series, entry=entry, shards=shards, earlier=lacking)
 
 
 def _words(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
@@ -42,6 +43,7 @@ class TaskProgress:
     n_planned: int
     shards: tuple[Shard, ...]
     n_by_look: tuple[int, ...]
+    look_ends: tuple[int, ...] = ()
 
     @property
     def planned(self) -> tuple[Item, ...]:
@@ -53,10 +55,23 @@ class TaskProgress:
         """Items that count at this look."""
         return self.n_by_look[-1]
 
+    def groups(self, n_together: int) -> tuple[tuple[Shard, ...], ...]:
+        """Return the shards in groups that are asked together, at most so many in each.
+
+        No group reaches beyond a look of the plan, whichever looks were taken and whatever is
+        stored: both sides have the same groups, and nothing is asked for a later look.
+        """
+        groups: list[tuple[Shard, ...]] = []
+        edges = sorted({0, len(self.shards), *self.look_ends})
+        for start, end in pairwise(edges):
+            part = self.shards[start:end]
+            groups += [part[n : n + n_together] for n in range(0, len(part), n_together)]
+        return tuple(groups)
+
     def cut(self, n_items: int) -> TaskProgress:
         """Return the series as if only its first `n_items` items had been reached."""
         n_by_look = tuple(min(n, n_items) for n in self.n_by_look)
-        return in_part(self.task, self.items, n_by_look, self.n_planned)
+        return in_part(self.task, self.items, n_by_look, self.n_planned, self.look_ends)
 
 
 Look = tuple[TaskProgress, ...]
@@ -110,12 +125,20 @@ def _in_whole_shards(n_items: int) -> int:
 
 
 def in_part(
-    task: Task, items: tuple[Item, ...], n_by_look: tuple[int, ...], n_planned: int
+    task: Task,
+    items: tuple[Item, ...],
+    n_by_look: tuple[int, ...],
+    n_planned: int,
+    look_ends: tuple[int, ...] = (),
 ) -> TaskProgress:
     """Return a task with the whole shards that its last look so far needs."""
-    shards = in_shards(items[: _in_whole_shards(n_by_look[-1])])
     return TaskProgress(
-        task=task, items=items, n_planned=n_planned, shards=shards, n_by_look=n_by_look
+        task=task,
+        items=items,
+        n_planned=n_planned,
+        shards=in_shards(items[: _in_whole_shards(n_by_look[-1])]),
+        n_by_look=n_by_look,
+        look_ends=look_ends,
     )
 
 
@@ -175,6 +198,8 @@ class Schedule:
             name: self._planned_looks(name) if stops_early and name not in in_full else (1.0,)
             for name in names
         }
+        for planned in self._tasks:
+            planned.end_looks_at(self._steps[planned.task.capability])
         self._step = dict.fromkeys(self._steps, -1)
         self.n_looks = 0  # taken so far
 
@@ -195,7 +220,7 @@ class Schedule:
         return tuple(planned.series() for planned in self._tasks)
 
     def is_open(self, verdict: Verdict) -> bool:
-        """Say whether another look would be taken after this verdict."""
+        """Return whether another look would be taken after this verdict."""
         return bool(self._going_on(verdict))
 
     def everything(self) -> Look:
@@ -234,17 +259,22 @@ class Schedule:
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
+        # Before the first verdict all begin; what has had all its items never goes on.
         last = {name: len(steps) - 1 for name, steps in self._steps.items()}
         unfinished = [name for name in self._steps if self._step[name] < last[name]]
         if verdict is None:
             return {name: 0 for name in unfinished}
         outcomes = {finding.capability: finding.outcome for finding in verdict.findings}
         has_failed = verdict.outcome is Outcome.FAIL
+        # A loss on a ladder goes to its end at once: FAIL is final, and the rest of the items shows
+        # from which level on it is lost.
         ladders = [
             name
             for name in unfinished
             if has_failed and outcomes[name] is Outcome.REGRESSED and self._has_ladder(name)
         ]
+        # What is decided is asked no more, unless the mean is still open: it is of all capabilities
+        # that are asked in step, the held ones too, at equal fractions.
         is_over = has_failed and self._after_failure == "stop"
         is_mean_open = verdict.mean_held is False and not has_failed
         undecided = [
@@ -278,7 +308,7 @@ class Schedule:
         )
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
-        """Say whether graded scores lie in clusters, which an early look would tear."""
+        """Return whether graded scores lie in clusters, which an early look would tear."""
         if self._estimand == "suite":  # of which every item is known, and stands for itself
             return False
         names = [item.cluster for planned in tasks for item in planned.items if item.cluster]
@@ -354,6 +384,12 @@ class _Planned:
         self.items = items
         self.n_planned = n_items_at(1.0 if share is None else share.fraction, len(items))
         self.n_by_look: tuple[int, ...] = ()
+        self._look_ends: tuple[int, ...] = ()
+
+    def end_looks_at(self, fractions: Sequence[float]) -> None:
+        """Note the shards to have by each look of the plan."""
+        counted = [n_items_at(fraction, self.n_planned) for fraction in fractions]
+        self._look_ends = tuple(_in_whole_shards(n) // SHARD_ITEMS for n in counted)
 
     def n_gating_at(self, fraction: float) -> int:
         """Return how many of the items that count at a look at this fraction of the plan gate."""
@@ -365,8 +401,8 @@ class _Planned:
 
     def series(self) -> TaskProgress:
         """Return the task as it stands at the last planned look."""
-        return in_part(self.task, self.items, self.n_by_look, self.n_planned)
+        return in_part(self.task, self.items, self.n_by_look, self.n_planned, self._look_ends)
 
     def in_one_look(self) -> TaskProgress:
         """Return the task with all that is planned of it."""
-        return in_part(self.task, self.items, (self.n_planned,), self.n_planned)
+        return in_part(self.task, self.items, (self.n_planned,), self.n_planned, self._look_ends)

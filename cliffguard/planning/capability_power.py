@@ -90,7 +90,7 @@ def capability_power(
         share = float(alone.n_asked.mean()) / design.looks[-1]
     n_effective = round(len(names) * each)
     is_asked_of = role != "target" and each > 0
-    outlook = CapabilityPower(
+    power = CapabilityPower(
         capability=capability.name,
         suite=suite.name,
         ring=capability.ring,
@@ -108,7 +108,7 @@ def capability_power(
         n_expected=len(items) * share,
         n_tokens=_tokens(planned, plan.protocol),
     )
-    return outlook, design
+    return power, design
 
 
 def _clusters(names: Sequence[str], churn: float, policy: Policy) -> tuple[float | None, int]:

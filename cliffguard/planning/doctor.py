@@ -284,7 +284,7 @@ def _device(plan: Plan) -> str:
 
 
 def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Observation]:
-    """Say whether the larger of what is loaded alone fits; two full models are not held at once."""
+    """Yield whether the larger model fits into memory; two full ones are never held at once."""
     sizes = [load.n_bytes for load in loads if load.n_bytes is not None]
     if not sizes:
         return

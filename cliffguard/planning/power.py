@@ -72,6 +72,7 @@ def power_analysis(
 
     Unless the runner `holds_both` checkpoints, the base is asked in full.
     """
+    # 1. The looks of the run itself, from the same functions, so that both plan the same items.
     measured = [(suite, capability) for suite in suites for capability in suite.capabilities]
     expected = {c.name: (churn or {}).get(c.name, USUAL_CHURN) for _, c in measured}
     shares = deal(plan, suites, tasks, policy, expected)
@@ -81,6 +82,7 @@ def power_analysis(
     manifest = schedule.manifest()
     whole = schedule.everything()
     looks = {planned.capability: planned.n_items for planned in manifest}
+    # 2. Each capability alone, at the level that Holm asks of the first.
     level = _level_of_first(suites, policy)
     rows, designs = [], []
     for suite, capability in measured:
@@ -97,6 +99,7 @@ def power_analysis(
         rows.append(row)
         if row.role == "gating":
             designs.append(design)
+    # 3. All together, simulated: PASS takes every gating one, and an absent one bars it.
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     gate = _gate(rows, designs, plan, policy, can_pass=not unmeasured)
@@ -106,16 +109,21 @@ def power_analysis(
         chance_fail=gate.chance_fail,
         n_planned=sum(row.n_asked for row in rows),
         n_expected=sum(row.n_expected for row in gate.rows),
-        n_tokens=sum(
-            (row.n_expected + (row.n_expected if holds_both else row.n_asked)) * row.n_tokens
-            for row in gate.rows
-        ),
+        n_tokens=_n_tokens(gate.rows, holds_both=holds_both),
         looks=manifest,
         remarks=(
             *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
             *_remarks(gate.rows, tasks, plan, policy),
         ),
         mean_price=gate.price,
+    )
+
+
+def _n_tokens(rows: Sequence[CapabilityPower], *, holds_both: bool) -> float:
+    """Return the tokens of both sides; the base is asked in full unless both are held at once."""
+    return sum(
+        (row.n_expected + (row.n_expected if holds_both else row.n_asked)) * row.n_tokens
+        for row in rows
     )
 
 
@@ -154,7 +162,9 @@ def _gate(
     price = None
     if policy.mean_margin is not None:
         without = outcomes_of(able, policy.first_level, stops)
-        rows, before = (_asked(rows, designs, outcomes) for outcomes in (together, without))
+        rows, before = (
+            _with_expected_items(rows, designs, outcomes) for outcomes in (together, without)
+        )
         price = MeanPrice(
             margin=policy.mean_margin,
             chance_pass=float(without.passed.mean()) if is_whole else 0.0,
@@ -168,7 +178,7 @@ def _gate(
     )
 
 
-def _asked(
+def _with_expected_items(
     rows: Sequence[CapabilityPower], designs: Sequence[Design | None], together: Outcomes
 ) -> list[CapabilityPower]:
     """Return the rows with the items that gates of all that is gating ask, and not one alone."""

@@ -57,7 +57,7 @@ class Aim:
 
 
 def aim_at(
-    chance: float, outlook: PowerAnalysis, policy: Policy, *, stops_early: bool = True
+    chance: float, analysis: PowerAnalysis, policy: Policy, *, stops_early: bool = True
 ) -> Aim:
     """Return what to change so that a candidate which lost nothing passes with this chance.
 
@@ -65,13 +65,13 @@ def aim_at(
     ----------
     chance : float
         Strictly between 0 and 1.
-    outlook : PowerAnalysis
+    analysis : PowerAnalysis
         Of the plan as it is, with `stops_early` as there.
     policy : Policy
         The one in force.
     """
-    gating = [row for row in outlook.capabilities if row.role == "gating"]
-    if outlook.chance_pass >= chance or not gating:
+    gating = [row for row in analysis.capabilities if row.role == "gating"]
+    if analysis.chance_pass >= chance or not gating:
         return Aim(chance=chance, is_reached=bool(gating), changes=(), chance_after=None)
     # One share of the misses for each, and one for a FAIL of what lost nothing.
     each = chance ** (1.0 / (len(gating) + 1))

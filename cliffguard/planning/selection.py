@@ -71,7 +71,7 @@ def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
 
 
 def foretold(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
-    """Return what an outlook says of the choice; the plans are those at their shares."""
+    """Return what a power analysis says of the choice; the plans are those at their shares."""
     if choice == "last":
         return ("all of this is of one candidate at the whole alpha, tested in order",)
     policy = plans[0].policy
@@ -127,7 +127,7 @@ def raised_remark(plan: Plan, n_candidates: int) -> Caveat:
 
 
 def _is_joint(review: Review) -> bool:
-    """Say whether the proofs that PASS takes are all tests whose joint distribution is known.
+    """Return whether the proofs that PASS takes are all tests whose joint distribution is known.
 
     A margin on the mean is a proof of its own; how items are dealt depends on alpha; and of looks
     at fewer items, in an earlier run, no joint distribution is known.

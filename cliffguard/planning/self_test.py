@@ -56,7 +56,7 @@ class CapabilityNoise:
 
     @property
     def reaches_margin(self) -> bool:
-        """Say whether as many items flip as the margin tolerates to be lost."""
+        """Return whether as many items flip as the margin tolerates to be lost."""
         return self.flips >= self.margin
 
 
@@ -129,7 +129,7 @@ def measure_noise(
         against=against,
         confidence=1.0 - 2.0 * policy.alpha,
         capabilities=tuple(
-            _told(capability, p_drift, policy)
+            _noise_of(capability, p_drift, policy)
             for capability, p_drift in zip(there, p_values, strict=True)
         ),
         unscored=tuple(name for name in names if name not in scored),
@@ -181,7 +181,7 @@ def _two_sided(there: CapabilityComparison, back: CapabilityComparison) -> float
     return min(1.0, 2.0 * min(there.evidence.p_drop, back.evidence.p_drop))
 
 
-def _told(capability: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
+def _noise_of(capability: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
     assert capability.evidence.drop is not None
     assert capability.evidence.drop_interval is not None
     return CapabilityNoise(

@@ -27,7 +27,7 @@ RENDERERS = {
 }
 """Format → the function that renders it, loaded on first use."""
 
-_WITH_TIMINGS = ("html", "markdown")
+_WITH_TIMINGS = ("html", "markdown", "junit")
 
 FILES = {
     "review.json": "json",
@@ -41,7 +41,7 @@ FILES = {
 def render(review: Review, format: str, timings: TimingsOrLater = None) -> str:
     """Return `review` as text in one of the formats of `RENDERERS`.
 
-    The same review gives the same bytes; `timings` are shown by HTML and Markdown, at the end.
+    The same review gives the same bytes; HTML, Markdown and JUnit show `timings`, of a clock.
     Raises UsageError for a format that does not exist.
 
     >>> from cliffguard import Plan, guard, render

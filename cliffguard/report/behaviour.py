@@ -195,7 +195,7 @@ def _other_answers(
 
 
 def _is_short(behaviour: ResponseComparison) -> bool:
-    """Say whether two answers of one mind would be the same, word for word."""
+    """Return whether two answers of one mind would be the same, word for word."""
     if not behaviour.n_generated:
         return True
     return behaviour.base.mean_tokens is not None and behaviour.base.mean_tokens <= SHORT_TOKENS

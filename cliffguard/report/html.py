@@ -10,12 +10,12 @@ from markupsafe import Markup, escape
 
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import shorten
-from cliffguard.report import behaviour, classes, numbers, parts, reach, wording
+from cliffguard.report import behaviour, classes, next_steps, numbers, parts, reach, wording
 from cliffguard.report import timings as times
+from cliffguard.report.bars import bars
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
-from cliffguard.report.forest import forest_svg
 from cliffguard.report.ladders import ladder_svg
 from cliffguard.report.page import lay_out, source_line
 
@@ -30,8 +30,7 @@ _TEMPLATE = "templates/report.html.j2"
 def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
     page = lay_out(cleaned(review))
-    # The SVG comes from ElementTree, which has escaped every text in it.
-    forest = Markup(forest_svg(page)) if page.rows else None
+    # The SVG of figures comes from ElementTree, which has escaped every text in it.
     ladders = [
         (view, Markup(ladder_svg(view, f"ladder{number}")))
         for number, view in enumerate(page.ladders, start=1)
@@ -45,7 +44,8 @@ def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
         .from_string(_source())
         .render(
             page=page,
-            forest=forest,
+            bars=bars(page),
+            next_steps=next_steps,
             ladders=ladders,
             parts=parts,
             part_views=parts.part_views(page),

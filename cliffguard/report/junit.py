@@ -8,7 +8,12 @@ from cliffguard.compare.summary import DIRECTIONS
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.reviews import Finding, Outcome, Review
+from cliffguard.core.timing import Timings
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import clean, cleaned, one_line
+from cliffguard.report.next_steps import next_steps
+from cliffguard.report.page import Page, lay_out
+from cliffguard.report.timings import TimingsOrLater, read
 from cliffguard.report.wording import SHAPES
 
 _FAILURES = {
@@ -24,30 +29,35 @@ _RARE = (
     "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
     "n_copies", "n_empty", "n_clusters", "n_in_all",
 )  # fmt: skip
-"""Counts that are told where they are not 0."""
+"""Counts that stand there where they are not 0."""
 
 
-def render_junit(review: Review) -> str:
+def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
 
     What is only monitored cannot fail: where it did not hold, it is skipped with the reason. So is
-    what does not count, since the base has nothing to lose there. A failure says by what (loss,
-    format, stratum) and in which part.
-    Numbers are properties, in score units, unrounded; means are the metric's own, and of metrics
-    that are better low the property `direction` says so.
+    what does not count, since the base has nothing to lose there. Why and with which numbers is the
+    text of failure, error and skipped, since some servers show nothing else. `system-out` has every
+    number as a line "name: value", in score units, unrounded; means are the metric's own, and of
+    metrics that are better low the line `direction` says so. Times are there with `timings`.
     """
-    review = cleaned(review)
-    measured = {capability.capability: capability for capability in review.comparison.capabilities}
+    spent = read(timings)
+    page = lay_out(cleaned(review))
     suite = ElementTree.Element("testsuite", name="cliffguard")
-    _properties(suite, _verdict_numbers(review))
-    for finding in review.verdict.findings:
-        _add_finding(suite, finding, measured.get(finding.capability))
-    outcome = review.verdict.outcome
-    if outcome is not Outcome.PASS and suite.find("testcase/failure") is None:
+    steps = " ".join(next_steps(page))
+    _properties(suite, {**_verdict_numbers(page.review), "next": steps})
+    for row in page.rows:
+        _add_capability(suite, row, page, spent)
+    if page.outcome is not Outcome.PASS and suite.find("testcase/failure") is None:
         # Nothing that counts was measured, so no capability can carry the failure.
         case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
-        kind = "inconclusive" if outcome is Outcome.INCONCLUSIVE else "regression"
-        _note(case, "failure", one_line(review.verdict.sentence), kind)
+        kind = "inconclusive" if page.outcome is Outcome.INCONCLUSIVE else "regression"
+        failure = ElementTree.SubElement(case, "failure", type=kind, message=page.sentence)
+        failure.text = page.sentence
+    if spent is not None:
+        suite.set("time", f"{spent.wall_seconds:.3f}")
+        if spent.started:
+            suite.set("timestamp", spent.started.removesuffix("Z"))
     return _document(suite)
 
 
@@ -58,29 +68,51 @@ def render_junit_error(message: str, kind: str) -> str:
     """
     suite = ElementTree.Element("testsuite", name="cliffguard")
     case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
-    _note(case, "error", one_line(message), one_line(kind)).text = clean(message)
+    ElementTree.SubElement(case, "error").text = f"{one_line(kind)}: {clean(message)}"
     return _document(suite)
 
 
-def _add_finding(
-    suite: ElementTree.Element, finding: Finding, capability: CapabilityComparison | None
+def _add_capability(
+    suite: ElementTree.Element, row: CapabilityRow, page: Page, spent: Timings | None
 ) -> None:
-    case = ElementTree.SubElement(
-        suite,
-        "testcase",
-        classname=f"cliffguard.{one_line(finding.suite) or 'policy'}",
-        name=one_line(finding.capability),
-    )
-    _properties(case, _numbers(finding, capability))
-    if finding.outcome is Outcome.HELD:
-        return
-    message = f"{finding.outcome}{_by(finding)}: {one_line(finding.reason)}"
+    finding, capability = row.finding, row.comparison
+    name = f"cliffguard.{one_line(finding.suite) or 'policy'}"
+    case = ElementTree.SubElement(suite, "testcase", classname=name, name=row.capability)
+    if spent is not None and capability is not None:
+        tasks = {task.task for task in capability.diagnostics.tasks}
+        case.set("time", f"{spent.of_tasks(tasks):.3f}")
+    if finding.outcome is not Outcome.HELD:
+        _add_reason(case, row, page.confidence)
+    numbers = _numbers(finding, capability).items()
+    lines = "\n".join(f"{key}: {value}" for key, value in numbers if value is not None)
+    ElementTree.SubElement(case, "system-out").text = lines
+
+
+def _add_reason(case: ElementTree.Element, row: CapabilityRow, confidence: str) -> None:
+    finding = row.finding
+    message = f"{finding.outcome}{_by(finding)}: {row.reason}"
     if finding.role == "monitored":
-        _note(case, "skipped", f"monitored only, cannot fail the gate; {message}", None)
+        note = ElementTree.SubElement(case, "skipped")
+        message = f"monitored only, cannot fail the gate; {message}"
     elif not finding.counts:
-        _note(case, "skipped", f"does not count; {message}", None)
+        note = ElementTree.SubElement(case, "skipped")
+        message = f"{row.standing}; {message}"
     else:
-        _note(case, "failure", message, _FAILURES[finding.outcome])
+        kind = _FAILURES[finding.outcome]
+        note = ElementTree.SubElement(case, "failure", type=kind, message=message)
+    note.text = "\n".join((message, *_measured_lines(row, confidence)))
+
+
+def _measured_lines(row: CapabilityRow, confidence: str) -> tuple[str, ...]:
+    """Return the numbers for people, a few lines; nothing of what was not measured."""
+    if row.evidence is None or row.evidence.drop is None:
+        return row.details
+    lines = (
+        f"base → candidate: {row.change}",
+        f"drop: {row.drop}, {confidence} interval {row.interval} pp, margin {row.margin}",
+        f"items: {row.n_items}, broken / fixed {row.flips}",
+    )
+    return (*lines, *([row.proof] if row.proof else []), *row.details)
 
 
 def _by(finding: Finding) -> str:
@@ -88,13 +120,6 @@ def _by(finding: Finding) -> str:
     if finding.stratum is not None:
         return f" by {finding.cause}, in {one_line(finding.stratum)}"
     return "" if finding.cause is None else f" by {finding.cause}"
-
-
-def _note(
-    case: ElementTree.Element, tag: str, message: str, kind: str | None
-) -> ElementTree.Element:
-    attributes = {"message": message} if kind is None else {"message": message, "type": kind}
-    return ElementTree.SubElement(case, tag, attributes)
 
 
 def _verdict_numbers(review: Review) -> dict[str, str | None]:
@@ -127,7 +152,7 @@ def _mean_numbers(review: Review) -> dict[str, str | None]:
 
 
 def _numbers(finding: Finding, capability: CapabilityComparison | None) -> dict[str, str | None]:
-    """Return the properties of a capability by name; None stands for what was not measured."""
+    """Return the numbers of a capability by name; None stands for what was not measured."""
     numbers: dict[str, str | None] = {
         "role": finding.role,
         "outcome": str(finding.outcome),
@@ -205,10 +230,10 @@ def _document(suite: ElementTree.Element) -> str:
         "errors": len(suite.findall("testcase/error")),
         "skipped": len(suite.findall("testcase/skipped")),
     }
-    root = ElementTree.Element("testsuites", name="cliffguard")
-    for element in (root, suite):
-        for name, count in counts.items():
-            element.set(name, str(count))
+    # Servers validate: the root has no attributes, `testsuite` these and no others.
+    root = ElementTree.Element("testsuites")
+    for name, count in counts.items():
+        suite.set(name, str(count))
     root.append(suite)
     ElementTree.indent(root)
     body = ElementTree.tostring(root, encoding="unicode")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cliffguard.core.diagnostics import LevelComparison
 from cliffguard.core.texts import clip
 from cliffguard.report.ladder_view import LadderView
-from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, INK, MUTED
+from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, GRID, HATCH, INK, MUTED, SHADE
 from cliffguard.report.svg import draw_svg
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def _shade_shown_only(axes: Axes, levels: Sequence[LevelComparison]) -> None:
         axes.axvspan(
             places[0] - 0.5,
             places[-1] + 0.5,
-            facecolor="#f3f4f6",
-            edgecolor="#d3d9e0",
+            facecolor=SHADE,
+            edgecolor=HATCH,
             hatch="////",
             linewidth=0,
             zorder=0,
@@ -179,7 +179,7 @@ def _draw_axes(axes: Axes, view: LadderView) -> None:
         axes.spines[side].set_color(FAINT)
     axes.set_yticks([0, 25, 50, 75, 100])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-    axes.grid(axis="y", color="#eceff2", linewidth=0.8)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     levels = view.ladder.levels
     step = -(-len(levels) // _MOST_TICKS) or 1

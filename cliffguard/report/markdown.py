@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from cliffguard.core.reviews import Example, Review
 from cliffguard.core.texts import clip, shorten
 from cliffguard.core.timing import Timings
-from cliffguard.report import behaviour, classes, numbers, parts, reach
+from cliffguard.report import behaviour, classes, next_steps, numbers, parts, reach
 from cliffguard.report import timings as times
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
@@ -35,6 +35,7 @@ def render_markdown(review: Review, timings: times.TimingsOrLater = None) -> str
     page = lay_out(cleaned(review))
     sections = [
         _verdict(page),
+        _next_steps(page),
         _capabilities(page),
         *map(_ladder, page.ladders),
         _parts(page),
@@ -105,6 +106,11 @@ def _verdict(page: Page) -> str:
         f"**{escape(page.sentence)}** Exit code {page.exit_code}.\n\n"
         f"Base {escape(page.base)}, candidate {escape(page.candidate)}.{doubts}"
     )
+
+
+def _next_steps(page: Page) -> str:
+    lines = [f"{i}. {escape(step)}" for i, step in enumerate(next_steps.next_steps(page), start=1)]
+    return "\n".join([f"## {next_steps.TITLE}", "", *lines])
 
 
 def _capabilities(page: Page) -> str:

@@ -17,6 +17,8 @@ TOLERATED = "#e6f1ee"
 BASE = "#6b7280"
 CANDIDATE = "#0072b2"
 BREAK = "#b34700"
+GRID = "#eceff2"
+SHADE, HATCH = "#f3f4f6", "#d3d9e0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,10 @@ MARKERS = {
     Outcome.INCONCLUSIVE: Marker("s", False),
     Outcome.NOT_MEASURED: Marker("_", False),
 }
+
+VARIABLES = {
+    INK: "ink", MUTED: "muted", FAINT: "line", TOLERATED: "zone", BASE: "base", BREAK: "bad",
+    CANDIDATE: "candidate", WORDS[Outcome.HELD]: "good", WORDS[Outcome.INCONCLUSIVE]: "open",
+    "#ffffff": "card", GRID: "soft", SHADE: "soft", HATCH: "line",
+}  # fmt: skip
+"""Colour → the CSS variable of the page that takes its place, since a page can be dark."""

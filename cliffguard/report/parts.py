@@ -102,7 +102,7 @@ class PartsView:
 
     @property
     def has_untested(self) -> bool:
-        """Say whether any part, shown or not, has no p-value."""
+        """Return whether any part, shown or not, has no p-value."""
         capability = self.row.comparison
         return capability is not None and any(
             part.p_beyond is None for part in capability.diagnostics.strata

@@ -9,6 +9,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from cliffguard.report.palette import VARIABLES
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -25,6 +27,7 @@ _STYLE = {
 # Layout is measured in DejaVu Sans, one of the widest of all, so that no substitute overflows.
 _FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 _MATPLOTLIB_FONTS = re.compile(r"'DejaVu Sans'[^;]*")
+_COLOR = re.compile("|".join(VARIABLES))
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
@@ -59,13 +62,20 @@ def _strip(root: ElementTree.Element) -> None:
         element.tag = _local(element.tag)
         element.attrib = {_local(name): value for name, value in element.attrib.items()}
         style = element.attrib.get("style")
+        if _COLOR.fullmatch(element.attrib.get("fill", "")):  # a variable stands only in a style
+            style = f"fill: {element.attrib.pop('fill')}; {style or ''}"
         if style is not None:
-            element.set("style", _MATPLOTLIB_FONTS.sub(_FONTS, style))
+            style = _MATPLOTLIB_FONTS.sub(_FONTS, style)
+            element.set("style", _COLOR.sub(_variable, style))
     # Its size is that of the place it is put in; the view box keeps the proportions.
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.set("xmlns", NAMESPACE)
     root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
+
+
+def _variable(color: re.Match[str]) -> str:
+    return f"var(--{VARIABLES[color[0]]}, {color[0]})"
 
 
 def _local(name: str) -> str:

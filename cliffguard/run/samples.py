@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cliffguard.compare.case import Case
@@ -12,6 +10,7 @@ from cliffguard.compare.clusters import refuse_unknown_fields
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import build_review
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.collector import collector_paused
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.capability_runs import CapabilityRun, refuse_other_sides, runs_of_samples
@@ -45,20 +44,8 @@ def compare_samples(
     `after` is of others.
     """
     command = command or command_of("compare", None)
-    with _no_search_for_circles():
+    with collector_paused():  # millions of records, which have no circles
         return _compare_samples(base, candidate, policy or Policy(), after, command)
-
-
-@contextmanager
-def _no_search_for_circles() -> Iterator[None]:
-    """Pause the cyclic collector: it looks through millions of records, which have no circles."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _compare_samples(

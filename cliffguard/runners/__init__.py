@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
 
 Asked = tuple[Task, Sequence[Item]]
-"""A shard on its way to a runner."""
+"""Items of one task on their way to a runner, asked together."""
 
 Notes = Mapping[str, str | int]
 """What should not change an answer: device, batch size."""
@@ -89,7 +89,7 @@ class Runner(Interface):
         return {}
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Say whether going from one to the other and back loads nothing."""
+        """Return whether going from one to the other and back loads nothing."""
         return base.weights == candidate.weights
 
     def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
@@ -110,23 +110,32 @@ class Runner(Interface):
         return None
 
     @property
+    def n_together(self) -> int:
+        """How many shards of a task are asked in one call, where there are as many in a look.
+
+        By settings and device alone, and never by what memory turns out to hold: who asks again
+        must ask the same together.
+        """
+        return 1
+
+    @property
     def n_workers(self) -> int:
-        """How many shards are answered side by side."""
+        """How many groups of shards are answered side by side."""
         return 1
 
     def ask_each(
-        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: EvalSettings
+        self, checkpoint: Checkpoint, groups: Sequence[Asked], protocol: EvalSettings
     ) -> list[tuple[Sequence[Answer], Notes]]:
-        """Return the answers to each of at most `n_workers` shards, and how they came about."""
+        """Return the answers to each of at most `n_workers` groups, and how they came about."""
         return [
-            (self.ask(checkpoint, task, items, protocol), self.notes()) for task, items in shards
+            (self.ask(checkpoint, task, items, protocol), self.notes()) for task, items in groups
         ]
 
     # --- what only a model that is loaded here can be asked --------------------------------------
 
     @property
     def loads_models(self) -> bool:
-        """Say whether it has models here, and can be asked what follows."""
+        """Return whether it has models here, and can be asked what follows."""
         return False
 
     def load(self, checkpoint: Checkpoint, protocol: EvalSettings) -> None:

@@ -42,13 +42,13 @@ class Prepared:
         # Without a context, the model puts one token there by itself.
         self._tokens = self._encoded(self.requests[0].args[0])
         self.n_prompt_tokens = len(self._tokens)
-        self._refuse_two_beginnings()
+        self._refuse_two_bos()
         self.is_overlong = self._n_tokens() > model.max_length
 
-    def holds(self, cue: Sequence[int]) -> bool:
-        """Say whether these tokens stand in the prompt, one after the other."""
-        starts = range(len(self._tokens) - len(cue) + 1)
-        return any(self._tokens[start : start + len(cue)] == list(cue) for start in starts)
+    def holds(self, tokens: Sequence[int]) -> bool:
+        """Return whether these tokens stand in the prompt, one after the other."""
+        starts = range(len(self._tokens) - len(tokens) + 1)
+        return any(self._tokens[start : start + len(tokens)] == list(tokens) for start in starts)
 
     def token_sequences(self) -> list[list[int]]:
         """Return the tokens that each request puts to the model, a choice's own at the end."""
@@ -80,20 +80,20 @@ class Prepared:
 
     @property
     def n_bos(self) -> int | None:
-        """How many marks of the beginning of a text the prompt begins with; None: not known."""
-        mark = getattr(getattr(self._model, "tokenizer", None), "bos_token_id", None)
-        if mark is None:
+        """How many BOS tokens the prompt begins with; None: the tokenizer names none."""
+        bos = getattr(getattr(self._model, "tokenizer", None), "bos_token_id", None)
+        if bos is None:
             return None
-        return sum(1 for _ in takewhile(lambda token: token == mark, self._tokens))
+        return sum(1 for _ in takewhile(lambda token: token == bos, self._tokens))
 
-    def _refuse_two_beginnings(self) -> None:
-        """A template and a tokenizer that both put the mark there make a prompt unlike any text."""
+    def _refuse_two_bos(self) -> None:
+        """Refuse the BOS of the template beside that of the tokenizer: no text begins so."""
         if (self.n_bos or 0) > 1:
             raise IntegrityError(
                 f"{self.loaded.task.name}: the prompt of item {self.item.id} begins with "
-                f"{self.n_bos} tokens that mark the beginning of a text, where one belongs; take "
-                "it out of the chat template or the items, or switch add_bos_token off",
-                id="template.two-beginnings",
+                f"{self.n_bos} BOS tokens, where one belongs; take BOS out of the chat template or "
+                "the items, or set add_bos_token to false",
+                id="template.two-bos",
             )
 
     def _n_tokens(self) -> int:

@@ -19,7 +19,7 @@ from typing import Protocol as Interface
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import InfrastructureError, UsageError, redacted
+from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError, redacted
 from cliffguard.core.libraries import missing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.texts import first_line
@@ -49,6 +49,11 @@ class Backend(Interface):
         `dtype` is that of the weights. Raises a CliffguardError where the checkpoint cannot be
         asked; where one is tried again, an InfrastructureError.
         """
+
+    @property
+    def n_together(self) -> int:
+        """How many shards of a task are asked in one call: as `Runner.n_together`."""
+        return 1
 
     def notes(self) -> Notes:
         """Describe what should not change an answer, such as the device."""
@@ -93,7 +98,12 @@ def make_backend(settings: RunnerSettings, *, allow_pickle: bool = False) -> Bac
     factory = _factory(settings)
     if (wrong := _uncallable(factory, settings, allow_pickle=allow_pickle)) is not None:
         raise _no_factory(settings, f"cannot be called ({wrong})")
-    made = factory(settings, allow_pickle=allow_pickle)
+    try:
+        made = factory(settings, allow_pickle=allow_pickle)
+    except (TypeError, ValueError) as failure:
+        if isinstance(failure, CliffguardError) or _is_written(factory):
+            raise  # from inside of it
+        raise _no_factory(settings, f"cannot be called ({first_line(failure)})") from None
     if not callable(getattr(made, "model", None)):
         raise UsageError(
             f"runner.model: the factory of {settings.model!r} returned a {type(made).__name__}, "
@@ -116,6 +126,14 @@ def _factory(settings: RunnerSettings) -> Callable[..., Any]:
         ):
             raise missing(failure) or failure from failure  # it is there, and its library is not
         raise _no_factory(settings, f"is not there: {named} ({first_line(failure)})") from None
+    except Exception as failure:  # of a module that is somebody's own, and runs as it is imported
+        reason = f"{type(failure).__name__}: {first_line(failure)}"
+        module = named.partition(":")[0]
+        raise UsageError(
+            f"runner.model: the factory of {settings.model!r} cannot be imported from {named} "
+            f"({reason}); mend the module: python -c 'import {module}' shows where",
+            id="runner.backend-import",
+        ) from failure
     if not callable(factory):
         raise _no_factory(settings, f"cannot be called: {named} is a {type(factory).__name__}")
     return cast(Callable[..., Any], factory)
@@ -130,6 +148,15 @@ def _uncallable(factory: Callable[..., Any], *args: Any, **named: Any) -> TypeEr
     except TypeError as failure:
         return failure
     return None
+
+
+def _is_written(factory: Callable[..., Any]) -> bool:
+    """Return whether a factory is written in Python, so that what it raises is of its own lines."""
+    try:
+        signature(factory)
+    except ValueError:
+        return False
+    return True
 
 
 def _no_factory(settings: RunnerSettings, problem: str) -> UsageError:

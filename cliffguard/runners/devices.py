@@ -36,7 +36,7 @@ def describe_device(wanted: str) -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Say whether torch is to be asked for a GPU: it is loaded, or there is a driver for one."""
+    """Return whether torch is to be asked for a GPU: it is loaded, or there is a driver for one."""
     return "torch" in sys.modules or sys.platform == "win32" or _has_driver()
 
 

@@ -25,7 +25,7 @@ from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
-from cliffguard.engine.adapters import waits_for
+from cliffguard.engine.adapters import invocation_tokens
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
 
 
-_LOOK = "looked at, format 1"
+_LOOK = "looked at, format 2"
 """Raised where a look refuses or remarks something else."""
 
 _N_TRIED = 8  # items of a task whose prompts a trial of packing chooses from
@@ -100,8 +100,13 @@ class HarnessRunner(Runner):
         """Return what each stage has taken so far."""
         return self._stages.spent()
 
+    @property
+    def n_together(self) -> int:
+        """How many shards of a task are asked in one call."""
+        return self._backend.n_together
+
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Say whether going from one to the other and back loads nothing."""
+        """Return whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)
 
     @doing("reading the tasks")
@@ -169,7 +174,7 @@ class HarnessRunner(Runner):
         return None
 
     def _renders_alone(self, checkpoint: Checkpoint) -> bool:
-        """Say whether a checkpoint's tokenizer, loaded by itself, renders its chats."""
+        """Return whether a checkpoint's tokenizer, loaded by itself, renders its chats."""
         has_files = checkpoint.files is not None
         return self.loads_models and self.settings.kind.needs_tokenizer and has_files
 
@@ -189,7 +194,7 @@ class HarnessRunner(Runner):
             self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
-        _refuse_no_cue(checkpoint, task, prepared)
+        _refuse_no_invocation(checkpoint, task, prepared)
         if self.show is not None:
             first = prepared[:N_SHOWN]
             self.show(
@@ -321,7 +326,7 @@ def _buildable(loaded: LoadedTask) -> Iterator[None]:
 
 
 def _loses_description(loaded: LoadedTask, model: Any, protocol: EvalSettings) -> bool:
-    """Say whether what lm-eval says in a system turn does not reach the model.
+    """Return whether what lm-eval says in a system turn does not reach the model.
 
     Where it reaches one side alone, the notes of the sides differ, and every report says so.
     """
@@ -352,13 +357,13 @@ def _rendered(model: Any, prompt: str, protocol: EvalSettings) -> str:
     return str(model.apply_chat_template(chat))
 
 
-def _refuse_no_cue(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
-    """Refuse to ask an adapter that would wait for its cue in vain: the base would answer."""
-    cue = waits_for(checkpoint)
-    if cue and prepared and not any(item.holds(cue) for item in prepared):
+def _refuse_no_invocation(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
+    """Refuse an aLoRA whose invocation tokens no prompt holds: the base would answer."""
+    tokens = invocation_tokens(checkpoint)
+    if tokens and prepared and not any(item.holds(tokens) for item in prepared):
         raise IntegrityError(
-            f"{checkpoint.name}: the adapter begins after the tokens {list(cue)}, and no prompt of "
-            f"{task.name} holds them, so that its base would answer; ask under the chat template "
-            "that has them (--chat-template own)",
-            id="adapter.no-cue",
+            f"{checkpoint.name}: the adapter (aLoRA) turns on after its invocation tokens "
+            f"{list(tokens)}, which no prompt of {task.name} contains, so that its base would "
+            "answer; use the chat template that adds them (--chat-template own)",
+            id="adapter.no-invocation",
         )

@@ -24,7 +24,7 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import live
 from cliffguard.engine.smoke_test import probe, refuse_no_numbers
-from cliffguard.engine.weight_checks import refuse_no_marks
+from cliffguard.engine.weight_checks import refuse_no_bos_or_eos
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.local_backends import CliffguardBackend
@@ -60,7 +60,7 @@ class LiveRunner(HarnessRunner):
             )
         self.model = live.unwrapped(model)
         self.name = name
-        refuse_no_marks(name, tokenizer)
+        refuse_no_bos_or_eos(name, tokenizer)
         self._live = _LiveBackend(self.model, copy.deepcopy(tokenizer), self.settings)
         self._backend = self._live
 
@@ -215,7 +215,7 @@ class _LiveBackend(CliffguardBackend):
         self._switch(checkpoint)
         self._refuse_no_numbers(checkpoint)
         model = self._wrapped(self._network, self._tokenizer, protocol)
-        model.keeps_beginning = False  # a step of training may come between two shards
+        model.reuse_prefix_cache = False  # a step of training may come between two shards
         return model
 
     def _refuse_no_numbers(self, checkpoint: Checkpoint) -> None:
@@ -271,7 +271,7 @@ class _LiveBackend(CliffguardBackend):
         return settled(checkpoint.name, window, protocol.max_length)
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Say whether both are the model in memory, with adapters and without."""
+        """Return whether both are the model in memory, with adapters and without."""
         if {base.fingerprint, candidate.fingerprint} <= self._known.keys():
             return True
         return super().holds_both(base, candidate)

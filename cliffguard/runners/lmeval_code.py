@@ -182,15 +182,15 @@ def _imported(tree: ast.AST, module: Path) -> Iterator[Path]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _found(alias.name, module, 0)
+                yield from _module_files(alias.name, module, 0)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
-            yield from _found(base, module, node.level)
+            yield from _module_files(base, module, node.level)
             for alias in node.names:
-                yield from _found(f"{base}.{alias.name}".lstrip("."), module, node.level)
+                yield from _module_files(f"{base}.{alias.name}".lstrip("."), module, node.level)
 
 
-def _found(name: str, module: Path, level: int) -> Iterator[Path]:
+def _module_files(name: str, module: Path, level: int) -> Iterator[Path]:
     tasks = "lm_eval.tasks."
     if level == 0 and name.startswith(tasks):
         path = _home() / name.removeprefix(tasks).replace(".", "/")

@@ -191,7 +191,7 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
 
 
 def _is_told_by_items(harness: Any) -> bool:
-    """Say whether a score depends on no more of a document than an item has of it."""
+    """Return whether a score depends on no more of a document than an item has of it."""
     from lm_eval.api.task import ConfigurableTask
 
     is_usual = type(harness).process_results is ConfigurableTask.process_results
@@ -204,7 +204,7 @@ def _is_told_by_items(harness: Any) -> bool:
 
 
 def _reads_document(step: Any) -> bool:
-    """Say whether a filter may look at the document, too: of lm-eval's own one alone does."""
+    """Return whether a filter may look at the document, too: of lm-eval's own one alone does."""
     kind = getattr(step, "func", step)
     is_own = str(getattr(kind, "__module__", "")).startswith("lm_eval.filters.")
     return not is_own or kind.__name__ == "MultiChoiceRegexFilter"
@@ -245,7 +245,7 @@ def _items(
     ids: dict[str, int] = {}
     for index, document in enumerate(harness.eval_docs):
         try:
-            prompt, choices, answer = _asked(harness, document, is_checked=local is not None)
+            prompt, choices, answer = _parts_of(harness, document, is_checked=local is not None)
         except Exception as failure:
             if local is not None:
                 raise local.misfit(failure, index) from failure
@@ -280,7 +280,7 @@ def _fields(
     return {item.id: told_by(documents[ids[item.id]], wanted) for item in items}
 
 
-def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
+def _parts_of(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
     """Return a document's prompt, choices and right answer.
 
     Where it `is_checked`, raises ValueError for an answer that is none of the choices, which

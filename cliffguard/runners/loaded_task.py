@@ -95,7 +95,7 @@ class LoadedTask:
 
     @property
     def has_description(self) -> bool:
-        """Say whether lm-eval puts words of the task's own before its items, in a system turn."""
+        """Return whether lm-eval puts the task's description before its items, in a system turn."""
         return bool(self._harness.get_config("description"))
 
     def requests(self, item: Item) -> list[Any]:

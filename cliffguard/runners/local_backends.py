@@ -18,6 +18,10 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.backends import Backend, speech
 from cliffguard.runners.devices import describe_device, pick_device
+from cliffguard.store.shards import SHARD_ITEMS
+
+MOST_TOGETHER = 4
+"""Shards that are asked in one call at most, and so the most that a kill can cost."""
 
 if TYPE_CHECKING:
     from cliffguard.engine import loading
@@ -57,7 +61,7 @@ class LocalBackend(Backend):
                 self._resident, parts = CachedModel(checkpoint, options), PARTS
         key = canonical_json([checkpoint.fingerprint, speech(protocol)])
         if self._last != key:
-            self._forget()
+            self._clear_prefix_cache()
         self._last = key
         with doing(f"switching to {checkpoint.name}"):
             network, tokenizer = self._resident.switch_to(checkpoint)
@@ -111,7 +115,7 @@ class LocalBackend(Backend):
     def after(self, checkpoint: Checkpoint, model: Any) -> None:
         """Note what a measurement came to: the next one starts where this one ended."""
         self._budget = getattr(model, "budget", None)
-        self._plain = getattr(model, "plain_because", None)
+        self._plain = getattr(model, "fallback_reason", None)
 
     def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
         """Turn exhausted memory into an error of ours."""
@@ -176,12 +180,20 @@ class LocalBackend(Backend):
         """Return the lm-eval model."""
         raise NotImplementedError
 
-    def _forget(self) -> None:
+    def _clear_prefix_cache(self) -> None:
         """Free what the model that was asked last keeps of its prompts."""
 
 
 class CliffguardBackend(LocalBackend):
     """Our engine, which computes a prefix that prompts share once."""
+
+    @property
+    def n_together(self) -> int:
+        """As many as fill the rows of generation, and no more than a kill may cost."""
+        from cliffguard.engine.budget import most_rows
+
+        rows = self.settings.batch_size or most_rows(pick_device(self.settings.device))
+        return min(MOST_TOGETHER, max(1, rows // SHARD_ITEMS))
 
     @property
     def _prepacks(self) -> bool:
@@ -202,12 +214,12 @@ class CliffguardBackend(LocalBackend):
             seed=protocol.seed,
         )
         # The next shard of a task begins as this one does, on the same weights.
-        model.keeps_beginning = True
+        model.reuse_prefix_cache = True
         return model
 
-    def _forget(self) -> None:
+    def _clear_prefix_cache(self) -> None:
         if self._last in self._models:
-            self._models[self._last].engine.forget()
+            self._models[self._last].engine.clear_prefix_cache()
 
 
 class HfBackend(LocalBackend):

@@ -45,8 +45,13 @@ class ParallelRunner(Runner):
         return self._peers.rank == 0
 
     @property
+    def n_together(self) -> int:
+        """As in a single process."""
+        return self.inner.n_together
+
+    @property
     def n_workers(self) -> int:
-        """How many shards are answered side by side."""
+        """How many groups of shards are answered side by side."""
         return self._peers.size
 
     @property

@@ -35,11 +35,11 @@ class _Stored:
 
     @property
     def is_low(self) -> bool:
-        """Say whether the metric is better low, so that the scores were turned."""
+        """Return whether the metric is better low, so that the scores were turned."""
         return bool(self.about.get("lower_is_better", False))
 
     def is_of(self, task: Task) -> bool:
-        """Say whether these are answers to `task`, a stock task going by its name in the suite."""
+        """Return whether these are answers to `task`; a stock task goes by its name."""
         if task.stock:
             wanted = (task.suite, task.entry, task.num_fewshot)
             is_same = (self.about["suite"], self.about["entry"], self.about["shots"]) == wanted
@@ -52,7 +52,7 @@ class _Stored:
         return bool(self.question["task_digest"] == task.digest)
 
     def covers(self, task: Task) -> bool:
-        """Say whether an own task's items were all asked here, under an earlier form of it.
+        """Return whether an own task's items were all asked here, under an earlier form of it.
 
         Its words are those of the items alone; shots are drawn from other items, which may be other
         ones now.
@@ -80,13 +80,13 @@ class StoredRunner(Runner):
 
     def __init__(self, entries: Sequence[_Stored]) -> None:
         self._entries = entries
-        self._asked = entries[0].question
+        self._question = entries[0].question
         self._is_by_tokens = False
 
     @property
     def identity(self) -> str:
         """Return the identity of the runner that measured."""
-        return str(self._asked["runner"])
+        return str(self._question["runner"])
 
     @property
     def protocol(self) -> EvalSettings:
@@ -95,7 +95,7 @@ class StoredRunner(Runner):
 
     def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the measurement."""
-        return str(self._asked["protocol"]["dtype"])
+        return str(self._question["protocol"]["dtype"])
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Nothing is loaded here, ever."""

@@ -81,7 +81,7 @@ class Rungs:
 
     @property
     def is_right_or_wrong(self) -> bool:
-        """Say whether no score is graded."""
+        """Return whether no score is graded."""
         values = np.concatenate([*self.changes, *self.bases])
         return bool(np.isin(values, (-1.0, 0.0, 1.0)).all())
 

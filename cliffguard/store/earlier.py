@@ -186,7 +186,7 @@ def _packing(identity: Mapping[str, Any]) -> str | None:
 
 
 def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:
-    """Say whether an entry, whose question is `described`, was asked under a task's terms."""
+    """Return whether an entry, whose question is `described`, was asked under a task's terms."""
     about = described["about"]
     if task.terms is None:
         return False

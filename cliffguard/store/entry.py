@@ -50,7 +50,7 @@ class Entry:
         return self.folder / "shards"
 
     def has_shard(self, number: int) -> bool:
-        """Say whether shard `number` is stored."""
+        """Return whether shard `number` is stored."""
         try:
             return self.shard_file(number).is_file()
         except OSError as failure:
@@ -93,7 +93,7 @@ class Entry:
             yield stored
 
     def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> bool:
-        """Store the answers of a shard unless it is there; say whether they were stored.
+        """Store the answers of a shard unless it is there; return whether they were stored.
 
         `notes` say what should not change an answer: device, batches. The last line is a seal, a
         digest of all others.
@@ -169,11 +169,11 @@ class Entry:
         write_whole(self.folder / "noise.json", with_seal(noise))
 
     def notes_terms(self) -> bool:
-        """Say whether the version that began this question kept looks, and noted the terms."""
+        """Return whether the version that began this question kept looks, and noted the terms."""
         return "terms" in self.read_question()["about"]
 
     def was_judged(self, pair: str) -> bool:
-        """Say whether a verdict on a pair of checkpoints was formed on these answers."""
+        """Return whether a verdict on a pair of checkpoints was formed on these answers."""
         return (self.folder / "judged" / pair).is_file()
 
     def mark_judged(self, pair: str) -> None:

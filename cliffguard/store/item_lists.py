@@ -59,7 +59,7 @@ def keep_list(root: Path, text: str, digest: str) -> None:
 
 
 def is_list(path: Path, digest: str) -> bool:
-    """Say whether a file is the list with this digest."""
+    """Return whether a file is the list with this digest."""
     try:
         return digest_of_lines(lines_of(path.read_text(encoding="utf-8"))) == digest
     except (OSError, ValueError):

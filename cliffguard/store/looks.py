@@ -102,7 +102,7 @@ def known_looks(store: Store, base: Checkpoint, candidate: Checkpoint) -> tuple[
 def is_past_lost(
     store: Store, base: Checkpoint, candidate: Checkpoint, questions: Iterable[str]
 ) -> bool:
-    """Say whether looks at a pair were taken of which the store knows no more.
+    """Return whether looks at a pair were taken of which the store knows no more.
 
     So it is where answers to `questions`, the candidate's, bear the mark of a look and the file of
     looks is gone, and where they were stored by a version that kept no looks.
@@ -142,7 +142,7 @@ def note_looks(
 
 
 def add_looks(store: Store, looks: Looks) -> bool:
-    """Add the looks at a pair to those that the store knows of; say whether anything was new.
+    """Add the looks at a pair to those that the store knows of; return whether anything was new.
 
     In a `turn` alone.
     """
@@ -222,7 +222,7 @@ def merged(known: Sequence[TakenLooks], new: Iterable[TakenLooks]) -> tuple[Take
 
 
 def _is_same(first: TakenLooks, other: TakenLooks) -> bool:
-    """Say whether two tell of one run: one of them has the looks of the other, and more."""
+    """Return whether two tell of one run: one of them has the looks of the other, and more."""
     same = (first.run, first.capability, first.alpha) == (other.run, other.capability, other.alpha)
     looks, others = set(first.counted), set(other.counted)
     return same and (looks <= others or others <= looks)

@@ -28,6 +28,7 @@ T = TypeVar("T", bound="PackingTrial | FileRemarks")
 class PackingTrial:
     """Why the checkpoint of this fingerprint must run plain (None: it is packed).
 
+    The engine calls `plain_because` the fallback reason; files in stores have the older name.
     `about` says, for a reader, in which dtype and on which device it was tried.
     """
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Say whether a value is of a type as records declare it; True is no number."""
+    """Return whether a value is of a type as records declare it; True is no number."""
     inner = get_args(kind)
     if get_origin(kind) is Literal:
         return value in inner
@@ -23,7 +23,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def are(record: type, instances: Sequence[Any]) -> bool:
-    """Say whether every field of these records has the type that it declares."""
+    """Return whether every field of these records has the type that it declares."""
     return all(_fit(map(attrgetter(name), instances), kind) for name, kind in _kinds(record))
 
 
@@ -33,7 +33,7 @@ def _kinds(record: type) -> tuple[tuple[str, Any], ...]:
 
 
 def _fit(values: Any, kind: Any) -> bool:
-    """Say whether all values are of a type; of plain values one of each class tells for all."""
+    """Return whether all values are of a type; of plain values one of each class tells for all."""
     if get_origin(kind) not in (Literal, tuple):
         values = {type(value): value for value in values}.values()
     return all(fits(value, kind) for value in values)

@@ -46,7 +46,7 @@ CONSTRAINTS: Mapping[str, tuple[type, Callable[[str, Any], bool]]] = {
 
 
 def meets(text: str, wanted: Mapping[str, Any]) -> bool:
-    """Say whether a text, white space around it aside, meets every constraint."""
+    """Return whether a text, white space around it aside, meets every constraint."""
     text = text.strip()
     return bool(text) and all(CONSTRAINTS[name][1](text, value) for name, value in wanted.items())
 

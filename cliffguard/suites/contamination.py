@@ -66,7 +66,7 @@ def find_contamination(
 
     Of each item one place: an exact one before a near one, then the most similar, then the first.
     """
-    by_task = [_asked(task) for task in tasks]
+    by_task = [_item_words(task) for task in tasks]
     index = Index(words.all for items in by_task for words in items)
     index.read(content_words(text.text) for text in texts)
     search = _Search(index, texts)
@@ -98,7 +98,7 @@ def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
     The similarity is the smaller of the shares that each holds of the other: an item that goes on
     where another one ends is no duplicate of it.
     """
-    items = [words.all for words in _asked(task)]
+    items = [words.all for words in _item_words(task)]
     index = Index(items)
     index.read(items)
     shares: dict[tuple[int, int], float] = {}
@@ -145,7 +145,7 @@ def contamination_caveats(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _ItemWords:
     """The words of an item's prompt: all, and those between what all of its task's prompts share.
 
     `answers` are the words of each right one.
@@ -157,11 +157,11 @@ class _Asked:
 
     @property
     def is_short(self) -> bool:
-        """Say whether its words may well stand in texts that have nothing to do with it."""
+        """Return whether its words may well stand in texts that have nothing to do with it."""
         return len(self.core) < LEAST_WORDS
 
 
-def _asked(task: Task) -> list[_Asked]:
+def _item_words(task: Task) -> list[_ItemWords]:
     """Return the words of a task's items.
 
     Where different items share a prompt ("Which of these is true?"), what they choose among is
@@ -185,7 +185,7 @@ def _asked(task: Task) -> list[_Asked]:
                 content_words("\n".join([item.prompt, *(item.choices or item.right)]))
             )
         items.append(
-            _Asked(words, core, tuple(tuple(content_words(answer)) for answer in item.right))
+            _ItemWords(words, core, tuple(tuple(content_words(answer)) for answer in item.right))
         )
     return items
 
@@ -234,7 +234,7 @@ class _Search:
         self._texts = texts
         self._read = lru_cache(maxsize=_N_KEPT)(self._in_words)
 
-    def exact(self, item: _Asked) -> _Hit | None:
+    def exact(self, item: _ItemWords) -> _Hit | None:
         """Return the first text in which the item's words stand in a row; None for a short one."""
         if item.is_short:
             return None
@@ -246,7 +246,7 @@ class _Search:
                 return _Hit(position, "exact", 1.0)
         return None
 
-    def near(self, item: _Asked, runs: Runs) -> _Hit | None:
+    def near(self, item: _ItemWords, runs: Runs) -> _Hit | None:
         """Return the text that holds most of the item, if it holds enough."""
         if len(item.all) < LEAST_NEAR_WORDS:
             return None
@@ -267,7 +267,7 @@ class _Search:
 
 
 def _said_alone(
-    texts: Sequence[TrainingText], items: Sequence[_Asked]
+    texts: Sequence[TrainingText], items: Sequence[_ItemWords]
 ) -> dict[tuple[str, ...], int]:
     """Return, by its core, the first text in which a short item is all that is said.
 

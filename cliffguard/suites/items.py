@@ -24,19 +24,15 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     likelihood, `question` and `expected` (where it is not the answer) for the generated one;
     `context` stands before either. `answers` in place of `answer` are several, any of them right.
     """
-    known = {*ITEM_KEYS, level}
-    for key in row:
-        if key not in known:
-            raise SuiteError(
-                f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}",
-                id="item.unknown-key",
-            )
+    _refuse_unknown_keys(row, level, where)
+    # Which form: generated where the metric reads texts, else by likelihood among the choices.
     scorer = SCORERS.get(metric or "")
     is_asked = scorer is not None and "question" in row
     key = "question" if is_asked else "prompt"
     prompt = _text(row, key, where)
     if "context" in row:
         prompt = _text(row, "context", where) + prompt
+    # lm-eval and tokenizers put the space before the answer, not after the prompt.
     if prompt != prompt.rstrip():
         raise SuiteError(
             f"{where}: {key} ends in white space, which changes how answers tokenise",
@@ -46,6 +42,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     answer = answers[0]
     if len(answers) > 1:
         refuse_several(metric, where)
+    # Whether the metric can score the item, before a model is asked for hours.
     choices = _choices(row, answer, where) if scorer is None else ()
     if scorer is not None:
         if "choices" in row and not is_asked:
@@ -59,11 +56,14 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
     refuse_absurd(prompt, choices, answer, where)
+    # Compared as text: 1 and "1" would be two clusters.
     cluster = row.get("cluster")
     if cluster is not None and not isinstance(cluster, str):
         raise SuiteError(
             f"{where}: cluster must be text, found {json.dumps(cluster)}", id="item.cluster"
         )
+    # The digest is of what decides the score. One answer is digested as ever, not as a list of
+    # one: else no answer that is stored would be found again.
     return Item(
         id=_text(row, "id", where),
         digest=digest([prompt, list(choices), list(answers) if len(answers) > 1 else answer]),
@@ -74,6 +74,17 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         cluster=cluster,
         answers=answers if len(answers) > 1 else (),
     )
+
+
+def _refuse_unknown_keys(row: dict[str, Any], level: str | None, where: str) -> None:
+    # An unknown key is a misspelt one: read past, it would change the item in silence.
+    known = {*ITEM_KEYS, level}
+    for key in row:
+        if key not in known:
+            raise SuiteError(
+                f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}",
+                id="item.unknown-key",
+            )
 
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:

@@ -27,7 +27,7 @@ from cliffguard.suites.items import fields_of, make_item
 from cliffguard.suites.schema import GeneratedItems, SuiteFile, TaskFile, check_levels, check_task
 from cliffguard.suites.scorers import SCORERS
 
-_SCORING = 1  # raised whenever own items are put or scored in another way
+_TASK_FORM = 1  # raised whenever the items of a suite file are asked in another way
 
 
 @cache
@@ -201,7 +201,7 @@ def make_task(
         stop = (("\n",) if scorer.is_one_line else ()) if stop is None else stop
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
     is_noted = scorer is not None and list(stop or ()) != ["\n"]
-    settled = (written.name, metric, written.filter, written.num_fewshot, max_tokens, _SCORING)
+    settled = (written.name, metric, written.filter, written.num_fewshot, max_tokens, _TASK_FORM)
     terms = Terms(before=settled, after=(list(stop or ()),) if is_noted else ())
     return Task(
         name=written.name,

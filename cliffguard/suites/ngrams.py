@@ -58,9 +58,9 @@ class Index:
             batch += spelled
             owners += [position] * len(spelled)
             if len(batch) >= _BATCH_WORDS:
-                batches.append(self._found(batch, owners))
+                batches.append(self._run_keys(batch, owners))
                 batch, owners = [], []
-        batches.append(self._found(batch, owners))
+        batches.append(self._run_keys(batch, owners))
         keys = _distinct(np.concatenate(batches))
         runs, self._holders = np.divmod(keys, 1 << 32)
         self._starts = np.searchsorted(runs, np.arange(len(self._known) + 1))
@@ -115,7 +115,7 @@ class Index:
             hashes = hashes * _FACTOR + numbers[shift : shift + n_runs]  # modulo 2^64
         return hashes
 
-    def _found(self, batch: Sequence[int], owners: Sequence[int]) -> Whole:
+    def _run_keys(self, batch: Sequence[int], owners: Sequence[int]) -> Whole:
         """Return a key for each wanted run that a text of the batch holds."""
         runs = self._numbered(batch)
         texts = np.asarray(owners, dtype=np.int64)[: len(runs)]

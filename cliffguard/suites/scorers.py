@@ -1,7 +1,7 @@
 """How a generated answer is scored against the right one: each metric of own items, by name.
 
 No metric runs code, neither the suite's nor the model's. Whoever changes what a metric gives for
-the same answer raises `records.SCORING`.
+the same answer raises `core.items.SCORING`.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _number(text: str) -> Decimal:
 
 
 def matches(response: str, pattern: str) -> float:
-    """Say whether the pattern is found in what was said."""
+    """Return whether the pattern is found in what was said."""
     try:
         return float(is_found(pattern, response))
     except Stopped as failure:
@@ -111,7 +111,7 @@ def matches(response: str, pattern: str) -> float:
 
 
 def excludes(response: str, pattern: str) -> float:
-    """Say whether the pattern is not found in what was said."""
+    """Return whether the pattern is not found in what was said."""
     return 1.0 - matches(response, pattern)
 
 
@@ -128,7 +128,7 @@ def _rouge() -> Any:
 
 
 def constraints(response: str, answer: str) -> float:
-    """Say whether what was said meets every constraint; see `cliffguard.suites.constraints`."""
+    """Return whether what was said meets every constraint; see `cliffguard.suites.constraints`."""
     return float(meets(response, json.loads(answer)))
 
 

@@ -248,7 +248,7 @@ def _both(label: str, counts: tuple[Array, Array], sizes: Array, margin: float) 
 
 
 def too_often(row: dict[str, Any], n_runs: int) -> bool:
-    """Say whether a false "held" is more frequent than it may be, beyond chance."""
+    """Return whether a false "held" is more frequent than it may be, beyond chance."""
     limit = 0.065 if row["worth"] >= 40 else 0.08
     labels = ["false HELD", *(label for label, *_ in FIXED_LOSSES)]
     most = max(row[name] for name in labels if name in row)

@@ -74,7 +74,7 @@ class Trial:
         kinds = {c.name: self.policy.role(c.name, c.ring) for c in self.suite.capabilities}
         return [name for name, role in kinds.items() if role == "gating"]
 
-    def outlook(self) -> PowerAnalysis:
+    def analysis(self) -> PowerAnalysis:
         """Return what `plan --churn 0.1` says."""
         churn = {capability.name: CHURN for capability in self.suite.capabilities}
         return power_analysis(self.plan, [self.suite], self.tasks, self.policy, churn=churn)
@@ -245,8 +245,8 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
 def row_of(name: str, n_runs: int) -> dict[str, object]:
     """Return the row of one suite."""
     trial = trial_of(name)
-    outlook = trial.outlook()
-    n_runs = min(n_runs, max(_LEAST_RUNS, _MOST_ITEMS // outlook.n_planned))
+    analysis = trial.analysis()
+    n_runs = min(n_runs, max(_LEAST_RUNS, _MOST_ITEMS // analysis.n_planned))
     healthy = tally(trial, [None], n_runs)
     cliff = tally(trial, trial.gating, max(_LEAST_RUNS, n_runs // _CLIFFS))
     margins = sorted(
@@ -256,9 +256,9 @@ def row_of(name: str, n_runs: int) -> dict[str, object]:
         "suite": name,
         "gating": len(trial.gating),
         "margins": "–".join(f"{margin:g}" for margin in {margins[0]: 0, margins[-1]: 0}),
-        "items": f"{outlook.n_planned:,}",
+        "items": f"{analysis.n_planned:,}",
         "runs": n_runs,
-        "passes, by plan": _percent(outlook.chance_pass),
+        "passes, by plan": _percent(analysis.chance_pass),
         "passes, by the gate": _percent(healthy.passed),
         "fails": _percent(healthy.failed),
         "asked": f"{healthy.n_asked:,.0f}",

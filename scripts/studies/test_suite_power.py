@@ -31,11 +31,11 @@ def test_every_suite_that_gates_can_be_passed() -> None:
 
 def test_the_table_is_of_the_suite_as_it_is() -> None:
     """Items or margins that change take the table with them."""
-    outlook = trial_of("adjacent").outlook()
+    analysis = trial_of("adjacent").analysis()
 
     row = table()["adjacent"]
-    assert row["items"] == f"{outlook.n_planned:,}"
-    assert float(row["passes, by plan"]) == pytest.approx(100 * outlook.chance_pass, abs=0.5)
+    assert row["items"] == f"{analysis.n_planned:,}"
+    assert float(row["passes, by plan"]) == pytest.approx(100 * analysis.chance_pass, abs=0.5)
 
 
 def test_every_public_task_has_a_size() -> None:

@@ -123,15 +123,17 @@ def parts(rng: np.random.Generator, n_runs: int) -> list[Row]:
     for n_parts in (5, 57, 200):
         for size in (10, 25, 100, 250):
             row: Row = {"parts": n_parts, "items each": size}
-            row["all at the margin: FAIL"] = _found(rng, n_runs, n_parts, size, 0.05, every=True)
+            row["all at the margin: FAIL"] = _share_found(
+                rng, n_runs, n_parts, size, 0.05, every=True
+            )
             for loss in (0.15, 0.30, 0.55):
                 column = f"one loses {100 * loss:.0f}: found"
-                row[column] = _found(rng, n_runs, n_parts, size, loss, every=False)
+                row[column] = _share_found(rng, n_runs, n_parts, size, loss, every=False)
             rows.append(row)
     return rows
 
 
-def _found(
+def _share_found(
     rng: np.random.Generator, n_runs: int, n_parts: int, size: int, loss: float, *, every: bool
 ) -> float:
     p_value = _by_counts(size)

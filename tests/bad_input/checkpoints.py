@@ -90,6 +90,9 @@ def looped(workspace: Place) -> list[str]:
 
 
 CASES: Cases = {
+    "a chat template that is no text": Case(
+        lambda p: p.spoil("tuned/chat_template.jinja", b"\xff\xfe{{"), 12, "checkpoint.not-text"
+    ),
     "candidate is not there": Case(
         lambda p: p.check(candidate=p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),
@@ -249,6 +252,44 @@ CASES: Cases = {
     ),
     "config is nested without end": Case(
         lambda p: p.spoil("tuned/config.json", '{"a":' * 50_000), 12, "checkpoint.not-json"
+    ),
+    "config has a mark of its bytes' order": Case(
+        lambda p: p.spoil("tuned/config.json", b"\xef\xbb\xbf{}"), 12, "checkpoint.byte-order-mark"
+    ),
+    "tokenizer config is UTF-16": Case(
+        lambda p: p.spoil("tuned/tokenizer_config.json", "{}".encode("utf-16")),
+        12,
+        "checkpoint.byte-order-mark",
+    ),
+    "adapter config has a mark of its bytes' order": Case(
+        lambda p: adapter_file(p, "adapter_config.json", "\ufeff{}"),
+        12,
+        "checkpoint.byte-order-mark",
+    ),
+    "template has a mark of its bytes' order": Case(
+        lambda p: p.spoil("base/chat_template.jinja", "\ufeff{{ messages }}"),
+        12,
+        "checkpoint.byte-order-mark",
+    ),
+    "index has a mark of its bytes' order": Case(
+        lambda p: p.spoil("base/model.safetensors.index.json", "\ufeff{}"),
+        12,
+        "checkpoint.byte-order-mark",
+    ),
+    "config has no heads": Case(
+        lambda p: with_config(p, "tuned", "config.json", num_attention_heads=0),
+        12,
+        "checkpoint.impossible-size",
+    ),
+    "config has less than no layers, inside": Case(
+        lambda p: with_config(p, "tuned", "config.json", text_config={"num_hidden_layers": -1}),
+        12,
+        "checkpoint.impossible-size",
+    ),
+    "config has a width in words": Case(
+        lambda p: with_config(p, "base", "config.json", hidden_size="16"),
+        12,
+        "checkpoint.impossible-size",
     ),
     "generation config is a number": Case(
         lambda p: p.spoil("tuned/generation_config.json", "5"), 12, "checkpoint.not-json"

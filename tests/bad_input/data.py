@@ -196,6 +196,27 @@ CASES: Cases = {
     "a split that is not there": Case(
         lambda p: saved(p, {}, {"splits": ["train"]}), 2, "rows.saved-dataset"
     ),
+    "a column that comes late": Case(
+        lambda p: rows(
+            p,
+            [
+                *({"prompt": f"Say {n}", "answer": f"say {n}"} for n in range(40)),
+                {"prompt": "Say", "answer": "say", "choices": ["say", "no"]},
+            ],
+        ),
+        2,
+        "target.late-column",
+    ),
+    "likelihoods of a single label": Case(
+        lambda p: rows(
+            p,
+            [{"prompt": f"Is {n} even?", "answer": "yes"} for n in range(40)],
+            "--target-metric",
+            "acc",
+        ),
+        2,
+        "target.one-label",
+    ),
     "training data that are tokenised": Case(
         lambda p: train(p, "t.jsonl", '{"input_ids": [1, 2]}\n'), 2, "training.no-text"
     ),

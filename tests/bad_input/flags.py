@@ -10,6 +10,17 @@ def emptied_store(workspace: Place) -> list[str]:
     return ["compare", str(workspace.base), str(workspace.tuned), "-s", str(workspace.suite), "-q"]
 
 
+def planned(workspace: Place, *more: object) -> list[object]:
+    """Return the words of a plan of the usual sides."""
+    return ["plan", "--suite", workspace.suite, "--base", workspace.base, *more]
+
+
+def asked_after(workspace: Place) -> list[object]:
+    """Return the words of a comparison from the store that names an earlier one."""
+    words = ["compare", workspace.base, workspace.tuned, "--suite", workspace.suite]
+    return [*words, "--after", workspace.write("r.json", "{}")]
+
+
 CASES: Cases = {
     "no candidate": Case(lambda p: p.check(candidate=None), 2, "candidate.missing"),
     "no suite": Case(lambda p: p.check(suite=None), 2, "suite.none"),
@@ -117,6 +128,61 @@ CASES: Cases = {
     "a plan of nothing": Case(lambda p: ["plan", p.root / "none.yaml"], 2, "plan.file"),
     "noise of what is not there": Case(
         lambda p: ["noise", p.root / "nowhere", "--suite", p.suite], 2, "checkpoint.no-folder"
+    ),
+    "noise of a server's batches": Case(
+        lambda p: ["noise", p.base, "--suite", p.suite, "--model", "vllm"], 2, "noise.batches"
+    ),
+    "an aim that is certain": Case(lambda p: planned(p, "--aim", 1), 2, "aim.share"),
+    "a comparison of stored answers after another": Case(asked_after, 2, "after.only-samples"),
+    "both templates where one is meant": Case(
+        lambda p: p.measure(p.base, "--chat-template", "both"), 2, "chat-template.both"
+    ),
+    "choosing among one": Case(lambda p: p.check("--choose", "any"), 2, "choose.one-candidate"),
+    "choosing under both templates": Case(
+        lambda p: p.check("--choose", "any", "--chat-template", "both"),
+        2,
+        "choose.both-templates",
+    ),
+    "churn of a file that is not there": Case(
+        lambda p: p.check("--churn", "churn.yaml"), 2, "churn.no-file"
+    ),
+    "churn beyond everything": Case(lambda p: p.check("--churn", 1.5), 2, "churn.share"),
+    "churn of one capability beyond everything": Case(
+        lambda p: p.check("--churn", "reasoning=1.5"), 2, "churn.share"
+    ),
+    "churn of one capability twice": Case(
+        lambda p: p.check("--churn", "a=0.1", "--churn", "a=0.2"), 2, "churn.twice"
+    ),
+    "churn in two ways": Case(
+        lambda p: p.check("--churn", "0.1", "--churn", "a=0.2"), 2, "churn.mixed"
+    ),
+    "churn of an empty file": Case(
+        lambda p: p.check("--churn", p.write("churn.yaml", "{}")), 2, "churn.empty"
+    ),
+    "churn of torn JSON": Case(
+        lambda p: p.check("--churn", p.write("churn.json", '{"a": ')), 2, "churn.not-json"
+    ),
+    "churn of a list": Case(
+        lambda p: p.check("--churn", p.write("churn.json", "[0.1]")), 2, "churn.not-json"
+    ),
+    "churn of a review without one": Case(
+        lambda p: p.check("--churn", p.write("r.json", '{"comparison": {}}')),
+        2,
+        "churn.no-review",
+    ),
+    "a path of nothing": Case(lambda p: p.check("--train", " "), 2, "path.empty"),
+    "prune nothing in particular": Case(
+        lambda p: ["store", "prune", "--store", p.store], 2, "prune.nothing-named"
+    ),
+    "prune by an age in words": Case(
+        lambda p: ["store", "prune", "--store", p.store, "--older-than", "a month"],
+        2,
+        "prune.age",
+    ),
+    "export of an empty store": Case(
+        lambda p: ["store", "export", "--out", p.root / "a.tar", "--store", p.store],
+        2,
+        "store.empty",
     ),
 }
 

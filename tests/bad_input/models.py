@@ -149,7 +149,7 @@ CASES = {
         lambda m: config(m, hidden_size=32), (), 12, "weights.other-shape"
     ),
     "config with a word for a number": Case(
-        lambda m: config(m, hidden_size="many"), (), 12, "checkpoint.not-loaded"
+        lambda m: config(m, hidden_size="many"), (), 12, "checkpoint.impossible-size"
     ),
     "config that contradicts itself": Case(
         lambda m: config(m, num_attention_heads=3), (), 12, "checkpoint.not-loaded"

@@ -110,6 +110,16 @@ CASES: Cases = {
     "report of a format that is a switch": Case(
         lambda p: shown(p, '{"format": true}'), 2, "review.format"
     ),
+    "report written over its review": Case(
+        lambda p: [*shown(p, render(samples.failed(), "json")), "--output", p.root / "r.json"],
+        2,
+        "out.is-review",
+    ),
+    "report beside torn timings": Case(
+        lambda p: p.spoil("timings.json", "{", shown(p, render(samples.failed(), "json"))),
+        2,
+        "failure.not-json",
+    ),
     "report of JUnit": Case(
         lambda p: shown(p, render(samples.failed(), "junit")), 2, "review.not-json"
     ),

@@ -114,6 +114,11 @@ CASES: Cases = {
         2,
         "text.half-character",
     ),
+    "an item's fields are a list": Case(
+        lambda p: p.items(lambda lines: [lines[0][:-1] + ', "fields": ["law"]}', *lines[1:]]),
+        2,
+        "item.fields",
+    ),
     "validate what is not there": Case(
         lambda _: ["suites", "validate", "./none.yaml"], 2, "suite.file"
     ),

@@ -331,3 +331,23 @@ def test_integers_may_be_empty(tmp_path: Path) -> None:
     save_file(tensors, tuned / "model.safetensors")
 
     assert find_pair(str(base), str(tuned), OFFLINE)[1].notes == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "chat_template.jinja"])
+def test_a_file_that_an_editor_saved_is_written_anew_by_the_command(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    """What it writes is what was there, as transformers reads it."""
+    folders = [support.write_checkpoint(tmp_path / side, seed=n) for n, side in enumerate("bt")]
+    text = '{"model_type": "llama"}' if name.endswith("json") else "{{ messages }}"
+    (folders[1] / name).write_bytes(text.encode(encoding))
+
+    with pytest.raises(CliffguardError) as caught:
+        find_pair(*map(str, folders), OFFLINE)
+    command = re.search(r'python -c "([^"]+)"', str(caught.value))
+
+    assert (caught.value.id, caught.value.exit_code) == ("checkpoint.byte-order-mark", 12)
+    assert command is not None
+    exec(command[1], {})
+    assert (folders[1] / name).read_bytes() == text.encode()

@@ -198,10 +198,11 @@ def timeless(out: str) -> dict[str, str]:
     cut = {
         "report.html": r"<h2>Where the time went.*?(?=<h2>)",
         "report.md": r"## Where .*?(?=## )",
+        "junit.xml": r' time(stamp)?="[^"]*"',
     }
     for name, pattern in cut.items():
         texts[name], n_cut = re.subn(pattern, "", texts[name], flags=re.DOTALL)
-        assert n_cut == 1
+        assert n_cut
     return texts
 
 

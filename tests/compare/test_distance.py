@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cliffguard.compare.diagnostics import distance
 from cliffguard.compare.diagnostics.distance import coverage, distances, drifts, frame_of
-from cliffguard.core.errors import UsageError
 from cliffguard.core.vectors import Divergence
+from tests import support
 
 RANDOM = np.random.default_rng(0)
 WIDTH = 24
@@ -123,7 +123,7 @@ def test_nothing_has_no_distance(empty: str) -> None:
     items = {**ITEMS, "near": nothing} if empty == "near" else ITEMS
     training = nothing if empty != "near" else around(0, 5)
 
-    with pytest.raises(UsageError, match=f"{empty}: no texts"):
+    with support.refused("distance.no-texts", 2, empty):
         distances(items, training)
 
 
@@ -221,7 +221,7 @@ def test_names_are_one_each() -> None:
 
 def test_no_prompts_no_coverage() -> None:
     """An empty log is named."""
-    with pytest.raises(UsageError, match="production: no texts"):
+    with support.refused("distance.no-texts", 2, "production"):
         coverage(STACKED[:0], STACKED, NAMES)
 
 

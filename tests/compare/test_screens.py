@@ -12,7 +12,6 @@ import pytest
 from cliffguard import Plan, Store, guard
 from cliffguard.compare.diagnostics.screens import N_PLACED, N_READ, N_TRAINING
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.vectors import Divergence, Vectors
 from cliffguard.report import render
@@ -129,7 +128,7 @@ def test_a_runner_without_models_refuses_to_screen(plan: Plan, store: Store) -> 
     """What was asked for and cannot be had is an error before the first answer."""
     runner = FakeRunner(lambda *_: 1.0)
 
-    with pytest.raises(UsageError, match="screen: the runner fake gives answers"):
+    with support.refused("screen.no-distributions", 2, "screen"):
         guard(replace(plan, screen=True), store=store, runner=runner)
 
     assert runner.n_asked == 0

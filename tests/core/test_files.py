@@ -15,6 +15,7 @@ from cliffguard.core.errors import ConfigError, InfrastructureError, SuiteError,
 from cliffguard.core.files import is_special, read_jsonl, read_text, write_error, write_whole
 from cliffguard.core.validation import validate
 from cliffguard.core.yaml_files import read_yaml
+from tests import support
 
 
 def written(path: Path, content: str | bytes) -> Path:
@@ -44,7 +45,7 @@ def test_a_file_used_as_a_folder_is_the_users_error(tmp_path: Path) -> None:
     """A path through a file is one line, not a crash."""
     inside = written(tmp_path / "file", "") / "plan.yaml"
 
-    with pytest.raises(UsageError, match="Not a directory"):
+    with support.refused("file.unreadable", 2):
         read_text(inside, UsageError)
 
 
@@ -69,21 +70,21 @@ def test_yaml_mappings_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "error"),
     [
-        ("a: 1\nb: [\n", r":3: not valid YAML: "),
-        ("a:\n  b: 1\n  c: 2\n  b: 3\n", r":4: not valid YAML: the key 'b' stands twice"),
-        ("a: *nowhere\n", r":1: not valid YAML: found undefined alias"),
-        ("? [a]\n: 1\n", r":1: not valid YAML: found unhashable key"),
-        ("a: b: c\n", r":1: not valid YAML: mapping values are not allowed here"),
-        ("a: \x07\n", r": not valid YAML: unacceptable character"),
-        ("# nothing yet\n", r"expected a mapping of keys to values, but the file is empty"),
-        ("plain\n", r"expected a mapping of keys to values, but the file is a str"),
+        ("a: 1\nb: [\n", ("file.not-yaml", 2, "a.yaml:3:")),
+        ("a:\n  b: 1\n  c: 2\n  b: 3\n", ("file.not-yaml", 2, "a.yaml:4:", "'b'")),
+        ("a: *nowhere\n", ("file.not-yaml", 2, "a.yaml:1:")),
+        ("? [a]\n: 1\n", ("file.not-yaml", 2, "a.yaml:1:")),
+        ("a: b: c\n", ("file.not-yaml", 2, "a.yaml:1:")),
+        ("a: \x07\n", ("file.not-yaml", 2)),
+        ("# nothing yet\n", ("file.not-yaml", 2)),
+        ("plain\n", ("file.not-yaml", 2)),
     ],
 )
-def test_bad_yaml_is_explained(text: str, message: str, tmp_path: Path) -> None:
+def test_bad_yaml_is_explained(text: str, error: Any, tmp_path: Path) -> None:
     """What is not a mapping, or not YAML, is refused with the line and the reason."""
-    with pytest.raises(ConfigError, match=message) as caught:
+    with support.refused(*error) as caught:
         read_yaml(written(tmp_path / "a.yaml", text), ConfigError)
 
     assert "\n" not in str(caught.value)
@@ -96,7 +97,7 @@ def test_bad_yaml_is_explained(text: str, message: str, tmp_path: Path) -> None:
 )
 def test_values_that_yaml_chokes_on_are_explained(value: str, tmp_path: Path) -> None:
     """A scalar that looks like a date or a number but is none is an error with the file's name."""
-    with pytest.raises(ConfigError, match=r"a\.yaml.*not valid YAML"):
+    with support.refused("file.not-yaml", 2, "a.yaml"):
         read_yaml(written(tmp_path / "a.yaml", f"a: {value}\n"), ConfigError)
 
 
@@ -139,20 +140,20 @@ def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("line", "error"),
     [
-        ("{'a': 1}", "not valid JSON: Expecting property name"),
-        ('{"a": 1,}', "not valid JSON: "),
-        ('{"a": 1} {"b": 2}', "not valid JSON: Extra data"),
-        ("null", "expected an object, found a NoneType"),
+        ("{'a': 1}", ("file.not-json", 2, "a.jsonl:2")),
+        ('{"a": 1,}', ("file.not-json", 2, "a.jsonl:2")),
+        ('{"a": 1} {"b": 2}', ("file.not-json", 2, "a.jsonl:2")),
+        ("null", ("file.not-json", 2, "a.jsonl:2")),
     ],
     ids=["single quotes", "comma", "two", "null"],
 )
-def test_bad_json_lines_are_explained(line: str, message: str, tmp_path: Path) -> None:
+def test_bad_json_lines_are_explained(line: str, error: Any, tmp_path: Path) -> None:
     """A line that is no JSON object is refused with file, line and reason."""
     path = written(tmp_path / "a.jsonl", '{"a": 1}\n' + line + "\n")
 
-    with pytest.raises(SuiteError, match=rf"a\.jsonl:2: {message}"):
+    with support.refused(*error):
         list(read_jsonl(path, SuiteError))
 
 
@@ -262,7 +263,7 @@ def test_a_full_disk_is_worth_a_retry(
     """No room is an infrastructure error."""
     monkeypatch.setattr(os, step, failing(number))
 
-    with pytest.raises(InfrastructureError, match="free some space and run again"):
+    with support.refused("file.no-room", 20):
         write_whole(tmp_path / "a.txt", "x")
 
 
@@ -303,7 +304,7 @@ def test_a_place_that_cannot_be_written_is_the_users_error(
     """A read-only place is for the user to change."""
     monkeypatch.setattr("tempfile.mkstemp", failing(errno.EROFS))
 
-    with pytest.raises(UsageError, match="cannot be written: Read-only file system; choose"):
+    with support.refused("file.not-written", 2):
         write_whole(tmp_path / "a.txt", "x")
 
 
@@ -311,7 +312,7 @@ def test_a_file_in_the_way_is_the_users_error(tmp_path: Path) -> None:
     """A file where a folder is wanted is one line that names the path."""
     inside = written(tmp_path / "file", "") / "a.txt"
 
-    with pytest.raises(UsageError, match=r"file/a\.txt: cannot be written: "):
+    with support.refused("file.not-written", 2, "file/a.txt"):
         write_whole(inside, "x")
 
 
@@ -319,7 +320,7 @@ def test_a_folder_in_the_way_is_the_users_error(tmp_path: Path) -> None:
     """A folder where a file is wanted is one line, and the folder stays."""
     (tmp_path / "a.txt").mkdir()
 
-    with pytest.raises(UsageError, match="Is a directory"):
+    with support.refused("file.not-written", 2):
         write_whole(tmp_path / "a.txt", "x")
 
     assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]

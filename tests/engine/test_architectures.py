@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cliffguard.engine import generation, packing_trial, scoring
-from cliffguard.engine.packing import Ints, PassLimits, Scored
+from cliffguard.engine.packing import Ints, PassLimits, RowLimits, Scored
 from cliffguard.engine.passes import Model
 from tests.engine import tiny
 
@@ -169,16 +169,18 @@ def naive(model: Any, tokens: Ints, n_new: int) -> tuple[list[int], list[float]]
     return answer, leads
 
 
+@pytest.mark.parametrize("block_tokens", [1, 4])
 @pytest.mark.parametrize("name", PACKED)
-def test_greedy_answers_are_those_of_whole_passes(name: str) -> None:
-    """Prompts of unlike lengths, below a shared prefix or not, leaving their batch in turn."""
+def test_greedy_answers_are_those_of_whole_passes(name: str, block_tokens: int) -> None:
+    """Prompts of unlike lengths, below a shared prefix or not, leaving to others in turn."""
     model = tiny.build(**PACKED[name])
     prompts = [
-        generation.Prompt(tokens=prompt, max_new_tokens=n_new, is_done=lambda _: False, seed=0)
+        generation.Prompt(tokens=prompt, max_new_tokens=n_new, ends_at=lambda *_: None, seed=0)
         for prompt, n_new in zip(tiny.branching()[-5:], (9, 3, 9, 5, 9), strict=True)
     ]
 
-    answers = generation.generate(Model(model), prompts, batch_rows=3, batch_tokens=40)
+    limits = RowLimits(n_rows=3, batch_tokens=40, block_tokens=block_tokens)
+    answers = generation.generate(Model(model), prompts, limits)
 
     for prompt, answer in zip(prompts, answers, strict=True):
         expected, leads = naive(model, prompt.tokens, prompt.max_new_tokens)
@@ -198,7 +200,7 @@ def test_what_cannot_be_packed_runs_as_in_lm_eval(name: str) -> None:
         "generate_until", [(text, {"max_gen_toks": 4}) for text in ("ab", "abc")]
     )
 
-    assert lm.plain_because, "it must not be packed: the numbers would be wrong in silence"
+    assert lm.fallback_reason, "it must not be packed: the numbers would be wrong in silence"
     assert lm._loglikelihood_tokens(scores) == hf._loglikelihood_tokens(scores)
     assert lm.generate_until(answers) == hf.generate_until(answers)
 
@@ -215,7 +217,7 @@ def test_a_learnt_prompt_runs_as_in_lm_eval() -> None:
         (None, sequence[:-4].tolist(), sequence[-4:].tolist()) for sequence in tiny.branching()
     ]
 
-    assert "before the prompt" in str(lm.plain_because)
+    assert "before the prompt" in str(lm.fallback_reason)
     assert lm._loglikelihood_tokens(scores) == hf._loglikelihood_tokens(scores)
 
 

@@ -12,7 +12,6 @@ import torch
 
 from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
-from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine import texts as reading
 from cliffguard.engine.embedding import embed, pooled
 from cliffguard.runners.harness import HarnessRunner
@@ -111,7 +110,7 @@ def test_states_that_are_no_numbers_are_refused() -> None:
     with torch.no_grad():
         model.model.layers[0].mlp.down_proj.weight.fill_(float("inf"))
 
-    with pytest.raises(IntegrityError, match="not finite; use --dtype"):
+    with support.refused("model.not-finite", 12, "--dtype"):
         embed(lm, TEXTS)
 
 
@@ -121,7 +120,7 @@ def test_a_model_without_blocks_is_refused() -> None:
     lm = tiny.ours(model)
     model.config.num_hidden_layers = 7
 
-    with pytest.raises(UsageError, match="its 7 blocks cannot be found"):
+    with support.refused("model.no-blocks", 2):
         embed(lm, TEXTS)
 
 
@@ -151,7 +150,7 @@ def test_no_memory_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise MemoryError
 
     monkeypatch.setattr("cliffguard.engine.embedding.run", never)
-    with pytest.raises(InfrastructureError, match="out of memory even at"):
+    with support.refused("memory.too-small", 20):
         embed(tiny.ours(tiny.llama()), TEXTS)
 
 
@@ -200,5 +199,5 @@ def test_the_leader_of_several_processes_reads_alone(tiny_base: Path) -> None:
 )
 def test_a_runner_without_a_model_refuses(runner: Any) -> None:
     """Hidden states are read only of models that are loaded here, and one line says so."""
-    with pytest.raises(UsageError, match="are read only of models that are loaded here; use"):
+    with support.refused("runner.no-model-here", 2):
         runner.embed(support.checkpoint(), TEXTS, EvalSettings())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cliffguard.engine.generation import MIN_SHARED_TOKENS, batches, prompt_groups
+from cliffguard.engine.generation import MIN_SHARED_TOKENS, first_of, prompt_groups
 from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
 from tests.engine.tiny import ints, token_trees
 
@@ -228,17 +228,23 @@ def test_prompt_groups_share_what_they_say_they_share(prompts: list[list[int]]) 
 
 
 @given(sizes=st.lists(st.integers(1, 9), max_size=8), n_rows=st.integers(1, 7))
-def test_batches_are_full_and_keep_the_order(sizes: list[int], n_rows: int) -> None:
-    """Every batch but the last holds all that it may; no prompt is lost or doubled."""
+def test_prompts_are_taken_in_order_as_many_as_there_is_room_for(
+    sizes: list[int], n_rows: int
+) -> None:
+    """Every time but the last as many as may; no prompt is lost or doubled, or its prefix."""
     numbers = iter(range(sum(sizes)))
     groups = [(number, [next(numbers) for _ in range(size)]) for number, size in enumerate(sizes)]
+    prefix_of = {n: prefix for prefix, members in groups for n in members}
 
-    batched = batches(groups, n_rows)
+    taken = []
+    while groups:
+        taken.append(first_of(groups, n_rows))
 
-    held = [sum(len(members) for _, members in batch) for batch in batched]
-    assert [n for batch in batched for _, members in batch for n in members] == [*range(sum(sizes))]
-    assert all(size == n_rows for size in held[:-1])
-    assert all(0 < size <= n_rows for size in held)
+    held = [[n for _, members in groups for n in members] for groups in taken]
+    assert [n for some in held for n in some] == [*range(sum(sizes))]
+    assert all(len(some) == n_rows for some in held[:-1])
+    assert all(0 < len(some) <= n_rows for some in held)
+    assert all(prefix_of[n] == prefix for some in taken for prefix, ns in some for n in ns)
 
 
 def test_many_unlike_prompts_are_grouped_in_seconds() -> None:

@@ -329,7 +329,7 @@ def test_the_engine_tries_the_first_prompts_that_it_is_asked(
     lm._loglikelihood_tokens(requests)
     lm._loglikelihood_tokens(requests)
 
-    assert (lm.plain_because, tried) == (None, [1])
+    assert (lm.fallback_reason, tried) == (None, [1])
     tiny.ours(tiny.llama(), max_length=256)._loglikelihood_tokens(requests)
     assert tried == [1]
 
@@ -342,5 +342,5 @@ def test_plain_can_be_asked_for() -> None:
 
     answers = lm._loglikelihood_tokens(requests)
 
-    assert lm.plain_because == "it was asked for"
+    assert lm.fallback_reason == "it was asked for"
     assert answers == tiny.theirs(model, max_length=256)._loglikelihood_tokens(requests)

@@ -261,6 +261,8 @@ def test_what_headers_do_not_show_is_not_called_whole(
             "transformers.quantizers.quantizer_gptq.GptqHfQuantizer.__init__", lambda *_, **__: None
         )
         set_json(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+        file = folder / "model.safetensors"
+        save_file(rounded(load_file(file)), file, metadata={"format": "pt"})
         rehearsal = full(folder)
     else:
         name = "adapter_model" if is_adapter else "model"
@@ -380,6 +382,12 @@ SPOILT: dict[str, tuple[Callable[[Weights], Weights], dict[str, Any], int, str]]
     "a layer is missing": (without_layer, {}, 12, "weights.missing"),
     "no head": (headless, {}, 12, "weights.missing"),
     "integers and no quantisation": (rounded, {}, 12, "weights.integers"),
+    "a quantisation and plain weights": (
+        dict,
+        {"quantization_config": {"quant_method": "fp8"}},
+        12,
+        "weights.not-quantized",
+    ),
     "an adapter was never merged": (unmerged, {}, 12, "weights.not-merged"),
     "another width": (dict, {"hidden_size": 32}, 12, "weights.other-shape"),
     "another vocabulary": (dict, {"vocab_size": 300}, 12, "weights.other-shape"),

@@ -12,11 +12,11 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from cliffguard.core.errors import InfrastructureError
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.packing import PassLimits
+from tests import support
 from tests.engine import tiny
 
 Answers = Sequence[tuple[float, bool]]
@@ -162,7 +162,7 @@ def test_a_prefix_never_crosses_adapters() -> None:
     adapted = tiny.theirs(tuned())._loglikelihood_tokens(requests, disable_tqdm=True)
     assert abs(base[0][0] - adapted[0][0]) > 0.5, "the adapter of this test must change scores"
 
-    assert lm.plain_because is None
+    assert lm.fallback_reason is None
     with switched.disable_adapter():
         assert_same(lm._loglikelihood_tokens(requests), base)
     assert_same(lm._loglikelihood_tokens(requests), adapted)
@@ -239,7 +239,7 @@ def test_a_budget_that_can_shrink_no_further_is_an_infrastructure_error(
     lm.budget = WIDE
     Memory(monkeypatch, most_tokens=0)
 
-    with pytest.raises(InfrastructureError, match=r"out of memory even at 32 tokens.*--device"):
+    with support.refused("memory.too-small", 20, "--device"):
         lm._loglikelihood_tokens(SHORT)
 
 

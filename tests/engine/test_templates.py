@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
-from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.templates import takes_system
 from cliffguard.evaluate.pair_checks import check_pair
@@ -96,8 +95,8 @@ def test_a_system_prompt_that_the_candidate_would_lose_is_refused(
     tuned = copied(tiny_tuned, tmp_path / "tuned", LOST[kind])
     sides = find_pair(str(tiny_base), str(tuned), OFFLINE)
 
-    with pytest.raises(
-        UsageError, match=r"tuned: .* no system turn.*--chat-template base"
+    with support.refused(
+        "protocol.system-prompt-lost", 2, "--chat-template base", "tuned"
     ) as caught:
         check_pair(*sides, PROTOCOL)
     assert caught.value.id == "protocol.system-prompt-lost"
@@ -129,7 +128,7 @@ def test_a_system_prompt_that_the_base_would_lose_is_refused(
         candidate = with_template_of(candidate, base)
     protocol = EvalSettings(chat_template=policy, system_prompt="Be brief.")
 
-    with pytest.raises(UsageError, match=r"old: its chat template takes no system turn"):
+    with support.refused("protocol.system-prompt-lost", 2, "old"):
         check_pair(base, candidate, protocol)
 
 
@@ -144,7 +143,7 @@ def test_a_hostile_template_is_rendered_in_the_sandbox(
         str(tiny_base), str(copied(tiny_tuned, tmp_path / "tuned", template)), OFFLINE
     )
 
-    with pytest.raises(IntegrityError, match="tuned: its chat template cannot be rendered"):
+    with support.refused("template.not-rendered", 12, "tuned"):
         check_pair(*sides, PROTOCOL)
 
 
@@ -162,9 +161,8 @@ def test_a_side_that_is_measured_alone_is_refused(
     file = support.write_suite(tmp_path / "suite")
     task = runner.resolve([load_suite(str(file))], PROTOCOL)[0]
 
-    with pytest.raises(UsageError, match="old: its chat template takes no system turn") as caught:
+    with support.refused("protocol.system-prompt-lost", 2, "old"):
         runner.ask(base, task, task.items[:1], PROTOCOL)
-    assert caught.value.id == "protocol.system-prompt-lost"
 
 
 @pytest.mark.parametrize(("template", "is_told"), [(GEMMA, True), (support.CHAT_TEMPLATE, False)])

@@ -11,7 +11,6 @@ import pytest
 from cliffguard.checkpoints.files import stated_window, window_in
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Question
-from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.windows import settled, window_of, window_of_model
 from cliffguard.runners.backends import make_backend
@@ -74,7 +73,7 @@ def test_an_unknown_length_is_asked_for(tmp_path: Path, model: str) -> None:
     checkpoint = _asking(tmp_path / "m", {"model_type": "mamba", "hidden_size": 8})
     backend = make_backend(RunnerSettings(model=model), allow_pickle=False)
 
-    with pytest.raises(UsageError, match="--max-length") as refused:
+    with support.refused("context.unknown-length", 2, "--max-length") as refused:
         backend.window(checkpoint, EvalSettings())
 
     assert (refused.value.id, refused.value.exit_code) == ("context.unknown-length", 2)
@@ -92,10 +91,9 @@ def test_a_server_is_told_the_nested_length(tmp_path: Path) -> None:
 
 def test_more_than_a_model_reads_is_refused() -> None:
     """A length beyond the model's own is a mistake."""
-    with pytest.raises(UsageError, match=r"reads 512 tokens, and --max-length says 1,024") as no:
+    with support.refused("context.beyond-length", 2, "512", "--max-length", "1,024"):
         settled("m", 512, 1024)
 
-    assert no.value.id == "context.beyond-length"
     assert settled("m", 512, 256) == 256
 
 

@@ -17,7 +17,7 @@ from cliffguard import EvalSettings, Plan, Policy, Store, guard
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.config import load_plan
 from cliffguard.core.churn import churn_of_file
-from cliffguard.core.errors import ConfigError, UsageError
+from cliffguard.core.errors import ConfigError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
@@ -105,7 +105,7 @@ def test_fewer_items_than_can_decide_are_refused() -> None:
     """With how many it takes, and of what."""
     tasks = [task_of("reading", 500), task_of("sorting", 500)]
 
-    with pytest.raises(UsageError, match=r"items: 100 cannot pass; .* 128 \(reading 64, sorting"):
+    with support.refused("items.too-few", 2, "100", "128", "items"):
         dealt(tasks, {"reading": 0.1, "sorting": 0.1}, items=100)
 
 

@@ -152,7 +152,7 @@ def test_a_comparison_of_packed_with_plain_says_which_side_is_asked_again(
         measure_alone(side, plan, store=store, runner=runner_for(plan))
     assert set(packings(store)) == {"packed", "plain"}
 
-    with pytest.raises(UsageError, match=r"measure .*tiny .*--packing plain") as caught:
+    with support.refused("compare.not-stored", 2, "--packing plain") as caught:
         find_stored(store, sides, suites_of(plan), {})
 
     assert (caught.value.id, caught.value.exit_code) == ("compare.not-stored", 2)

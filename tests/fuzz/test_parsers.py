@@ -389,12 +389,12 @@ def lay_out(folder: Path) -> tuple[Path, Path]:
         (adapter / "model.safetensors").rename(adapter / "adapter_model.safetensors")
         (adapter / "config.json").unlink()
     for name, value in FILES.items():
-        (folder / name).write_text(json.dumps({**value, **_own(folder, name)}))
+        (folder / name).write_text(json.dumps({**value, **_base_path(folder, name)}))
     (adapter / "provenance.json").unlink()
     return base, adapter
 
 
-def _own(folder: Path, name: str) -> dict[str, Any]:
+def _base_path(folder: Path, name: str) -> dict[str, Any]:
     return {"base_model_name_or_path": str(folder / "base")} if "adapter_config" in name else {}
 
 
@@ -404,7 +404,7 @@ def _own(folder: Path, name: str) -> dict[str, Any]:
 def test_a_checkpoints_settings(name: str, folder: Path, data: st.DataObject) -> None:
     """The settings of a checkpoint or an adapter are settings or one line."""
     base, adapter = lay_out(folder)
-    value = {**FILES[name], **_own(folder, name)}
+    value = {**FILES[name], **_base_path(folder, name)}
     (folder / name).write_bytes(data.draw(spoilt(as_json(value), value, as_json)))
     find_and_ask(base, adapter)
 

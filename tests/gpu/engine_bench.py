@@ -155,7 +155,7 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Say whether the differences are of the size that rounding explains."""
+        """Return whether the differences are of the size that rounding explains."""
         return self.mean <= self.allowed_mean
 
 

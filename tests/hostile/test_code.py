@@ -22,6 +22,7 @@ from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.suites.loading import load_suite
+from tests import support
 from tests.bad_input.models import Models, copied
 from tests.bad_input.place import Place, assert_refused, run
 
@@ -151,44 +152,53 @@ SCORED = "task: t\nprocess_results: !function utils.score\nmetric_list: [{metric
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("source", "error"),
     [
         (
             "def score(doc, said):\n    exec(said[0])\n",
-            "calls exec, which can run code that the mo",
+            ("task.runs-code", 2, "exec"),
         ),
-        ("def score(doc, said):\n    return eval(said[0])\n", "calls eval"),
+        ("def score(doc, said):\n    return eval(said[0])\n", ("task.runs-code", 2, "eval")),
         (
             "def score(d, s):\n    return run(s)\ndef run(s):\n    compile(s, '', 'exec')\n",
-            "compile",
+            ("task.runs-code", 2, "compile"),
         ),
-        ("import subprocess\ndef score(d, s):\n    subprocess.run(s)\n", r"calls subprocess\.run"),
-        ("import os\ndef score(d, s):\n    os.system(s)\n", r"calls os\.system"),
-        ("import multiprocessing\ndef score(d, s):\n    multiprocessing.Process()\n", "multiproc"),
+        (
+            "import subprocess\ndef score(d, s):\n    subprocess.run(s)\n",
+            ("task.runs-code", 2, "subprocess.run"),
+        ),
+        ("import os\ndef score(d, s):\n    os.system(s)\n", ("task.runs-code", 2, "os.system")),
+        (
+            "import multiprocessing\ndef score(d, s):\n    multiprocessing.Process()\n",
+            ("task.runs-code", 2, "multiproc"),
+        ),
         (
             "import evaluate\nm = evaluate.load('code_eval')\ndef score(d, s): ...\n",
-            r"\(code_eval\)",
+            ("task.runs-code", 2, "code_eval"),
         ),
         (
             "import evaluate\ndef score(d, s):\n    evaluate.load('rouge')\n",
-            "fetches rouge as a pro",
+            ("task.runs-code", 2, "rouge"),
         ),
-        ("from lm_eval.tasks.own.inner import score\n", r"calls exec.*own/inner\.py"),
-        ("from .inner import score\n", r"calls exec.*own/inner\.py"),
+        (
+            "from lm_eval.tasks.own.inner import score\n",
+            ("task.runs-code", 2, "own/inner.py", "exec"),
+        ),
+        ("from .inner import score\n", ("task.runs-code", 2, "own/inner.py", "exec")),
         (
             "class Task:\n    def score(self, said):\n        exec(said)\nscore = Task\n",
-            "calls exec",
+            ("task.runs-code", 2, "exec"),
         ),
     ],
 )
 def test_tasks_that_run_code_are_found_whether_marked_or_not(
-    home: Path, source: str, message: str
+    home: Path, source: str, error: Any
 ) -> None:
     """What a task's functions call, in their file or one that it imports, is read and refused."""
     (home / "own" / "inner.py").write_text("def score(doc, said):\n    exec(said[0])\n")
     (home / "own" / "utils.py").write_text(source)
 
-    with pytest.raises(SuiteError, match=message) as caught:
+    with support.refused(*error) as caught:
         refuse_code(index(home, SCORED), "t")
 
     assert "cliffguard does not run it: measure it in a sandbox" in str(caught.value)
@@ -206,43 +216,43 @@ def test_a_function_from_outside_lm_eval_is_refused(home: Path, tmp_path: Path) 
     """`!function` of another folder, or of any module that can be imported, is not imported."""
     (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
     for name in ("../../../evil.score", "os.system", "evil.score"):
-        with pytest.raises(SuiteError, match="names code that is none of lm-eval's tasks"):
+        with support.refused("task.runs-code", 2):
             refuse_code(index(home, SCORED.replace("utils.score", name)), "t")
 
 
 def test_a_marked_task_is_refused(home: Path) -> None:
     """lm-eval's own mark is enough."""
-    with pytest.raises(SuiteError, match="runs code that the model wrote"):
+    with support.refused("task.runs-code", 2):
         refuse_code(index(home, "task: t\nunsafe_code: true\n"), "t")
 
 
 def test_a_metric_that_only_a_hub_has_is_refused(home: Path) -> None:
     """lm-eval would fetch its program and run it."""
-    with pytest.raises(SuiteError, match="fetches the metric chrf3 as a program from a hub"):
+    with support.refused("task.runs-code", 2):
         refuse_code(index(home, "task: t\nmetric_list: [{metric: chrf3}]\n"), "t")
 
     refuse_code(index(home, "task: t\nmetric_list: [{metric: acc}]\n"), "t")
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "error"),
     [
-        ("humaneval", "humaneval: runs code that the model wrote"),
-        ("mbpp_instruct", "mbpp_instruct: runs code that the model wrote"),
-        ("cruxeval_input", r"cruxeval_input: runs code that the model wrote"),
-        ("longproc", r"longproc_\w+: |longproc_countdown_0\.5k: runs code"),
-        ("squadv2", "squadv2: fetches squad_v2 as a program from a hub"),
+        ("humaneval", ("task.runs-code", 2, "humaneval")),
+        ("mbpp_instruct", ("task.runs-code", 2, "mbpp_instruct")),
+        ("cruxeval_input", ("task.runs-code", 2, "cruxeval_input")),
+        ("longproc", ("task.runs-code", 2, "longproc_countdown_0.5k")),
+        ("squadv2", ("task.runs-code", 2, "squad_v2", "squadv2")),
     ],
 )
 def test_lm_evals_own_tasks_that_run_code_are_refused(
-    tmp_path: Path, name: str, message: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, name: str, error: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before any of their modules is imported: some run a model's code on import to try it."""
     monkeypatch.setattr("lm_eval.tasks.TaskManager.load", lambda *_: pytest.fail("was loaded"))
     text = f"name: s\nversion: 1\ncapabilities: {{c: {{ring: general, tasks: [{name}]}}}}\n"
     (tmp_path / "s.yaml").write_text(text)
 
-    with pytest.raises(SuiteError, match=message):
+    with support.refused(*error):
         HarnessRunner().resolve([load_suite(str(tmp_path / "s.yaml"))], EvalSettings())
 
 
@@ -273,5 +283,5 @@ def test_a_task_file_in_the_working_directory_is_no_task(
     (tmp_path / "s.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(SuiteError, match=r"'evil\.yaml' is neither a task with items nor known"):
+    with support.refused("task.unknown", 2, "'evil.yaml'"):
         HarnessRunner().resolve([load_suite("./s.yaml")], EvalSettings())

@@ -122,7 +122,7 @@ def test_a_whole_check_offline_tries_no_socket(
 
 
 def _can_unshare() -> bool:
-    """Say whether this process may have a network namespace of its own."""
+    """Return whether this process may have a network namespace of its own."""
     try:
         done = subprocess.run(["unshare", "-n", "true"], check=False, capture_output=True)
     except OSError:

@@ -55,7 +55,7 @@ def task_of(capability: str, n_items: int, n_clusters: int | None = None) -> Tas
 def ahead(
     tasks: list[Task], policy: Policy | None = None, *, churn: float = 0.1, early: bool = True
 ) -> PowerAnalysis:
-    """Return the outlook of a plan over these tasks."""
+    """Return the power analysis of a plan over these tasks."""
     return power_analysis(
         Plan(candidate="x", suites=("small",)),
         [suite_of(tasks)],

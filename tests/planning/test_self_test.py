@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from cliffguard import Plan, Store
-from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.evaluate.allocation import stored_flips
@@ -113,7 +112,7 @@ def test_a_damaged_floor_is_named(plan: Plan, tmp_path: Path) -> None:
     for path in store.root.rglob("noise.json"):
         path.write_text('{"flips": "many"}')
 
-    with pytest.raises(StoreError, match=r"noise\.json does not match its seal; `cliffguard store"):
+    with support.refused("store.damaged", 12, "noise.json", "cliffguard store"):
         stored_flips(store, find_alone(plan))
 
 
@@ -174,8 +173,22 @@ def test_proven_drift_exits_12(
     result = run(*words(plan, tmp_path), "-q")
 
     assert result.exit_code == 12
-    assert "its own mean moved in reasoning, saying (one sequence at a time)" in result.stderr
+    assert "error[noise.moved]" in result.stderr
+    assert "reasoning, saying" in result.stderr
     assert "as many items flip by themselves as a margin of 5 points allows" in result.stdout
+
+
+def test_noise_is_of_one_process(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several would ask in other batches, and it would be theirs."""
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    result = run(*words(plan, tmp_path), "-q")
+
+    assert result.exit_code == 2
+    assert "error[noise.launcher]" in result.stderr
 
 
 def test_answers_of_another_device_are_no_second_measurement(plan: Plan, tmp_path: Path) -> None:
@@ -187,7 +200,7 @@ def test_answers_of_another_device_are_no_second_measurement(plan: Plan, tmp_pat
         def notes(self) -> dict[str, str]:
             return {"device": "cuda (a card)"}
 
-    with pytest.raises(UsageError, match=r"measured elsewhere \(device none\), not on cuda"):
+    with support.refused("store.measured-elsewhere", 2):
         floor(plan, store, lambda _: Elsewhere(lambda *_: 1.0))
 
 

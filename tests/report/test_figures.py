@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -10,7 +11,6 @@ from matplotlib.figure import Figure
 
 from cliffguard.core.diagnostics import Ladder
 from cliffguard.core.reviews import Review
-from cliffguard.report.forest import draw_forest, forest_svg
 from cliffguard.report.ladders import draw_ladder, ladder_svg
 from cliffguard.report.page import lay_out
 from tests import support
@@ -20,11 +20,6 @@ from tests.report import samples
 def words(figure: Figure) -> list[str]:
     """Return every text of a figure but the ticks'."""
     return [text.get_text() for axes in figure.axes for text in axes.texts]
-
-
-def forest_figure(review: Review) -> Figure:
-    """Return the forest of a review."""
-    return draw_forest(lay_out(review))
 
 
 def ladder_figure(review: Review, ladder: Ladder) -> Figure:
@@ -41,66 +36,6 @@ def with_ladder(ladder: Ladder) -> Review:
         for c in failed.comparison.capabilities
     )
     return replace(failed, comparison=replace(failed.comparison, capabilities=capabilities))
-
-
-def test_the_target_stands_apart() -> None:
-    """Gains and drops have an axis each, with the better side named."""
-    labels = [axes.get_xlabel() for axes in forest_figure(samples.failed()).axes]
-
-    assert labels == [
-        "gain in percentage points (right is better)",
-        "drop in percentage points (right is worse)",
-    ]
-
-
-def test_every_row_has_its_words() -> None:
-    """Each capability shows its name, its role and its outcome, not colour alone."""
-    shown = words(forest_figure(samples.failed()))
-
-    assert {"multi_step_reasoning", "gating · 200 items", "+22.5 pp", "REGRESSED"} <= set(shown)
-    assert "monitored · 80 items" in shown
-
-
-def test_every_row_has_its_own_margin() -> None:
-    """A margin of one capability is drawn in its row only."""
-    failed = samples.failed()
-    findings = tuple(
-        replace(finding, margin=0.1) if finding.capability == "arithmetic" else finding
-        for finding in failed.verdict.findings
-    )
-    drawn = forest_figure(replace(failed, verdict=replace(failed.verdict, findings=findings)))
-
-    ends = sorted(patch.get_x() + patch.get_width() for patch in drawn.axes[1].patches)
-    assert ends == pytest.approx([5.0, 5.0, 5.0, 10.0])
-
-
-def test_unmeasured_rows_stay() -> None:
-    """A capability without a drop keeps its row and says so."""
-    shown = words(forest_figure(samples.not_measured()))
-
-    assert sum("not measured" in text for text in shown) == 2
-
-
-@pytest.mark.parametrize("name", ["passed", "crowded", "hostile"])
-def test_any_number_of_rows(name: str) -> None:
-    """One row or twenty, every interval lies inside its axis."""
-    review = getattr(samples, name)()
-
-    axes = forest_figure(review).axes[-1]
-
-    low, high = axes.get_xlim()
-    for capability in review.comparison.capabilities:
-        if capability.ring != "target":
-            assert low < 100 * capability.evidence.drop_interval.low
-            assert 100 * capability.evidence.drop_interval.high < high
-
-
-def test_long_names_are_clipped() -> None:
-    """A long name does not run into the plot."""
-    names = [text for text in words(forest_figure(samples.crowded())) if "capability" in text]
-
-    assert len(names) == 20
-    assert max(len(name) for name in names) <= 30
 
 
 def test_the_edge_is_named() -> None:
@@ -161,26 +96,20 @@ def test_any_number_of_levels(n_levels: int) -> None:
 
 def test_names_are_no_formulas() -> None:
     """A dollar sign in a name starts no formula of matplotlib."""
-    failed = samples.failed()
-    capabilities = tuple(replace(c, capability="$x^{$") for c in failed.comparison.capabilities[:1])
-    finding = replace(failed.verdict.findings[1], capability="$x^{$")
-    review = replace(
-        failed,
-        comparison=replace(failed.comparison, capabilities=capabilities),
-        verdict=replace(failed.verdict, findings=(finding,)),
-    )
+    ladder = replace(samples.hops_ladder(), level_name="$x^{$")
+    view = lay_out(with_ladder(ladder)).ladders[0]
 
-    assert "$x^{$" in forest_svg(lay_out(review))
+    assert "$x^{$" in ladder_svg(view, "one")
 
 
 def test_settings_of_the_user_are_not_read() -> None:
     """A user's matplotlibrc does not change the bytes."""
     import matplotlib
 
-    page = lay_out(samples.failed())
-    usual = forest_svg(page)
+    view = lay_out(samples.failed()).ladders[0]
+    usual = ladder_svg(view, "one")
     with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "svg.hashsalt": None}):
-        assert forest_svg(page) == usual
+        assert ladder_svg(view, "one") == usual
 
 
 def test_settings_of_the_user_are_left_alone() -> None:
@@ -188,6 +117,16 @@ def test_settings_of_the_user_are_left_alone() -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    forest_svg(lay_out(samples.failed()))
+    ladder_svg(lay_out(samples.failed()).ladders[0], "one")
 
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_figure_takes_the_colours_of_its_page() -> None:
+    """Every colour is a variable, since a page may be dark; a fallback stands beside it."""
+    svg = ladder_svg(lay_out(samples.failed()).ladders[0], "one")
+
+    colors = re.findall(r"(?:fill|stroke): ([^;\"]+)", svg)
+    assert len(colors) > 20
+    assert {color for color in colors if not color.startswith(("var(--", "url(#"))} == {"none"}
+    assert not re.findall(r'(?:fill|stroke)="#', svg)

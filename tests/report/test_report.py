@@ -7,13 +7,16 @@ import errno
 import os
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.report import FILES, render, write_reports
+from cliffguard.report.next_steps import next_steps
+from cliffguard.report.page import lay_out
+from tests import support
 from tests.report import samples
 
 
@@ -42,7 +45,7 @@ def test_what_was_assumed_of_the_sides_stands_at_the_top(format: str) -> None:
 
 def test_an_unknown_format_names_the_nearest() -> None:
     """A misspelt format is refused with what was probably meant."""
-    with pytest.raises(UsageError, match=r"'markdow'; did you mean 'markdown'\? \(known: text,"):
+    with support.refused("report.unknown-format", 2, "'markdow'", "'markdown'"):
         render(samples.failed(), "markdow")
 
 
@@ -74,7 +77,7 @@ def test_a_place_that_is_none(tmp_path: Path) -> None:
     """A folder that cannot be is the user's to mend, in one line with the path."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(UsageError, match=r"file/out/review\.json: cannot be written") as failure:
+    with support.refused("file.not-written", 2, "file/out/review.json") as failure:
         write_reports(samples.failed(), tmp_path / "file" / "out")
 
     assert "\n" not in str(failure.value)
@@ -88,7 +91,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("os.replace", full)
 
-    with pytest.raises(InfrastructureError, match=r"review\.json: No space left"):
+    with support.refused("file.no-room", 20, "review.json"):
         write_reports(samples.failed(), tmp_path)
 
     assert list(tmp_path.iterdir()) == []
@@ -102,3 +105,15 @@ def test_reports_tell_the_mean_drop(format: str, held: bool, word: str) -> None:
 
     assert "Mean drop of the 3 gating capabilities, at the looks that all had: +0.4 pp" in text
     assert f"at most +1.6 pp; below 1.5 pp {word}." in text
+
+
+@pytest.mark.parametrize("name", ["failed", "inconclusive", "not_measured", "passed"])
+def test_what_next_has_the_same_words_everywhere(name: str) -> None:
+    """Whoever opens the page or a job's summary reads the steps of the terminal."""
+    review = getattr(samples, name)()
+    steps = next_steps(lay_out(review))
+
+    assert steps
+    for output_format in ("text", "markdown", "html", "junit"):
+        shown = unescape(render(review, output_format)).replace("\\", "")
+        assert all(step in " ".join(shown.split()) for step in steps), output_format

@@ -140,7 +140,7 @@ def test_markup_of_the_console_is_text() -> None:
 )
 def test_next_steps(name: str, step: str) -> None:
     """The report ends with what to do."""
-    assert step in render_text(getattr(samples, name)()).partition("Next\n")[2]
+    assert step in render_text(getattr(samples, name)()).partition("What next\n")[2]
 
 
 def test_same_bytes_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import InfrastructureError, UsageError
+from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.items import Task
 from cliffguard.engine import passes
 from cliffguard.engine.devices import cpu_model
@@ -265,9 +265,7 @@ def test_a_server_of_another_model_is_refused(
     """A server that does not know the checkpoint says which models it has, before any answer."""
     runner = HarnessRunner(client(address))
 
-    with pytest.raises(
-        UsageError, match=r"knows no model .*tiny', only tiny, tiny-tuned, .*runner\.served_as"
-    ):
+    with support.refused("runner.served-as", 2, "runner.served_as"):
         answers_of(runner, suite_file, base, "ball")
 
 
@@ -280,9 +278,7 @@ def test_a_server_that_is_not_there_is_worth_a_retry(
     url = "http://127.0.0.1:9/v1/completions"
     runner = HarnessRunner(client(url, base, num_concurrent=n_connections))
 
-    with pytest.raises(
-        InfrastructureError, match=r"127\.0\.0\.1:9/v1/completions gave no answer"
-    ) as caught:
+    with support.refused("runner.no-answer", 20, "127.0.0.1:9/v1/completions") as caught:
         answers_of(runner, suite_file, base, name)
 
     assert caught.value.exit_code == 20
@@ -309,7 +305,7 @@ def test_a_server_that_refuses_a_request_is_named(
     """An HTTP error is one line with the address, not a traceback."""
     runner = HarnessRunner(client(address.replace("/completions", "/nothing/completions"), base))
 
-    with pytest.raises(InfrastructureError, match=r"/nothing/completions gave no answer.*404"):
+    with support.refused("runner.no-answer", 20, "/nothing/completions", "404"):
         answers_of(runner, suite_file, base, "ball")
 
 
@@ -319,7 +315,7 @@ def test_a_template_needs_tokenized_requests(
     """Texts that lm-eval leaves to the server to template are refused."""
     runner = HarnessRunner(client(address, base, tokenized_requests=False))
 
-    with pytest.raises(UsageError, match="a chat template needs tokenized_requests: true"):
+    with support.refused("runner.tokenized-requests", 2, "tokenized_requests"):
         answers_of(runner, suite_file, base, "say", EvalSettings(chat_template="own"))
 
 
@@ -330,10 +326,7 @@ def test_an_unknown_model_offers_the_nearest(suite_file: Path, base: Checkpoint)
     """A misspelt model names the one that was meant."""
     runner = HarnessRunner(RunnerSettings(model="local-completion", device="cpu"))
 
-    with pytest.raises(
-        UsageError,
-        match=r"lm-eval knows no model 'local-completion'; did you mean 'local-completions'",
-    ):
+    with support.refused("runner.unknown-model", 2, "'local-completion'", "'local-completions'"):
         answers_of(runner, suite_file, base, "ball")
 
 
@@ -341,7 +334,7 @@ def test_an_unknown_model_like_no_other_names_some(suite_file: Path, base: Check
     """Nobody is left with what is not known."""
     runner = HarnessRunner(RunnerSettings(model="zzzz", device="cpu"))
 
-    with pytest.raises(UsageError, match=r"no model 'zzzz'; name hf, vllm, "):
+    with support.refused("runner.unknown-model", 2, "'zzzz'"):
         answers_of(runner, suite_file, base, "ball")
 
 
@@ -349,7 +342,7 @@ def test_a_model_without_adapters_refuses_one(suite_file: Path, adapted: Checkpo
     """An adapter that lm-eval's class would leave out is never measured as its base."""
     runner = HarnessRunner(RunnerSettings(model="sglang", device="cpu"))
 
-    with pytest.raises(UsageError, match=r"lm-eval's sglang takes no adapter; merge it"):
+    with support.refused("runner.no-adapters", 2):
         answers_of(runner, suite_file, adapted, "ball")
 
 
@@ -364,7 +357,7 @@ def test_a_library_that_is_missing_is_named(suite_file: Path, base: Checkpoint) 
         pytest.skip("vllm is installed")
     runner = HarnessRunner(RunnerSettings(model="vllm", device="cpu"))
 
-    with pytest.raises(InfrastructureError, match=r"runner\.model vllm: needs a library"):
+    with support.refused("environment.missing-library", 20, "runner.model"):
         answers_of(runner, suite_file, base, "ball")
 
 
@@ -374,7 +367,7 @@ def test_arguments_that_a_model_refuses_are_the_users_error(
     """What lm-eval's class says of an argument is passed on in one line."""
     runner = HarnessRunner(client(address, base, num_concurrent="many"))
 
-    with pytest.raises(UsageError, match=r"local-completions: refuses its arguments: .*many"):
+    with support.refused("runner.refused-args", 2, "local-completions"):
         answers_of(runner, suite_file, base, "ball")
 
 
@@ -383,7 +376,7 @@ def test_only_our_engine_samples(model: str, suite_file: Path) -> None:
     """A temperature is refused where the seeds of the draws are not recorded."""
     runner = HarnessRunner(RunnerSettings(model=model, device="cpu"))
 
-    with pytest.raises(UsageError, match=rf"temperature 0\.7: the runner {model} draws from seeds"):
+    with support.refused("runner.temperature", 2, model):
         runner.resolve([load_suite(str(suite_file))], EvalSettings(temperature=0.7))
 
 
@@ -403,7 +396,7 @@ def test_what_only_our_loader_does_is_refused_elsewhere(
     runner = HarnessRunner(RunnerSettings(model="local-completions"))
     field = next(name for name in more if name != "chat_template")
 
-    with pytest.raises(UsageError, match=rf"protocol\.{field}: give it to the runner"):
+    with support.refused("runner.own-words", 2, f"protocol.{field}"):
         runner.resolve([load_suite(str(suite_file))], EvalSettings(**more))
 
 
@@ -710,5 +703,5 @@ def test_a_foreign_model_out_of_memory_is_worth_a_retry(base: Checkpoint) -> Non
     """Exhausted memory of lm-eval's own models ends in the exit code of ours."""
     backend = LmevalBackend(RunnerSettings(model="vllm"))
 
-    with pytest.raises(InfrastructureError, match="out of memory"), backend.explained(base):
+    with support.refused("memory.too-small", 20), backend.explained(base):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")

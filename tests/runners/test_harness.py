@@ -15,7 +15,6 @@ from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import IntegrityError, SuiteError
 from cliffguard.core.items import Task
 from cliffguard.evaluate.measure import measure
 from cliffguard.evaluate.schedule import Schedule
@@ -205,7 +204,7 @@ def test_too_many_shots_are_a_fault_of_the_suite(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, shots: int
 ) -> None:
     """More examples than items is one clear line, not a traceback, however many more."""
-    with pytest.raises(SuiteError, match="say: its prompts cannot be built") as caught:
+    with support.refused("task.no-prompts", 2, "say") as caught:
         answers_of(runner, suite_file, base, "say", EvalSettings(num_fewshot=shots))
 
     assert (caught.value.exit_code, caught.value.id) == (2, "task.no-prompts")
@@ -293,7 +292,7 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
         lambda requests, disable_tqdm: [(math.nan, False) for _ in requests],
     )
 
-    with pytest.raises(IntegrityError, match="the model computes no numbers"):
+    with support.refused("model.not-finite", 12):
         runner.ask(base, task, task.items, EvalSettings())
 
 
@@ -309,14 +308,14 @@ def test_a_generated_answer_without_numbers_behind_it_is_refused(
 
     monkeypatch.setattr(support.model_of(runner, base), "generate", broken)
 
-    with pytest.raises(IntegrityError, match="the model computes no numbers"):
+    with support.refused("model.not-finite", 12):
         runner.ask(base, task, task.items, EvalSettings())
 
 
 def test_a_prompt_begins_once(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, tmp_path: Path
 ) -> None:
-    """A template that puts the mark of the beginning beside the tokenizer's is refused."""
+    """A template that puts BOS beside the tokenizer's is refused."""
     support.save_tiny_llama(tmp_path / "twice", seed=0)
     template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
     protocol = EvalSettings(chat_template="own")
@@ -329,7 +328,7 @@ def test_a_prompt_begins_once(
         if n == 1:
             answers[n] = answers_of(runner, suite_file, who, "ball", protocol)
             continue
-        with pytest.raises(IntegrityError, match="begins with 2 tokens that mark the beginning"):
+        with support.refused("template.two-bos", 12):
             answers_of(runner, suite_file, who, "ball", protocol)
 
     assert {answer.n_bos for answer in answers[1]} == {1}
@@ -358,7 +357,7 @@ def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_pat
     )
     file = support.write_suite(tmp_path, text=text)
 
-    with pytest.raises(SuiteError, match=r"gsm9k.*did you mean 'gsm8k'"):
+    with support.refused("task.unknown", 2, "'gsm8k'"):
         runner.resolve([load_suite(str(file))], EvalSettings())
 
 
@@ -406,11 +405,10 @@ def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_p
     padded = find_base(str(folder), FindOptions())
 
     answered = runner.ask(padded, task, task.items[:4], EvalSettings())
-    with pytest.raises(IntegrityError, match=r"holds the token 258, .* only 258 rows") as refused:
+    with support.refused("tokenizer.more-than-rows", 12, "258"):
         runner.ask(padded, task, task.items[4:], EvalSettings())
 
     assert len(answered) == 4
-    assert refused.value.id == "tokenizer.more-than-rows"
 
 
 @pytest.mark.parametrize(

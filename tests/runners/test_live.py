@@ -17,7 +17,6 @@ from tokenizers import normalizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Plan, Store, guard
-from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import live
 from cliffguard.gate import find_alone
@@ -179,7 +178,7 @@ def test_full_weights_are_compared_with_the_files_of_their_base(
 
     assert review.comparison.candidate.name == "live"
     assert same(before, snapshot(model, tokenizer))
-    with pytest.raises(UsageError, match="hold no base"):
+    with support.refused("live.no-base", 2):
         runner.sides()
 
 
@@ -187,23 +186,23 @@ def test_a_base_that_is_trained_too_is_no_base(tuned: Any, tokenizer: Any) -> No
     """With its adapters off it is not what the fine-tune began from."""
     tuned.base_model.model.lm_head.weight.requires_grad_(True)
 
-    with pytest.raises(UsageError, match="base's own weights are trained too"):
+    with support.refused("live.trained-base", 2):
         LiveRunner(tuned, tokenizer).sides()
 
 
 @pytest.mark.parametrize(
-    "protocol",
+    ("protocol", "error_id"),
     [
-        EvalSettings(dtype="bfloat16"),
-        EvalSettings(chat_template="base"),
-        EvalSettings(quantization="4bit"),
+        (EvalSettings(dtype="bfloat16"), "live.other-dtype"),
+        (EvalSettings(chat_template="base"), "live.as-it-is"),
+        (EvalSettings(quantization="4bit"), "live.as-it-is"),
     ],
 )
 def test_a_model_in_memory_is_asked_as_it_is(
-    protocol: EvalSettings, tuned: Any, tokenizer: Any
+    protocol: EvalSettings, error_id: str, tuned: Any, tokenizer: Any
 ) -> None:
     """Another precision or template would make another model of it."""
-    with pytest.raises(UsageError, match="in memory is"):
+    with support.refused(error_id, 2):
         LiveRunner(tuned, tokenizer).dtype(protocol)
 
 
@@ -216,14 +215,14 @@ def test_a_step_of_training_ends_an_identity(
     with torch.no_grad():
         next(p for p in tuned.parameters() if p.requires_grad).add_(1.0)
 
-    with pytest.raises(IntegrityError, match="is another by now"):
+    with support.refused("live.changed", 12):
         guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=sides)
 
 
 def test_a_weight_that_is_written_to_meanwhile_is_told(tuned: Any) -> None:
     """Whoever trains on another thread gets no answers of two models."""
     with (
-        pytest.raises(IntegrityError, match="changed while it was asked"),
+        support.refused("live.changed", 12),
         live.left_as_it_was(tuned),
         torch.no_grad(),
     ):
@@ -250,13 +249,13 @@ def test_a_wrapper_is_taken_off_and_scattered_weights_are_refused(
     assert live.unwrapped(wrapped) is tuned
     next(tuned.parameters()).data = torch.empty(0)
 
-    with pytest.raises(UsageError, match="save a checkpoint, and check that"):
+    with support.refused("live.several-devices", 2):
         LiveRunner(tuned, tokenizer)
 
 
 def test_only_our_own_model_runs_one_in_memory(tuned: Any, tokenizer: Any) -> None:
     """lm-eval's would reseed and leave it in eval mode."""
-    with pytest.raises(UsageError, match="asked by cliffguard's own"):
+    with support.refused("live.other-runner", 2):
         LiveRunner(tuned, tokenizer, settings=RunnerSettings(model="hf"))
 
 
@@ -288,7 +287,7 @@ def test_a_write_past_torchs_count_ends_an_identity(
             parameter.data.mul_(-1.0)
 
     assert runner.sides()[1].fingerprint != before[1].fingerprint
-    with pytest.raises(IntegrityError, match="is another by now"):
+    with support.refused("live.changed", 12):
         guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=before)
 
 
@@ -312,7 +311,7 @@ def test_a_model_that_computes_no_numbers_is_refused(
     suite = load_suite(str(support.write_suite(tmp_path / "suite", n_items=4, n_said=4)))
     (say,) = [t for t in runner.resolve([suite], EvalSettings()) if t.name == "say"]
 
-    with pytest.raises(IntegrityError, match="NaN"):
+    with support.refused("model.not-finite", 12):
         runner.ask(runner.sides()[1], say, say.items, EvalSettings())
 
 
@@ -331,7 +330,7 @@ def test_a_merged_adapter_leaves_no_base(tuned: Any, tokenizer: Any) -> None:
     """Its change stands in the base's weights; switching it off would take it out of the run."""
     tuned.merge_adapter()
 
-    with pytest.raises(UsageError, match=r"merged into the base.*unmerge_adapter"):
+    with support.refused("live.merged", 2, "unmerge_adapter"):
         LiveRunner(tuned, tokenizer).sides()
     assert live.are_merged(tuned)
 
@@ -373,5 +372,5 @@ def test_a_learnt_prompt_in_memory_is_refused(tiny_base: Path, tokenizer: Any) -
     base = AutoModelForCausalLM.from_pretrained(tiny_base)
     model = get_peft_model(base, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
 
-    with pytest.raises(UsageError, match="not switched on and off by peft"):
+    with support.refused("live.unswitched-adapter", 2):
         LiveRunner(model, tokenizer).sides()

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import lzma
+import os
 import re
 import sys
 import zipfile
@@ -25,6 +26,7 @@ from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples
+from cliffguard.runners.lmeval_import.folders import find_run
 from tests import support
 from tests.runners.test_imports import Row, policy, results, row, scored, write
 
@@ -143,6 +145,21 @@ def test_an_archive_of_one_file_is_read(end: str, tmp_path: Path) -> None:
         path.unlink()
 
     assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
+
+
+@pytest.mark.parametrize(
+    "inside", ["m/samples_race_2024-10-28T14-07-12.123456.jsonl", "race.jsonl"]
+)
+def test_a_task_is_that_of_the_file_in_an_archive(inside: str, tmp_path: Path) -> None:
+    """The archive is called by its side; a file that names no task has that of the other side."""
+    write(tmp_path, "race", scored(N))
+    content = (tmp_path / next(iter(os.listdir(tmp_path)))).read_bytes()
+    for side in ("base", "tuned"):
+        name = "samples_race.jsonl" if side == "tuned" else inside
+        (tmp_path / f"{side}.zip").write_bytes(zipped(content, name))
+
+    assert [*find_run(str(tmp_path / "tuned.zip")).files] == ["race"]
+    assert [*find_run(str(tmp_path / "base.zip")).files] == ["race" if "samples" in inside else ""]
 
 
 def test_a_parquet_file_is_read(tmp_path: Path) -> None:
@@ -730,6 +747,27 @@ def test_a_list_of_scores_is_their_mean(tmp_path: Path) -> None:
     assert review.verdict.outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize("kept", [["a b c", "d e f"], [["a b c", "d e f"]]])
+def test_scores_of_the_answers_that_a_filter_kept_are_their_mean(kept: Any, tmp_path: Path) -> None:
+    """take_first_k keeps two of three, flat or as a list."""
+    for side in ("base", "tuned"):
+        rows = [repeated(n, [0.0, 1.0], side) | {"filtered_resps": kept} for n in range(N)]
+        write(tmp_path / side, "aime", rows)
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["aime"].evidence.base_mean == 0.5
+
+
+def test_a_list_of_scores_for_other_answers_says_how_many_there_are(tmp_path: Path) -> None:
+    """Which of them is of which answer nobody knows."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "aime", [repeated(n, [0.0, 0.0], side) for n in range(3)])
+
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+
+    assert error.id == "samples.no-scores"
+    assert "acc is [0.0, 0.0], and of answers its samples have 1 or 3" in str(error)
+
+
 @pytest.mark.parametrize("value", [[1, 0], [1, [1]], [-80.5, 40], {"a": 1}, "gold", 37.5])
 def test_a_pair_of_gold_and_answer_is_no_score(value: Any, tmp_path: Path) -> None:
     """lm-eval logs [gold, answer] of f1, which it computes over the whole set."""
@@ -1038,3 +1076,9 @@ def test_two_archives_are_seen_before_a_task_is_looked_for(tmp_path: Path) -> No
         (tmp_path / f"{side}.zip").write_bytes(zipped(b"{}", "samples_a.jsonl", "results.json"))
 
     assert refused(tmp_path / "base.zip", tmp_path / "tuned.zip").id == "samples.archive"
+
+
+def test_a_folder_of_samples_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The mistake of a caller in Python; the command line asks whether a side is a path."""
+    with support.refused("samples.no-folder", 2, str(tmp_path / "gone")):
+        compare_samples(str(tmp_path / "gone"), str(tmp_path / "gone"))

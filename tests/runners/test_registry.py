@@ -99,10 +99,8 @@ def test_a_factory_that_makes_no_backend_is_refused() -> None:
     """In one line, before a checkpoint is looked at."""
     register_backend("forgets-to-return", lambda settings, allow_pickle: None)
 
-    with pytest.raises(UsageError, match="returned a NoneType, which has no method") as refused:
+    with support.refused("runner.no-backend", 2):
         make_backend(RunnerSettings(model="forgets-to-return"))
-
-    assert refused.value.id == "runner.no-backend"
 
 
 FACTORIES: dict[str, tuple[Any, str]] = {
@@ -115,6 +113,8 @@ FACTORIES: dict[str, tuple[Any, str]] = {
     "no function": ("tests.support:SUITE", "tests.support:SUITE is a str"),
     "no arguments": (lambda: DictBackend, "cannot be called (too many positional arguments)"),
     "no flag": (lambda settings: DictBackend, "unexpected keyword argument 'allow_pickle'"),
+    "a builtin": (print, "got an unexpected keyword argument 'allow_pickle'"),
+    "a type of Python's": (dict, "cannot be called ("),
 }
 
 
@@ -135,6 +135,28 @@ def test_what_is_no_factory_is_refused(name: str) -> None:
     assert str(refused.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    "source", ["def (", "1 / 0", "import nowhere.at_all; nowhere.x", "raise X"]
+)
+def test_a_module_that_cannot_be_imported_is_told(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line: the module, and what Python says of it."""
+    name = f"theirs_{abs(hash(source))}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    register_backend("theirs", f"{name}:Backend")
+
+    with pytest.raises(CliffguardError) as refused:
+        make_backend(RunnerSettings(model="theirs"))
+
+    assert refused.value.exit_code == (20 if "nowhere" in source else 2)
+    assert refused.value.id == (
+        "environment.missing-library" if "nowhere" in source else "runner.backend-import"
+    )
+    assert str(refused.value).isprintable()
+
+
 def test_a_factory_whose_library_is_not_there_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +165,7 @@ def test_a_factory_whose_library_is_not_there_says_what_to_install(
     monkeypatch.syspath_prepend(tmp_path)
     register_backend("theirs", "their_server:Backend")
 
-    with pytest.raises(CliffguardError, match="pip install 'their-library'") as refused:
+    with support.refused("environment.missing-library", 20, "'their-library'") as refused:
         make_backend(RunnerSettings(model="theirs"))
 
     assert (refused.value.id, refused.value.exit_code) == ("environment.missing-library", 20)
@@ -285,7 +307,7 @@ def test_a_plan_is_refused_by_what_its_backend_is() -> None:
     register_backend("my-completions", DictBackend)
 
     Plan(candidate="a", suites=("s",), offline=True, runner=RunnerSettings(model="my-completions"))
-    with pytest.raises(UsageError, match="asks a server"):
+    with support.refused("plan.offline", 2):
         Plan(candidate="a", suites=("s",), offline=True, runner=RunnerSettings(model="far"))
 
 

@@ -30,7 +30,7 @@ def exact_chance(coefficients):
 
 
 def is_close(computed, chance, opposite):
-    """Say whether the smaller of a chance and its opposite is right to eight digits."""
+    """Return whether the smaller of a chance and its opposite is right to eight digits."""
     if chance <= 0.5:
         return computed == pytest.approx(chance, rel=_DIGITS, abs=0)
     return abs(computed - chance) <= max(_DIGITS * opposite, 1e-15)

@@ -14,7 +14,6 @@ import pytest
 from cliffguard.core import answers as records
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Plan
@@ -242,7 +241,7 @@ def test_damage_in_an_earlier_form_is_no_second_measurement(tmp_path: Path) -> N
     for path in (tmp_path / "store" / "questions").glob("*/*/shards/0001.jsonl"):
         path.write_text(path.read_text().replace('"score":1.0', '"score":0.0', 1))
 
-    with pytest.raises(StoreError, match=r"does not match its seal.*--repair"):
+    with support.refused("store.damaged", 12, "--repair"):
         ask(tmp_path, support.choice_rows(90))
 
 
@@ -438,7 +437,7 @@ def test_answers_to_other_items_are_no_earlier_form(tmp_path: Path) -> None:
         by_task["say"].shards_folder / "0000.jsonl", by_task["ball"].shards_folder / "0001.jsonl"
     )
 
-    with pytest.raises(StoreError, match=r"shard 1 answers other items.*--repair"):
+    with support.refused("store.damaged", 12, "shard 1", "--repair"):
         ask(tmp_path, support.choice_rows(90))
 
 
@@ -492,9 +491,7 @@ def test_what_was_never_asked_is_not_compared(tmp_path: Path, change: str) -> No
     rows = support.choice_rows(80)
     checked(tmp_path, rows, "s", NoFilter(script))
 
-    with pytest.raises(
-        UsageError, match=r"run `cliffguard measure .*/b --store .*/s` with"
-    ) as failure:
+    with support.refused("compare.not-stored", 2, "cliffguard measure", "--store") as failure:
         checked(tmp_path, CHANGES[change][0](rows), "s")
 
     assert (failure.value.id, failure.value.exit_code) == ("compare.not-stored", 2)

@@ -15,7 +15,6 @@ from cliffguard import EvalSettings, Outcome, Plan, Review, Store, guard
 from cliffguard.cli.app import app
 from cliffguard.config import load_plan
 from cliffguard.core.comparisons import Contamination
-from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import content_words
 from cliffguard.gate import find_sides
@@ -487,7 +486,7 @@ def test_a_run_with_a_limit_lists_what_it_asked(plan: Plan, store: Store) -> Non
 
 
 def test_looks_are_those_that_were_planned(plan: Plan, store: Store) -> None:
-    """The outlook leaves out what the run leaves out, and says so."""
+    """The power analysis leaves out what the run leaves out, and says so."""
     plan = both(plan)
     review = guard(plan, store=store, runner=FakeRunner(lambda *_: 1.0))
 
@@ -542,7 +541,7 @@ def test_data_that_cannot_be_read_is_refused_before_anything_is_asked(
     """A path with a typing error costs no measurement."""
     runner = FakeRunner(lambda *_: 1.0)
 
-    with pytest.raises(UsageError, match="no such file"):
+    with support.refused("rows.no-file", 2):
         guard(replace(plan, train=("nowhere.jsonl",)), store=store, runner=runner)
     assert runner.n_asked == 0
 
@@ -668,7 +667,7 @@ def test_suites_overlap_says_that_there_is_none(plan: Plan, tmp_path: Path) -> N
 
 
 def test_plan_counts_what_is_left(plan: Plan) -> None:
-    """The flag reaches the outlook."""
+    """The flag reaches the power analysis."""
     words_given = ["plan", "--suite", plan.suites[0], "--train", plan.train[0], "--format", "json"]
 
     told_of = json.loads(CliRunner().invoke(app, words_given).stdout)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from cliffguard import Outcome, Policy
-from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples
@@ -169,9 +169,8 @@ def test_what_is_no_score_is_refused_or_passed_over(metric: str, tmp_path: Path)
     for side in ("base", "tuned"):
         log(tmp_path / side, "t", [{metric: value, "acc": 1.0}] * 3, directions)
 
-    with pytest.raises(UsageError, match=rf"{metric} is .*, not a score .*; .*acc") as caught:
+    with support.refused("samples.no-score", 2, metric, "acc"):
         compared(tmp_path, under(metric=metric))
-    assert caught.value.id == "samples.no-score"
     (text,) = support.caveat_texts(compared(tmp_path), "samples.chosen-metric")
     assert text.startswith(f"t is judged by acc, the first that is a score ({metric} is ")
 
@@ -204,11 +203,10 @@ def test_a_metric_that_nobody_knows_is_refused(metric: str, tmp_path: Path) -> N
     """With the line to add, which then is enough."""
     for side in ("base", "tuned"):
         log(tmp_path / side, "my task", rates(metric, 200), None)
-    line = r'capabilities: \{"my task": \{lower_is_better: true\}\}, or false'
+    line = 'capabilities: {"my task": {lower_is_better: true}}, or false'
 
-    with pytest.raises(UsageError, match=f"better high or low.*{line}") as caught:
+    with support.refused("metric.unknown-direction", 2, line):
         compared(tmp_path)
-    assert caught.value.id == "metric.unknown-direction"
 
     policy = Policy(capabilities={"my task": CapabilityPolicy(lower_is_better=True)})
     assert compared(tmp_path, policy).comparison.capabilities[0].direction == "lower"
@@ -230,7 +228,7 @@ def test_null_in_the_results_file_says_nothing(tmp_path: Path) -> None:
         for side in ("base", "tuned"):
             log(tmp_path / side, "t", rates("mae", 200), {"mae": word})  # type: ignore[dict-item]
 
-        with pytest.raises(UsageError, match="nobody says whether mae"):
+        with support.refused("metric.unknown-direction", 2):
             compared(tmp_path)
 
 
@@ -242,9 +240,8 @@ def test_a_policy_that_contradicts_the_file_is_refused(
     for side in ("base", "tuned"):
         log(tmp_path / side, "t", rates(metric, 200), {metric: is_lower})
 
-    with pytest.raises(UsageError, match="the policy says lower_is_better: ") as caught:
+    with support.refused("policy.direction-contradicts", 2, "lower_is_better"):
         compared(tmp_path, under(lower_is_better=is_lower))
-    assert caught.value.id == "policy.direction-contradicts"
     assert compared(tmp_path, under(lower_is_better=not is_lower)).verdict.findings
 
 
@@ -281,9 +278,8 @@ def test_sides_that_disagree_are_refused(tmp_path: Path) -> None:
     log(tmp_path / "base", "t", rates("score", 128), {"score": False})
     log(tmp_path / "tuned", "t", rates("score", 22), {"score": True})
 
-    with pytest.raises(IntegrityError, match="score is better low by the base's") as caught:
+    with support.refused("metric.direction-differs", 12):
         compared(tmp_path)
-    assert caught.value.id == "metric.direction-differs"
 
 
 def test_a_function_stands_for_what_it_returns() -> None:
@@ -331,7 +327,7 @@ def test_junit_has_its_own_numbers(mixed: Path) -> None:
     root = ElementTree.fromstring(render(compared(mixed), "junit").encode())
 
     tox, race = (
-        {element.get("name"): element.get("value") for element in case.iter("property")}
+        dict(line.split(": ", 1) for line in str(case.findtext("system-out")).splitlines())
         for name in ("tox", "race")
         for case in root.iter("testcase")
         if case.get("name") == name

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from cliffguard import CapabilityPolicy, EvalSettings, Plan, Policy, Store, guard
 from cliffguard.cli.app import app
-from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Suite, Task
 from cliffguard.gate import with_margins
 from cliffguard.runners.lmeval_tasks import _stock_tasks, load_stock
@@ -63,7 +62,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(_stock_tasks()), "load", load)
     (ifeval,) = (entry for entry in entries("public-standard") if entry.name == "ifeval")
 
-    with pytest.raises(SuiteError, match=r"ifeval: needs the package langdetect.*lm-eval\[ifeval"):
+    with support.refused("environment.missing-library", 2, "eval[ifeval"):
         load_stock(ifeval)
 
 
@@ -106,7 +105,7 @@ def test_suites_without_the_new_keys_keep_their_digest(tmp_path: Path) -> None:
 
 def test_a_limit_below_one_is_refused(tmp_path: Path) -> None:
     """A task of which nothing is asked measures nothing."""
-    with pytest.raises(SuiteError, match="limit: Input should be greater than or equal to 1"):
+    with support.refused("suite.limit", 2, "limit"):
         small(tmp_path, more=", limit: 0")
 
 
@@ -167,7 +166,7 @@ def test_suites_without_margins_leave_a_policy_as_it_is() -> None:
 
 def test_a_margin_beyond_the_possible_is_refused(tmp_path: Path) -> None:
     """A margin lies above 0 and at most at one half, as in a policy."""
-    with pytest.raises(SuiteError, match=r"margin: Input should be less than or equal to 0\.5"):
+    with support.refused("suite.margin", 2, "0.5", "margin"):
         small(tmp_path, margin="\n    margin: 0.6")
 
 
@@ -204,7 +203,7 @@ def test_show_tells_limit_cost_and_margin() -> None:
 
 def test_the_cost_is_one_of_three(tmp_path: Path) -> None:
     """Another word for what an answer takes is refused."""
-    with pytest.raises(SuiteError, match="cost: Input should be 'likelihood'"):
+    with support.refused("suite.cost", 2, "'likelihood'", "cost"):
         small(tmp_path, more=", cost: cheap")
 
 

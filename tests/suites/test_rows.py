@@ -15,6 +15,7 @@ from cliffguard.core.errors import SuiteError, UsageError
 from cliffguard.core.files import read_jsonl
 from cliffguard.suites.rows import packed, read_records
 from cliffguard.suites.train_data import read_training
+from tests import support
 
 ROWS = [{"prompt": "größe, 0", "answer": "a;b"}, {"prompt": "größe, 1", "answer": "c"}]
 
@@ -180,7 +181,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(packed, "MOST_BYTES", 1000)
     path = written(tmp_path / "d.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000))
 
-    with pytest.raises(UsageError, match="unpack it and name the file"):
+    with support.refused("rows.packed", 2):
         read(path)
 
 
@@ -189,12 +190,12 @@ def test_training_data_that_are_none_are_refused(tmp_path: Path) -> None:
     index = written(tmp_path / "dataset_info.json", '{"my": {"file_name": "oa.jsonl"}}')
     written(tmp_path / "a.jsonl", "1")
 
-    for path, message in (
-        (index, "lists data sets and holds none; name the file of rows, such as oa.jsonl"),
-        (str(tmp_path), "name its files one by one: a.jsonl, dataset_info.json"),
-        (str(tmp_path / "*.jsonl"), r"files are named one by one, such as .*a\.jsonl"),
+    for path, error_id, file in (
+        (index, "rows.shape", "oa.jsonl"),
+        (str(tmp_path), "rows.folder", "a.jsonl, dataset_info.json"),
+        (str(tmp_path / "*.jsonl"), "rows.no-file", "a.jsonl"),
     ):
-        with pytest.raises(UsageError, match=message):
+        with support.refused(error_id, 2, file):
             read_training(path)
 
 
@@ -210,5 +211,5 @@ def test_splits_of_one_size_are_no_columns(tmp_path: Path) -> None:
     """A table of them would have a row of each in every row."""
     splits = {"train": [{"text": "a"}], "test": [{"text": "b"}]}
 
-    with pytest.raises(UsageError, match=r"several lists \(train, test\)"):
+    with support.refused("rows.shape", 2):
         read(written(tmp_path / "d.json", json.dumps(splits)))

@@ -58,7 +58,7 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
 
 
 def are_labels(sets: set[frozenset[str]]) -> bool:
-    """Say whether these sets of choices are one set of labels, more than the letters of a test."""
+    """Return whether these sets of choices are one set of labels, not the letters of a test."""
     if len(sets) != 1:
         return False
     (labels,) = sets

@@ -130,9 +130,9 @@ def _notes(
         if task.task in ladders:
             yield from _ladder_notes(capability.capability, ladders[task.task])
         elif task.base_mean >= SATURATED:
-            yield _note(capability, task.task, "saturated", _saturated(_own(task)))
+            yield _note(capability, task.task, "saturated", _saturated(_base_mean(task)))
         elif task.chance and _is_guessing(task.base_mean, task.chance, task.n_items):
-            text = f"the base is at {100 * _own(task):.0f} %, no better than guessing"
+            text = f"the base is at {100 * _base_mean(task):.0f} %, no better than guessing"
             yield _note(capability, task.task, "floor", text)
     if outcome is Outcome.INCONCLUSIVE:
         yield from _too_few(capability, policy)
@@ -179,11 +179,11 @@ def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[Healt
 
 
 def _is_guessing(mean: float, chance: float, n_items: int) -> bool:
-    """Say whether the mean lies within two standard errors of chance, or below."""
+    """Return whether the mean lies within two standard errors of chance, or below."""
     return mean <= chance + 2.0 * math.sqrt(chance * (1.0 - chance) / max(1, n_items))
 
 
-def _own(task: TaskComparison) -> float:
+def _base_mean(task: TaskComparison) -> float:
     """Return the base's mean in the metric's own numbers."""
     return task.in_own_numbers(task.base_mean) or 0.0
 

@@ -78,7 +78,7 @@ def response_comparison(answers: Sequence[Both], *, confidence: float) -> Respon
 
 
 def runs_in_a_circle(text: str) -> bool:
-    """Say whether a text repeats itself as a model does that does not find the end.
+    """Return whether a text repeats itself as a model does that does not find the end.
 
     So it does if it ends in 30 words or more that are one block three times or oftener, or if it
     has 20 words or more and less than half of its runs of four words are distinct.
@@ -140,12 +140,12 @@ def _is_choice(answer: Answer) -> bool:
 
 
 def _is_sure(answer: Answer) -> bool:
-    """Say whether it is a choice with a probability, and right or wrong."""
+    """Return whether it is a choice with a probability, and right or wrong."""
     return _is_choice(answer) and answer.confidence is not None and answer.score in (0.0, 1.0)
 
 
 def _is_known(answer: Answer) -> bool:
-    """Say whether it is known what was said: of a choice without a probability it is not.
+    """Return whether it is known what was said: of a choice without a probability it is not.
 
     Such a choice is a likelihood of one text, or was logged by another harness.
     """
@@ -167,7 +167,7 @@ def _are_wrong(pair: Both) -> bool:
 
 
 def lost_to_truncation(base: Answer, candidate: Answer) -> bool:
-    """Say whether the candidate lost this item, or its score, where it alone was cut."""
+    """Return whether the candidate lost this item, or its score, where it alone was cut."""
     if base.is_cut or not candidate.is_cut:
         return False
     return (base.score or 0.0) > (candidate.score or 0.0)

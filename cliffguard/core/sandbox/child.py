@@ -28,7 +28,7 @@ def serve(program: str, memory_bytes: str, output_bytes: str) -> None:
         if int(memory_bytes):
             _limit_memory(int(memory_bytes))
     except Exception as failure:
-        _write(answers, {"failed": _said(failure)}, 0)
+        _write(answers, {"failed": _message_of(failure)}, 0)
         return
     _write(answers, {"value": None}, 0)
     while (question := _next(sys.stdin.buffer)) is not None:
@@ -43,10 +43,10 @@ def _tried(work: Callable[[Any], Any], question: Any) -> dict[str, Any]:
     except MemoryError:
         return {"stopped": "memory"}
     except Exception as failure:  # of a program by anyone, whatever it raises
-        return {"failed": _said(failure)}
+        return {"failed": _message_of(failure)}
 
 
-def _said(failure: Exception) -> str:
+def _message_of(failure: Exception) -> str:
     try:
         text = " ".join(str(failure).split())[:_MOST_SAID]
     except Exception:  # the text of an error may be made by what failed

@@ -37,7 +37,7 @@ def check_pattern(pattern: str) -> None:
 
 
 def is_found(pattern: str, text: str) -> bool:
-    """Say whether a pattern is found in a text; raises Stopped past the limits."""
+    """Return whether a pattern is found in a text; raises Stopped past the limits."""
     try:
         return bool(_child.call({"find": pattern, "in": text}, seconds=SEARCH_SECONDS))
     except Failed as failure:

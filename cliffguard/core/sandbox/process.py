@@ -23,7 +23,7 @@ from cliffguard.core.signals import drop_if_stopped
 
 
 def can_limit_memory() -> bool:
-    """Say whether the system has the limits, keeps to them, and says what a process has by now."""
+    """Return whether the system has the limits, enforces them, and reports what a process uses."""
     if sys.platform != "linux":
         return False
     import resource
@@ -83,7 +83,7 @@ class Apart:
         with self._lock:
             try:
                 child = self._child or self._started()
-                answer = _asked(child, question, seconds)
+                answer = _exchange(child, question, seconds)
             except BaseException:
                 self._end()  # it may be in the middle of something
                 raise
@@ -123,7 +123,7 @@ def _ended(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _asked(child: subprocess.Popen[bytes], question: Any, seconds: float) -> dict[str, Any]:
+def _exchange(child: subprocess.Popen[bytes], question: Any, seconds: float) -> dict[str, Any]:
     assert child.stdin is not None
     content = json.dumps(question).encode()
     with contextlib.suppress(BrokenPipeError):  # how it ended is told below

@@ -239,7 +239,7 @@ def _is_low(
     policy: bool | None,
     directions: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> bool:
-    """Say whether the metric that was read is better low, by policy, results files or registry."""
+    """Return whether the metric that was read is better low: by policy, results or registry."""
     metric, sides = _declared(task, read, directions)
     known = {side for side in sides if side is not None}
     if len(known) == 2:

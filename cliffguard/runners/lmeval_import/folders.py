@@ -16,7 +16,14 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
-from cliffguard.runners.lmeval_logs.packing import DAMAGE, archive, not_unpacked, opened, torn
+from cliffguard.runners.lmeval_logs.packing import (
+    DAMAGE,
+    archive,
+    name_inside,
+    not_unpacked,
+    opened,
+    torn,
+)
 from cliffguard.runners.lmeval_logs.results import DATE, Beside, Results
 
 # lm-eval writes nothing behind the date: what stands there, a person or a program added.
@@ -65,7 +72,7 @@ class LoggedRun:
 
 
 def is_logged(name: str) -> bool:
-    """Say whether a name is of something that lm-eval wrote, and not of a checkpoint."""
+    """Return whether a name is of something that lm-eval wrote, and not of a checkpoint."""
     path = user_path(name, UsageError)
     if path.is_file():
         names = (_OLD, _NOT_UNPACKED, _ARCHIVE)
@@ -276,14 +283,16 @@ def _single(name: str, path: Path) -> LoggedRun:
         raise not_unpacked(name, path)
     if _ARCHIVE.fullmatch(path.name):
         raise archive(name, path)
+    inner = ""
     try:
         opened(path).close()  # what is in an archive is seen before a task is looked for
+        inner = name_inside(path)
     except DAMAGE as failure:
         raise torn(path, failure) from None
     except OSError:
         pass  # the line that says it comes with the first sample that is read
     beside = Beside(path.parent)
-    match = _FILE.fullmatch(unmarked(path.name))
+    match = _FILE.fullmatch(unmarked(path.name)) or _FILE.fullmatch(unmarked(inner))
     task = match["task"] if match else _task_of(path, beside.tasks)
     file = SampleFile(path=path, task=task, date=match["date"] if match else None)
     return LoggedRun(name=name, files={task: file}, older=(), beside=beside, is_file=True)

@@ -10,7 +10,7 @@ from cliffguard.core.canonical_json import digest_of_rows
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.texts import first_of
-from cliffguard.runners.lmeval_logs import Choice, Sample
+from cliffguard.runners.lmeval_logs import Sample, ScoreChoice
 
 _N_NAMED = 3  # differences of a kind that a message spells out
 
@@ -47,7 +47,7 @@ class Joined:
 def join(
     task: str,
     capability: str,
-    choice: Choice,
+    choice: ScoreChoice,
     is_low: bool,
     base: dict[str, Sample],
     candidate: dict[str, Sample],

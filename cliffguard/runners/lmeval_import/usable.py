@@ -10,7 +10,7 @@ from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.runners.lmeval_import.filters import filters_by_side
 from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_import.settings import Settings
-from cliffguard.runners.lmeval_logs import Choice, Sample, ScoreError, TaskReader
+from cliffguard.runners.lmeval_logs import Sample, ScoreChoice, ScoreError, TaskReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class ScoredTask:
     place of a score for metrics before the chosen one; `remark` is about its filters.
     """
 
-    choice: Choice
+    choice: ScoreChoice
     sides: list[dict[str, Sample]]
     logged: tuple[str, ...]
     others: Sequence[Mapping[str, Mapping[str, float | None]]]
@@ -54,7 +54,7 @@ def read_task(
     passed: dict[str, str] = {}
     filters, remark = filters_by_side(task, runs)
     while True:
-        read = TaskReader(Choice(rules.metric, rules.filter), wanted, passed)
+        read = TaskReader(ScoreChoice(rules.metric, rules.filter), wanted, passed)
         try:
             return replace(_read(task, runs, read, passed, filters), remark=remark)
         except ScoreError as failure:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cliffguard.runners.lmeval_logs.reading import (
     TELLING,
-    Choice,
     Sample,
+    ScoreChoice,
     ScoreError,
     TaskReader,
     told_by,
 )
 
-__all__ = ["TELLING", "Choice", "Sample", "ScoreError", "TaskReader", "told_by"]
+__all__ = ["TELLING", "Sample", "ScoreChoice", "ScoreError", "TaskReader", "told_by"]

@@ -105,6 +105,17 @@ _COMMANDS = {
 }
 
 
+def name_inside(path: Path) -> str:
+    """Return the name of the only file of a zip archive, without its folders; else an empty text.
+
+    Raises as `opened` does.
+    """
+    if path.suffix.lower() != ".zip":
+        return ""
+    with opened(path) as stream:
+        return str(getattr(stream, "name", "")).rpartition("/")[2]
+
+
 def _unzipped(path: Path) -> IO[bytes]:
     with zipfile.ZipFile(path) as zipped:  # open for as long as its member is
         inside = [

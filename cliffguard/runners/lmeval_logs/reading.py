@@ -72,7 +72,7 @@ _NOBODY = Sample(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ScoreChoice:
     """Which of a file's scores counts; None: the first."""
 
     metric: str | None
@@ -110,7 +110,7 @@ class TaskReader:
     """
 
     def __init__(
-        self, choice: Choice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
+        self, choice: ScoreChoice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
     ) -> None:
         self.choice = choice
         self._is_filter_asked = choice.filter is not None
@@ -120,7 +120,7 @@ class TaskReader:
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self.settings: dict[str, set[str]] = {}
-        self._told: Mapping[str, Any] | None = None
+        self._last_settings: Mapping[str, Any] | None = None
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
@@ -133,7 +133,7 @@ class TaskReader:
         samples: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
-        self.others, self.settings, self._told = {}, {}, None
+        self.others, self.settings, self._last_settings = {}, {}, None
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
@@ -165,7 +165,7 @@ class TaskReader:
         """Take the first filter, and its first metric, where none was chosen."""
         usable = (metric for metric in known if metric not in self._unusable)
         metric = self.choice.metric or next(usable, None)
-        self.choice = Choice(metric, self.choice.filter or name)
+        self.choice = ScoreChoice(metric, self.choice.filter or name)
 
     def _refuse_unknown(
         self, path: Path, filters: Mapping[str, None], known: Mapping[str, None]
@@ -219,16 +219,16 @@ class TaskReader:
         first = responses[0] if isinstance(responses, list) and responses else None
         n_said = len(first) if isinstance(first, list) else 1
         settings = {**settings, REPEATS: n_said}
-        if settings == self._told:
+        if settings == self._last_settings:
             return  # as nearly every document is
-        self._told = settings
+        self._last_settings = settings
         for key, value in settings.items():
             values = self.settings.setdefault(str(key), set())
             if len(values) < _MOST_VALUES:
                 values.add(json.dumps(_plain(value), sort_keys=True))
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
-        is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
+        is_read = _response_text(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
         try:
             number = _number(row, self.choice.metric or "")
         except ValueError:
@@ -239,7 +239,7 @@ class TaskReader:
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
-            text = _said(answer, arguments)
+            text = _response_text(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
@@ -294,7 +294,17 @@ class TaskReader:
         if self._is_number:
             return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
         why = f"{_NO_SCORE}: it is computed over the whole set"
+        if _may_be_repeats(row.get(metric)):
+            counts = " or ".join(map(str, sorted(_n_answers(row))))
+            value += f", and of answers its samples have {counts}"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _may_be_repeats(value: Any) -> bool:
+    """Return whether a value is a list of scores, as of answers that were repeated."""
+    return isinstance(value, list) and all(
+        isinstance(score, (bool, int, float)) and 0 <= score <= 1 for score in value
+    )
 
 
 def _damaged(path: Path, line: int, what: str) -> IntegrityError:
@@ -331,7 +341,7 @@ def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | N
 
 def _long(response: Any) -> bytes | None:
     """Return the digest of what was generated where it is long enough to tell models apart."""
-    text = _said(response)
+    text = _response_text(response)
     text = json.dumps(response) if text is None else text
     return _short_digest(text) if len(text) >= TELLING else None
 
@@ -373,7 +383,7 @@ def _picked(answer: Any, choices: Sequence[str]) -> str:
     return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
 
 
-def _said(answer: Any, arguments: Any = None) -> str | None:
+def _response_text(answer: Any, arguments: Any = None) -> str | None:
     """Return the text that was generated; None of likelihoods, one or several.
 
     Of several texts, as of a task that is repeated, all of them, or one that all of them are.
@@ -387,7 +397,7 @@ def _said(answer: Any, arguments: Any = None) -> str | None:
 
 
 def _generates(arguments: Any) -> bool:
-    """Say whether a request asks for a text: it says how to generate one after the prompt."""
+    """Return whether a request asks for a text: it says how to generate one after the prompt."""
     return _settings(arguments) is not None
 
 
@@ -415,11 +425,20 @@ def _number(row: Mapping[str, Any], metric: str) -> float | None:
     value = row.get(metric)
     if isinstance(value, float) and 0 <= value <= 1:
         return value  # as nearly every sample has it
-    return number_of(metric, value, _n_repeats(row) if isinstance(value, list) else 1)
+    n_scores = len(value) if isinstance(value, list) and len(value) in _n_answers(row) else 1
+    return number_of(metric, value, n_scores)
 
 
-def _n_repeats(row: Mapping[str, Any]) -> int:
-    """Return how many texts were generated for a document; 1 of likelihoods."""
-    responses = row.get("resps")
-    first = responses[0] if isinstance(responses, list) and responses else None
-    return len(first) if isinstance(first, list) and _generates(row.get("arguments")) else 1
+def _n_answers(row: Mapping[str, Any]) -> set[int]:
+    """Return how many texts were generated for a document, and kept by a filter; 1 of likelihoods.
+
+    Filters that keep several write them flat, or as the list that all were generated in.
+    """
+    counts = {1}
+    if _generates(row.get("arguments")):
+        for key in ("resps", "filtered_resps"):
+            texts = row.get(key)
+            while isinstance(texts, list) and texts:
+                counts.add(len(texts))
+                texts = texts[0]
+    return counts

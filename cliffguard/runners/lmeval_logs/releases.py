@@ -61,13 +61,13 @@ def samples_in(path: Path, filters: Sequence[str] = ()) -> Iterator[tuple[int, M
     times: Counter[str] = Counter()
     for line, row in rows:
         document = str(row.get("doc_id"))
-        added = _told(row, lacking, names[times[document]] if names else None)
+        added = _missing_fields(row, lacking, names[times[document]] if names else None)
         times[document] += 1
         yield line, {**row, **added}
 
 
 def names_filters(path: Path) -> bool:
-    """Say whether a file's first sample names its filter, or there is none."""
+    """Return whether a file's first sample names its filter, or there is none."""
     first = next(rows_in(path), None)
     return first is None or "filter" in first[1]
 
@@ -82,7 +82,9 @@ def filters_of(path: Path, named: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows_in(path)))
 
 
-def _told(row: Mapping[str, Any], lacking: set[str], filter: str | None) -> dict[str, Any]:
+def _missing_fields(
+    row: Mapping[str, Any], lacking: set[str], filter: str | None
+) -> dict[str, Any]:
     added: dict[str, Any] = {}
     if filter is not None:
         added["filter"] = filter

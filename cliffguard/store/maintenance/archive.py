@@ -281,7 +281,7 @@ def _is_of_a_store(name: str) -> bool:
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
-    """Say whether a member is a file with all its bytes: no link, device, folder or sparse file."""
+    """Return whether a member is a whole file: no link, device, folder or sparse file."""
     return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
 
 

@@ -54,25 +54,16 @@ def removable(
     fingerprints: set[str] = set()
     for entry in entries_of(store):
         row = _described(entry)
-        if row is not None and (checkpoint is None or row.is_of(checkpoint)):
-            fingerprints.add(row.fingerprint)
-        written = entry.folder.stat().st_mtime if row is None else row.written
         if checkpoint is not None and (row is None or not row.is_of(checkpoint)):
             continue
+        if row is not None:
+            fingerprints.add(row.fingerprint)
+        written = entry.folder.stat().st_mtime if row is None else row.written
         if older_than_s is not None and now - written < older_than_s:
             continue
-        if is_unreadable:
-            shown = {removal.path for removal in removals}  # questions share lists of items
-            removals += [
-                _removable(damage.path, damage.what)
-                for damage in outermost(examine(entry))
-                if damage.path not in shown
-            ]
-        elif row is None:
-            removals.append(_removable(entry.folder, "cannot be read"))
-        else:
-            what = f"{row.checkpoint}, {row.task}, {n_things(row.n_answers, 'answer')}"
-            removals.append(_removable(entry.folder, what))
+        shown = {removal.path for removal in removals}  # questions share lists of items
+        of_entry = _damaged(entry) if is_unreadable else [_whole(entry, row)]
+        removals += [removal for removal in of_entry if removal.path not in shown]
     removals += _lists(store, {removal.path for removal in removals})
     if is_unreadable and checkpoint is None:
         removals += _leftovers(store, now, older_than_s or 0.0)
@@ -83,6 +74,17 @@ def removable(
         file for file in beside if now - file.path.stat().st_mtime >= (older_than_s or 0.0)
     ]
     return removals
+
+
+def _damaged(entry: Entry) -> list[Removable]:
+    return [_removable(damage.path, damage.what) for damage in outermost(examine(entry))]
+
+
+def _whole(entry: Entry, row: StoredQuestion | None) -> Removable:
+    if row is None:
+        return _removable(entry.folder, "cannot be read")
+    what = f"{row.checkpoint}, {row.task}, {n_things(row.n_answers, 'answer')}"
+    return _removable(entry.folder, what)
 
 
 def _lists(store: Store, removed: set[Path]) -> list[Removable]:

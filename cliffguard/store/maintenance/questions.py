@@ -58,7 +58,7 @@ class StoredQuestion:
         return ", ".join([*parts, *([f"replicate {self.replicate}"] if self.replicate else [])])
 
     def is_of(self, checkpoint: str) -> bool:
-        """Say whether a checkpoint is meant: its name, the last part of it, or its fingerprint."""
+        """Return whether a checkpoint is meant: by name, the last part of it, or fingerprint."""
         names = (self.checkpoint, PurePath(self.checkpoint).name)
         is_long = len(checkpoint) >= _FEWEST_DIGITS
         return without_prefix(checkpoint) in names or (
@@ -135,7 +135,7 @@ _ABOUT: dict[str, Any] = {
 
 
 def _has(value: Mapping[str, Any], kinds: Mapping[str, Any]) -> bool:
-    """Say whether a mapping has values of these types under these names."""
+    """Return whether a mapping has values of these types under these names."""
     return all(name in value and fits(value[name], kind) for name, kind in kinds.items())
 
 

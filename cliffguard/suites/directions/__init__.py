@@ -30,7 +30,7 @@ UNKNOWN = "metric.unknown-direction"
 def lower_is_better(
     metric: str, *, task: str, capability: str, policy: bool | None, stated: bool | None
 ) -> bool:
-    """Say whether a metric is better the lower it is.
+    """Return whether a metric is better the lower it is.
 
     `policy` is what the capability's `lower_is_better` says, `stated` what the task says; None:
     nothing. Raises UsageError where they contradict each other, and where nobody says it.

@@ -141,7 +141,7 @@ def _breaking(parts: Parts, part: str, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def _are_alike(sentences: Sequence[Parts]) -> bool:
-    """Say whether they are of about one length."""
+    """Return whether they are of about one length."""
     lengths = [len(_text(sentence)) for sentence in sentences]
     return max(lengths) - min(lengths) <= _MOST_LONGER
 

@@ -14,6 +14,7 @@ from cliffguard.suites.rows.foreign import (
     in_shell,
     index_told,
     named_file,
+    new_file,
     told_by_ending,
     told_by_shape,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "is_data_file",
     "label_names",
     "named_file",
+    "new_file",
     "read_records",
     "read_rows",
 ]
@@ -45,7 +47,7 @@ def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -
     saved dataset. With `text_only` the columns of a table that hold no text are not decoded.
     Raises UsageError with file and line for what cannot be read; none is left out.
     """
-    source = _place(path, split)
+    source = _source_of(path, split)
     if source.is_dir():
         for file in tables.arrow_files(source):
             yield from tables.from_arrow(file, text_only)
@@ -90,7 +92,7 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
 
 
 def has_header(row: Row) -> bool:
-    """Say whether a row is of a table of text, whose first row names its columns."""
+    """Return whether a row is of a table of text, whose first row names its columns."""
     return kind_of(Path(row.source)) in _WITH_HEADER
 
 
@@ -109,17 +111,17 @@ def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:
 
 def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, ...]]:
     """Return the names of numbered labels by column, where `datasets` wrote them into a table."""
-    source = _place(path, split)
+    source = _source_of(path, split)
     files = tables.arrow_files(source)[:1] if source.is_dir() else [source]
     return {column: names for file in files for column, names in tables.label_names(file).items()}
 
 
 def is_data_file(name: str) -> bool:
-    """Say whether a name ends as the files do that are read here."""
+    """Return whether a name ends as the files do that are read here."""
     return kind_of(Path(name)) in _ENDINGS
 
 
-def _place(path: str, split: str | None) -> Path:
+def _source_of(path: str, split: str | None) -> Path:
     """Return the file to read, or the folder of one saved split."""
     source = user_path(path, UsageError)
     if not source.exists():

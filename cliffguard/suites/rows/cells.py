@@ -74,7 +74,7 @@ def _separator(text: str, usual: str) -> str:
 
 
 def _is_even(text: str, separator: str) -> bool:
-    """Say whether the first rows have the same number of cells, two or more."""
+    """Return whether the first rows have the same number of cells, two or more."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         tried = [row for row in islice(rows, _N_TRIED) if any(cell.strip() for cell in row)]

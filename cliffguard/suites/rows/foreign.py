@@ -40,6 +40,11 @@ def named_file(name: str) -> str:
     return repr("FILE" if {*name} & {*"\"'$`\\!"} or not name.isprintable() else name)
 
 
+def new_file(source: str) -> str:
+    """Return the file for rows made of another, which a shell empties before that is read."""
+    return "rows.jsonl" if Path(source).name != "rows.jsonl" else "rows-2.jsonl"
+
+
 def in_shell(path: Path) -> str:
     """Return a file's bare name as a word of a command."""
     return shlex.quote(path.name) if path.name.isprintable() else "FILE"
@@ -76,10 +81,8 @@ def told_by_shape(value: Any, path: Path) -> str | None:
         if all("qa_pairs" in part and "passage" in part for part in inner):
             return _drop_told(path)
         if set.intersection(*map(set, keys)):  # else they are parts of one row
-            return (
-                f"it holds rows by name; jq -c '.[]' {in_shell(path)} > rows.jsonl makes a row of "
-                "each"
-            )
+            to = new_file(path.name)
+            return f"it holds rows by name; jq -c '.[]' {in_shell(path)} > {to} makes a row of each"
     return None
 
 
@@ -93,8 +96,8 @@ def _drop_told(path: Path) -> str:
     each = "for p in rows for q in p['qa_pairs'] for a in [q['answer']] if len(a['spans']) < 2"
     return (
         f"it holds DROP's passages by name; python -c \"import json; rows = json.load(open("
-        f'{named_file(path.name)})).values(); [print(json.dumps({row})) {each}]" > rows.jsonl '
-        "makes rows"
+        f'{named_file(path.name)})).values(); [print(json.dumps({row})) {each}]" > '
+        f"{new_file(path.name)} makes rows"
     )
 
 

@@ -45,7 +45,7 @@ def from_json(path: Path) -> Iterator[Row]:
 
 
 def _is_list(text: str, *, may_be_lines: bool) -> bool:
-    """Say whether the file is one list, and not JSON Lines whose rows are lists."""
+    """Return whether the file is one list, and not JSON Lines whose rows are lists."""
     begun = text.lstrip(_SPACE)
     line, _, more = begun.partition("\n")
     return begun.startswith("[") and not (may_be_lines and more.strip() and _is_whole(line))

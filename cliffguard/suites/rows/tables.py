@@ -185,7 +185,7 @@ def _refuse_outside(folder: Path, named: Path) -> None:
 
 
 def _is_plain(name: Any) -> bool:
-    """Say whether a name is of something that lies directly in a folder, and not elsewhere."""
+    """Return whether a name is of something that lies directly in a folder, and not elsewhere."""
     return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
 
 

@@ -33,7 +33,7 @@ from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
 from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
-from cliffguard.suites.target.cells import at, shown
+from cliffguard.suites.target.cells import at, from_json, shown
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.drafts import ParsedRow, parse_row
@@ -41,14 +41,25 @@ from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
+from cliffguard.suites.target.multilabel import refuse_labels_together
 from cliffguard.suites.target.paths import opened
-from cliffguard.suites.target.reading import Reading, blank_row_caveats, readings, without_conflicts
+from cliffguard.suites.target.reading import (
+    Reading,
+    blank_row_caveats,
+    list_notes,
+    readings,
+    without_conflicts,
+)
+from cliffguard.suites.target.rights import right_answers
+from cliffguard.suites.target.speakers import refuse_unknown_speakers
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
     "SUITE",
     "at",
+    "from_json",
     "read_target",
+    "right_answers",
     "said_by_all",
     "says",
     "suite_files",
@@ -114,8 +125,10 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     rows, divided = without_divided(rows, target)
     rows = opened(rows, target)
     columns = find_columns(rows, target)
+    refuse_unknown_speakers(rows, columns)
     drafts = [parse_row(row, columns) for row in rows]
     refuse_unused(drafts, columns)
+    refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
     way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
@@ -128,7 +141,11 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
         n_rows=n_rows,
         columns=columns,
         way=way,
-        notes=(*(remark.text for remark in remarks), *blank_row_caveats(drafts)),
+        notes=(
+            *(remark.text for remark in remarks),
+            *blank_row_caveats(drafts),
+            *list_notes(drafts, columns),
+        ),
     )
 
 

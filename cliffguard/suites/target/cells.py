@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.texts import cut_end
-from cliffguard.suites.rows import Row, named_file
-from cliffguard.suites.target.known import mend
+from cliffguard.core.texts import cut_end, plural
+from cliffguard.suites.rows import Row, named_file, new_file
+from cliffguard.suites.target.known import is_passages, mend
+from cliffguard.suites.target.literals import from_literal
 
 Value = str | int | float
 """A right answer as data have it."""
@@ -23,7 +24,7 @@ def as_text(value: Value) -> str:
 
 
 def has(row: Row, column: str) -> bool:
-    """Say whether a cell is neither empty nor blank; a table has NaN where one is empty."""
+    """Return whether a cell is neither empty nor blank; a table has NaN where one is empty."""
     value = row.value.get(column)
     is_nan = isinstance(value, float) and not math.isfinite(value)
     return not (value is None or is_nan or (isinstance(value, str) and not value.strip()))
@@ -44,17 +45,21 @@ def value_of(row: Row, column: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def missing(row: Row, column: str) -> SuiteError:
-    """Return the error of a row with nothing in a column, with the command that leaves it out."""
+def missing(row: Row, *columns: str) -> SuiteError:
+    """Return the error of a row with nothing in its columns, and the command that leaves it out."""
     how = "leave the row out"
-    if Path(row.source).is_file() and is_safe(column):
-        kept = rewritten(row.source, "r", f"if says(at(r, {column!r}))", more=_KEEPING)
-        how = f"leave such rows out: {kept}"
-    return SuiteError(f"{row.where}: {column} is missing; fill it in, or {how}", id="target.blank")
+    names = ", ".join(columns)
+    if Path(row.source).is_file() and is_safe(names):
+        there = " or ".join(f"says(at(r, {column!r}))" for column in columns)
+        how = f"leave such rows out: {rewritten(row.source, 'r', f'if {there}', more=_KEEPING)}"
+    verb = plural(len(columns), "is", "are")
+    return SuiteError(
+        f"{row.where}: {names} {verb} missing or blank; fill it in, or {how}", id="target.blank"
+    )
 
 
 def is_safe(name: str) -> bool:
-    """Say whether a name may stand in a command: data are a stranger's, and a shell reads it."""
+    """Return whether a name may stand in a command: data are a stranger's, and a shell reads it."""
     return name.isprintable() and not {*name} & {*"\"'$`\\!"}
 
 
@@ -81,18 +86,34 @@ def rewritten(source: str, row: str, each: str = "", more: str = "") -> str:
     return (
         'python -c "import json; from cliffguard.suites.rows import read_records; '
         f"{more and f'{more}; '}[print(json.dumps({row})) for r in {rows}{each and ' '}{each}]"
-        '" > rows.jsonl'
+        f'" > {new_file(source)}'
     )
 
 
 def from_json(value: Any) -> Any:
-    """Return what a cell of a table holds that can hold text alone."""
+    """Return what a cell of a table holds that can hold text alone: JSON, or as Python prints it.
+
+    What is neither is returned as it is.
+    """
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
-            return value
+            held = from_literal(value)
+            return value if held is None else held
     return value
+
+
+def texts_in(value: Any, column: str) -> list[str] | None:
+    """Return the texts of a cell that is a list of some, or None.
+
+    In a table of text a list is one where its column's name is of passages and the like: "sort
+    ['b', 'a']" is a question.
+    """
+    held = from_json(value) if is_passages(column) else value
+    if isinstance(held, (list, tuple)) and all(isinstance(text, str) for text in held):
+        return [text for text in held if text.strip()]
+    return None
 
 
 def inside(value: Any) -> Sequence[tuple[str, Any]]:

@@ -33,7 +33,7 @@ Turn = tuple[str, str]
 
 
 def is_chat(value: Any) -> bool:
-    """Say whether a value is a list of turns, each with a role and a content."""
+    """Return whether a value is a list of turns, each with a role and a content."""
     return (
         isinstance(value, (list, tuple))
         and bool(value)
@@ -48,8 +48,15 @@ def chat_in(value: Any) -> Any:
 
 
 def is_turn(value: Mapping[str, Any]) -> bool:
-    """Say whether a mapping has a role and a content."""
+    """Return whether a mapping has a role and a content."""
     return _keys(value) is not None
+
+
+def role_key(turn: Mapping[str, Any]) -> str:
+    """Return under which key a turn says who speaks."""
+    keys = _keys(turn)
+    assert keys is not None, "the caller has asked is_chat"
+    return keys[0]
 
 
 def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:

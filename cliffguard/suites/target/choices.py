@@ -10,14 +10,18 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import as_text, from_json, has, shown, value_of
+from cliffguard.suites.target.columns import framed
 from cliffguard.suites.target.known import mend, suffix_of
 
 
-def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+def choices_of(
+    row: Row, columns: Sequence[str], prompt: str
+) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the choices of a row and the names that an answer may call them by.
 
     A column for each choice; or a list, a list of texts beside one of labels, labels with their
-    texts, objects of a label and a text, or one of these in JSON.
+    texts, objects of a label and a text, or one of these as text. `prompt` is what is asked, for
+    messages.
     """
     if not columns:
         return (), {}
@@ -44,10 +48,16 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
         given, names = [choice["text"] for choice in given], [_name_of(choice) for choice in given]
     is_list = isinstance(given, (list, tuple)) and len(given) >= 2
     if not is_list or not all(isinstance(choice, (str, int, float)) for choice in given):
-        hint = " (a list in a cell is written as JSON)" if isinstance(given, str) else ""
+        if isinstance(given, str) and given.strip():
+            raise SuiteError(
+                f"{row.where}: {column} holds its choices as one text, {shown(value)}; "
+                f"--target-prompt '{framed(prompt)}\\n{{{column}}}' asks it as it is (in a plan, "
+                "keys of target without the prefix)",
+                id="target.choices",
+            )
         raise SuiteError(
             f"{row.where}: {column} must be a list of at least two texts, found {shown(value)}"
-            f"{hint}; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
+            f"; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
             f"{column}",
             id="target.choices",
         )
@@ -66,7 +76,7 @@ def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence
 
 
 def _are_named(given: Any) -> bool:
-    """Say whether choices are a list of objects, each with a text and a label or an id."""
+    """Return whether choices are a list of objects, each with a text and a label or an id."""
     return isinstance(given, (list, tuple)) and all(
         isinstance(choice, Mapping) and "text" in choice and {"label", "id"} & choice.keys()
         for choice in given

@@ -137,6 +137,11 @@ def filled_in(text: str, value: Any) -> str:
     return _COLUMN.sub(lambda match: str(value(match[1])), text)
 
 
+def framed(prompt: str) -> str:
+    """Return a prompt, a column or a text with columns in braces, as such a text on one line."""
+    return prompt.replace("\n", "\\n") if in_braces(prompt) else f"{{{prompt}}}"
+
+
 def listed(columns: Iterable[str]) -> str:
     """Return the columns to choose from, for a message."""
     return f"there are: {first_of([str(name) for name in columns], _LISTED)}"
@@ -178,7 +183,16 @@ def _only(
             id="target.two-columns",
         )
     # The first row may lack what the others have: then the line says more.
-    how, more = mend(role, "COLUMN"), ""
+    raise SuiteError(
+        f"{row.where}: {usual[0]} is missing, and so is any column that is usually the {role} "
+        f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{_of_none(role, columns, row)}",
+        id="target.no-column",
+    )
+
+
+def _of_none(role: str, columns: set[str], row: Row) -> str:
+    """Return what is likely meant where no column goes by a usual name of its role."""
+    more = ""
     if PREFERRED in columns:
         is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
         if role == "answer" or is_whole:
@@ -187,12 +201,7 @@ def _only(
         more = _of_parts({name for name in columns if not inside(row.value[name])})
     elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
-    more = more or _inner_told(row)
-    raise SuiteError(
-        f"{row.where}: {usual[0]} is missing, and so is any column that is usually the {role} "
-        f"({listed(row.value)}); name it with {how}{more}",
-        id="target.no-column",
-    )
+    return more or _inner_told(row)
 
 
 def _of_several(role: str, names: Sequence[str], row: Row) -> str:

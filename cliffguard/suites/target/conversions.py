@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.settings import TargetData
-from cliffguard.suites.rows import Row, named_file
+from cliffguard.suites.rows import Row, named_file, new_file
+from cliffguard.suites.target.cells import from_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,9 @@ def command(kind: Converted, row: Row, target: TargetData) -> str:
         part = f", split={target.split!r}" if target.split else ""
         made = "from cliffguard.suites.rows import read_records"
         read = f"(x.value for x in read_records({named_file(target.data)}{part}))"
+        if any(from_json(cell) is not cell for cell in row.value.values()):
+            made += "; from cliffguard.suites.target import from_json"
+            read = read.replace("x.value", "{k: from_json(v) for k, v in x.value.items()}", 1)
     else:
         name, _, revision = without_prefix(target.data).partition("@")
         given = {"name": target.subset, "revision": revision, "split": row.source.split()[-1]}
@@ -42,4 +46,4 @@ def command(kind: Converted, row: Row, target: TargetData) -> str:
         made, read = "import datasets", f"datasets.load_dataset({name!r}{arguments})"
     each = f"[print(json.dumps({kind.row})) for r in rows{kind.each and ' '}{kind.each}]"
     lines = ("import json", made, f"rows = {read}", *kind.before, each)
-    return f"""python -c "{"; ".join(lines)}" > rows.jsonl"""
+    return f"""python -c "{"; ".join(lines)}" > {new_file(row.source)}"""

@@ -9,15 +9,17 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import n_things
-from cliffguard.suites.rows import Row
+from cliffguard.suites.rows import Row, has_header
 from cliffguard.suites.target.cells import (
     Value,
     as_text,
     from_json,
     has,
+    is_safe,
     missing,
     rewritten,
     shown,
+    texts_in,
     value_of,
 )
 from cliffguard.suites.target.chats import (
@@ -31,7 +33,7 @@ from cliffguard.suites.target.chats import (
 )
 from cliffguard.suites.target.choices import choices_of
 from cliffguard.suites.target.columns import Columns, filled_in, in_braces
-from cliffguard.suites.target.known import PREFERRED, mend
+from cliffguard.suites.target.known import PREFERRED, are_labels, mend
 from cliffguard.suites.target.rights import are_together, unwrapped
 
 
@@ -73,7 +75,7 @@ def parse_row(row: Row, columns: Columns) -> ParsedRow:
             f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}",
             id="target.no-answer",
         )
-    choices, names = choices_of(row, columns.choices)
+    choices, names = choices_of(row, columns.choices, columns.prompt)
     answers = (last,) if columns.answer is None else _answers(row, columns, prompt)
     if any(isinstance(answer, str) and not answer.strip() for answer in answers):
         raise SuiteError(
@@ -107,6 +109,8 @@ def _prompt(row: Row, columns: Columns) -> tuple[str, str | None]:
         turns = [("user", _framed(row, columns))]
     else:
         turns = [("user", value_of(row, columns.prompt))]
+    if chat is None and not turns[0][1].strip():
+        raise missing(row, *columns.prompts)
     return rendered(_with_system(turns, row, columns.system)).rstrip(), last
 
 
@@ -141,8 +145,16 @@ def _framed(row: Row, columns: Columns) -> str:
             for name in inside:
                 _refuse_absent(row, name, columns)
             continue
-        lines.append(filled_in(line, lambda name: value_of(row, name)))
+        filled = filled_in(line, lambda name: _part(row, name))
+        if filled.strip() or not is_bare:  # a list may be empty
+            lines.append(filled)
     return "\n".join(lines)
+
+
+def _part(row: Row, column: str) -> str:
+    """Return what a column puts into a prompt: its text, or its texts a line each."""
+    texts = texts_in(row.value.get(column), column)
+    return value_of(row, column) if texts is None else "\n".join(texts)
 
 
 def _refuse_absent(row: Row, name: str, columns: Columns) -> None:
@@ -165,7 +177,7 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     user names the column.
     """
     column = str(columns.answer)
-    value = unwrapped(row.value.get(column), column)
+    value = unwrapped(row.value.get(column), column, is_table=has_header(row))
     if isinstance(value, Mapping) and is_turn(value):
         value = [value]
     if (chat := chat_in(value)) is not None:
@@ -189,7 +201,7 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
             id="target.several-answers",
         )
     is_one = len({as_text(answer) for answer in values}) == 1
-    if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
+    if not is_one and not columns.is_answer_named and not _takes_lists(column):
         raise SuiteError(
             f"{row.where}: {column} holds {n_things(len(values), 'text')}, {shown(values)}; where "
             f"any of them is a right answer, say so with {mend('answer', column)}",
@@ -202,23 +214,47 @@ _LISTS = ("answer", "answers")
 """Columns whose lists are of right answers."""
 
 
+def _takes_lists(column: str) -> bool:
+    """Return whether lists of a column are right answers, or labels, which are judged apart."""
+    return column.casefold() in _LISTS or are_labels(column)
+
+
 def _keeping_answered(row: Row, column: str) -> str:
     """Return the command that keeps the rows with an answer, as SQuAD 2.0 has others."""
-    if not isinstance(row.value.get(column), Mapping):
+    if not is_safe(column):
         return ""
-    return f": {rewritten(row.source, 'r', f'if any(r[{column!r}].values())')}"
+    more = "from cliffguard.suites.target import right_answers"
+    return f": {rewritten(row.source, 'r', f'if right_answers(r, {column!r})', more=more)}"
 
 
 def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
     # A table has NaN where a cell is empty.
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        raise missing(row, column)
-    if not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.strip()):
+    is_list = isinstance(from_json(row.value.get(column)), (list, tuple, Mapping))
+    is_nan = isinstance(value, float) and not math.isfinite(value)
+    if value is None or is_nan or (isinstance(value, str) and not value.strip()):
+        raise _blank_among(row, column) if is_list else missing(row, column)
+    if not isinstance(value, (str, int, float)):
         raise SuiteError(
-            f"{row.where}: {column} must be text or a number, not blank, found {shown(value)}; "
-            f"fill it in, or name another column with {mend('answer', 'COLUMN')}",
+            f"{row.where}: {column} must be text or a number, found {shown(value)}; name another "
+            f"column with {mend('answer', 'COLUMN')}",
             id="target.blank",
         )
+
+
+def _blank_among(row: Row, column: str) -> SuiteError:
+    """Return the error of a right answer that is blank, with the command that leaves it out."""
+    how = "leave it out"
+    if is_safe(column):
+        made = rewritten(
+            row.source,
+            f"{{**r, {column!r}: right_answers(r, {column!r})}}",
+            more="from cliffguard.suites.target import right_answers",
+        )
+        how = f"leave such answers out: {made}"
+    return SuiteError(
+        f"{row.where}: {column} holds a blank among its answers, {shown(row.value[column])}; {how}",
+        id="target.blank",
+    )
 
 
 def _last_of(row: Row, column: str, value: Sequence[Mapping[str, Any]], prompt: str) -> str:

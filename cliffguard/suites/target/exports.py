@@ -15,9 +15,9 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.validation import validate
 from cliffguard.core.yaml_files import read_yaml
-from cliffguard.suites.rows import Row
+from cliffguard.suites.rows import Row, new_file
 from cliffguard.suites.target.conversions import Converted, command
-from cliffguard.suites.target.known import says
+from cliffguard.suites.target.known import quoted, says
 from cliffguard.suites.target.paths import values_at
 from cliffguard.suites.target.roleless import without_roles
 
@@ -75,7 +75,7 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     if target.prompt is not None or target.answer is not None:
         return
     tried = rows[:_N_TRIED]
-    read = (_told(row, target) for row in tried)
+    read = (_description(row, target) for row in tried)
     unasked = (
         f"{form.name}; {form.how}"
         for row in tried
@@ -89,7 +89,7 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
         raise SuiteError(f"{rows[0].source}: holds {description}", id="target.other-form")
 
 
-def _told(row: Row, target: TargetData) -> str | None:
+def _description(row: Row, target: TargetData) -> str | None:
     """Return what the rows are and how they are read, where they are of a known form."""
     for export in known_forms().flags:
         if _has(row.value, export.has) and (flags := _flags(export, row.value)):
@@ -98,15 +98,17 @@ def _told(row: Row, target: TargetData) -> str | None:
         if _has(row.value, kind.has):
             more = kind.more and f" {kind.more}"
             made = command(kind, row, target)
-            return f"{kind.name}; {made} makes rows of it, for --target rows.jsonl{more}"
+            return (
+                f"{kind.name}; {made} makes rows of it, for --target {new_file(row.source)}{more}"
+            )
     if (turns := without_roles(row.value)) is not None:
         made = command(turns, row, target)
-        return f"{turns.name}; {made} makes rows of it, for --target rows.jsonl"
+        return f"{turns.name}; {made} makes rows of it, for --target {new_file(row.source)}"
     return None
 
 
 def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:
-    """Say whether all patterns find something: a path, or one whose text holds what follows ~.
+    """Return whether all patterns find something: a path, or one whose text holds what follows ~.
 
     Of a pattern behind ! there must be nothing.
     """
@@ -133,8 +135,3 @@ def _flags(export: Export, value: Mapping[str, Any]) -> str | None:
         return None
     flags = [f"--target-prompt {quoted(prompt)}", f"--target-answer {quoted(right)}", export.more]
     return " ".join(filter(None, flags))
-
-
-def quoted(name: str) -> str:
-    """Return a name as a shell takes it."""
-    return name if name.replace("_", "").replace(".", "").isalnum() else f"'{name}'"

@@ -98,7 +98,7 @@ def _final_of(drafts: Sequence[ParsedRow], metric: str | None) -> _Final | None:
 
 
 def _are_numbers(drafts: Sequence[ParsedRow]) -> bool:
-    """Say whether all answers are numbers, as the metric `numeric` takes them."""
+    """Return whether all answers are numbers, as the metric `numeric` takes them."""
     try:
         for draft in drafts:
             for answer in draft.answers:

@@ -70,6 +70,17 @@ BEFORE = (
 )  # fmt: skip
 """Parts of a question that stand before it; where several are there, in this order."""
 
+_PASSAGES = frozenset({*BEFORE, "evidence", "snippets", "chunks"}) - {
+    *("title", "headline", "schema", "text", "instruction", "dialogue", "dialog"),
+    *("conversation", "history"),
+}
+
+
+def is_passages(name: str) -> bool:
+    """Return whether a column is of passages by its name: context, retrieved_contexts."""
+    return folded(last_name(name)).split("_")[-1] in _PASSAGES
+
+
 AFTER = ("body", "question", "input", "hypothesis")
 """Parts of a question that stand behind it."""
 
@@ -128,7 +139,7 @@ def last_name(name: str) -> str:
 
 
 def may_be_part(name: str) -> bool:
-    """Say whether a name may be of a part of a question, by what it is of: sql_context, premise2.
+    """Return whether a name may be of a part of a question, by its words: sql_context, premise2.
 
     What is the answer's (answer_context) and a title are none.
     """
@@ -178,8 +189,26 @@ def _placed(column: str) -> tuple[str, int | None]:
     return stem, ord(suffix.casefold()) - ord("a")
 
 
+_LABELS = frozenset(
+    {"label", "labels", "choices", "tag", "tags", "category", "categories", "class", "classes"}
+    | {"topics", "emotions", "genres", "intents", "annotation", "accept", "suggestion"}
+    | {"responses", "suggestions"}
+)
+
+
+def are_labels(path: str) -> bool:
+    """Return whether several values at a path are labels of one row, by its name or tool."""
+    names = [folded(part) for part in path.split(".")]
+    return names[-1].endswith("_suggestion") or not _LABELS.isdisjoint(names)
+
+
+def quoted(name: str) -> str:
+    """Return a name as a shell takes it."""
+    return name if name.replace("_", "").replace(".", "").isalnum() else f"'{name}'"
+
+
 def says(value: Any) -> bool:
-    """Say whether a cell holds anything: not where it is null, blank, NaN, or an empty list."""
+    """Return whether a cell holds anything: not where it is null, blank, NaN, or an empty list."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return False
     if isinstance(value, str):

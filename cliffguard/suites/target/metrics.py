@@ -49,7 +49,7 @@ class ScoringPlan:
 
     @property
     def is_choice(self) -> bool:
-        """Say whether answers are picked by likelihood."""
+        """Return whether answers are picked by likelihood."""
         return self.metric in BY_LIKELIHOOD
 
 
@@ -138,7 +138,7 @@ def _by_answers(
 
 
 def _is_closed(answers: Sequence[str]) -> bool:
-    """Say whether answers are few and repeat, spellings of one word counted once."""
+    """Return whether answers are few and repeat, spellings of one word counted once."""
     n_labels = n_folded(answers)
     return 2 <= n_labels <= MOST_LABELS and len(answers) >= LEAST_REPEATS * n_labels
 
@@ -199,7 +199,7 @@ def _whole(value: Value) -> int | None:
 
 
 def _may_be_place(text: str) -> bool:
-    """Say whether a text is digits, and not many more than the number of any choice has."""
+    """Return whether a text is digits, and not many more than the number of any choice has."""
     return text.isdecimal() and len(text) < _MANY_DIGITS
 
 
@@ -218,7 +218,7 @@ def _at(number: int, way: ScoringPlan, choices: Sequence[str], draft: ParsedRow)
 
 
 def _is_counted(draft: ParsedRow) -> bool:
-    """Say whether the choices stand in columns that count from 1: option_1, option_2, …"""
+    """Return whether the choices stand in columns that count from 1: option_1, option_2, …"""
     return "2" in draft.names and "0" not in draft.names and len(draft.names) > len(draft.choices)
 
 

@@ -13,9 +13,14 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
+from cliffguard.suites.rows import has_header
+from cliffguard.suites.target.cells import texts_in
+from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, named_parts
 from cliffguard.suites.target.drafts import ParsedRow
+from cliffguard.suites.target.known import is_passages
 from cliffguard.suites.target.metrics import ScoringPlan
+from cliffguard.suites.target.rights import unwrapped
 
 _readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
 
@@ -101,6 +106,38 @@ def blank_row_caveats(drafts: Sequence[ParsedRow]) -> tuple[str, ...]:
         f"{name} is blank in {n} of {n_things(len(drafts), 'row')}, and its line left out there."
         for name, n in counts.items()
     )
+
+
+def list_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, ...]:
+    """Return what was made of texts that look like a list or an object, where they may be one.
+
+    So they may in a table of text, and in a column of passages.
+    """
+    notes = []
+    for name in filter(None, (columns.answer, *columns.prompts)):
+        is_answer, are_many = name == columns.answer, is_passages(name)
+        rows = [draft.row for draft in drafts if are_many or has_header(draft.row)]
+        cells = [cell for row in rows if _looks_listed(cell := row.value.get(name))]
+        if not cells or chat_in(cells[0]) is not None:
+            continue
+        if is_answer:
+            n_read = sum(unwrapped(cell, name, is_table=True) is not cell for cell in cells)
+        else:
+            n_read = sum(texts_in(cell, name) is not None for cell in cells)
+        read = "right answers" if is_answer else "texts, a line each"
+        notes.append(
+            f"{name} looks like a list or an object in {len(cells)} of "
+            f"{n_things(len(drafts), 'row')}; in {n_read} it is read as {read}, and else taken as "
+            "it is written."
+        )
+    return tuple(notes)
+
+
+def _looks_listed(cell: Any) -> bool:
+    if not isinstance(cell, str):
+        return False
+    text = cell.strip()
+    return text[:1] + text[-1:] in ("[]", "{}")
 
 
 def without_conflicts(

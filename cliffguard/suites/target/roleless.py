@@ -40,8 +40,6 @@ def without_roles(value: Mapping[str, Any]) -> Converted | None:
         if not form or is_about:  # DialogSum's dialogue is what its summary is of
             continue
         held = f"r['{column}']"
-        if isinstance(cell, str):
-            held = f"json.loads({held})"
         return Converted(
             name=f"a chat in {column} {form}",
             has=(),
@@ -67,6 +65,10 @@ def _turn(turns: Sequence[Any]) -> tuple[str, str] | None:
     if all(map(_is_party, keys)) and all(isinstance(turn, str) for turn in values):
         made = "{{'role': k, 'content': v}} for _, t in {turns} for k, v in t.items()"
         return "whose turns have their speakers as keys", made
+    if len({tuple(turn) for turn in turns}) == 1 and len(turns[0]) == 2:
+        made = "{{'role': k, 'content': v}} for _, t in {turns} for k, v in "
+        made += "zip(('user', 'assistant'), t.values())"
+        return "whose turns have two speakers as keys, of whom the second is the assistant", made
     return None
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.words import content_words
-from cliffguard.suites.target.cells import is_safe, rewritten
+from cliffguard.suites.target.cells import is_safe, rewritten, texts_in
 from cliffguard.suites.target.chats import chat_in
-from cliffguard.suites.target.columns import Columns, in_braces
+from cliffguard.suites.target.columns import Columns, framed
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import (
     AFTER,
@@ -72,6 +72,8 @@ def _refuse_choices(
     for name in lost:
         if folded(last_name(name)) in OPTION_LISTS and not columns.choices:
             how = f"--target-choices {_quoted(name)} takes them as choices"
+            if _is_text(name, drafts):
+                how = f"--target-prompt '{framed(columns.prompt)}\\n{{{name}}}' asks it as it is"
             raise _unused([name], columns, source, how)
         if folded(last_name(name)) in WRONG_LISTS and not columns.choices:
             raise _unused([name], columns, source, _with_right(name, columns, source))
@@ -89,7 +91,7 @@ def _refuse_choices(
         shown = "\\n".join(f"{name}. {{{name}}}" for name in names)
         how = (
             f"--target-choices '{listed}' takes them as choices, --target-prompt "
-            f"'{_frame(columns)}\\n{shown}' shows them"
+            f"'{framed(columns.prompt)}\\n{shown}' shows them"
         )
         raise _unused(names, columns, source, how)
 
@@ -98,8 +100,8 @@ def _with_right(wrong: str, columns: Columns, source: str) -> str:
     """Return how a list of wrong options and the right one are made choices."""
     if columns.answer is None or not is_safe(f"{columns.answer}{wrong}"):
         return "name the answer with --target-answer"
-    held = f"[at(r, {columns.answer!r}), *at(r, {wrong!r})]"
-    more = "from cliffguard.suites.target import at"
+    held = f"[at(r, {columns.answer!r}), *from_json(at(r, {wrong!r}))]"
+    more = "from cliffguard.suites.target import at, from_json"
     made = rewritten(source, f"{{**r, 'choices': {held}}}", more=more)
     return f"{made} makes choices of them and the right one"
 
@@ -124,7 +126,7 @@ def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[ParsedRow])
         if len(parts) == 1 and _is_text(parts[0], drafts) and columns.system is None:
             return f"--target-system {_quoted(parts[0])} says it before"
         return "put what is said there into the turns of the chat"
-    if wrong := [name for name in parts if not _is_text(name, drafts)]:
+    if wrong := [name for name in parts if not _can_be_asked(name, drafts)]:
         prefix = f"{wrong[0]}:"  # what begins with a bracket is no plain text
         made = rewritten(
             drafts[0].row.source,
@@ -136,18 +138,19 @@ def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[ParsedRow])
     before.sort(key=lambda name: order.get(folded(last_name(name)), len(order)))
     frame = [f"{{{name}}}" for name in before]
     frame += [
-        _frame(columns),
+        framed(columns.prompt),
         *(f"{{{name}}}" for name in parts if folded(last_name(name)) in AFTER),
     ]
     whole = "\\n".join(frame)
     return f"--target-prompt '{whole}' asks {'it' if len(parts) == 1 else 'them'}"
 
 
-def _frame(columns: Columns) -> str:
-    """Return the prompt as it is made now, as a text with columns in braces."""
-    if in_braces(columns.prompt):
-        return columns.prompt.replace("\n", "\\n")
-    return f"{{{columns.prompt}}}"
+def _can_be_asked(name: str, drafts: Sequence[ParsedRow]) -> bool:
+    """Return whether a column in braces puts all that it holds into a prompt."""
+    values = [draft.row.value.get(name) for draft in drafts]
+    return _is_text(name, drafts) or all(
+        texts_in(value, name) is not None for value in values if says(value)
+    )
 
 
 def _quoted(name: str) -> str:
@@ -172,7 +175,7 @@ def _series(
 
 
 def _is_lost(name: str, drafts: Sequence[ParsedRow]) -> bool:
-    """Say whether some row says something in a column that its prompt does not, word for word.
+    """Return whether some row says something in a column that its prompt does not, word for word.
 
     What holds the whole prompt is a rendering of the row, as trainers write beside it.
     """
@@ -200,7 +203,7 @@ def _is_text(name: str, drafts: Sequence[ParsedRow], *, is_number_text: bool = T
 
 
 def _is_prose(name: str, drafts: Sequence[ParsedRow]) -> bool:
-    """Say whether some row has several words in a column, which no code or name of a thing is."""
+    """Return whether some row has several words in a column: a code or a name has one or two."""
     values = (draft.row.value.get(name) for draft in drafts)
     return any(isinstance(value, str) and len(value.split()) > 2 for value in values)
 

@@ -15,7 +15,7 @@ from unittest import mock
 import torch
 
 from cliffguard.engine import generation, packing, passes, scoring
-from cliffguard.engine.generation import Generated, Prompt
+from cliffguard.engine.generation import Prompt
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored
 
@@ -84,19 +84,9 @@ def _all_logits(model: Any, keep: torch.Tensor) -> Iterator[None]:
         handle.remove()
 
 
-def _run_all_rows(batch: Any) -> list[Generated]:
-    """Generate as `_Batch.run` does, but keep computing the rows that have finished."""
-    rows = range(len(batch.prompts))
-    while True:
-        still = [row for row in rows if row not in batch.reasons]
-        batch.logits = batch.logits[torch.tensor(still)]
-        batch._take(still)
-        if all([batch._ended(row) for row in still]):  # a list: each must be asked
-            break
-        ids = torch.tensor([[batch.tokens[row][-1]] for row in rows])
-        batch.logits = batch.model.step(ids, batch.cache)
-    results: list[Generated] = batch.results()
-    return results
+def _room_in_empty_batch(rows: Any) -> int:
+    """Let prompts wait until every row has ended."""
+    return 0 if rows.active else int(rows.cache.n_rows)
 
 
 _HEAD: dict[str, Switch] = {
@@ -119,8 +109,11 @@ SCORING: dict[str, Switch] = {
 
 GENERATING: dict[str, Switch] = {
     "no shared prefix": lambda lm: mock.patch.object(generation, "MIN_SHARED_TOKENS", _NEVER),
-    "finished rows kept": lambda lm: mock.patch.object(generation._Batch, "run", _run_all_rows),
-    "8 rows a batch": lambda lm: _budget(lm, batch_sequences=8),
+    "rows not replaced": lambda lm: mock.patch.object(
+        generation._ActiveRows, "_room", _room_in_empty_batch
+    ),
+    "8 rows": lambda lm: _budget(lm, generation_rows=8),
+    "blocks of 8 tokens": lambda lm: _budget(lm, block_tokens=8),
     **_HEAD,
 }
 """For generation: what is switched off, and how."""
@@ -137,16 +130,19 @@ def our_loop(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
         Prompt(
             tokens=torch.tensor(prompt).numpy(),
             max_new_tokens=n_new,
-            is_done=lambda tokens: tokens[-1] == eos,
+            ends_at=lambda tokens, n_seen: _end_of(tokens, n_seen, eos),
             seed=0,
         )
         for prompt in prompts
     ]
-    rows = lm.budget.rows(max(len(prompt) for prompt in prompts) + n_new)
-    answers = generation.generate(
-        passes.Model(lm.model), requests, batch_rows=rows, batch_tokens=lm.budget.batch_tokens
-    )
+    limits = lm.budget.row_limits(max(len(prompt) for prompt in prompts) + n_new)
+    answers = generation.generate(passes.Model(lm.model), requests, limits)
     return [list(answer.tokens) for answer in answers]
+
+
+def _end_of(tokens: Sequence[int], n_seen: int, eos: int) -> int | None:
+    new = list(tokens[n_seen:])
+    return n_seen + new.index(eos) + 1 if eos in new else None
 
 
 def continuous_batching(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
@@ -188,7 +184,7 @@ def generate_with_prefix(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int
     with torch.inference_mode():
         model(input_ids=torch.tensor([prompts[0][:n_shared]]), past_key_values=prefix)
     order = sorted(range(len(prompts)), key=lambda number: -len(prompts[number]))
-    n_rows = lm.budget.rows(max(len(prompt) for prompt in prompts) + n_new)
+    n_rows = lm.budget.row_limits(max(len(prompt) for prompt in prompts) + n_new).n_rows
     answers: dict[int, list[int]] = {}
     for start in range(0, len(order), n_rows):
         numbers = order[start : start + n_rows]

@@ -96,7 +96,7 @@ def command_of(arguments: argparse.Namespace) -> str:
 
 
 def replaced(row: dict[str, Any], arguments: argparse.Namespace) -> bool:
-    """Say whether this run measures what a row of an earlier one says."""
+    """Return whether this run measures what a row of an earlier one says."""
     here = row.get("machine", machine_kind()) == machine_kind()
     is_asked = row.get("dtype", arguments.dtypes[0]) in arguments.dtypes
     return here and is_asked and row["task"] in arguments.tasks

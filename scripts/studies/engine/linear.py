@@ -39,7 +39,7 @@ Ways = dict[bool, list[float]]
 def timed(lm: CliffguardLM, task: Task, *, is_packed: bool) -> tuple[float, float, list[Any]]:
     """Return the processor's seconds of a task, the GFLOP of its linear layers, and its answers."""
     lay_out(lm.model, is_packed=is_packed)
-    lm.engine.forget()
+    lm.engine.clear_prefix_cache()
     lm._encoded.cache_clear()
     gc.collect()
     with linear_flops(lm.model) as counted:
@@ -95,8 +95,8 @@ def main() -> None:
     torch.set_num_threads(1)
     hf = HFLM(pretrained=arguments.model, dtype="float32", device="cpu", batch_size=8)
     lm = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
-    if lm.plain_because is not None:
-        raise SystemExit(f"the engine runs this as hf does: {lm.plain_because}")
+    if lm.fallback_reason is not None:
+        raise SystemExit(f"the engine runs this as hf does: {lm.fallback_reason}")
     lines = [
         f"{Path(arguments.model).name}; at most {matmul_peak(torch.float32):.0f} GFLOP a second.",
         "",

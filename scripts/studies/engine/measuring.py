@@ -37,8 +37,8 @@ class Bench:
         self.arguments = arguments
         self.hf = HFLM(pretrained=arguments.model, dtype=dtype, device="cpu", batch_size=1)
         self.engine = CliffguardLM(self.hf.model, tokenizer=self.hf.tokenizer)
-        if self.engine.plain_because is not None:
-            raise SystemExit(f"the engine runs this as hf does: {self.engine.plain_because}")
+        if self.engine.fallback_reason is not None:
+            raise SystemExit(f"the engine runs this as hf does: {self.engine.fallback_reason}")
         self._lays_out = dtype == "float32" and is_faster_here()
         self._batches: dict[str, dict[int, float]] = {}
 
@@ -55,7 +55,7 @@ class Bench:
         self, lm: HFLM, task: Task, clock: Clock = time.perf_counter
     ) -> tuple[float, list[Any]]:
         """Return how long a task takes on one side by `clock`, and its answers."""
-        self.engine.engine.forget()
+        self.engine.engine.clear_prefix_cache()
         self.engine._encoded.cache_clear()
         lay_out(self.hf.model, is_packed=self._lays_out and lm is self.engine)
         results: list[Any] = []

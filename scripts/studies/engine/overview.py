@@ -60,7 +60,7 @@ def _measured(bench: Bench, name: str, dtype: str) -> dict[str, Any]:
         "share_of_peak": {
             side: gflop[side] / spread(seconds[side])["median"] / max(peaks) for side in sides
         },
-        "plain_because": bench.engine.plain_because,
+        "fallback_reason": bench.engine.fallback_reason,
         "parity": parity(task, results["hf"], results["engine"]),
     }
 
@@ -95,7 +95,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     """Return a row of the table."""
     seconds = [spread(row["seconds"][side])["median"] for side in ("hf", "engine")]
     shares = [f"{100 * row['share_of_peak'][side]:.0f} %" for side in ("hf", "engine")]
-    because = row["plain_because"]
+    because = row["fallback_reason"]
     return [
         row["machine"],
         row["dtype"],

@@ -45,8 +45,8 @@ def load(model: str) -> tuple[HFLM, CliffguardLM]:
     """Return lm-eval's model and the engine's, over the same weights in memory."""
     hf = HFLM(pretrained=model, dtype="float32", device="cpu", batch_size=HF_BATCH)
     engine = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
-    if engine.plain_because is not None:
-        raise SystemExit(f"the engine runs this model as hf does: {engine.plain_because}")
+    if engine.fallback_reason is not None:
+        raise SystemExit(f"the engine runs this model as hf does: {engine.fallback_reason}")
     return hf, engine
 
 
@@ -85,7 +85,7 @@ def _compare_texts(hf: HFLM, engine: CliffguardLM, task: Task) -> dict[str, Any]
 
 
 def is_broken(row: dict[str, Any]) -> bool:
-    """Say whether a row breaks a bound."""
+    """Return whether a row breaks a bound."""
     return bool(
         row.get("largest_ratio", 0.0) > 1.0
         or row.get("greedy_mismatches", 0)

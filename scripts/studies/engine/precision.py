@@ -48,7 +48,7 @@ def picks(task: Task, logs: Sequence[float]) -> list[int]:
 
 def timed(lm: CliffguardLM, task: Task) -> tuple[float, list[float]]:
     """Return the processor's seconds of a task, and its log-likelihoods."""
-    lm.engine.forget()
+    lm.engine.clear_prefix_cache()
     lm._encoded.cache_clear()
     gc.collect()
     started = time.process_time()
@@ -91,7 +91,7 @@ def exact_logs(model: str, tasks: dict[str, Task]) -> dict[str, list[float]]:
     """Return the log-likelihoods in float32 of all tasks."""
     hf = HFLM(pretrained=model, dtype="float32", device="cpu", batch_size=8)
     lm = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
-    assert lm.plain_because is None, lm.plain_because
+    assert lm.fallback_reason is None, lm.fallback_reason
     return {name: timed(lm, task)[1] for name, task in tasks.items()}
 
 
@@ -123,7 +123,7 @@ def measured(model: str, dtype: str, tasks: dict[str, Task], exact: Any, n_times
             "packed": [trial.packed.mean, trial.packed.p99],
             "seconds": took,
         },
-        "plain_because": reason,
+        "fallback_reason": reason,
         "tasks": rows,
     }
 
@@ -148,7 +148,7 @@ def as_markdown(figures: dict[str, Any]) -> str:
             both = [f"{trial[way][0]:.4f}, {trial[way][1]:.3f}" for way in ("plain", "packed")]
             trials.append(
                 f"| {model} | {dtype} | {trial['tokens']} | {both[0]} | {both[1]} "
-                f"| {trial['seconds']:.1f} | {row['plain_because'] or 'yes'} |"
+                f"| {trial['seconds']:.1f} | {row['fallback_reason'] or 'yes'} |"
             )
             for name, cell in row["tasks"].items():
                 far = [

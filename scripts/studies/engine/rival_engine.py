@@ -122,7 +122,7 @@ def row(name: str, lm: CliffguardLM, rival: Rival, arguments: argparse.Namespace
     prompts = [lm.tok_encode(request.args[0]) for request in task.requests] if is_text else []
 
     def ours() -> list[Any]:
-        lm.engine.forget()
+        lm.engine.clear_prefix_cache()
         lm._encoded.cache_clear()
         if is_text:
             return our_loop(lm, prompts, N_NEW_TOKENS, lm.eot_token_id)

@@ -24,7 +24,7 @@ from scripts.studies.engine.ablations import (
 )
 
 BUDGET = Budget(
-    row_tokens=24, batch_tokens=96, generation_rows=16, cached_tokens=8192, batch_sequences=None
+    row_tokens=24, batch_tokens=96, generation_rows=10, cached_tokens=8192, batch_sequences=None
 )
 SHOTS = "Name a letter, then say it again. " * 4  # a prefix that is worth a pass of its own
 LETTERS = "abcdefgh"  # that the model may say
@@ -59,7 +59,7 @@ def lm() -> CliffguardLM:
         says[[vocabulary[letter] for letter in LETTERS]] = 1
         model.lm_head.weight.mul_(says)
     made = CliffguardLM(model, tokenizer=tokenizer, budget=BUDGET)
-    assert made.plain_because is None
+    assert made.fallback_reason is None
     return made
 
 
@@ -100,7 +100,7 @@ def watched(lm: CliffguardLM) -> Iterator[Calls]:
 
 def answered(lm: CliffguardLM, requests: list[Instance]) -> tuple[list[Any], Calls]:
     """Return the answers to requests, and what the model was fed for them."""
-    lm.engine.forget()
+    lm.engine.clear_prefix_cache()
     with watched(lm) as calls:
         answers = getattr(lm, requests[0].request_type)(requests, disable_tqdm=True)
     return answers, calls

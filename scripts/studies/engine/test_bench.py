@@ -124,14 +124,14 @@ def figures_of(machine: str, dtype: str, task: str) -> dict[str, Any]:
     return {
         "machine": machine, "dtype": dtype, "task": task, "items": 3, "items_a_prefix": 3.0,
         "seconds": {"hf": [4.0], "engine": [2.0]}, "ratio": {"median": 2.0},
-        "share_of_peak": {"hf": 0.9, "engine": 0.5}, "plain_because": None, "parity": "0 nats",
+        "share_of_peak": {"hf": 0.9, "engine": 0.5}, "fallback_reason": None, "parity": "0 nats",
     }  # fmt: skip
 
 
 def test_a_run_replaces_what_it_measures_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of another machine, dtype or task stay."""
     monkeypatch.setattr(bench, "machine_kind", lambda: "here")
-    asked = argparse.Namespace(dtypes=["float32"], tasks=["arc_5shot"])
+    arguments = argparse.Namespace(dtypes=["float32"], tasks=["arc_5shot"])
 
     rows = [
         figures_of(*names)
@@ -141,8 +141,8 @@ def test_a_run_replaces_what_it_measures_anew(monkeypatch: pytest.MonkeyPatch) -
         )
     ]  # fmt: skip
 
-    assert [bench.replaced(row, asked) for row in rows] == [True, False, False, False]
-    assert bench.replaced({"task": "arc_5shot"}, asked)
+    assert [bench.replaced(row, arguments) for row in rows] == [True, False, False, False]
+    assert bench.replaced({"task": "arc_5shot"}, arguments)
     assert sorted(rows, key=bench.order)[0] == figures_of("here", "float32", "arc_5shot")
 
 

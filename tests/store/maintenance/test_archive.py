@@ -18,8 +18,6 @@ from cliffguard.core.errors import (
     CliffguardError,
     InfrastructureError,
     IntegrityError,
-    StoreError,
-    UsageError,
 )
 from cliffguard.store import item_lists
 from cliffguard.store.answers import Store
@@ -33,6 +31,7 @@ from cliffguard.store.maintenance.archive import (
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import describe, entries_of, select
 from cliffguard.store.outcomes import PackingTrial, keep_outcome, outcome
+from tests import support
 from tests.store.maintenance.stores import answered, as_earlier, content, filled, question
 
 MANIFEST = "cliffguard-answers.json"
@@ -143,7 +142,7 @@ def test_damaged_answers_do_not_go_out(store: Store, tmp_path: Path) -> None:
     """An export ends with the damage, and writes nothing."""
     (entries_of(store)[0].shards_folder / "0000.jsonl").write_text("torn")
 
-    with pytest.raises(StoreError, match="store verify"):
+    with support.refused("store.damaged", 12):
         write_archive(store, select(store), tmp_path / "a.tar")
     assert not list(tmp_path.glob("*.tar*"))
 
@@ -224,7 +223,7 @@ def test_other_answers_to_the_same_question_are_refused(packed: Path, tmp_path: 
     other = conflicting(tmp_path)
     before = content(other.root)
 
-    with pytest.raises(IntegrityError, match="other answers in shard 0") as caught:
+    with support.refused("archive.conflict", 12, "shard 0") as caught:
         read_archive(other, packed)
     assert caught.value.exit_code == 12
     assert content(other.root) == before
@@ -235,7 +234,7 @@ def test_a_damaged_store_takes_nothing_in(packed: Path, tmp_path: Path) -> None:
     other = conflicting(tmp_path)
     (entries_of(other)[0].shards_folder / "0000.jsonl").write_text("torn")
 
-    with pytest.raises(StoreError, match="store verify"):
+    with support.refused("store.damaged", 12):
         read_archive(other, packed)
 
 
@@ -385,7 +384,7 @@ def test_a_damaged_archive_is_refused(name: str, packed: Path, tmp_path: Path) -
     packed.write_bytes(damaged)
     other = Store(tmp_path / "other")
 
-    with pytest.raises(CliffguardError, match=r"answers\.tar") as caught:
+    with support.refused("archive.damaged", 12, "answers.tar") as caught:
         read_archive(other, packed)
 
     assert caught.value.exit_code in (2, 12)
@@ -416,7 +415,7 @@ def test_a_member_that_claims_too_much_is_refused(
     """No file of a store is as large as that."""
     monkeypatch.setattr(archive, "MOST_BYTES", 8_000)
 
-    with pytest.raises(IntegrityError, match=r"has [\d,]+ bytes, which no answers have"):
+    with support.refused("archive.damaged", 12):
         read_archive(Store(tmp_path / "other"), packed)
 
 
@@ -436,13 +435,10 @@ def manifest(document: Any) -> Callable[[list[Member]], list[Member]]:
 
 
 OTHERS: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
-    "another format": (manifest({"format": 3, "files": {}}), "of another format than 1 and 2"),
-    "no format": (manifest([]), "of another format than 1 and 2"),
-    "no list at its head": (
-        lambda members: members[1:],
-        "is no archive of `cliffguard store export`",
-    ),
-    "empty": (lambda _: [], "is no archive of `cliffguard store export`"),
+    "another format": (manifest({"format": 3, "files": {}}), "archive.format"),
+    "no format": (manifest([]), "archive.format"),
+    "no list at its head": (lambda members: members[1:], "archive.none"),
+    "empty": (lambda _: [], "archive.none"),
 }
 
 
@@ -451,10 +447,10 @@ def test_an_archive_of_something_else_is_the_users_error(
     name: str, packed: Path, tmp_path: Path
 ) -> None:
     """Exit 2: another file was meant."""
-    change, says = OTHERS[name]
+    change, error_id = OTHERS[name]
     packed_again(packed, change(members(packed)), lists_all=False)
 
-    with pytest.raises(UsageError, match=says):
+    with support.refused(error_id, 2):
         read_archive(Store(tmp_path / "other"), packed)
 
 
@@ -465,7 +461,7 @@ def test_what_is_no_tar_file_is_the_users_error(content: bytes | None, tmp_path:
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(UsageError, match=r"a\.tar: "):
+    with support.refused("archive.no-file" if content is None else "archive.none", 2, "a.tar"):
         read_archive(Store(tmp_path / "other"), path)
 
 
@@ -501,7 +497,7 @@ def test_a_header_that_promises_too_much_is_refused(kind: bytes, tmp_path: Path)
     member.type, member.size = kind, 2**60
     (tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
 
-    with pytest.raises(CliffguardError, match=r"a\.tar: "):
+    with support.refused("archive.none", 2, "a.tar"):
         read_archive(Store(tmp_path / "store"), tmp_path / "a.tar")
 
 
@@ -513,5 +509,5 @@ def test_an_export_needs_a_place_for_a_file(
     monkeypatch.chdir(tmp_path)
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(UsageError, match="is no place for a file"), _written_whole(Path(path)):
+    with support.refused("out.no-file", 2), _written_whole(Path(path)):
         pass

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.settings import EvalSettings
 from cliffguard.store.answers import Store
 from cliffguard.store.maintenance.questions import describe, entries_of, select
+from tests import support
 from tests.store.maintenance.stores import answered, filled, question
 
 
@@ -62,7 +62,7 @@ def test_conditions_narrow_each_other_down(tmp_path: Path) -> None:
 
 def test_a_name_that_fits_nothing_is_refused(tmp_path: Path) -> None:
     """A misspelt name is told, with the nearest one that is there."""
-    with pytest.raises(UsageError, match="no answers of bowle; did you mean 'bowl'"):
+    with support.refused("store.no-answers", 2, "'bowl'"):
         select(filled(tmp_path), task="bowle")
 
 
@@ -71,7 +71,7 @@ def test_an_unreadable_question_is_not_left_out_in_silence(tmp_path: Path) -> No
     store = filled(tmp_path)
     (entries_of(store)[0].folder / "question.json").write_text("{}")
 
-    with pytest.raises(StoreError, match=r"question\.json"):
+    with support.refused("store.damaged", 12, "question.json"):
         select(store)
 
 

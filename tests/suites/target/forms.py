@@ -69,7 +69,20 @@ FLAGS = {
     "ragas": Form({"question": "Q?", "answer": "a", "ground_truth": "b"}, "Q?", "b"),
     "ragas, a table": Form(
         {"question": "Q?", "contexts": "['C.']", "answer": "a", "ground_truth": "b"},
-        "['C.']\nQ?",
+        "C.\nQ?",
+        "b",
+    ),
+    "ragas, contexts": Form(
+        {"question": "Q?", "contexts": ["C.", "D."], "answer": "a", "ground_truth": "b"},
+        "C.\nD.\nQ?",
+        "b",
+    ),
+    "ragas, lists": Form(
+        {"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]}, "C.\nQ?", "b"
+    ),
+    "ragas, retrieved": Form(
+        {"user_input": "Q?", "retrieved_contexts": ["C."], "response": "a", "reference": "b"},
+        "C.\nQ?",
         "b",
     ),
     "ragas, new": Form({"user_input": "Q?", "response": "a", "reference": "b"}, "Q?", "b"),
@@ -116,6 +129,13 @@ FLAGS = {
     "evals": Form({"input": TALK, "ideal": "Yo"}, "Hi?", "Yo"),
     "reinforcement": Form({"messages": TALK, "reference_answer": "Yo"}, "Hi?", "Yo"),
     "langsmith": Form({"inputs": {"q": "Q?"}, "outputs": {"a": "b"}}, "Q?", "b"),
+    "deepeval": Form({"input": "Q?", "expected_output": "b", "context": None}, "Q?", "b"),
+    "deepeval, context": Form(
+        {"input": "Q?", "expected_output": "b", "context": ["C.", "D."]}, "C.\nD.\nQ?", "b"
+    ),
+    "mlflow": Form({"inputs": {"q": "Q?"}, "expectations": {"r": "b"}}, "Q?", "b"),
+    "langfuse": Form({"input": {"q": "Q?"}, "expectedOutput": {"a": "b"}}, "Q?", "b"),
+    "phoenix": Form({"input": {"q": "Q?"}, "output": {"a": "b"}, "metadata": {}}, "Q?", "b"),
     "promptfoo": Form(
         {"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"
     ),
@@ -284,24 +304,12 @@ COMMANDS = {
         "Hi?",
         "Yo",
     ),
+    "turns by two keys": Form({"conversation": [{"customer": "Hi?", "agent": "Yo"}]}, "Hi?", "Yo"),
     "turns by speaker": Form({"conversation": [{"human": "Hi?", "assistant": "Yo"}]}, "Hi?", "Yo"),
     "label studio, short, spans": Form(
         SHORT | {"label": [{"start": 0, "end": 3, "text": "Goo", "labels": ["ORG"]}]},
         "Good",
         "ORG: Goo",
-    ),
-    "ragas, contexts": Form(
-        {"question": "Q?", "contexts": ["C.", "D."], "answer": "a", "ground_truth": "b"},
-        "C.\nD.\nQ?",
-        "b",
-    ),
-    "ragas, lists": Form(
-        {"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]}, "C.\nQ?", "b"
-    ),
-    "ragas, retrieved": Form(
-        {"user_input": "Q?", "retrieved_contexts": ["C."], "response": "a", "reference": "b"},
-        "C.\nQ?",
-        "b",
     ),
     "axolotl": Form(
         {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]}, "Hi?", "Yo"

@@ -13,8 +13,9 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.suites.items import make_item
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.scorers import SCORERS
-from cliffguard.suites.target import suite_files
+from cliffguard.suites.target import read_target, suite_files
 from tests.suites.target.data import items, reading, refused
+from tests.suites.target.test_exports import command_in, run
 
 NQ = [{"question": f"Who wrote {n}?", "answer": ["Ann Lee", "A. Lee", "Ann Lee"]} for n in range(3)]
 
@@ -84,12 +85,48 @@ def test_a_list_that_cannot_be_scored_is_refused(
 
 
 def test_a_list_of_labels_is_not_taken_for_spellings_of_one(tmp_path: Path) -> None:
-    """Two labels of a text may both be right; who means any of them names the column."""
+    """Two labels of a text are right together; who means any of them names a metric."""
     rows = [{"text": f"t{n}", "label": ["a", "b"]} for n in range(4)]
 
-    refused(tmp_path, rows, "target.several-answers")
+    refused(tmp_path, rows, "target.several-labels")
+    refused(tmp_path, rows, "target.several-labels", answer="label")
 
-    assert items(tmp_path, rows, answer="label")[0].right == ("a", "b")
+    assert items(tmp_path, rows, metric="exact_match")[0].right == ("a", "b")
+
+
+@pytest.mark.parametrize("answers", [["a", "", " ", None], {"text": ["a", ""]}])
+def test_blank_ones_among_right_answers_are_left_out_by_a_command(
+    tmp_path: Path, answers: Any
+) -> None:
+    """An empty text would be right of whatever says nothing."""
+    line = refused(tmp_path, [{"question": "Q?", "answers": answers}], "target.blank")
+
+    run(command_in(line)[0], tmp_path)
+
+    assert read_target(TargetData(data=str(tmp_path / "rows.jsonl"))).task.items[0].right == ("a",)
+
+
+def test_numbers_beside_texts_are_right_answers(tmp_path: Path) -> None:
+    """Each counts once."""
+    rows = [{"question": "Q?", "answers": [4, "4", "four", "four"]}]
+
+    assert items(tmp_path, rows)[0].right == ("4", "four")
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+@pytest.mark.parametrize("path", ["f.q", "f.a"])
+def test_a_row_that_is_blank_at_a_path_is_left_out_by_a_command(
+    tmp_path: Path, path: str, blank: str | None
+) -> None:
+    """Missing or empty, the prompt's or the answer's."""
+    rows: list[dict[str, Any]] = [{"f": {"q": "Q?", "a": "b"}}, {"f": {"q": "R?", "a": "c"}}]
+    rows[1]["f"][path[-1]] = blank
+    keys = {"prompt": "f.q", "answer": "f.a"}
+
+    run(command_in(refused(tmp_path, rows, "target.blank", **keys))[0], tmp_path)
+    read = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
+
+    assert [item.prompt for item in read.task.items] == ["Q?"]
 
 
 def test_several_answers_are_written_into_a_suite(tmp_path: Path) -> None:

@@ -130,6 +130,10 @@ def test_a_batch_is_put_together(
     [
         ({"question_id": 1, "turns": ["Q?"]}, "--target-prompt turns.0"),
         ({"question_id": 1, "choices": [{"turns": ["a"]}]}, "the file of the questions"),
+        (
+            {"vars": {"q": "Q?"}, "assert": [{"type": "llm-rubric", "value": "is kind"}]},
+            "write the right answers",
+        ),
         ({"object": "chat.completion", "choices": [{"message": SAID}]}, "file of the questions"),
         ({"info": {}, "images": [{}], "annotations": [{}], "categories": []}, "pictures"),
         ({"task_id": "H/0", "prompt": "def f():", "entry_point": "f", "test": ""}, "humaneval"),
@@ -386,10 +390,9 @@ def test_ragas_rows_of_which_the_first_has_no_context(tmp_path: Path) -> None:
         {"question": "Q?", "contexts": contexts, "ground_truth": "b"} for contexts in ([], ["C."])
     ]
 
-    run(command_in(refused(tmp_path, rows, "target.other-form"))[0], tmp_path)
+    line = refused(tmp_path, rows, "target.other-form")
 
-    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), metric="f1"))
-    assert [item.prompt for item in target.task.items] == ["Q?", "C.\nQ?"]
+    assert [item.prompt for item in items(tmp_path, rows, **flags_in(line))] == ["Q?", "C.\nQ?"]
 
 
 def test_ragas_conversations_are_no_questions(tmp_path: Path) -> None:

@@ -443,5 +443,26 @@ def test_a_list_of_wrong_options_is_not_dropped(tmp_path: Path, column: str) -> 
 
     line = refused(tmp_path, rows, "target.unused-column")
 
-    assert f"[at(r, 'answer'), *at(r, '{column}')]" in line
+    assert f"[at(r, 'answer'), *from_json(at(r, '{column}'))]" in line
     assert items(tmp_path, [{**rows[0], "choices": ["a", "b", "c"]}])[0].answer == "a"
+
+
+@pytest.mark.parametrize("named", [{}, {"prompt": "question"}, {"choices": "options"}])
+def test_choices_in_one_text_are_asked_as_they_are(tmp_path: Path, named: dict[str, str]) -> None:
+    """The flag in the line is all that it takes, as it is beside another column of the prompt."""
+    row = {"question": "Sky?", "options": "A) red B) blue", "answer": "B"}
+
+    line = refused(tmp_path, [row], "target.choices", **named)
+
+    assert "--target-prompt '{question}\\n{options}' asks it" in line
+    (item,) = items(tmp_path, [row], prompt="{question}\\n{options}")
+    assert (item.prompt, item.answer) == ("Sky?\nA) red B) blue", "B")
+
+
+def test_choices_in_one_text_beside_the_question_are_not_taken_for_a_list(tmp_path: Path) -> None:
+    """Candidates, say, which are choices only where somebody says so."""
+    row = {"question": "Sky?", "candidates": "red, blue", "answer": "blue"}
+
+    line = refused(tmp_path, [row], "target.unused-column")
+
+    assert "--target-prompt '{question}\\n{candidates}' asks it as it is" in line
