@@ -6,17 +6,20 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliffguard.core import canonical_json
 from cliffguard.core.canonical_json import MOST_LEVELS, parse_json
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=12,
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=6,
 )
+slowly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 
 
@@ -28,6 +31,7 @@ def either(read: Any, text: str) -> str:
         return f"{type(failure).__name__}: {failure}"
 
 
+@slowly
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
 def test_every_value_is_read_as_python_reads_it(
     value: Any, is_ascii: bool, indent: int | None
@@ -38,12 +42,14 @@ def test_every_value_is_read_as_python_reads_it(
     assert either(parse_json, text) == either(json.loads, text)
 
 
+@slowly
 @given(NUMBERS)
 def test_every_number_is_read_as_python_reads_it(text: str) -> None:
     """To the last bit; what is spelled as no number of JSON is refused in the same words."""
     assert either(parse_json, text) == either(json.loads, text)
 
 
+@slowly
 @given(VALUES, st.data())
 def test_a_text_that_is_torn_is_refused_in_pythons_words(value: Any, data: st.DataObject) -> None:
     """Cut, or with a character put in: read alike, or refused alike."""
