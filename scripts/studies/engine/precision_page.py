@@ -21,7 +21,8 @@ Distances are in nats: of a token in a trial, of a whole choice in a task (mean,
 items whose likeliest choice differs. Seconds are the processor's, with one thread. *Products*
 native: by instructions of the processor. *Products* float32: it has none for the dtype, and linear
 layers multiply in float32 and round (`scripts/studies/engine/widened.py`), both ways alike; there
-distances and picks are those of the dtype, and the ratio is of how much is computed.
+distances and picks are those of the dtype, and the ratio is of how much is computed. A dash: not
+measured.
 """
 
 
