@@ -106,16 +106,37 @@ def analysis_of(
     refuse_unknown_fields(tasks, policy)
     base = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
+    churn = expected_churn(plan, suites, tasks, flips)
     analysis = power_analysis(
         plan,
         suites,
         tasks,
         policy,
-        churn=expected_churn(plan, suites, tasks, flips),
+        churn=churn,
         stops_early=stops_early,
         holds_both=_is_adapter(plan),
     )
-    return analysis, policy, base
+    remarks = _noise_remarks(churn, tasks, flips)
+    return dataclasses.replace(analysis, remarks=(*analysis.remarks, *remarks)), policy, base
+
+
+def _noise_remarks(
+    churn: Mapping[str, float], tasks: Sequence[Task], flips: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    """Return what `noise` found, beside the churn that is expected: no fine-tune has less."""
+    from cliffguard.evaluate.allocation import noise_of
+
+    remarks = []
+    for name, share in churn.items():
+        n_flips, n_items = noise_of(name, tasks, flips)
+        if n_flips:
+            is_less = share < n_flips / n_items
+            remarks.append(
+                f"{name}: {n_flips:,} of {n_things(n_items, 'item', ',')} flip by noise alone "
+                f"({100 * n_flips / n_items:.1f} %); a churn of {100 * share:g} % is expected"
+                f"{', which is less than the noise: expect more' if is_less else ''}"
+            )
+    return remarks
 
 
 def _is_adapter(plan: Plan) -> bool:

@@ -94,7 +94,7 @@ def find_budget(
     width = 2 if "16" in str(model.dtype) else 4
     # Logits, their normalised float32 slice, and a dozen activations of the residual's width.
     a_token = config.vocab_size * width + 12 * _widest(config) * width
-    free = _free_bytes(weight.device) * _SHARE
+    free = free_bytes(weight.device) * _SHARE
     n_tokens = min(_MOST_TOKENS[device], _power_of_two(free / a_token))
     a_cached = 2 * config.num_hidden_layers * _cached_width(config) * width
     return Budget(
@@ -110,7 +110,7 @@ def find_budget(
 def refuse_second(model: Any, name: str) -> None:
     """Refuse to hold another model like `model` on its device where it has no room."""
     needed = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    free = _free_bytes(model.get_input_embeddings().weight.device)
+    free = free_bytes(model.get_input_embeddings().weight.device)
     if needed > free:
         raise InfrastructureError(
             f"{name}: has full weights, {needed / 2**30:.1f} GiB, that must lie in memory beside "
@@ -146,7 +146,8 @@ def _power_of_two(value: float) -> int:
     return 1 << max(0, int(value).bit_length() - 1)
 
 
-def _free_bytes(device: Any) -> int:
+def free_bytes(device: Any) -> int:
+    """Return the memory in bytes that is free on a torch device."""
     if device.type == "cuda":
         import torch
 

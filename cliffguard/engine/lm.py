@@ -30,7 +30,7 @@ from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.generation import Generated, Prompt, complete
 from cliffguard.engine.packing import Ints, Scored
-from cliffguard.engine.packing_support import known_reason
+from cliffguard.engine.packing_support import known_reason, refuse_packed
 from cliffguard.engine.packing_trial import is_low, plain_reason
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 Packing = Literal["auto", "packed", "plain"]
 
+NO_MEMORY = "there was too little memory to try it"
 _REMEMBERED_TEXTS = 2048  # a shard of items with all their choices
 
 # What a request may ask of generation that the engine does itself.
@@ -109,13 +110,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             self.settle("it was asked for")
         elif packing == "packed":
             self.settle(None)
-            if (reason := known_reason(self.model)) is not None:
-                adapter = " with its adapter" if hasattr(self.model, "peft_config") else ""
-                raise IntegrityError(
-                    f"{self.config.name_or_path}{adapter}: no prefix can be shared: {reason}; "
-                    "leave --packing packed out, or say --packing plain",
-                    id="packing.impossible",
-                )
+            adapter = " with its adapter" if hasattr(self.model, "peft_config") else ""
+            refuse_packed(f"{self.config.name_or_path}{adapter}", known_reason(self.model))
         elif not is_low(self.model):
             self.settle(plain_reason(self.model))
         self.budget = budget or find_budget(
@@ -152,13 +148,29 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         """Pack from now on, or say why not."""
         self.fallback_reason, self._is_tried = fallback_reason, True
 
-    def try_packing(self, prompts: Sequence[Sequence[int] | Ints]) -> str | None:
-        """Settle by the first prompts that are asked, unless it is settled; return why not."""
+    def try_packing(
+        self, prompts: Sequence[Sequence[int] | Ints], n_run: int | None = None
+    ) -> str | None:
+        """Settle by the first prompts that are asked, unless it is settled; return why not.
+
+        They are some of the run's `n_run` (None: all of them). Raises what says that memory ran
+        out.
+        """
         if not self._is_tried and prompts:
             sequences = [np.array(prompt[-self.max_length :], dtype=np.int64) for prompt in prompts]
+            n_run = len(prompts) if n_run is None else n_run
             with self.stages.during("loading"):
-                self.settle(plain_reason(self.model, sequences))
+                self.settle(plain_reason(self.model, sequences, n_run=n_run))
         return self.fallback_reason
+
+    def _settle_now(self, prompts: Sequence[Sequence[int] | Ints]) -> None:
+        """Settle by prompts that must be asked in any case: without memory to try it, plain."""
+        try:
+            self.try_packing(prompts)
+        except (RuntimeError, MemoryError) as failure:
+            if not loading.is_out_of_memory(failure):
+                raise
+            self.settle(NO_MEMORY)
 
     # --- log-likelihoods -------------------------------------------------------------------------
 
@@ -169,7 +181,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
         sequences = [self._scored(context, target) for _, context, target in requests]
-        self.try_packing([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
+        self._settle_now([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
         if self.fallback_reason is not None:
             plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(
                 requests, disable_tqdm=disable_tqdm, override_bs=override_bs
@@ -218,7 +230,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
         stops = handle_stop_sequences(settings.pop("until", None), eos=eos)
         n_new = int(settings.pop("max_gen_toks"))
-        self.try_packing([self.tok_encode(context) for context in contexts])
+        self._settle_now([self.tok_encode(context) for context in contexts])
         if self.fallback_reason is not None or not self._is_known(settings):
             return self._generate_plain(requests, contexts, n_new)
         if self.max_length <= n_new:

@@ -41,6 +41,7 @@ from cliffguard.engine.loading import (
     is_out_of_memory,
     load_tokenizer,
 )
+from cliffguard.engine.packing_support import adapter_reason, known_reason
 from cliffguard.engine.peft_configs import read_config
 from cliffguard.engine.rehearsed_adapters import adapter_on_paper, refusals_explained
 from cliffguard.engine.rehearsed_weights import Shapes, put_in
@@ -56,12 +57,15 @@ from cliffguard.engine.weight_checks import (
 class Rehearsal:
     """What was found: did `all_fit`, of all names and shapes in the headers? And caveats.
 
+    `fallback_reason` says why no prefix can be shared (None: nothing in the settings forbids it).
+
     Not all is known where weights are pickled or quantised, or where a kind of adapter computes
     with the base's numbers while it is put on.
     """
 
     all_fit: bool
     remarks: tuple[Caveat, ...] = ()
+    fallback_reason: str | None = None
 
 
 @lru_cache(maxsize=64)
@@ -85,15 +89,17 @@ def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
         tokenizer = load_tokenizer(checkpoint)
         name = checkpoint.name if adapter is None else str(files.weights)
         model, all_fit, remarks = _model(name, files.weights)
+        fallback_reason = known_reason(model)
         if adapter is not None:
             with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)
                 tuned = adapter_on_paper(model, checkpoint.name, adapter, config)
                 remarks += _not_rehearsed(checkpoint.name, adapter, config) if tuned is None else ()
             all_fit, model = all_fit and tuned is not None, tuned or model
+            fallback_reason = fallback_reason or adapter_reason([config])
         if all_fit:
             remarks += refuse_missing_tokens(checkpoint, model, tokenizer)
-    return Rehearsal(all_fit=all_fit, remarks=remarks)
+    return Rehearsal(all_fit=all_fit, remarks=remarks, fallback_reason=fallback_reason)
 
 
 def _not_rehearsed(name: str, adapter: Path, config: Any) -> tuple[Caveat, ...]:

@@ -77,24 +77,39 @@ def expected_churn(
             )
     expected = {}
     for name in names:
-        known = [flips[t.name] for t in tasks if t.capability == name and t.name in flips]
-        n_items = sum(n for _, n in known)
-        noise = sum(n for n, _ in known) / n_items if n_items else 0.0
+        n_flips, n_items = noise_of(name, tasks, flips)
+        noise = n_flips / n_items if n_items else 0.0
         share = given.get(name)
         expected[name] = max(USUAL_CHURN, noise) if share is None else share
     return expected
 
 
 def stored_flips(store: Store, base: Checkpoint) -> dict[str, tuple[int, int]]:
-    """Return how many items flip by noise alone, and of how many, by the name of the task."""
+    """Return how many items flip by noise alone, and of how many, by the name of the task.
+
+    Where it was measured in several dtypes, or packed and plain, the most of them.
+    """
     flips: dict[str, tuple[int, int]] = {}
     for entry in store.entries():
         if (noise := entry.read_noise()) is None:
             continue
         question = entry.read_question()
         if question["asked"].get("checkpoint") == base.fingerprint:
-            flips[str(question["asked"].get("task"))] = (noise["flips"], noise["items"])
+            task = str(question["asked"].get("task"))
+            counts = (flips.get(task, (0, 0)), (noise["flips"], noise["items"]))
+            flips[task] = max(counts, key=lambda pair: (pair[0] / max(1, pair[1]), pair[1]))
     return flips
+
+
+def noise_of(
+    capability: str, tasks: Sequence[Task], flips: Mapping[str, tuple[int, int]]
+) -> tuple[int, int]:
+    """Return how many items of a capability flip by noise alone, and of how many.
+
+    `flips` are as `stored_flips` returns them.
+    """
+    known = [flips[t.name] for t in tasks if t.capability == capability and t.name in flips]
+    return sum(n for n, _ in known), sum(n for _, n in known)
 
 
 def deal(

@@ -180,10 +180,7 @@ def prepare(
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, audience.tell)
     refuse_unknown_fields(tasks, policy)
-    protocol, plainly = settled(
-        plan.protocol, (base, candidate), tasks, runner=runner, store=store, tell=audience.tell
-    )
-    plan = replace(plan, protocol=protocol)
+    plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
     tasks, overlaps = drop_contaminated(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
@@ -217,6 +214,28 @@ def prepare(
         limits=limits,
         audience=audience,
     )
+
+
+def _settled(
+    plan: Plan,
+    sides: tuple[Checkpoint, Checkpoint],
+    tasks: Sequence[Task],
+    runner: Runner,
+    store: Store,
+    limits: Limits,
+    audience: Audience,
+) -> tuple[Plan, tuple[Caveat, ...]]:
+    """Return the plan with `packing` as both sides bear it, and what a report tells of it."""
+    protocol, caveats = settled(
+        plan.protocol,
+        sides,
+        tasks,
+        runner=runner,
+        store=store,
+        tell=audience.tell,
+        is_time_up=limits.is_time_up,
+    )
+    return replace(plan, protocol=protocol), caveats
 
 
 def look_at(

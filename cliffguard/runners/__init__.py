@@ -100,12 +100,16 @@ class Runner(Interface):
         """Return True if only a trial says whether prefixes can be shared under a protocol."""
         return False
 
+    def packs_below_float32(self, protocol: EvalSettings) -> bool:
+        """Return True if sharing prefixes can flip a near-tie under a protocol."""
+        return False
+
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings, n_items: int
     ) -> str | None:
         """Return why no prefix can be shared, from a trial on the first prompts of tasks; or None.
 
-        Called only where it must be tried.
+        The tasks are some of a run of `n_items` items. Called only where it must be tried.
         """
         return None
 

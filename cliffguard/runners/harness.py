@@ -135,9 +135,14 @@ class HarnessRunner(Runner):
             return ()
         remarks = self._backend.look_at(checkpoint, self.dtype(protocol))
         if self.loads_models:
+            from cliffguard.engine.packing_support import attention_reason, refuse_packed
             from cliffguard.engine.rehearsal import rehearse
 
-            remarks += rehearse(checkpoint).remarks
+            rehearsed = rehearse(checkpoint)
+            remarks += rehearsed.remarks
+            if protocol.packing == "packed" and self.settings.kind.packs:
+                attention = attention_reason(protocol.attention or "sdpa")
+                refuse_packed(checkpoint.name, rehearsed.fallback_reason or attention)
         if protocol.chat_template != "none" and self.settings.kind.needs_tokenizer:
             from cliffguard.engine.templates import by_files, check_template
 
@@ -152,6 +157,8 @@ class HarnessRunner(Runner):
         if checkpoint.files is None or not self.loads_models or self.settings.kind.libraries:
             return None  # a backend with libraries of its own learns from a look what to make
         speech = [protocol.chat_template, protocol.system_prompt, dict(protocol.template_args)]
+        if protocol.packing == "packed":  # then it is looked for what forbids it
+            speech += [protocol.packing, protocol.attention]
         about = [_LOOK, checkpoint.name, checkpoint.fingerprint, self.identity, self._libraries]
         return digest([*about, *speech])
 
@@ -213,25 +220,32 @@ class HarnessRunner(Runner):
         with self._stages.during("metrics"):
             return [item.answer() for item in prepared]
 
+    def packs_below_float32(self, protocol: EvalSettings) -> bool:
+        """Return True for our engine below float32."""
+        return self.settings.kind.packs and self.dtype(protocol) in LOW
+
     def must_try_packing(self, protocol: EvalSettings) -> bool:
         """Return True for our engine below float32, unless the protocol settles it."""
-        is_low = self.dtype(protocol) in LOW
-        return self.settings.kind.packs and is_low and protocol.packing == "auto"
+        return protocol.packing == "auto" and self.packs_below_float32(protocol)
 
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings, n_items: int
     ) -> str | None:
         """Return why no prefix can be shared, by a trial on first prompts, or None."""
         model = self._model(checkpoint, protocol)
+        drop_if_stopped()
         prompts: list[Sequence[int]] = []
+        n_tried = 0
         with doing(f"trying how {checkpoint.name} is packed"), panics_explained(checkpoint.name):
             for task in tasks:
                 loaded = self._tasks[task.name]
                 _build(loaded, model, checkpoint, protocol)
                 for item in task.items[:_N_TRIED]:
                     prompts += Prepared(loaded, item, model, protocol).token_sequences()
+                    n_tried += 1
+            n_run = n_items * len(prompts) // max(1, n_tried)
             with self._backend.explained(checkpoint):
-                reason: str | None = model.try_packing(prompts)
+                reason: str | None = model.try_packing(prompts, n_run)
         return reason
 
     def asked_as(self, task: Task, items: Sequence[Item], protocol: EvalSettings) -> Sequence[str]:

@@ -125,11 +125,11 @@ class LiveRunner(HarnessRunner):
         )
 
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings, n_items: int
     ) -> str | None:
         """Return why no prefix can be shared, by a trial on first prompts, or None."""
         tried = super().try_packing
-        return self._untouched(lambda: tried(checkpoint, tasks, protocol))
+        return self._untouched(lambda: tried(checkpoint, tasks, protocol, n_items))
 
     def load(self, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
         """Let a checkpoint compute once, as before its first answer."""

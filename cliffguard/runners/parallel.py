@@ -111,11 +111,15 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.must_try_packing(protocol)
 
+    def packs_below_float32(self, protocol: EvalSettings) -> bool:
+        """As in a single process."""
+        return self.inner.packs_below_float32(protocol)
+
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings, n_items: int
     ) -> str | None:
         """As in a single process: the leader tries alone, and the protocol says what came of it."""
-        return self.inner.try_packing(checkpoint, tasks, protocol)
+        return self.inner.try_packing(checkpoint, tasks, protocol, n_items)
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings

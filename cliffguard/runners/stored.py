@@ -97,6 +97,10 @@ class StoredRunner(Runner):
         """Return the dtype of the measurement."""
         return str(self._question["protocol"]["dtype"])
 
+    def packs_below_float32(self, protocol: EvalSettings) -> bool:
+        """Return True if the measurement's protocol says how it was packed."""
+        return protocol.packing != "auto"
+
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Nothing is loaded here, ever."""
         return True

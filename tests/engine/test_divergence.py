@@ -211,7 +211,7 @@ def test_no_room_for_both_is_said(
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     base, candidate = find_pair(str(tiny_base), str(tiny_tuned), FindOptions())
     runner.embed(base, ["a"], EvalSettings())
-    monkeypatch.setattr(budget, "_free_bytes", lambda _: 1000)
+    monkeypatch.setattr(budget, "free_bytes", lambda _: 1000)
 
     with support.refused("memory.two-models", 20):
         runner.diverge(base, candidate, PROMPTS, EvalSettings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import time
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,14 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from cliffguard.engine import packing_trial, passes
-from cliffguard.engine.float32 import can_be_had, in_float32
+from cliffguard.engine import float32, packing_trial, passes
+from cliffguard.engine.float32 import (
+    ReferenceTooSlow,
+    bytes_to_widen,
+    can_be_had,
+    in_float32,
+    working_seconds,
+)
 from cliffguard.engine.packing_trial import LogprobError, Trial, plain_reason, sampled
 from tests.engine import tiny
 
@@ -178,6 +185,29 @@ def test_a_trial_reads_256_tokens_however_many_prompts_there_are(n: int) -> None
     assert all(len(sequence.tokens) <= 160 for sequence in sequences)
 
 
+def test_what_two_prompts_share_is_read_once() -> None:
+    """Read twice, it would count twice among the tokens of a trial."""
+    long = [np.concatenate([np.arange(100), [number, 5]]) for number in (120, 121)]
+
+    sequences = sampled(long, tiny.llama())[:2]
+
+    assert [len(sequence.targets) for sequence in sequences] == [101, 2]
+
+
+@pytest.mark.parametrize("n_tokens", [1, 500, 1024, 2000])
+def test_a_trial_that_fails_reads_more(n_tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to four times as many tokens: of few, the 99th percentile may lie apart by chance."""
+    monkeypatch.setattr(Trial, "passes", property(lambda self: self.n_tokens >= n_tokens))
+    heard: list[Trial] = []
+
+    reason = plain_reason(tiny.llama().bfloat16(), prompts(60), hear=heard.append)
+
+    assert len(heard) == 1
+    assert heard[0].n_tokens >= min(n_tokens, 1024)
+    assert heard[0].n_tokens < 1200
+    assert (reason is None) is (n_tokens <= 1024)
+
+
 def test_many_short_prompts_are_read_before_random_tokens() -> None:
     """A trial is on the run's own prompts where these hold enough."""
     short = [np.array([5, 6, 7, number]) for number in range(200)]
@@ -205,7 +235,7 @@ def test_a_trial_without_memory_says_nothing_of_the_model(
     def fail(*_: Any) -> Any:
         raise failure
 
-    monkeypatch.setattr(packing_trial, "try_prompts", fail)
+    monkeypatch.setattr(packing_trial, "_apart", fail)
     with pytest.raises(type(failure)):
         plain_reason(tiny.llama().bfloat16(), prompts())
 
@@ -312,6 +342,90 @@ def test_quantised_weights_have_no_reference() -> None:
     assert "float32 is not known" in str(plain_reason(model, prompts()))
 
 
+class Clock:
+    """A clock that each reading moves on by so many seconds."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self, _: Any) -> float:
+        self.now += self.step
+        return self.now
+
+
+def test_a_block_that_is_reached_too_late_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is looked up at each block: no pass of a large model goes far beyond it."""
+    model = tiny.llama().bfloat16()
+    monkeypatch.setattr(float32, "working_seconds", Clock(1.0))
+    reached: list[int] = []
+    for number, layer in enumerate(model.model.layers):
+        layer.mlp.register_forward_hook(lambda *_, n=number: reached.append(n))
+
+    with pytest.raises(ReferenceTooSlow), in_float32(model, until=1.5):
+        model(input_ids=torch.zeros(1, 4, dtype=torch.long))
+
+    assert reached == [0]
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("n_run", "step", "is_plain"),
+    [(0, 0.001, False), (0, 4.0, True), (10_000, 4.0, False)],
+    ids=["quick", "a short run", "a long run"],
+)
+def test_float32_may_take_thirty_seconds_or_a_tenth_of_the_run(
+    n_run: int, step: float, is_plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long the run takes is known by the first packed pass; beyond that it runs plain."""
+    clock = Clock(step)
+    monkeypatch.setattr(packing_trial, "working_seconds", clock)
+    monkeypatch.setattr(float32, "working_seconds", clock)
+
+    reason = plain_reason(tiny.llama().bfloat16(), prompts(), n_run=n_run)
+
+    assert (reason is not None) is is_plain
+    if is_plain:
+        assert "takes longer than 30 s here (--packing packed" in str(reason)
+
+
+def test_a_busy_machine_does_not_decide() -> None:
+    """On a CPU the work of this process counts, and not what others hold it up."""
+    model = tiny.llama()
+    started, by_the_clock = working_seconds(model), time.monotonic()
+
+    time.sleep(0.5)
+
+    assert time.monotonic() - by_the_clock >= 0.5
+    assert working_seconds(model) - started < 0.25
+
+
+def test_a_layer_and_what_stands_around_the_layers_must_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not twice the model. Where they do not fit, memory ran out before anything was computed."""
+    model = tiny.llama().bfloat16()
+    blocks = [sum(p.numel() for p in layer.parameters()) for layer in model.model.layers]
+    n_bytes = 4 * (sum(p.numel() for p in model.parameters()) - sum(blocks) + max(blocks))
+    assert bytes_to_widen(model) == n_bytes
+
+    monkeypatch.setattr(packing_trial, "free_bytes", lambda _: n_bytes)
+    assert plain_reason(model, prompts()) is None
+    monkeypatch.setattr(packing_trial, "free_bytes", lambda _: n_bytes - 1)
+    with pytest.raises(MemoryError):
+        plain_reason(model, prompts())
+
+
+def test_prompts_apart_are_what_each_is_by_itself() -> None:
+    """One padded pass is the reference of all: no prompt sees another, or its padding."""
+    model = tiny.llama()
+    sequences = sampled([*prompts(3), np.array([5, 6, 7])], model)
+
+    together = packing_trial._apart(model, sequences, reads_only=True)
+
+    each = np.concatenate([packing_trial._apart(model, [sequence]) for sequence in sequences])
+    assert np.abs(together - each).max() < 1e-4
+
+
 # --- in the engine -------------------------------------------------------------------------------
 
 
@@ -320,8 +434,8 @@ def test_the_engine_tries_the_first_prompts_that_it_is_asked(
 ) -> None:
     """In bfloat16; in float32 the fixed trial is enough, and known beforehand."""
     tried: list[int] = []
-    sound = packing_trial.try_prompts
-    monkeypatch.setattr(packing_trial, "try_prompts", lambda *args: tried.append(1) or sound(*args))
+    sound = packing_trial._packed
+    monkeypatch.setattr(packing_trial, "_packed", lambda *args: tried.append(1) or sound(*args))
     requests = [(None, tokens[:-4].tolist(), tokens[-4:].tolist()) for tokens in prompts()]
     lm = tiny.ours(tiny.llama().bfloat16(), max_length=256)
 
@@ -332,6 +446,18 @@ def test_the_engine_tries_the_first_prompts_that_it_is_asked(
     assert (lm.fallback_reason, tried) == (None, [1])
     tiny.ours(tiny.llama(), max_length=256)._loglikelihood_tokens(requests)
     assert tried == [1]
+
+
+def test_without_memory_for_a_trial_the_engine_runs_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked by lm-eval itself, it answers, and says why it takes longer."""
+    monkeypatch.setattr(packing_trial, "free_bytes", lambda _: 0)
+    lm = tiny.ours(tiny.llama().bfloat16(), max_length=256)
+    requests = [(None, tokens[:-4].tolist(), tokens[-4:].tolist()) for tokens in prompts()]
+
+    answers = lm._loglikelihood_tokens(requests)
+
+    assert len(answers) == len(requests)
+    assert lm.fallback_reason == "there was too little memory to try it"
 
 
 def test_plain_can_be_asked_for() -> None:

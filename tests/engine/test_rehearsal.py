@@ -97,7 +97,10 @@ def test_every_architecture_fits_its_own_headers(name: str, tmp_path: Path) -> N
     tiny.build(**{**PACKED, **PLAIN}[name]).save_pretrained(tmp_path / "model")
     support.byte_tokenizer().save_pretrained(tmp_path / "model")
 
-    assert full(tmp_path / "model") == Rehearsal(all_fit=True)
+    rehearsal = full(tmp_path / "model")
+
+    assert (rehearsal.all_fit, rehearsal.remarks) == (True, ())
+    assert rehearsal.fallback_reason is None or name in PLAIN
 
 
 def test_headers_are_put_in_once_and_converters_copied_when_used(
@@ -181,6 +184,7 @@ def sorts_of_adapters() -> dict[str, Any]:
 
 
 SORTS = sorts_of_adapters()
+NEVER_PACKED = ("prompt", "prefix", "p-tuning", "alora")
 
 
 def write_adapter(base: Path, folder: Path, config: Any) -> Path:
@@ -198,7 +202,10 @@ def test_every_usual_adapter_fits_its_base(sort: str, tiny_base: Path, tmp_path:
     """Whichever kind of peft's it is."""
     folder = write_adapter(tiny_base, tmp_path / "adapter", SORTS[sort])
 
-    assert adapted(tiny_base, folder) == Rehearsal(all_fit=True)
+    rehearsal = adapted(tiny_base, folder)
+
+    assert (rehearsal.all_fit, rehearsal.remarks) == (True, ())
+    assert bool(rehearsal.fallback_reason) is (sort in NEVER_PACKED)
 
 
 @pytest.mark.parametrize("sort", ["ADAMSS", "FROD", "SHIRA"])

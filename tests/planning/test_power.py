@@ -313,6 +313,13 @@ def test_a_stored_noise_floor_is_the_least_churn(suite: Path, tmp_path: Path) ->
 
     churns = [row["churn"] for row in json.loads(result.stdout)["capabilities"]]
     assert churns == [pytest.approx(100 / 300), pytest.approx(27 / 80)]
+    assert (
+        "reasoning: 100 of 300 items flip by noise alone (33.3 %); a churn of 33.3333 % is expected"
+        in json.loads(result.stdout)["remarks"]
+    )
+    less = run("plan", str(plan), "--churn", "0.2", "--store", str(tmp_path / "store"))
+    line = " ".join(less.stdout.split())
+    assert "a churn of 20 % is expected, which is less than the noise: expect more" in line
 
 
 def test_a_card_that_is_not_here_costs_only_the_minutes(suite: Path, tmp_path: Path) -> None:

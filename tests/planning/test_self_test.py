@@ -105,6 +105,20 @@ def test_the_floor_is_stored_with_the_base(plan: Plan, tmp_path: Path) -> None:
     assert stored_flips(store, find_alone(replace(plan, candidate=str(other)))) == {}
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_several_floors_planning_takes_the_highest(
+    first: int, plan: Plan, tmp_path: Path
+) -> None:
+    """Of a model asked under several protocols, whichever of them lies first in the store."""
+    store = Store(tmp_path / "store")
+    noisy = flipping(lambda n: n % 15 == 0, lambda n: n % 15 == 1)
+    makes = [noisy, flipping(lambda _: False)]
+    for seed, make in enumerate(makes[:: -1 if first else 1]):
+        floor(replace(plan, protocol=EvalSettings(seed=seed)), store, make)
+
+    assert stored_flips(store, find_alone(plan)) == {"ball": (40, 300), "say": (12, 80)}
+
+
 def test_a_damaged_floor_is_named(plan: Plan, tmp_path: Path) -> None:
     """Like anything else in the store."""
     store = Store(tmp_path / "store")

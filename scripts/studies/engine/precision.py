@@ -1,11 +1,14 @@
 """Measure what packing does below float32 on real models: distances, flips, and time.
 
-    python -m scripts.studies.engine.precision --data DIR --model NAME=DIR … [--items N] [--out DIR]
+    python -m scripts.studies.engine.precision --data DIR --model NAME=DIR … [--quick] [--out DIR]
 
-For each model and dtype: the engine's own trial; how far log-likelihoods lie from those in float32,
-packed and plain; how many items have another pick; and how many times as long plain takes. Time is
-of the processor, with one thread, both ways in turns. Prints Markdown; ``--out`` also gets
-``precision.json`` and ``precision.md``. A model that is not there has a row that says so.
+For each model and dtype: the engine's own trial (``--only trials``); how far log-likelihoods lie
+from those in float32, packed and plain, how many items have another pick, and how many times as
+long plain takes (``--only tasks``). Time is of the processor, with one thread, both ways in turns.
+
+``--products float32`` is for a processor without instructions of the dtype (`widened`). ``--out``
+gets ``precision.json`` and ``precision.md``: what is measured there again is replaced, and the rest
+stays, each row with the command that measured it. A model that is not there has a row that says so.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
-from itertools import groupby
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +30,36 @@ from lm_eval.models.huggingface import HFLM
 
 from cliffguard.engine import packing_trial
 from cliffguard.engine.lm import CliffguardLM
+from scripts.studies.engine.precision_page import as_markdown
 from scripts.studies.engine.report import about_machine
 from scripts.studies.engine.tasks import SUBJECTS, Task, answers, build
+from scripts.studies.engine.widened import widened_products
 
 DTYPES = ("bfloat16", "float16")
 TASKS = {
     "arc_challenge_5shot": lambda n: n,
+    "piqa_0shot": lambda n: n,
     "mmlu_5shot, 3 a subject": lambda _: 3 * len(SUBJECTS),
     "mmlu_5shot, 20 a subject": lambda _: 20 * len(SUBJECTS),
 }
+QUICK_ITEMS = 4
+
+Figures = dict[str, list[dict[str, Any]]]
 
 
 def picks(task: Task, logs: Sequence[float]) -> list[int]:
     """Return for each item the number of its likeliest choice."""
-    pairs = zip((request.idx for request in task.requests), logs, strict=True)
-    return [
-        int(np.argmax([log for _, log in group]))
-        for _, group in groupby(pairs, key=lambda pair: pair[0])
-    ]
+    items: list[list[float]] = []
+    for request, log in zip(task.requests, logs, strict=True):
+        if request.idx == 0:  # its first choice
+            items.append([])
+        items[-1].append(log)
+    return [int(np.argmax(item)) for item in items]
 
 
 def timed(lm: CliffguardLM, task: Task) -> tuple[float, list[float]]:
     """Return the processor's seconds of a task, and its log-likelihoods."""
-    lm.engine.clear_prefix_cache()
+    lm.engine.forget()
     lm._encoded.cache_clear()
     gc.collect()
     started = time.process_time()
@@ -71,7 +82,7 @@ def compared(
     chosen = {name: picks(task, values) for name, values in {**logs, "float32": exact}.items()}
     moved = {name: np.abs(np.array(values) - np.array(exact)) for name, values in logs.items()}
     return {
-        "items": task.n_items,
+        "items": len(chosen["float32"]),
         "distance": {
             name: {"mean": float(far.mean()), "largest": float(far.max())}
             for name, far in moved.items()
@@ -87,82 +98,95 @@ def compared(
     }
 
 
-def exact_logs(model: str, tasks: dict[str, Task]) -> dict[str, list[float]]:
+def part_of(name: str, task: Task, part: str) -> tuple[str, Task]:
+    """Return a task's part ("2/3": the second of three) under a name that says its items."""
+    number, _, of = part.partition("/")
+    firsts = [at for at, request in enumerate(task.requests) if request.idx == 0]
+    size = len(firsts) // int(of)
+    start, end = (int(number) - 1) * size, int(number) * size
+    if number == of:
+        end = len(firsts)
+    requests = task.requests[firsts[start] : firsts[end] if end < len(firsts) else None]
+    about = f"{name}, items {start + 1}–{end}"
+    return about, replace(task, n_items=end - start, requests=requests)
+
+
+def exact_logs(folder: str, tasks: dict[str, Task]) -> dict[str, list[float]]:
     """Return the log-likelihoods in float32 of all tasks."""
-    hf = HFLM(pretrained=model, dtype="float32", device="cpu", batch_size=8)
+    hf = HFLM(pretrained=folder, dtype="float32", device="cpu", batch_size=8)
     lm = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
     assert lm.fallback_reason is None, lm.fallback_reason
     return {name: timed(lm, task)[1] for name, task in tasks.items()}
 
 
-def measured(model: str, dtype: str, tasks: dict[str, Task], exact: Any, n_times: int) -> Any:
-    """Return the trial of a model in a dtype, and what each task comes to."""
-    hf = HFLM(pretrained=model, dtype=dtype, device="cpu", batch_size=8)
-    packed = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
-    plain = CliffguardLM(hf.model, tokenizer=hf.tokenizer, packing="plain")
-    prompts = [
-        packed.tok_encode("".join(request.args)) for request in next(iter(tasks.values())).requests
-    ]
-    sequences = packing_trial.sampled([np.array(tokens) for tokens in prompts], hf.model)
+def trial_of(lm: CliffguardLM, task: Task) -> dict[str, Any]:
+    """Return what came of the engine's trial on a task's prompts, and its seconds."""
+    prompts = [np.array(lm.tok_encode("".join(request.args))) for request in task.requests]
+    heard: list[packing_trial.Trial] = []
     started = time.process_time()
-    trial = packing_trial.try_prompts(hf.model, sequences)
-    took = time.process_time() - started
-    reason = packed.try_packing(prompts)
-    rows = (
-        {}
-        if reason
-        else {
-            name: compared(task, packed, plain, exact[name], n_times)
-            for name, task in tasks.items()
-        }
-    )
-    return {
-        "trial": {
-            "tokens": trial.n_tokens,
-            "plain": [trial.plain.mean, trial.plain.p99],
-            "packed": [trial.packed.mean, trial.packed.p99],
-            "seconds": took,
-        },
-        "fallback_reason": reason,
-        "tasks": rows,
+    reason = packing_trial.plain_reason(lm.model, prompts, n_run=len(prompts), hear=heard.append)
+    seconds = time.process_time() - started
+    row = {"tokens": None, "seconds": seconds, "plain_because": reason}
+    for trial in heard:
+        row["tokens"] = trial.n_tokens
+        row["plain"] = [trial.plain.mean, trial.plain.p99]
+        row["packed"] = [trial.packed.mean, trial.packed.p99]
+    return row
+
+
+class Rows:
+    """The rows of a study, written after each; one that is there already is replaced."""
+
+    def __init__(self, folder: Path | None, about: dict[str, Any]) -> None:
+        self.folder = folder
+        self.about = about
+        self.figures: Figures = {"trials": [], "tasks": []}
+        if folder is not None and (folder / "precision.json").is_file():
+            text = (folder / "precision.json").read_text(encoding="utf-8")
+            self.figures = json.loads(text)
+
+    def put(self, table: str, key: dict[str, str], row: dict[str, Any]) -> None:
+        """Replace the row of a key, or add it, and write both files."""
+        rows = self.figures[table]
+        new = {**key, **row, **self.about}
+        at = [n for n, old in enumerate(rows) if all(old[part] == key[part] for part in key)]
+        if at:
+            rows[at[0]] = new
+        else:
+            rows.append(new)
+        print(f"{', '.join(key.values())}: {json.dumps(row)}", flush=True)
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(self.figures, indent=1) + "\n"
+            (self.folder / "precision.json").write_text(text, encoding="utf-8")
+            page = as_markdown(self.figures)
+            (self.folder / "precision.md").write_text(page, encoding="utf-8")
+
+
+def measure(name: str, folder: str, arguments: argparse.Namespace, rows: Rows) -> None:
+    """Measure one model in each dtype."""
+    tasks = {
+        task: build(task.partition(",")[0], arguments.data, TASKS[task](arguments.items))
+        for task in arguments.tasks
     }
-
-
-def as_markdown(figures: dict[str, Any]) -> str:
-    """Return two tables: the trials, and the tasks."""
-    trials = [
-        "| model | dtype | tokens | plain: mean, 99 % | packed: mean, 99 % | s | packs |",
-        "|---|---|---:|---:|---:|---:|---|",
-    ]
-    tasks = [
-        "| model | dtype | task | items | plain to float32 | packed to float32 "
-        "| picks: packed/plain | packed/float32 | plain/float32 | s plain | s packed | ratio |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for model, by_dtype in figures["models"].items():
-        if isinstance(by_dtype, str):
-            trials.append(f"| {model} | | | | | | {by_dtype} |")
-            continue
-        for dtype, row in by_dtype.items():
-            trial = row["trial"]
-            both = [f"{trial[way][0]:.4f}, {trial[way][1]:.3f}" for way in ("plain", "packed")]
-            trials.append(
-                f"| {model} | {dtype} | {trial['tokens']} | {both[0]} | {both[1]} "
-                f"| {trial['seconds']:.1f} | {row['fallback_reason'] or 'yes'} |"
-            )
-            for name, cell in row["tasks"].items():
-                far = [
-                    f"{cell['distance'][way]['mean']:.3f}, {cell['distance'][way]['largest']:.2f}"
-                    for way in ("plain", "packed")
-                ]
-                flips = " | ".join(str(n) for n in cell["flips"].values())
-                took = [statistics.median(cell["seconds"][way]) for way in ("plain", "packed")]
-                tasks.append(
-                    f"| {model} | {dtype} | {name} | {cell['items']} | {far[0]} | {far[1]} "
-                    f"| {flips} | {took[0]:.1f} | {took[1]:.1f} | {cell['ratio']:.1f} |"
-                )
-    head = ["# Packing below float32", "", f"    {figures['command']}", ""]
-    return "\n".join([*head, *trials, "", *tasks, ""])
+    if arguments.part is not None:
+        tasks = dict(part_of(name, task, arguments.part) for name, task in tasks.items())
+    exact = exact_logs(folder, tasks) if "tasks" in arguments.only else {}
+    for dtype in arguments.dtypes:
+        hf = HFLM(pretrained=folder, dtype=dtype, device="cpu", batch_size=arguments.batch)
+        packed = CliffguardLM(hf.model, tokenizer=hf.tokenizer, packing="packed")
+        plain = CliffguardLM(
+            hf.model, tokenizer=hf.tokenizer, packing="plain", batch_size=arguments.batch
+        )
+        key = {"model": name, "dtype": dtype, "products": arguments.products}
+        is_wide = arguments.products == "float32"
+        with widened_products() if is_wide else nullcontext():
+            if "trials" in arguments.only:
+                trial = trial_of(packed, next(iter(tasks.values())))
+                rows.put("trials", {**key, "task": next(iter(tasks))}, trial)
+            for task, exact_values in exact.items():
+                row = compared(tasks[task], packed, plain, exact_values, arguments.repeats)
+                rows.put("tasks", {**key, "task": task}, row)
 
 
 def command_of(arguments: argparse.Namespace) -> str:
@@ -171,7 +195,11 @@ def command_of(arguments: argparse.Namespace) -> str:
     words = ["python -m scripts.studies.engine.precision --data DIR"]
     words += [f"--model {name}=DIR" for name in names]
     words += [f"--items {arguments.items} --repeats {arguments.repeats}"]
-    return " ".join([*words, "--dtypes", *arguments.dtypes, "--out DIR"])
+    words += ["--dtypes", *arguments.dtypes, "--products", arguments.products]
+    words += ["--only", *arguments.only]
+    words += ["--tasks", *(f"'{task}'" if " " in task else task for task in arguments.tasks)]
+    words += [] if arguments.part is None else [f"--part {arguments.part}"]
+    return " ".join([*words, "--out DIR"])
 
 
 def main() -> None:
@@ -179,39 +207,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What packing does below float32.")
     parser.add_argument("--data", type=Path, required=True, help="folder of the benchmark files")
     parser.add_argument("--model", action="append", required=True, metavar="NAME=DIR")
+    parser.add_argument("--quick", action="store_true", help="four items of one task, once")
     parser.add_argument("--items", type=int, default=24, help="of ARC-Challenge")
+    parser.add_argument("--part", default=None, metavar="K/N", help="part K of N of each task")
+    parser.add_argument("--batch", type=int, default=8, help="sequences a pass of plain")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES), choices=DTYPES)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--only", nargs="+", default=["trials", "tasks"], metavar="trials|tasks")
+    parser.add_argument("--products", default="native", choices=("native", "float32"))
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.items, arguments.repeats = QUICK_ITEMS, 1
+        arguments.tasks = ["arc_challenge_5shot"]
     torch.set_num_threads(1)
-    figures: dict[str, Any] = {
-        "command": command_of(arguments),
-        "machine": about_machine(),
-        "models": {},
-    }
+    about = {"command": command_of(arguments), "machine": about_machine()}
+    rows = Rows(arguments.out, about)
     for named in arguments.model:
         name, _, folder = named.partition("=")
-        if not Path(folder, "config.json").is_file():
-            figures["models"][name] = "not there"
-            continue
-        tasks = {
-            task: build(task.partition(",")[0], arguments.data, TASKS[task](arguments.items))
-            for task in arguments.tasks
-        }
-        exact = exact_logs(folder, tasks)
-        figures["models"][name] = {}
-        for dtype in arguments.dtypes:
-            few = tasks if dtype == "bfloat16" else dict(list(tasks.items())[:1])
-            n_times = arguments.repeats if dtype == "bfloat16" else 1
-            figures["models"][name][dtype] = measured(folder, dtype, few, exact, n_times)
-            if arguments.out is not None:
-                arguments.out.mkdir(parents=True, exist_ok=True)
-                text = json.dumps(figures, indent=1) + "\n"
-                (arguments.out / "precision.json").write_text(text, encoding="utf-8")
-                (arguments.out / "precision.md").write_text(as_markdown(figures), encoding="utf-8")
-    print(as_markdown(figures))
+        if Path(folder, "config.json").is_file():
+            measure(name, folder, arguments, rows)
+        else:
+            key = {"model": name, "dtype": "–", "products": "–", "task": "–"}
+            rows.put("trials", key, {"plain_because": "not there"})
+    print(as_markdown(rows.figures))
 
 
 if __name__ == "__main__":
