@@ -59,7 +59,7 @@ def picks(task: Task, logs: Sequence[float]) -> list[int]:
 
 def timed(lm: CliffguardLM, task: Task) -> tuple[float, list[float]]:
     """Return the processor's seconds of a task, and its log-likelihoods."""
-    lm.engine.forget()
+    lm.engine.clear_prefix_cache()
     lm._encoded.cache_clear()
     gc.collect()
     started = time.process_time()
