@@ -163,6 +163,14 @@ def test_the_overview_comes_first_in_the_report(tmp_path: Path) -> None:
     )
 
 
+def test_the_committed_report_is_of_the_committed_figures() -> None:
+    """A key that was renamed would end a run after its first row."""
+    folder = Path(__file__).resolve().parents[3] / "reports" / "engine"
+    figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+
+    assert as_markdown(figures) == (folder / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_machine_replaces_its_own_section(tmp_path: Path) -> None:
     """And leaves those of others, in the order of their names."""
     path = tmp_path / "report.md"
