@@ -177,7 +177,9 @@ def _tried(
                 f"float32, by which packing is judged, takes longer than {allowed:.0f} s here "
                 "(--packing packed shares prefixes unjudged)"
             )
-        rows.append([packed, _apart(model, sequences, reads_only=True), reference])
+        plain = _apart(model, sequences, reads_only=True)
+        _refuse_not_finite(plain)
+        rows.append([packed, plain, reference])
         trial = Trial.of(*np.concatenate(rows, axis=1))
         if trial.passes:
             break
@@ -280,10 +282,7 @@ def _moved(model: Any, dtype: torch.dtype | None = None) -> str | None:
     ]
     scored = [Scored(tokens=tokens[:-1], targets=tokens[-4:]) for tokens in sequences]
     apart = _apart(model, scored).reshape(len(scored), -1)
-    if np.isnan(apart).any():
-        raise IntegrityError(
-            "the model computes no numbers: its logits on a trial are NaN", id="model.not-finite"
-        )
+    _refuse_not_finite(apart)
     packed = Model(model, dtype=dtype)
     # Room for all three in one row: a prefix, and below it a row that branches.
     limits = PassLimits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
@@ -295,6 +294,13 @@ def _moved(model: Any, dtype: torch.dtype | None = None) -> str | None:
     if moved <= _TOLERANCE:
         return None
     return f"packed, a token's log-probability moved by {moved:.2g} nats on a trial"
+
+
+def _refuse_not_finite(logprobs: Floats) -> None:
+    if np.isnan(logprobs).any():
+        raise IntegrityError(
+            "the model computes no numbers: its logits on a trial are NaN", id="model.not-finite"
+        )
 
 
 def _decoded(packed: Model, prefix: Ints, tokens: Ints) -> torch.Tensor:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
+from cliffguard.core.errors import IntegrityError
 from cliffguard.engine import float32, packing_trial, passes
 from cliffguard.engine.float32 import (
     ReferenceTooSlow,
@@ -173,6 +174,20 @@ def test_packed_may_be_a_quarter_farther_from_float32(
     trial = Trial(n_tokens=256, plain=LogprobError(0.1, 0.2), packed=LogprobError(mean, p99))
 
     assert trial.passes is passes
+
+
+def test_a_model_that_overflows_in_its_dtype_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gemma 3 does in float16: no path computes numbers, and float32 alone does not show it."""
+    model = tiny.llama().half()
+    monkeypatch.setattr(packing_trial, "_moved", lambda *_: None)  # logits this large do move
+    with torch.no_grad():
+        model.lm_head.weight.mul_(torch.finfo(torch.float16).max / model.lm_head.weight.abs().max())
+        model.model.norm.weight.fill_(1000.0)
+
+    with pytest.raises(IntegrityError) as caught:
+        plain_reason(model, prompts())
+
+    assert caught.value.id == "model.not-finite"
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 12, 500])
