@@ -4,9 +4,9 @@
     python -m scripts.studies.engine.rival_engine --data DIR --model DIR [--items N] [--out FILE.md]
 
 Both get the same tokens, take turns, and run one thread; seconds are of the processor. CTranslate2
-scores texts in batches of eight, a size that was not tuned; it shares no prefix among texts that it scores,
-and among prompts only one that it is given (`static_prompt`), which it is. In a file that is there,
-the section of this kind of machine is replaced.
+scores texts in batches of eight, a size that was not tuned; it shares no prefix among texts that it
+scores, and among prompts only one that it is given (`static_prompt`), which it is. In a file that
+is there, the section of this kind of machine is replaced.
 """
 
 from __future__ import annotations
