@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import IntegrityError
 
 _MARKS = {
@@ -32,13 +33,24 @@ def refuse_marked(folder: Path) -> None:
         except OSError:  # whoever reads the file will say so
             continue
         encoding = next((name for mark, name in _MARKS.items() if begun.startswith(mark)), None)
-        if encoding is not None:
+        if encoding is not None and _is_whole(path, encoding):
             what = "UTF-8 with a byte-order mark" if encoding == "utf-8-sig" else "UTF-16"
             raise IntegrityError(
                 f"{path}: is {what}, as editors on Windows save it, and transformers reads plain "
                 f"UTF-8; write it so: {_rewriting(path, encoding)}",
                 id="checkpoint.byte-order-mark",
             )
+
+
+def _is_whole(path: Path, encoding: str) -> bool:
+    """Return True where nothing but the encoding is wrong: else whoever reads the file says so."""
+    try:
+        text = path.read_bytes().decode(encoding)
+        if path.suffix == ".json":
+            parse_json(text)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _rewriting(path: Path, encoding: str) -> str:
