@@ -48,7 +48,7 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
     if files:
         _refuse_missing_shards(name, folder)
         return files
-    pickled = sorted(path for glob in _PICKLED for path in folder.glob(glob))
+    pickled = pickled_files(folder)
     if not pickled:
         if pattern == "*.safetensors":
             _refuse_missing_shards(name, folder)
@@ -60,6 +60,11 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
             id="weights.pickled",
         )
     return pickled
+
+
+def pickled_files(folder: Path) -> list[Path]:
+    """Return the files of pickled weights in a folder, of models and of adapters."""
+    return sorted(path for glob in _PICKLED for path in folder.glob(glob))
 
 
 def _refuse_missing_shards(name: str, folder: Path) -> None:

@@ -35,6 +35,7 @@ from cliffguard.checkpoints.formats import (
 )
 from cliffguard.checkpoints.hub import locate
 from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
+from cliffguard.checkpoints.weight_sets import pickled_beside, refuse_two_sets
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
@@ -148,8 +149,10 @@ def _full(
     refuse_sizes(name, read_json(folder / "config.json"))
     refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
-    weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
-    notes: tuple[Caveat, ...] = ()
+    files = weight_files(name, folder, "*.safetensors", options.allow_pickle)
+    weights = weights_digest(files)
+    refuse_two_sets(name, folder)
+    notes = pickled_beside(name, folder, files, "pytorch_model*")
     tokenizer = folder
     if not has_tokenizer(folder):
         if base is None or base.files is None:
@@ -159,11 +162,11 @@ def _full(
             )
         tokenizer = base.files.tokenizer
         text = f"{name} holds no tokenizer: the tokenizer of {base.name} is used."
-        notes = (Caveat(id="tokenizer.of-base", text=text),)
+        notes += (Caveat(id="tokenizer.of-base", text=text),)
     return Checkpoint(
         name=without_prefix(name),
         revision=revision,
-        weights=weights_digest(weights),
+        weights=weights,
         adapter=None,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
@@ -186,6 +189,8 @@ def _adapted(
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
+    if (read := folder / _ADAPTER).is_file():
+        notes += pickled_beside(name, folder, [read], "adapter_model*")
     if any((folder / file).is_file() for file in _WHOLE):
         text = (
             f"{name} holds the weights of a whole model beside the adapter: they are not read, "
@@ -212,6 +217,7 @@ def _adapted(
     )
 
 
+_ADAPTER = "adapter_model.safetensors"
 _WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -292,7 +298,7 @@ def _check_base(
             return ()
         doubt = f"its provenance.json records other weights than those of {base.name}"
         return _doubted(name, doubt, "adapter.other-base", options)
-    adapter = [path for path in (folder / "adapter_model.safetensors",) if path.is_file()]
+    adapter = [path for path in (folder / _ADAPTER,) if path.is_file()]
     refuse_other_shapes(name, base.name, adapter, weights)
     return _by_name(name, folder, base, options)
 

@@ -37,6 +37,13 @@ def lacking_a_shard(workspace: Place) -> list[str]:
     return workspace.check()
 
 
+def two_models(workspace: Place) -> list[str]:
+    """Put a shard of other weights beside the candidate's."""
+    other = (workspace.base / "model.safetensors").read_bytes()
+    workspace.write("tuned/model-00001-of-00001.safetensors", other)
+    return workspace.check()
+
+
 def with_config(workspace: Place, side: str, name: str, **values: object) -> list[str]:
     """Set keys of a checkpoint's JSON file and return the words of a check."""
     path = workspace.root / side / name
@@ -153,6 +160,7 @@ CASES: Cases = {
     "weights are empty": Case(lambda p: resized(p, lambda _: b""), 12, "weights.torn"),
     "weights are a link to nothing": Case(linked_to_nothing, 12, "weights.no-file"),
     "a shard is missing": Case(lacking_a_shard, 12, "weights.missing-shard"),
+    "two models in a folder": Case(two_models, 12, "weights.two-sets"),
     "weights are pickled": Case(pickled, 2, "weights.pickled"),
     "config is torn": Case(
         lambda p: [p.write("tuned/config.json", '{"a":'), *p.check()][1:], 12, "checkpoint.not-json"
