@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cliffguard.checkpoints.adapter_bases import base_named_in, is_same_model, refuse_other_shapes
+from cliffguard.checkpoints.adapter_bases import (
+    COMMIT,
+    base_named_in,
+    is_other_revision,
+    is_same_model,
+    refuse_other_shapes,
+    revision_named,
+)
 from cliffguard.checkpoints.files import (
     adapter_digest,
     chat_template_digest,
@@ -42,8 +48,6 @@ from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.hashing import sha256_of_files
 from cliffguard.core.hub_names import is_said, without_prefix
-
-_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,21 +314,38 @@ def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) ->
     if named is None:
         text = f"{name} names no base: that it was trained on {base.name} is assumed."
         return (Caveat(id="adapter.base-assumed", text=text),)
-    revision = str(config.get("revision"))
-    # A branch moves; a commit does not.
-    if base.revision is not None and _COMMIT.fullmatch(revision) and revision != base.revision:
-        doubt = f"names {named!r} at {revision}, and {base.name} is at {base.revision}"
-        return _doubted(name, doubt, "adapter.other-base", options)
-    if _is_called(named, base):
-        return ()
-    if _holds_weights_of(named, base):
+    is_called = _is_called(named, base)
+    if not is_called and _holds_weights_of(named, base):
         text = f"{name} names {named}, which holds the weights of {base.name}, byte for byte."
         return (Caveat(id="adapter.base-by-weights", text=text),)
+    about = _by_revision(name, named, config.get("revision"), base, options)
+    if is_called:
+        return about
     if is_same_model(named, _spellings(base)):
         text = f"{name} names {named}; taken for {base.name}."
-        return (Caveat(id="adapter.base-by-name", text=text),)
+        return (*about, Caveat(id="adapter.base-by-name", text=text))
     doubt = f"names {named!r}; whether {base.name} is {named!r} is not known"
     return _doubted(name, doubt, "adapter.unknown-base", options)
+
+
+def _by_revision(
+    name: str, named: str, revision: Any, base: Checkpoint, options: FindOptions
+) -> tuple[Caveat, ...]:
+    """Judge by the revision that an adapter names, in the base's name or beside it."""
+    assert base.files is not None
+    trained_at = revision_named(named) or (revision.lower() if isinstance(revision, str) else "")
+    places = (base.name, str(base.files.weights.resolve()))
+    known = [*filter(None, (base.revision, *map(revision_named, places)))]
+    is_other = is_other_revision(trained_at, known) if trained_at else False
+    if is_other:
+        is_commit = COMMIT.fullmatch(trained_at) is not None
+        at = next(r for r in known if (COMMIT.fullmatch(r) is not None) == is_commit)
+        doubt = f"names {named!r} at {trained_at}, and {base.name} is at {at}"
+        return _doubted(name, doubt, "adapter.other-base", options)
+    if is_other is False or (trained_at == "main" and base.revision is not None):
+        return ()
+    text = f"{name} names {named} at {trained_at}: whether {base.name} is that is not known."
+    return (Caveat(id="adapter.base-revision", text=text),)
 
 
 def _doubted(name: str, doubt: str, error_id: str, options: FindOptions) -> tuple[Caveat, ...]:
@@ -374,13 +395,18 @@ def is_called_from_here(candidate: Checkpoint, base: Checkpoint) -> bool:
 
 def _is_called(named: str, base: Checkpoint) -> bool:
     assert base.files is not None
-    if named == base.name.removeprefix("hf:").partition("@")[0]:
+    if _without_revision(named) == _without_revision(base.name.removeprefix("hf:")):
         return True
     try:
         path = user_path(named, UsageError)
         return path.is_dir() and path.resolve() == base.files.weights.resolve()
     except (UsageError, OSError):  # on the machine of its trainer it was a path
         return False
+
+
+def _without_revision(spec: str) -> str:
+    folder, slash, last = spec.rpartition("/")
+    return folder + slash + last.partition("@")[0]
 
 
 def _holds_weights_of(named: str, base: Checkpoint) -> bool:
