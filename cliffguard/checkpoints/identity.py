@@ -34,10 +34,12 @@ from cliffguard.checkpoints.files import (
     weights_digest,
 )
 from cliffguard.checkpoints.formats import (
+    refuse_leftover_settings,
     refuse_no_checkpoint,
     refuse_other_adapters,
     refuse_other_models,
     refuse_pointers,
+    whole_model_in,
 )
 from cliffguard.checkpoints.hub import locate
 from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
@@ -89,6 +91,7 @@ def find_base(spec: str, options: FindOptions) -> Checkpoint:
     """Return the identity of a checkpoint with weights and tokenizer of its own."""
     folder, revision = _locate(spec, options)
     if _is_adapter(folder):
+        refuse_leftover_settings(spec, folder)
         raise UsageError(
             f"{spec}: is an adapter; a base must have weights of its own", id="base.is-adapter"
         )
@@ -156,7 +159,7 @@ def _full(
     files = weight_files(name, folder, "*.safetensors", options.allow_pickle)
     weights = weights_digest(files)
     refuse_two_sets(name, folder)
-    notes = pickled_beside(name, folder, files, "pytorch_model*")
+    notes = pickled_beside(name, folder, files, "*.safetensors")
     tokenizer = folder
     if not has_tokenizer(folder):
         if base is None or base.files is None:
@@ -194,8 +197,8 @@ def _adapted(
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
     if (read := folder / _ADAPTER).is_file():
-        notes += pickled_beside(name, folder, [read], "adapter_model*")
-    if any((folder / file).is_file() for file in _WHOLE):
+        notes += pickled_beside(name, folder, [read], _ADAPTER)
+    if whole_model_in(folder) is not None:
         text = (
             f"{name} holds the weights of a whole model beside the adapter: they are not read, "
             f"and the adapter is asked on {base.name}."
@@ -222,7 +225,6 @@ def _adapted(
 
 
 _ADAPTER = "adapter_model.safetensors"
-_WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 # --- an adapter and its base ---------------------------------------------------------------------

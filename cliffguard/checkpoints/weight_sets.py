@@ -49,10 +49,10 @@ def pickled_beside(
 ) -> tuple[Caveat, ...]:
     """Return the caveat that pickled weights lie beside `files`, the safetensors that are read.
 
-    `pattern`: of those that count, "pytorch_model*" or "adapter_model*". Whether they hold the same
-    shows only when they are unpickled.
+    `pattern`: "*.safetensors" or "adapter_model.safetensors". Whether they hold the same shows only
+    when they are unpickled.
     """
-    pickled = [path for path in pickled_files(folder) if path.match(pattern)]
+    pickled = pickled_files(folder, pattern)
     if not pickled or pickled[0] in files:
         return ()
     text = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.bad_input.place import Case, Cases, Place
 
@@ -83,6 +84,12 @@ def pickled_adapter(workspace: Place) -> list[str]:
     return workspace.check(candidate=folder)
 
 
+def merged_adapter(workspace: Place, weights: str = "model.safetensors") -> Path:
+    """Put an adapter's settings without its weights beside a whole model."""
+    workspace.write("tuned/adapter_config.json", '{"peft_type": "LORA"}')
+    return (workspace.tuned / "model.safetensors").rename(workspace.tuned / weights).parent
+
+
 def only_leftovers(workspace: Place) -> list[str]:
     """Leave nothing but a trainer's pickled arguments."""
     (workspace.tuned / "model.safetensors").rename(workspace.tuned / "training_args.bin")
@@ -132,6 +139,17 @@ CASES: Cases = {
         lambda p: [(p.tuned / "model.safetensors").unlink(), *p.check()][1:],
         2,
         "checkpoint.no-weights",
+    ),
+    "an adapter's settings beside a whole model": Case(
+        lambda p: p.check(candidate=merged_adapter(p)), 2, "adapter.leftover-config"
+    ),
+    "an adapter's settings beside a pickled model": Case(
+        lambda p: p.check(candidate=merged_adapter(p, "pytorch_model.bin")),
+        2,
+        "adapter.leftover-config",
+    ),
+    "an adapter's settings beside a whole base": Case(
+        lambda p: p.check(base=merged_adapter(p), candidate=p.base), 2, "adapter.leftover-config"
     ),
     "base is an adapter": Case(
         lambda p: p.check(base=p.adapter("org/model")), 2, "base.is-adapter"
