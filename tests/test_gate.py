@@ -19,7 +19,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Verdict
-from cliffguard.core.settings import AfterFailure, CapabilityPolicy
+from cliffguard.core.settings import AfterFailure, CapabilityPolicy, TargetData
 from cliffguard.core.signals import drop_if_stopped
 from cliffguard.gate import find_sides, measure_alone
 from cliffguard.planning.power import power_analysis
@@ -466,6 +466,35 @@ def test_a_time_limit_ends_the_trial_of_templates(plan: Plan, store: Store) -> N
         f"{side}: the time was up before its chat template was tried."
         for side in (plan.base, plan.candidate)
     ]
+
+
+class ShowsPrompts(FakeRunner):
+    """Takes for ever to show a prompt, and notes of whom."""
+
+    shown: tuple[str, ...] = ()
+
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
+        """Render, and never end."""
+        self.shown += (checkpoint.name,)
+        while True:
+            drop_if_stopped()
+
+
+@pytest.mark.parametrize("n_shown", [0, 1])
+def test_a_time_limit_ends_the_showing_of_prompts(
+    n_shown: int, plan: Plan, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What people look at first takes a template, too: up to `n_shown` sides there is time."""
+    rows = [{"question": f"{n} + 1?", "answer": str(n + 1)} for n in range(8)]
+    data = str(support.write_jsonl(tmp_path / "sums.jsonl", rows))
+    runner = ShowsPrompts(all_right)
+    is_up = property(lambda _: lambda: len(runner.shown) >= n_shown)
+    monkeypatch.setattr("cliffguard.run.prepare.Limits.is_time_up", is_up)
+
+    review = guard(replace(plan, target=TargetData(data=data)), store=store, runner=runner)
+
+    assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
+    assert len(runner.shown) == n_shown
 
 
 def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -> None:

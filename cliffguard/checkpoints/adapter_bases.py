@@ -69,8 +69,45 @@ def model_name(spec: str) -> str | None:
     return None if is_generic or _HASH.fullmatch(name) else name
 
 
+def revision_named(spec: str) -> str | None:
+    """Return the revision in a hub id or a path: of org/model@step1000, of snapshots/COMMIT."""
+    parts = _parts(spec)
+    if "snapshots" in parts[1:-1]:
+        return parts[parts.index("snapshots", 1) + 1].lower()
+    return parts[-1].partition("@")[2].lower() or None if parts else None
+
+
+COMMIT = re.compile("[0-9a-f]{40}")
+"""A revision that never moves; a branch or a tag may."""
+_LEAST_COMMIT = 7  # characters of one that is cut
+
+
+def is_other_revision(trained_at: str, known: Iterable[str]) -> bool | None:
+    """Return whether an adapter's revision is none of the `known` ones of its base.
+
+    None where it cannot be told: a tag tells nothing of a commit.
+    """
+    known = [revision.lower() for revision in known]
+    if trained_at in known or any(_is_start(trained_at, revision) for revision in known):
+        return False
+    is_commit = COMMIT.fullmatch(trained_at) is not None
+    alike = [
+        revision for revision in known if (COMMIT.fullmatch(revision) is not None) == is_commit
+    ]
+    return True if alike else None
+
+
+def _is_start(cut: str, commit: str) -> bool:
+    is_commit = COMMIT.fullmatch(commit) is not None
+    return is_commit and len(cut) >= _LEAST_COMMIT and commit.startswith(cut)
+
+
+def _parts(spec: str) -> list[str]:
+    return [part for part in re.split(r"[/\\]+", spec.strip()) if part not in ("", ".", "..")]
+
+
 def _last_part(spec: str) -> str:
-    parts = [part for part in re.split(r"[/\\]+", spec.strip()) if part not in ("", ".", "..")]
+    parts = _parts(spec)
     if "snapshots" in parts[1:]:
         parts = parts[: parts.index("snapshots", 1)]
     last = parts[-1].partition("@")[0].rpartition("--")[2] if parts else ""

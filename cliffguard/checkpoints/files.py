@@ -32,7 +32,10 @@ _TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
 _NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
 _INDEX = "model.safetensors.index.json"
 # What a trainer leaves beside them (optimizer.bin, training_args.bin, scheduler.bin) is no weights.
-_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "adapter_model.bin", "consolidated*.pth")
+_PICKLED = {
+    "*.safetensors": ("pytorch_model.bin", "pytorch_model-*.bin", "consolidated*.pth"),
+    "adapter_model.safetensors": ("adapter_model.bin",),
+}
 # Keys that say where something lay or which version wrote it, not how the model answers.
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "base_model_name_or_path"}
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
@@ -48,7 +51,7 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
     if files:
         _refuse_missing_shards(name, folder)
         return files
-    pickled = sorted(path for glob in _PICKLED for path in folder.glob(glob))
+    pickled = pickled_files(folder, pattern)
     if not pickled:
         if pattern == "*.safetensors":
             _refuse_missing_shards(name, folder)
@@ -60,6 +63,11 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
             id="weights.pickled",
         )
     return pickled
+
+
+def pickled_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of pickled weights in place of those of `pattern`."""
+    return sorted(path for glob in _PICKLED[pattern] for path in folder.glob(glob))
 
 
 def _refuse_missing_shards(name: str, folder: Path) -> None:

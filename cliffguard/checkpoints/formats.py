@@ -70,6 +70,8 @@ def refuse_no_checkpoint(name: str, folder: Path) -> None:
 def refuse_no_weights(name: str, folder: Path, pattern: str) -> None:
     """Raise UsageError for a folder with settings and no weights, with what lies there."""
     _refuse_other_formats(name, folder)
+    if pattern.startswith("adapter"):
+        refuse_leftover_settings(name, folder)
     if names := inside(folder):
         raise UsageError(
             f"{name}: no weights inside ({pattern} expected); give one of the checkpoints in it: "
@@ -77,6 +79,29 @@ def refuse_no_weights(name: str, folder: Path, pattern: str) -> None:
             id="checkpoint.run-folder",
         )
     raise UsageError(f"{name}: no weights inside ({pattern} expected)", id="checkpoint.no-weights")
+
+
+_WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+
+def whole_model_in(folder: Path) -> str | None:
+    """Return the file in a folder that holds, or lists, the weights of a whole model, or None."""
+    return next((file for file in _WHOLE if (folder / file).is_file()), None)
+
+
+def refuse_leftover_settings(name: str, folder: Path) -> None:
+    """Raise UsageError for an adapter's settings without its weights beside a whole model.
+
+    So a merge into the adapter's folder leaves it, once somebody has cleared the adapter away.
+    """
+    whole = whole_model_in(folder)
+    if whole is not None and next(folder.glob("adapter_model*"), None) is None:
+        raise UsageError(
+            f"{name}: a whole model ({whole}) beside an adapter_config.json without an adapter's "
+            "weights; remove adapter_config.json to have the model itself compared, or copy "
+            "adapter_model.safetensors there",
+            id="adapter.leftover-config",
+        )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cliffguard.checkpoints.adapter_bases import base_named_in, is_same_model, refuse_other_shapes
+from cliffguard.checkpoints.adapter_bases import (
+    COMMIT,
+    base_named_in,
+    is_other_revision,
+    is_same_model,
+    refuse_other_shapes,
+    revision_named,
+)
 from cliffguard.checkpoints.files import (
     adapter_digest,
     chat_template_digest,
@@ -28,21 +34,22 @@ from cliffguard.checkpoints.files import (
     weights_digest,
 )
 from cliffguard.checkpoints.formats import (
+    refuse_leftover_settings,
     refuse_no_checkpoint,
     refuse_other_adapters,
     refuse_other_models,
     refuse_pointers,
+    whole_model_in,
 )
 from cliffguard.checkpoints.hub import locate
 from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
+from cliffguard.checkpoints.weight_sets import pickled_beside, refuse_two_sets
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.hashing import sha256_of_files
 from cliffguard.core.hub_names import is_said, without_prefix
-
-_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,7 @@ def find_base(spec: str, options: FindOptions) -> Checkpoint:
     """Return the identity of a checkpoint with weights and tokenizer of its own."""
     folder, revision = _locate(spec, options)
     if _is_adapter(folder):
+        refuse_leftover_settings(spec, folder)
         raise UsageError(
             f"{spec}: is an adapter; a base must have weights of its own", id="base.is-adapter"
         )
@@ -148,8 +156,10 @@ def _full(
     refuse_sizes(name, read_json(folder / "config.json"))
     refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
-    weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
-    notes: tuple[Caveat, ...] = ()
+    files = weight_files(name, folder, "*.safetensors", options.allow_pickle)
+    weights = weights_digest(files)
+    refuse_two_sets(name, folder)
+    notes = pickled_beside(name, folder, files, "*.safetensors")
     tokenizer = folder
     if not has_tokenizer(folder):
         if base is None or base.files is None:
@@ -159,11 +169,11 @@ def _full(
             )
         tokenizer = base.files.tokenizer
         text = f"{name} holds no tokenizer: the tokenizer of {base.name} is used."
-        notes = (Caveat(id="tokenizer.of-base", text=text),)
+        notes += (Caveat(id="tokenizer.of-base", text=text),)
     return Checkpoint(
         name=without_prefix(name),
         revision=revision,
-        weights=weights_digest(weights),
+        weights=weights,
         adapter=None,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
@@ -186,7 +196,9 @@ def _adapted(
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
-    if any((folder / file).is_file() for file in _WHOLE):
+    if (read := folder / _ADAPTER).is_file():
+        notes += pickled_beside(name, folder, [read], _ADAPTER)
+    if whole_model_in(folder) is not None:
         text = (
             f"{name} holds the weights of a whole model beside the adapter: they are not read, "
             f"and the adapter is asked on {base.name}."
@@ -212,7 +224,7 @@ def _adapted(
     )
 
 
-_WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_ADAPTER = "adapter_model.safetensors"
 
 
 # --- an adapter and its base ---------------------------------------------------------------------
@@ -292,7 +304,7 @@ def _check_base(
             return ()
         doubt = f"its provenance.json records other weights than those of {base.name}"
         return _doubted(name, doubt, "adapter.other-base", options)
-    adapter = [path for path in (folder / "adapter_model.safetensors",) if path.is_file()]
+    adapter = [path for path in (folder / _ADAPTER,) if path.is_file()]
     refuse_other_shapes(name, base.name, adapter, weights)
     return _by_name(name, folder, base, options)
 
@@ -304,21 +316,38 @@ def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) ->
     if named is None:
         text = f"{name} names no base: that it was trained on {base.name} is assumed."
         return (Caveat(id="adapter.base-assumed", text=text),)
-    revision = str(config.get("revision"))
-    # A branch moves; a commit does not.
-    if base.revision is not None and _COMMIT.fullmatch(revision) and revision != base.revision:
-        doubt = f"names {named!r} at {revision}, and {base.name} is at {base.revision}"
-        return _doubted(name, doubt, "adapter.other-base", options)
-    if _is_called(named, base):
-        return ()
-    if _holds_weights_of(named, base):
+    is_called = _is_called(named, base)
+    if not is_called and _holds_weights_of(named, base):
         text = f"{name} names {named}, which holds the weights of {base.name}, byte for byte."
         return (Caveat(id="adapter.base-by-weights", text=text),)
+    about = _by_revision(name, named, config.get("revision"), base, options)
+    if is_called:
+        return about
     if is_same_model(named, _spellings(base)):
         text = f"{name} names {named}; taken for {base.name}."
-        return (Caveat(id="adapter.base-by-name", text=text),)
+        return (*about, Caveat(id="adapter.base-by-name", text=text))
     doubt = f"names {named!r}; whether {base.name} is {named!r} is not known"
     return _doubted(name, doubt, "adapter.unknown-base", options)
+
+
+def _by_revision(
+    name: str, named: str, revision: Any, base: Checkpoint, options: FindOptions
+) -> tuple[Caveat, ...]:
+    """Judge by the revision that an adapter names, in the base's name or beside it."""
+    assert base.files is not None
+    trained_at = revision_named(named) or (revision.lower() if isinstance(revision, str) else "")
+    places = (base.name, str(base.files.weights.resolve()))
+    known = [*filter(None, (base.revision, *map(revision_named, places)))]
+    is_other = is_other_revision(trained_at, known) if trained_at else False
+    if is_other:
+        is_commit = COMMIT.fullmatch(trained_at) is not None
+        at = next(r for r in known if (COMMIT.fullmatch(r) is not None) == is_commit)
+        doubt = f"names {named!r} at {trained_at}, and {base.name} is at {at}"
+        return _doubted(name, doubt, "adapter.other-base", options)
+    if is_other is False or (trained_at == "main" and base.revision is not None):
+        return ()
+    text = f"{name} names {named} at {trained_at}: whether {base.name} is that is not known."
+    return (Caveat(id="adapter.base-revision", text=text),)
 
 
 def _doubted(name: str, doubt: str, error_id: str, options: FindOptions) -> tuple[Caveat, ...]:
@@ -368,13 +397,18 @@ def is_called_from_here(candidate: Checkpoint, base: Checkpoint) -> bool:
 
 def _is_called(named: str, base: Checkpoint) -> bool:
     assert base.files is not None
-    if named == base.name.removeprefix("hf:").partition("@")[0]:
+    if _without_revision(named) == _without_revision(base.name.removeprefix("hf:")):
         return True
     try:
         path = user_path(named, UsageError)
         return path.is_dir() and path.resolve() == base.files.weights.resolve()
     except (UsageError, OSError):  # on the machine of its trainer it was a path
         return False
+
+
+def _without_revision(spec: str) -> str:
+    folder, slash, last = spec.rpartition("/")
+    return folder + slash + last.partition("@")[0]
 
 
 def _holds_weights_of(named: str, base: Checkpoint) -> bool:

@@ -88,10 +88,14 @@ class Display:
         return self._clock() - self._started
 
     def left(self, row: Task) -> float | None:
-        """Return the seconds that a bar's items take at the speed so far, or None: not known."""
+        """Return the seconds that a bar's items take at the speed so far, or None: not known.
+
+        Nor is it where they have passed, and the work goes on.
+        """
         if row.finished or not row.speed or row.remaining is None or row.stop_time is not None:
             return None
-        return max(0.0, row.remaining / row.speed - (self._clock() - self._step_at))
+        left = row.remaining / row.speed - (self._clock() - self._step_at)
+        return left if left > 0 else None
 
     # --- what is told ------------------------------------------------------------------------
 

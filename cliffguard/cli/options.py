@@ -119,7 +119,7 @@ MaxMinutes = Annotated[
     _looks(
         "--max-minutes",
         help="Of each candidate, from its start; then nothing more is asked, what is open stays. "
-        "Imports, hashing and loading count, and are not cut short.",
+        "Imports, hashing, headers, data and loading count, and are not cut short.",
     ),
 ]
 

@@ -30,6 +30,16 @@ def versions() -> dict[str, str | None]:
     return by_name
 
 
+def is_newer(saved_by: str, this: str) -> bool:
+    """Return whether a release (0.21.2, 5.0.0.dev0) comes after another, by its first numbers."""
+    return _release(saved_by) > _release(this)
+
+
+def _release(text: str) -> tuple[int, ...]:
+    match = re.match(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,2}", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
 def missing(failure: ImportError) -> InfrastructureError | None:
     """Return what to tell of a library that cannot be imported; None where it is a file of ours."""
     module = (failure.name or "").partition(".")[0]

@@ -318,4 +318,6 @@ def first_words(failure: Exception) -> str:
         return f"no {failure} is known"
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     # torch heads a list of mismatched tensors with a line that names only the class.
-    return " ".join(lines[:2])[:300] if lines else type(failure).__name__
+    text = " ".join(lines[:2]) if lines else type(failure).__name__
+    # Half a command would be taken for one.
+    return text if len(text) <= 300 else f"{text[:300].rpartition('. ')[0] or text[:300]} …"

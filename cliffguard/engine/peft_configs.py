@@ -12,6 +12,8 @@ from typing import Any
 from cliffguard.checkpoints.files import read_json
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError
+from cliffguard.core.libraries import is_newer
+from cliffguard.core.texts import cut_middle
 
 _ROUNDS = re.compile(r"pissa_niter_[0-9]+")
 # Not of the method: what peft itself writes beside it, and reads apart.
@@ -29,17 +31,18 @@ def read_config(name: str, folder: Path) -> tuple[Any, tuple[Caveat, ...]]:
     saved = read_json(folder / "adapter_config.json")
     kind = saved.get("peft_type")
     if kind not in PEFT_TYPE_TO_CONFIG_MAPPING:
+        meant = str(kind).strip().upper().replace("-", "_")
+        mend = f'write "{meant}" there' if meant in PEFT_TYPE_TO_CONFIG_MAPPING else _mend(saved)
         raise IntegrityError(
-            f"{name}: its adapter_config.json says peft_type {kind}, which {_this(saved)}; upgrade "
-            "it (pip install -U peft)",
+            f"{name}: its adapter_config.json says peft_type {cut_middle(str(kind))}, which "
+            f"{_this(saved)}; {mend}",
             id="adapter.unknown-type",
         )
     unknown = sorted(saved.keys() - _known(PEFT_TYPE_TO_CONFIG_MAPPING[kind]))
     if strange := [key for key in unknown if _says_something(saved[key])]:
         raise IntegrityError(
             f"{name}: its adapter_config.json sets {', '.join(strange[:5])}, which {_this(saved)} "
-            "and would leave out; upgrade it (pip install -U peft), or take the key out if it "
-            "changes nothing",
+            f"and would leave out; {_mend(saved)}, or take the key out if it changes nothing",
             id="adapter.unknown-keys",
         )
     config = PeftConfig.from_pretrained(str(folder), local_files_only=True)
@@ -56,6 +59,14 @@ def _this(saved: Mapping[str, Any]) -> str:
     by = saved.get("peft_version")
     made = f" (it was saved by {by})" if isinstance(by, str) else ""
     return f"this peft, {version('peft')}, does not know{made}"
+
+
+def _mend(saved: Mapping[str, Any]) -> str:
+    """Return what to do: a newer peft helps where the adapter was not saved by one as old."""
+    by = saved.get("peft_version")
+    if isinstance(by, str) and not is_newer(by, version("peft")):
+        return "save the adapter again with the program that trained it"
+    return "upgrade it (pip install -U peft)"
 
 
 def _known(kind: Any) -> set[str]:

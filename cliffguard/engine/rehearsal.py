@@ -45,6 +45,7 @@ from cliffguard.engine.packing_support import adapter_reason, known_reason
 from cliffguard.engine.peft_configs import read_config
 from cliffguard.engine.rehearsed_adapters import adapter_on_paper, refusals_explained
 from cliffguard.engine.rehearsed_weights import Shapes, put_in
+from cliffguard.engine.unknown_models import refuse_unknown_type
 from cliffguard.engine.weight_checks import (
     refuse_integers,
     refuse_missing_tokens,
@@ -84,6 +85,7 @@ def rehearse(checkpoint: Checkpoint) -> Rehearsal:
 def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
     adapter = files.adapter
     refuse_endless(checkpoint)  # before peft runs a pattern
+    refuse_unknown_type(checkpoint.name if adapter is None else str(files.weights), files.weights)
     apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
     with _quiet(), _memory_spared(checkpoint.name), damage_explained(checkpoint.name):
         tokenizer = load_tokenizer(checkpoint)

@@ -16,6 +16,7 @@ from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, 
 from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
+from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import validate
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
@@ -201,6 +202,13 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _check_format(value: dict[str, Any], source: str) -> None:
+    if {"exit_code", "kind", "id", "message"} <= value.keys():
+        raise UsageError(
+            f"{source}: is no review but what a check left that ended with exit code "
+            f"{value['exit_code']}: {cut_middle(str(value['message']), 300)}; mend that, run the "
+            "check again, and give its review.json",
+            id="review.is-failure",
+        )
     if "format" not in value:
         raise UsageError(
             f"{source}: format: missing, so this is not a review; {_NEXT}", id="review.format"

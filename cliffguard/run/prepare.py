@@ -23,7 +23,7 @@ from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import Progress, Step, silent
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Plan
-from cliffguard.core.signals import looking_up
+from cliffguard.core.signals import drop_if_stopped, looking_up
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
 from cliffguard.evaluate.measure import (
@@ -178,7 +178,9 @@ def prepare(
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, audience.tell)
+    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner)
+    with suppress(TimeUp), looking_up(partial(stop_where, limits.is_time_up)):
+        _show_target(plan, tasks, (base, candidate), runner, audience.tell)
     refuse_unknown_fields(tasks, policy)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
@@ -282,24 +284,27 @@ def _remarks(
 
 
 def _tasks_of(
+    plan: Plan, suites: Sequence[Suite], sides: Sequence[Checkpoint], runner: Runner
+) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
+    """Return the tasks with what both sides have room for, and what is told of the others."""
+    windows = (runner.window(side, plan.protocol) for side in sides)
+    return within_window(runner.resolve(suites, plan.protocol), *windows)
+
+
+def _show_target(
     plan: Plan,
-    suites: Sequence[Suite],
+    tasks: Sequence[Task],
     sides: Sequence[Checkpoint],
     runner: Runner,
     tell: Callable[[str], None],
-) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
-    """Return the tasks with what both sides have room for, and what a report tells of the others.
-
-    The first prompts of the plan's target are shown as each side gets them.
-    """
-    windows = (runner.window(side, plan.protocol) for side in sides)
-    tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
+) -> None:
+    """Show the first prompts of the plan's target as each side gets them, while there is time."""
     target = None if plan.target is None else plan.target.name
     for task in [task for task in tasks if task.capability == target][:1]:
         for side in sides:
+            drop_if_stopped()
             if (why := runner.preview(side, task, plan.protocol)) is not None:
                 tell(why)
-    return tasks, cut
 
 
 def _runs_of(

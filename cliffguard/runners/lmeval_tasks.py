@@ -12,14 +12,15 @@ from typing import Any
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.core.extents import refuse_absurd
+from cliffguard.core.hub_names import is_offline
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.terms import Terms
-from cliffguard.core.texts import first_line, n_things
+from cliffguard.core.texts import first_and_more, first_line, n_things
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.lmeval_logs import told_by
 from cliffguard.runners.loaded_task import LoadedTask, n_shots
-from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
+from cliffguard.runners.local_data import LocalData, Misfit, leaves, manager_with, refuse_unknown
 from cliffguard.suites.directions import lower_is_better
 from cliffguard.suites.scorers import SCORERS
 
@@ -127,10 +128,21 @@ def load_stock(
     except Exception as failure:  # lm-eval lets through whatever datasets and the hub raise
         reason = first_line(failure)
         raise InfrastructureError(
-            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason})",
+            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason}); "
+            f"{_fetched(task.name, manager.task_index)}",
             id="task.no-data",
         ) from failure
     return [_stock(task, name, made, local.get(name)) for name, made in sorted(harnesses.items())]
+
+
+def _fetched(name: str, index: Mapping[str, Any]) -> str:
+    """Return how a task, or those of a group or tag, may come by documents."""
+    tasks = sorted(leaves(index, name))
+    each = "" if len(tasks) == 1 else f", and so each of its {n_things(len(tasks), 'task')}"
+    files = f"give them as a file (--data {tasks[0]}=FILE{each})"
+    if is_offline():
+        return f"drop --offline (and HF_HUB_OFFLINE) to fetch them, or {files}"
+    return f"try again when the hub can be reached, or {files}"
 
 
 @cache
@@ -283,7 +295,7 @@ def _fields(
 def _parts_of(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
     """Return a document's prompt, choices and right answer.
 
-    Where it `is_checked`, raises ValueError for an answer that is none of the choices, which
+    Where it `is_checked`, raises Misfit for an answer that is none of the choices, which
     lm-eval would take for an item that nobody gets right.
     """
     prompt = harness.doc_to_text(document)
@@ -294,9 +306,11 @@ def _parts_of(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, li
     if is_checked and choices and not isinstance(prompt, int):  # a number picks a context instead
         for right in target if isinstance(target, list) else [target]:
             if not (0 <= right < len(choices) if isinstance(right, int) else right in choices):
-                raise ValueError(
-                    f"the answer {right!r} is none of {n_things(len(choices), 'choice')}"
-                )
+                if right == harness.config.doc_to_target and right not in document:
+                    # lm-eval takes the name of a column that is not there for the answer.
+                    columns = first_and_more(sorted(document), 6)
+                    raise Misfit(f"no column {right!r}, where the answer is (there are {columns})")
+                raise Misfit(f"the answer {right!r} is none of {n_things(len(choices), 'choice')}")
     answer = str(choices[target] if choices and isinstance(target, int) else target)
     return str(prompt), choices, answer
 

@@ -14,10 +14,14 @@ from typing import Any
 
 from cliffguard.core.errors import CliffguardError, ConfigError, UsageError, nearest
 from cliffguard.core.hashing import sha256_now
-from cliffguard.core.texts import first_line, first_of, n_things
+from cliffguard.core.texts import first_and_more, first_line, first_of, n_things
 from cliffguard.suites.rows import Row, has_header, read_records
 
 _SPLITS = ("test_split", "validation_split", "training_split", "fewshot_split")
+
+
+class Misfit(ValueError):
+    """What of a document is not as its task needs it; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +54,10 @@ class LocalData:
         if index is not None and not self.is_processed:
             # What a task makes of its documents need not be one for one.
             where = self.tables[self.split].places[index]
-        reason = first_line(failure, otherwise="")
+        kind = "" if isinstance(failure, Misfit) else f"{type(failure).__name__}: "
         return ConfigError(
             f"{where}: does not fit {self.task}, which takes the layout of its own data set: "
-            f"{type(failure).__name__}: {reason}",
+            f"{kind}{first_line(failure, otherwise='')}",
             id="data.misfit",
         )
 
@@ -93,8 +97,10 @@ def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[
                 f"({first_of(inner, 3)})",
                 id="data.several-tasks",
             )
+        listed = first_and_more(sorted(tasks), 6) if tasks else "none"
+        close = nearest(name, tasks) or f"; the suites' tasks of lm-eval's: {listed}"
         raise ConfigError(
-            f"data.{name}: no suite asks lm-eval for a task of this name{nearest(name, tasks)}",
+            f"data.{name}: no suite asks lm-eval for a task of this name{close}",
             id="data.unknown-task",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.bad_input.place import Case, Cases, Place
 
@@ -34,6 +35,13 @@ def lacking_a_shard(workspace: Place) -> list[str]:
     """Let an index name a shard that is not there."""
     index = {"weight_map": {"a": "model-00002-of-00002.safetensors"}}
     workspace.write("tuned/model.safetensors.index.json", json.dumps(index))
+    return workspace.check()
+
+
+def two_models(workspace: Place) -> list[str]:
+    """Put a shard of other weights beside the candidate's."""
+    other = (workspace.base / "model.safetensors").read_bytes()
+    workspace.write("tuned/model-00001-of-00001.safetensors", other)
     return workspace.check()
 
 
@@ -74,6 +82,12 @@ def pickled_adapter(workspace: Place) -> list[str]:
     folder = workspace.adapter(str(workspace.base))
     (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
     return workspace.check(candidate=folder)
+
+
+def merged_adapter(workspace: Place, weights: str = "model.safetensors") -> Path:
+    """Put an adapter's settings without its weights beside a whole model."""
+    workspace.write("tuned/adapter_config.json", '{"peft_type": "LORA"}')
+    return (workspace.tuned / "model.safetensors").rename(workspace.tuned / weights).parent
 
 
 def only_leftovers(workspace: Place) -> list[str]:
@@ -126,6 +140,17 @@ CASES: Cases = {
         2,
         "checkpoint.no-weights",
     ),
+    "an adapter's settings beside a whole model": Case(
+        lambda p: p.check(candidate=merged_adapter(p)), 2, "adapter.leftover-config"
+    ),
+    "an adapter's settings beside a pickled model": Case(
+        lambda p: p.check(candidate=merged_adapter(p, "pytorch_model.bin")),
+        2,
+        "adapter.leftover-config",
+    ),
+    "an adapter's settings beside a whole base": Case(
+        lambda p: p.check(base=merged_adapter(p), candidate=p.base), 2, "adapter.leftover-config"
+    ),
     "base is an adapter": Case(
         lambda p: p.check(base=p.adapter("org/model")), 2, "base.is-adapter"
     ),
@@ -153,6 +178,7 @@ CASES: Cases = {
     "weights are empty": Case(lambda p: resized(p, lambda _: b""), 12, "weights.torn"),
     "weights are a link to nothing": Case(linked_to_nothing, 12, "weights.no-file"),
     "a shard is missing": Case(lacking_a_shard, 12, "weights.missing-shard"),
+    "two models in a folder": Case(two_models, 12, "weights.two-sets"),
     "weights are pickled": Case(pickled, 2, "weights.pickled"),
     "config is torn": Case(
         lambda p: [p.write("tuned/config.json", '{"a":'), *p.check()][1:], 12, "checkpoint.not-json"

@@ -167,7 +167,16 @@ CASES = {
         lambda m: config(m, num_attention_heads=3), (), 12, "checkpoint.not-loaded"
     ),
     "unknown kind of model": Case(
-        lambda m: config(m, model_type="lama"), (), 12, "checkpoint.not-loaded"
+        lambda m: config(m, model_type="lama"), (), 12, "checkpoint.unknown-type"
+    ),
+    "a kind of model that is newer than transformers": Case(
+        lambda m: config(m, model_type="llama99", transformers_version="99.1.0"),
+        (),
+        20,
+        "checkpoint.newer-type",
+    ),
+    "a kind of adapter in small letters": Case(
+        lambda m: adapter(m, peft_type="lora"), (), 12, "adapter.unknown-type"
     ),
     "quantised without the library for it": Case(
         lambda m: config(m, quantization_config={"quant_method": "gptq", "bits": 4}),

@@ -44,6 +44,13 @@ CASES: Cases = {
     "report of another JSON": Case(
         lambda p: ["report", p.tuned / "config.json"], 2, "review.format"
     ),
+    "report of a failure": Case(
+        lambda p: shown(
+            p, '{"exit_code": 12, "kind": "integrity", "id": "weights.torn", "message": "torn"}'
+        ),
+        2,
+        "review.is-failure",
+    ),
     "report of a torn review": Case(
         lambda p: ["report", p.write("r.json", '{"format": 1,\n"plan": {')], 2, "review.not-json"
     ),

@@ -81,6 +81,46 @@ def test_a_config_that_remembers_another_name_does_not_outweigh_the_folders() ->
     assert not is_same_model("meta-llama/Llama-3.2-1B", spellings)
 
 
+COMMIT, OTHER_COMMIT = "a" * 40, "b" * 40
+REVISIONS: list[tuple[str, str | None, str, str | None]] = [
+    # The adapter's base, its `revision`, the folder of --base, the caveat; an error stands as "".
+    ("allenai/OLMo-7B@step1000", None, "OLMo-7B@step2000", ""),
+    ("allenai/OLMo-7B", "step1000", "OLMo-7B@step2000", ""),
+    ("allenai/OLMo-7B@step1000", None, "OLMo-7B@step1000", None),
+    ("allenai/OLMo-7B", "step1000", "OLMo-7B@step1000", None),
+    ("allenai/OLMo-7B", None, "OLMo-7B@step1000", None),
+    ("allenai/OLMo-7B", "step1000", "OLMo-7B", "adapter.base-revision"),
+    ("allenai/OLMo-7B", COMMIT, "OLMo-7B@step1000", "adapter.base-revision"),
+    (
+        f"/c/models--a--tiny/snapshots/{OTHER_COMMIT}",
+        None,
+        f"models--a--tiny/snapshots/{COMMIT}",
+        "",
+    ),
+    (f"/c/models--a--tiny/snapshots/{COMMIT}", None, f"models--a--tiny/snapshots/{COMMIT}", None),
+    ("a/tiny", COMMIT[:7], f"models--a--tiny/snapshots/{COMMIT}", None),
+]
+
+
+@pytest.mark.parametrize(("named", "revision", "folder", "caveat"), REVISIONS)
+def test_another_revision_is_another_base(
+    named: str, revision: str | None, folder: str, caveat: str | None, tmp_path: Path
+) -> None:
+    """A training run publishes its steps as revisions of one name."""
+    base = base_with_matrix(tmp_path / folder)
+    adapter = write_lora(tmp_path / "adapter", named)
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "revision": revision}))
+
+    if caveat == "":
+        with support.refused("adapter.other-base", 12, named):
+            notes_of(base, adapter)
+        assert notes_of(base, adapter, allow_base_mismatch=True)
+        return
+    ids = [note.id for note in notes_of(base, adapter)]
+    assert ids == [*filter(None, [caveat]), "adapter.base-by-name"]
+
+
 @pytest.mark.parametrize(
     "name", ["a-" * 2000, "-" * 4000, "q4_" * 1300, "base" * 1000, "v1" * 2000]
 )

@@ -185,6 +185,21 @@ def test_time_left_is_by_the_speed_of_what_is_asked() -> None:
     assert shown.lines[2].endswith("base, look 1: race (300 of 400 items, about 0:00:30 left)")
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_no_time_is_left_is_never_said_while_work_goes_on(is_terminal: bool) -> None:
+    """A block that takes longer than those before it: how long is not known."""
+    shown = Shown(is_terminal=is_terminal)
+    shown.display.step(step(0))
+    shown.clock.now += 10
+    shown.display.step(step(399, "race"))
+    shown.clock.now += 20
+    shown.display.tick()
+
+    told = shown.rows[-1] if is_terminal else shown.lines[-1]
+    assert "race" in told
+    assert "left" not in told
+
+
 def test_the_clock_goes_on_when_a_side_is_done() -> None:
     """A full bar stands still; the clock of the comparison does not, nor that of the other side."""
     shown = Shown(is_terminal=True)

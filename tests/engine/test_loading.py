@@ -364,3 +364,10 @@ def test_weights_inside_of_an_object_are_taken_out_by_a_command(
     assert command is not None
     exec(command[1], {})
     loading.load(find_base(str(folder), FindOptions()), ON_CPU)
+
+
+def test_another_programs_words_end_at_a_sentence() -> None:
+    """Half a command would be taken for one."""
+    failure = ValueError(f"{'It is so. ' * 28}Run `pip install --upgrade something`.")
+
+    assert loading.first_words(failure).endswith("It is so …")

@@ -514,6 +514,55 @@ def test_a_config_that_belies_its_weights_is_refused(
     assert (error.exit_code, error.id) == (12, error_id), str(error)
 
 
+MENDED_TYPES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "small letters": ({"peft_type": "lora"}, 'write "LORA" there'),
+    "a kind of a newer peft": (
+        {"peft_type": "NEWLORA", "peft_version": "99.1.0"},
+        "pip install -U peft",
+    ),
+    "a kind of no peft": ({"peft_type": "NEWLORA", "peft_version": PEFT}, "save the adapter again"),
+    "keys of no peft": ({"new_scale": 2, "peft_version": PEFT}, "save the adapter again"),
+}
+
+
+@pytest.mark.parametrize("what", MENDED_TYPES)
+def test_only_an_older_peft_is_upgraded(
+    what: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """What this release saved, or one before it, no newer one knows better."""
+    values, mend = MENDED_TYPES[what]
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
+    set_json(folder / "adapter_config.json", **values)
+
+    error = refusal(lambda: adapted(tiny_base, folder))
+
+    assert mend in str(error)
+    assert ("pip install" in str(error)) == ("pip install" in mend)
+
+
+MODEL_TYPES: dict[str, tuple[Mapping[str, Any], str, int, str]] = {
+    "a newer one": ({"model_type": "llama99"}, "checkpoint.newer-type", 20, "install -U"),
+    "one like another, saved by a newer transformers": (
+        {"model_type": "llamas", "transformers_version": "99.1.0"},
+        "checkpoint.newer-type",
+        20,
+        "99.1.0",
+    ),
+    "a slip": ({"model_type": "lama"}, "checkpoint.unknown-type", 12, "'llama'"),
+}
+
+
+@pytest.mark.parametrize("what", MODEL_TYPES)
+def test_a_type_of_model_that_nobody_knows(what: str, tiny_base: Path, tmp_path: Path) -> None:
+    """Something to install, unless it is a known one with a slip in it."""
+    values, error_id, exit_code, word = MODEL_TYPES[what]
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "newer"))
+    set_json(folder / "config.json", **values)
+
+    with support.refused(error_id, exit_code, word):
+        full(folder)
+
+
 OLD_KEYS: list[Mapping[str, Any]] = [
     {"enable_lora": None, "merge_weights": None},
     {"merge_weights": False},

@@ -344,7 +344,7 @@ def test_a_limit_is_part_of_a_stock_task(tmp_path: Path) -> None:
     ("entry", "name", "error"),
     [
         ("boolq", "bolq", ("data.unknown-task", 2, "data.bolq")),
-        ("boolq", "piqa", ("data.unknown-task", 2, "data.piqa")),
+        ("boolq", "piqa", ("data.unknown-task", 2, "data.piqa", "boolq")),
         (
             "mmlu_stem",
             "mmlu_stem",
@@ -405,6 +405,11 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     ("entry", "documents", "error"),
     [
         ("boolq", [{"text": "x"}], ("data.misfit", 2, "b.jsonl:1")),
+        (  # google/boolq, whose rows are not those of super_glue
+            "boolq",
+            [{"question": "is it on", "passage": "It is on.", "answer": True}],
+            ("data.misfit", 2, "b.jsonl:1", "no column 'label'", "answer, passage, question"),
+        ),
         (
             "arc_easy",
             [*ARC[:2], {**ARC[2], "answerKey": "E"}],

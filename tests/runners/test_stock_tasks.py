@@ -374,7 +374,7 @@ def test_data_that_cannot_be_fetched_is_worth_a_retry(
     runner: HarnessRunner, tmp_path: Path
 ) -> None:
     """A hub that is away is an infrastructure error, not a fault of the suite."""
-    with support.refused("task.no-data", 20, "piqa"):
+    with support.refused("task.no-data", 20, "--data piqa=FILE", "--offline"):
         runner.resolve([load_suite(str(suite(tmp_path, "piqa")))], EvalSettings())
 
 
