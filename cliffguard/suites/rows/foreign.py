@@ -11,8 +11,10 @@ _SHEET = ("a spreadsheet", 'save the sheet as "CSV UTF-8"')
 _PACK = ("an archive", "unpack it, and name the file of rows inside")
 _YAML = (
     "YAML",
-    'write its list as JSON Lines: python -c "import json, yaml; [print(json.dumps(r)) for r in '
-    "yaml.safe_load(open('{file}'))]\" > rows.jsonl",
+    'write its longest list of objects as JSON Lines: python -c "import json, yaml; '
+    "d = yaml.safe_load(open('{file}')); ls = d.values() if isinstance(d, dict) else [d]; "
+    "n = lambda v: sum(isinstance(r, dict) for r in v) if isinstance(v, list) else -1; "
+    '[print(json.dumps(r, default=str)) for r in max(ls, key=n)]" > rows.jsonl makes rows',
 )
 _MARKDOWN = "sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; s/ *[|] */|/g'"
 _FOREIGN: Mapping[str, tuple[str, str]] = {
@@ -46,8 +48,8 @@ def new_file(source: str) -> str:
 
 
 def in_shell(path: Path) -> str:
-    """Return a file's bare name as a word of a command."""
-    return shlex.quote(path.name) if path.name.isprintable() else "FILE"
+    """Return a file's path as a word of a command."""
+    return shlex.quote(str(path)) if str(path).isprintable() else "FILE"
 
 
 def refuse_markdown(path: Path) -> str:
@@ -55,12 +57,18 @@ def refuse_markdown(path: Path) -> str:
     return f"{_MARKDOWN} {in_shell(path)} > rows.csv makes one of cells"
 
 
+def without_lines_before(path: Path, line: int) -> str:
+    """Return the command that leaves out what stands before the names of the columns."""
+    to = "rows.csv" if path.name != "rows.csv" else "rows-2.csv"
+    return f"tail -n +{line} {in_shell(path)} > {to} makes rows from there on"
+
+
 def told_by_ending(path: Path) -> str:
     """Return ": it is …; …" for a file of another kind, or an empty text."""
     if path.suffix.lower() not in _FOREIGN:
         return ""
     what, how = _FOREIGN[path.suffix.lower()]
-    how = how.replace("'{file}'", named_file(path.name)).replace("{word}", in_shell(path))
+    how = how.replace("'{file}'", named_file(str(path))).replace("{word}", in_shell(path))
     return f": it is {what}; {how}"
 
 
@@ -96,7 +104,7 @@ def _drop_told(path: Path) -> str:
     each = "for p in rows for q in p['qa_pairs'] for a in [q['answer']] if len(a['spans']) < 2"
     return (
         f"it holds DROP's passages by name; python -c \"import json; rows = json.load(open("
-        f'{named_file(path.name)})).values(); [print(json.dumps({row})) {each}]" > '
+        f'{named_file(str(path))})).values(); [print(json.dumps({row})) {each}]" > '
         f"{new_file(path.name)} makes rows"
     )
 
@@ -137,5 +145,5 @@ def index_told(value: Any) -> str | None:
 
 def _by_pandas(path: Path, made: str) -> str:
     write = "to_json('rows.jsonl', orient='records', lines=True)"
-    named = f"import json, pandas as p; f={named_file(path.name)}"
+    named = f"import json, pandas as p; f={named_file(str(path))}"
     return f"""python -c "{named}; p.{made}.{write}" makes rows"""
