@@ -128,7 +128,8 @@ def header_of(row: Row) -> list[str]:
         names[0] = INDEX
     if not all(names) or len(set(names)) < len(names):
         raise UsageError(
-            f"{row.where}: expected the names of the columns, each once, found {', '.join(names)}",
+            f"{row.where}: expected the names of the columns, each once, found {', '.join(names)}"
+            "; where it is a row, write a line of names before it",
             id="rows.header",
         )
     return names

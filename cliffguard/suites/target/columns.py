@@ -12,6 +12,7 @@ from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.headers import refuse_no_header
 from cliffguard.suites.target.known import (
     ANSWERS,
     CHATS,
@@ -67,6 +68,7 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     """
     everywhere = list(dict.fromkeys(key for row in rows for key in row.value))
     _refuse_unknown(everywhere, target, rows[0].source)
+    refuse_no_header(rows)
     hidden = {*target.ignore, *INDEX}
     columns = _filled(rows[0]) - hidden
     layout = None if target.prompt else _layout(rows, target, hidden)

@@ -9,6 +9,7 @@ from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import inside
 from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.headers import may_lack_header, named_command
 from cliffguard.suites.target.known import (
     AFTER,
     ANSWERS,
@@ -17,6 +18,7 @@ from cliffguard.suites.target.known import (
     PROMPTS,
     REFERENCES,
     SUBJECTS,
+    are_labels,
     folded,
     is_option_stem,
     may_be_part,
@@ -51,8 +53,12 @@ def of_none(role: str, columns: set[str], row: Row) -> str:
         more = _of_parts([name for name in row.value if name in columns], row)
     elif right := [name for name in row.value if name in columns and folded(name) in REFERENCES]:
         more = f"; what is right may be in {first_of(right, _INNER)}"
+    elif lists := [name for name in row.value if name in columns and _is_labels(name, row)]:
+        more = f"; what is right may be in {first_of(lists, _INNER)}"
     elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
+    if not more and may_lack_header(row):
+        return f"; {named_command([row])}"
     return more or _inner_paths(row)
 
 
@@ -106,6 +112,11 @@ def _of_parts(columns: Sequence[str], row: Row) -> str:
     if options:
         framed += f"; --target-choices '{''.join(f'{{{name}}}' for name in options)}' are options"
     return framed
+
+
+def _is_labels(name: str, row: Row) -> bool:
+    values = [value for _, value in inside(row.value[name])]
+    return are_labels(name) and bool(values) and all(isinstance(value, str) for value in values)
 
 
 def _frame(columns: Sequence[str]) -> str:

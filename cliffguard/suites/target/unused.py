@@ -74,7 +74,7 @@ def _refuse_within(lost: Sequence[str], drafts: Sequence[ParsedRow], columns: Co
     paths: dict[str, str] = {}
     for draft in drafts:
         for column in lost:
-            if isinstance(held := from_json(draft.row.value[column]), Mapping):
+            if isinstance(held := from_json(draft.row.value.get(column)), Mapping):
                 paths |= {
                     f"{column}.{key}": text
                     for key, text in held.items()
