@@ -289,6 +289,7 @@ def run_command(message: str) -> None:
         ("d.csv", "Report,,\n,,\nprompt,answer,\na,c,\n"),
         ("d.csv", "# exported by X\nprompt,answer\na,c\n"),
         ("d.txt", "prompt\tanswer\na\tc\n"),
+        ("d.jsonl", "{'prompt': 'a', 'answer': 'c'}\n"),
     ],
 )
 def test_a_printed_conversion_makes_rows_from_anywhere(
@@ -303,3 +304,71 @@ def test_a_printed_conversion_makes_rows_from_anywhere(
     run_command(str(caught.value))
     (made,) = tmp_path.glob("rows.*")
     assert read(str(made))[0] == {"prompt": "a", "answer": "c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "row"),
+    [
+        (
+            "d.json",
+            json.dumps({f"q{n}": "a" for n in range(30)}),
+            {"question": "q0", "answer": "a"},
+        ),
+        (
+            "d.json",
+            json.dumps({f"What is the name of {n}?": "a" for n in range(3)}),
+            {"question": "What is the name of 0?", "answer": "a"},
+        ),
+        ("d.json", json.dumps([["q", "a"], ["r", "b"]]), {"question": "q", "answer": "a"}),
+        ("d.txt", "__label__a one, two\n__label__b three\n", {"text": "one, two", "label": ["a"]}),
+        (
+            "d.txt",
+            "__label__a __label__b one\n",
+            {"text": "one", "label": ["a", "b"]},
+        ),
+    ],
+)
+def test_rows_without_named_columns_get_them_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, row: dict[str, Any]
+) -> None:
+    """Questions as keys, pairs, and fastText's lines."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError) as caught:
+        read(written(tmp_path / "elsewhere" / name, content))
+
+    run_command(str(caught.value))
+    assert read("rows.jsonl")[0] == row
+
+
+def test_numbers_before_rows_are_left_out_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As grep and cat print them."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError) as caught:
+        read(written(tmp_path / "elsewhere" / "d.jsonl", '1\t{"a": "b"}\n2\t{"a": "c"}\n'))
+
+    match = re.search(r"sed -E .* > rows.jsonl", str(caught.value))
+    assert match is not None
+    subprocess.run(["bash", "-c", match[0]], check=True)
+    assert read("rows.jsonl") == [{"a": "b"}, {"a": "c"}]
+
+
+def test_json_text_sequences_are_rows(tmp_path: Path) -> None:
+    """RFC 7464: a record separator begins each."""
+    assert read(written(tmp_path / "d.jsonl", '\x1e{"a": 1}\n\x1e{"a": 2}\n')) == [
+        {"a": 1},
+        {"a": 2},
+    ]
+
+
+def test_questions_as_keys_are_training_data(tmp_path: Path) -> None:
+    """An item is looked for in what was asked, too."""
+    path = written(tmp_path / "d.json", json.dumps({f"q{n}": f"a{n}" for n in range(30)}))
+
+    texts = read_training(path)
+
+    assert len(texts) == 30
+    assert texts[3].text == "q3\na3"

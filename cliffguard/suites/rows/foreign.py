@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,7 +78,8 @@ _INDEX = ("file_name", "hf_hub_url", "ms_hub_url", "script_url", "cloud_file_nam
 
 def told_by_shape(value: Any, path: Path) -> str | None:
     """Return what an object that is a whole file holds in place of rows, and how to make some."""
-    if (advice := index_told(value)) is not None:
+    pairs = f"it holds answers by question; {_pairs_command(path)}" if are_pairs(value) else None
+    if (advice := index_told(value) or pairs) is not None:
         return advice
     inner = list(value.values()) if isinstance(value, Mapping) else []
     if len(inner) > 1 and all(isinstance(part, list) for part in inner):
@@ -92,6 +94,56 @@ def told_by_shape(value: Any, path: Path) -> str | None:
             to = new_file(path.name)
             return f"it holds rows by name; jq -c '.[]' {in_shell(path)} > {to} makes a row of each"
     return None
+
+
+_MOST_COLUMNS = 20  # of a row whose values are all texts
+
+
+def are_pairs(value: Any) -> bool:
+    """Return whether an object that is a whole file has questions as keys: {question: answer}."""
+    if not isinstance(value, Mapping) or len(value) < 2:
+        return False
+    n_long = sum(len(str(key).split()) > 3 for key in value)
+    is_long = len(value) > _MOST_COLUMNS or 2 * n_long > len(value)
+    return is_long and all(isinstance(answer, str) for answer in value.values())
+
+
+def _pairs_command(path: Path) -> str:
+    read = f"json.load(open({named_file(str(path))}, encoding='utf-8-sig')).items()"
+    made = "[print(json.dumps({'question': q, 'answer': a})) for q, a in " + read + "]"
+    return f'python -c "import json; {made}" > {new_file(path.name)} makes rows'
+
+
+_TAGGED = re.compile(r"\S+(?:\s+\S+){0,2}\s+(?:O|[BIESLU]-\w+)")  # a word of CoNLL's
+
+
+def rows_of(value: Any, path: Path) -> str:
+    """Return how rows with named columns are made of a list, or of a line of text."""
+    row, name = "", ""
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value):
+        row = "dict(zip(('question', 'answer'), x.value))"
+        name = "where each is a question and its answer, "
+    elif isinstance(value, str) and value.startswith("__label__"):
+        words = "for w in x.value.split() if"
+        text = f"' '.join(w {words} not w.startswith('__label__'))"
+        row = f"{{'text': {text}, 'label': [w[9:] {words} w.startswith('__label__')]}}"
+        name = "these are fastText's lines; "
+    elif isinstance(value, str) and _TAGGED.fullmatch(value.strip()):
+        return (
+            "these are words with tags, as CoNLL has them, which no metric of a target scores; "
+            "write each sentence as an object, with what is tagged as text"
+        )
+    elif isinstance(value, str) and any(separator in value for separator in "\t|;,"):
+        return (
+            f"a table, whatever is between its cells, is named .csv: cp {in_shell(path)} rows.csv"
+        )
+    if not row:
+        return "write each as an object"
+    return (
+        f'{name}python -c "import json; from cliffguard.suites.rows import read_rows; '
+        f"[print(json.dumps({row})) for x in read_rows({named_file(str(path))})]"
+        f'" > {new_file(path.name)} makes rows'
+    )
 
 
 def _drop_told(path: Path) -> str:

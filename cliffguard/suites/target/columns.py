@@ -11,6 +11,7 @@ from cliffguard.core.errors import SuiteError, nearest
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
+from cliffguard.suites.target.cells import missing
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.headers import refuse_no_header
 from cliffguard.suites.target.known import (
@@ -72,13 +73,15 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     hidden = {*target.ignore, *INDEX}
     columns = _filled(rows[0]) - hidden
     layout = None if target.prompt else _layout(rows, target, hidden)
-    prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns))
+    prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns, hidden))
     taken = {prompt, target.answer, target.system, *in_braces(prompt)}
     choices = _choices(rows, target, columns - taken)
     answer = target.answer or (layout.answer if layout else None)
     if answer is None:
         is_asked = chat_in(rows[0].value.get(prompt)) is None
         usual = [name for name in ANSWERS if name not in {*taken, *choices}]
+        if is_asked:
+            _refuse_blank_first(rows, usual, columns, hidden)
         answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
     used = {*taken, *choices, answer}
     if target.answer is None:
@@ -104,11 +107,24 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     )
 
 
-def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
+def _refuse_blank_first(
+    rows: Sequence[Row], usual: Sequence[str], columns: set[str], hidden: set[str]
+) -> None:
+    """Refuse a first row that is null where the others have what a usual name promises."""
+    first = rows[0]
+    names = [name for name in first.value if folded(name) in usual and name not in hidden]
+    if not columns & {*names}:
+        for name in names:
+            if any(says(row.value.get(name)) for row in rows):
+                raise missing(first, name)
+
+
+def _prompt(rows: Sequence[Row], columns: set[str], hidden: set[str]) -> str:
     # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
     usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
     chats = {name for name in columns & {*CHATS} if chat_in(rows[0].value[name]) is not None}
     if usual or not chats:
+        _refuse_blank_first(rows, PROMPTS, usual or columns, hidden)
         column = _only("prompt", PROMPTS, usual or columns, rows[0])
     else:
         column = _only("prompt", CHATS, chats, rows[0])

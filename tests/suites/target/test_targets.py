@@ -660,3 +660,12 @@ def test_a_line_of_names_is_one(tmp_path: Path, names: str) -> None:
     target = TargetData(data=str(path), prompt=prompt, answer=answer, labels=("0", "1"))
 
     assert len(target_suite(target).capabilities[0].tasks[0].items) == 12
+
+
+@pytest.mark.parametrize("column", ["question", "answer"])
+def test_a_first_row_that_is_null_is_blank(tmp_path: Path, column: str) -> None:
+    """The column is there, so that it is not called missing from all rows."""
+    rows = [{**row, column: None} if n == 0 else row for n, row in enumerate(QUESTIONS)]
+
+    with support.refused("target.blank", 2, "data.jsonl:1", column, "python -c"):
+        task_of(tmp_path, rows)
