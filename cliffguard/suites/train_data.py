@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
@@ -11,7 +11,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import n_things, plural
-from cliffguard.suites.rows import Row, index_told, read_rows
+from cliffguard.suites.rows import Row, are_pairs, index_told, read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,9 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
         )
     if len(rows) == 1 and (advice := index_told(rows[0].value)) is not None:
         raise UsageError(f"{path}: {advice}", id="rows.shape")
+    if len(rows) == 1 and are_pairs(rows[0].value):  # their keys are what is asked
+        pairs = rows[0].value.items()
+        rows = tuple(replace(rows[0], value=[key, answer]) for key, answer in pairs)
     texts = tuple(map(_text, rows))
     if all(text.is_blank for text in texts):
         raise UsageError(

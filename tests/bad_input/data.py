@@ -74,6 +74,12 @@ CASES: Cases = {
     "a table without a heading": Case(
         lambda p: target(p, "t.tsv", "question\t\na\tb\n"), 2, "rows.header"
     ),
+    "a quote that swallows a row": Case(
+        lambda p: target(p, "t.tsv", 'question\tanswer\n"a\tb\nc"\td\n'), 2, "rows.quote"
+    ),
+    "no line of names": Case(
+        lambda p: target(p, "t.csv", "one,yes\ntwo,no\nthree,yes\n"), 2, "target.no-header"
+    ),
     "lines have no columns": Case(lambda p: target(p, "t.txt", "one\ntwo\n"), 2, "rows.no-columns"),
     "no column of prompts": Case(
         lambda p: rows(p, [{"frage": "a", "answer": "b"}]), 2, "target.no-column"

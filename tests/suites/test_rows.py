@@ -6,6 +6,9 @@ import bz2
 import gzip
 import json
 import lzma
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ ROWS = [{"prompt": "größe, 0", "answer": "a;b"}, {"prompt": "größe, 1", "ans
 
 def written(path: Path, content: str | bytes, encoding: str = "utf-8") -> str:
     """Write a file and return its name."""
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
     return str(path)
 
@@ -130,7 +134,7 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
         ("d.json", {"a": ["x", "y"], "b": ["1", "2"]}, "rows.shape", PANDAS),
         ("d.json", {"a": {"0": "x", "1": "y"}, "b": {"0": 1, "1": 2}}, "rows.shape", PANDAS),
         ("d.json", {"columns": ["a"], "index": [0, 1], "data": [[1]]}, "rows.shape", PANDAS),
-        ("d.json", {"x": {"a": 1}, "y": {"a": 2}}, "rows.shape", r"jq -c '\.\[\]' d\.json"),
+        ("d.json", {"x": {"a": 1}, "y": {"a": 2}}, "rows.shape", r"jq -c '\.\[\]' \S*/d\.json"),
         ("d.json", {"train": [{"a": 1}], "test": [{"a": 1}, {"a": 2}]}, "rows.shape", "one of"),
         ("d.json", {"my": {"file_name": "oa.jsonl"}}, "rows.shape", "such as oa.jsonl"),
         ("d.jsonl", b'{"a": 1},\n{"a": 2},\n', "rows.json", "JSON Lines no commas"),
@@ -146,11 +150,11 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
             "d.txt",
             b"Text\tLabel\na\tb\n",
             "rows.no-columns",
-            r"is named \.csv: cp d\.txt rows\.csv$",
+            r"is named \.csv: cp \S*/d\.txt rows\.csv$",
         ),
-        ("d.txt", b"Text|Label\na|b\n", "rows.no-columns", r"cp d\.txt rows\.csv$"),
+        ("d.txt", b"Text|Label\na|b\n", "rows.no-columns", r"cp \S*/d\.txt rows\.csv$"),
         ("d.csv", b"| a | b |\n|:--|---|\n| 1 | 2 |\n", "rows.markdown", "sed -E"),
-        ("d.md", b"| a | b |\n|:--|---|\n| 1 | 2 |\n", "rows.unknown-kind", r"d\.md > rows\.csv"),
+        ("d.md", b"| a | b |\n|:--|---|\n| 1 | 2 |\n", "rows.unknown-kind", r"/d\.md > rows\.csv"),
         ("d.yaml", b"- a: 1\n", "rows.unknown-kind", "yaml.safe_load"),
         ("d.xml", b"<a/>", "rows.unknown-kind", "read_xml"),
         (
@@ -213,3 +217,158 @@ def test_splits_of_one_size_are_no_columns(tmp_path: Path) -> None:
 
     with support.refused("rows.shape", 2):
         read(written(tmp_path / "d.json", json.dumps(splits)))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("d.tsv", ["question\tanswer", '"Hello, he\ta', 'and left"\tb', "q\tc"]),
+        ("d.psv", ["question|answer", '"Hello|a', "q|b", 'nine"|c']),
+        ("d.csv", ["question\tanswer", "q\ta", '"A film of wit.\tb', 'Bad "\tc']),
+        ("d.tsv", ["question\tanswer", '"big" or 5"\ta', "q\tb", "r\tc"]),
+        ("d.psv", ["question|answer", '"never closed|a', "q|b", "r|c"]),
+    ],
+)
+def test_a_quote_swallows_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, lines: list[str]
+) -> None:
+    """Tables between tabs and bars are often written without quoting; the command reads them."""
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path / "elsewhere" / name, "\n".join(lines))
+
+    with pytest.raises(UsageError) as caught:
+        read(path)
+
+    assert caught.value.id in ("rows.quote", "rows.csv")
+    run_command(str(caught.value))
+    separator = "|" if name.endswith("psv") else "\t"
+    assert [list(row.values()) for row in read("rows.csv")] == [
+        line.split(separator) for line in lines[1:]
+    ]
+
+
+def test_quotes_behind_backslashes_are_read_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MySQL and Spark write them so."""
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path / "elsewhere" / "d.csv", 'question,answer\n"a \\"b\\", c",d\n')
+
+    with pytest.raises(UsageError) as caught:
+        read(path)
+
+    assert caught.value.id == "rows.csv"
+    run_command(str(caught.value))
+    assert read("rows.csv") == [{"question": 'a "b", c', "answer": "d"}]
+
+
+def test_a_quoted_cell_may_hold_lines(tmp_path: Path) -> None:
+    """A line inside of it that has not all the cells of a row is none."""
+    path = written(tmp_path / "d.tsv", 'question\tanswer\n"a\nb"\tc\n"d\te\tf\ng"\th\n')
+
+    assert read(path) == [
+        {"question": "a\nb", "answer": "c"},
+        {"question": "d\te\tf\ng", "answer": "h"},
+    ]
+
+
+def run_command(message: str) -> None:
+    """Run the command of Python that a message prints, in this folder, as a shell would."""
+    match = re.search(r'(python -c ".*?"(?: > \S+)?|tail .*?)(?= makes rows)|cp \S+ \S+$', message)
+    assert match is not None, message
+    command = match[0].replace("python", sys.executable, 1)
+    subprocess.run(["bash", "-c", command], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("d.json", json.dumps({"prompt": ["a", "b"], "answer": ["c", "d"]})),
+        ("d.yaml", "prompts: [x, y, z]\ntests:\n  - {prompt: a, answer: c}\n"),
+        ("d.yaml", "- {prompt: a, answer: c}\n"),
+        ("d.csv", "Report,,\n,,\nprompt,answer,\na,c,\n"),
+        ("d.csv", "# exported by X\nprompt,answer\na,c\n"),
+        ("d.txt", "prompt\tanswer\na\tc\n"),
+        ("d.jsonl", "{'prompt': 'a', 'answer': 'c'}\n"),
+    ],
+)
+def test_a_printed_conversion_makes_rows_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str
+) -> None:
+    """It names the file with its folder, and is run where the user stands."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError) as caught:
+        read(written(tmp_path / "elsewhere" / name, content))
+
+    run_command(str(caught.value))
+    (made,) = tmp_path.glob("rows.*")
+    assert read(str(made))[0] == {"prompt": "a", "answer": "c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "row"),
+    [
+        (
+            "d.json",
+            json.dumps({f"q{n}": "a" for n in range(30)}),
+            {"question": "q0", "answer": "a"},
+        ),
+        (
+            "d.json",
+            json.dumps({f"What is the name of {n}?": "a" for n in range(3)}),
+            {"question": "What is the name of 0?", "answer": "a"},
+        ),
+        ("d.json", json.dumps([["q", "a"], ["r", "b"]]), {"question": "q", "answer": "a"}),
+        ("d.txt", "__label__a one, two\n__label__b three\n", {"text": "one, two", "label": ["a"]}),
+        (
+            "d.txt",
+            "__label__a __label__b one\n",
+            {"text": "one", "label": ["a", "b"]},
+        ),
+    ],
+)
+def test_rows_without_named_columns_get_them_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, row: dict[str, Any]
+) -> None:
+    """Questions as keys, pairs, and fastText's lines."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError) as caught:
+        read(written(tmp_path / "elsewhere" / name, content))
+
+    run_command(str(caught.value))
+    assert read("rows.jsonl")[0] == row
+
+
+def test_numbers_before_rows_are_left_out_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As grep and cat print them."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError) as caught:
+        read(written(tmp_path / "elsewhere" / "d.jsonl", '1\t{"a": "b"}\n2\t{"a": "c"}\n'))
+
+    match = re.search(r"sed -E .* > rows.jsonl", str(caught.value))
+    assert match is not None
+    subprocess.run(["bash", "-c", match[0]], check=True)
+    assert read("rows.jsonl") == [{"a": "b"}, {"a": "c"}]
+
+
+def test_json_text_sequences_are_rows(tmp_path: Path) -> None:
+    """RFC 7464: a record separator begins each."""
+    assert read(written(tmp_path / "d.jsonl", '\x1e{"a": 1}\n\x1e{"a": 2}\n')) == [
+        {"a": 1},
+        {"a": 2},
+    ]
+
+
+def test_questions_as_keys_are_training_data(tmp_path: Path) -> None:
+    """An item is looked for in what was asked, too."""
+    path = written(tmp_path / "d.json", json.dumps({f"q{n}": f"a{n}" for n in range(30)}))
+
+    texts = read_training(path)
+
+    assert len(texts) == 30
+    assert texts[3].text == "q3\na3"

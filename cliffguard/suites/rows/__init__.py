@@ -11,10 +11,11 @@ from cliffguard.core.files import has_half_characters, user_path
 from cliffguard.suites.rows import tables
 from cliffguard.suites.rows.cells import header_of, named
 from cliffguard.suites.rows.foreign import (
-    in_shell,
+    are_pairs,
     index_told,
     named_file,
     new_file,
+    rows_of,
     told_by_ending,
     told_by_shape,
 )
@@ -24,6 +25,7 @@ from cliffguard.suites.rows.texts import TEXTS
 
 __all__ = [
     "Row",
+    "are_pairs",
     "has_header",
     "index_told",
     "is_data_file",
@@ -37,7 +39,6 @@ __all__ = [
 _TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
 _ENDINGS = (*TEXTS, *_TABLES)
 _WITH_HEADER = (".csv", ".tsv", ".psv")
-_TABLE = "a table, whatever is between its cells, is named .csv: cp {file} rows.csv"
 
 
 def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -> Iterator[Row]:
@@ -71,15 +72,9 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
                 continue
             value = named(row, header)
         if not isinstance(value, Mapping):
-            is_table = isinstance(value, str) and any(separator in value for separator in "\t|;,")
-            how = (
-                _TABLE.format(file=in_shell(Path(row.source)))
-                if is_table
-                else "write each as an object"
-            )
             raise UsageError(
                 f"{row.where}: expected a row with named columns, found a {type(value).__name__}; "
-                + how,
+                + rows_of(value, Path(row.source)),
                 id="rows.no-columns",
             )
         if has_half_characters(value):

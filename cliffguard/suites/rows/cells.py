@@ -6,19 +6,21 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import n_things
-from cliffguard.suites.rows.foreign import refuse_markdown
+from cliffguard.suites.rows.foreign import refuse_markdown, without_lines_before
 from cliffguard.suites.rows.packed import kind_of, read_packed
+from cliffguard.suites.rows.quotes import mend_quotes, refuse_swallowed
 from cliffguard.suites.rows.row import Row, row_of
 
 INDEX = "Unnamed: 0"
 """The column of row numbers, as pandas itself calls it."""
 
+_USUAL = {".tsv": "\t", ".psv": "|"}
 _SEPARATORS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?[^\n]*\n')  # of Excel, for itself
 _RULE = re.compile(r" *:?-*:? *")  # of Markdown, under the header
@@ -35,12 +37,14 @@ def from_csv(path: Path) -> Iterator[Row]:
     text = read_packed(path)
     match = _SEPARATOR_LINE.match(text)
     text, line = (text[match.end() :], 2) if match else (text, 1)
-    separator = match[1] if match else _separator(text, "\t" if kind_of(path) == ".tsv" else ",")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    separator = match[1] if match else _separator(text, _USUAL.get(kind_of(path), ","))
+    lines = _Kept(io.StringIO(text, newline=""))
+    rows = csv.reader(lines, delimiter=separator, strict=True)
     first = line - 1  # lines that csv does not count
     n_cells = None
     try:
         for written in rows:
+            refuse_swallowed(written, lines.taken(), separator, path, line)
             if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
                 raise UsageError(
                     f"{path}:{line}: a table of Markdown; {refuse_markdown(path)}",
@@ -50,16 +54,45 @@ def from_csv(path: Path) -> Iterator[Row]:
                 n_cells = n_cells or len(written)
                 cells = _trimmed(written, n_cells)
                 if len(cells) != n_cells:
-                    raise UsageError(
-                        f"{path}:{line}: {n_things(len(cells), 'cell')}, where the first row has "
-                        f"{n_cells}; "
-                        "a cell that holds the separator or a line break needs quotes around it",
-                        id="rows.uneven",
-                    )
+                    raise _uneven(path, line, len(cells), n_cells)
                 yield row_of(cells, path, line)
             line = first + rows.line_num + 1
     except csv.Error as failure:
-        raise UsageError(f"{path}:{line}: not valid CSV: {failure}", id="rows.csv") from None
+        raise UsageError(
+            f"{path}:{line}: not valid CSV: {failure}; {mend_quotes(text, separator, path)}",
+            id="rows.csv",
+        ) from None
+
+
+class _Kept:
+    """Lines of a text, one after the other, and those that were read for the row at hand."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._kept: list[str] = []
+
+    def __iter__(self) -> _Kept:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._kept.append(line)
+        return line
+
+    def taken(self) -> list[str]:
+        """Return the lines since the last call."""
+        taken, self._kept = self._kept, []
+        return taken
+
+
+def _uneven(path: Path, line: int, n_cells: int, n_first: int) -> UsageError:
+    how = "a cell that holds the separator or a line break needs quotes around it"
+    if n_first == 1:  # a title or a comment
+        how += f"; where the names of the columns stand here, {without_lines_before(path, line)}"
+    return UsageError(
+        f"{path}:{line}: {n_things(n_cells, 'cell')}, where the first row has {n_first}; {how}",
+        id="rows.uneven",
+    )
 
 
 def _trimmed(cells: list[str], n_cells: int) -> list[str]:
@@ -95,7 +128,8 @@ def header_of(row: Row) -> list[str]:
         names[0] = INDEX
     if not all(names) or len(set(names)) < len(names):
         raise UsageError(
-            f"{row.where}: expected the names of the columns, each once, found {', '.join(names)}",
+            f"{row.where}: expected the names of the columns, each once, found {', '.join(names)}"
+            "; where it is a row, write a line of names before it",
             id="rows.header",
         )
     return names
@@ -106,7 +140,9 @@ def named(row: Row, names: Sequence[str]) -> dict[str, str]:
     beyond = [cell for cell in row.value[len(names) :] if cell.strip()]
     if beyond:
         raise UsageError(
-            f"{row.where}: has {beyond[0][:40]!r} in a column without a name; name it in line 1",
+            f"{row.where}: has {beyond[0][:40]!r} in a column without a name; name it in line 1, "
+            "or, where the names of the columns stand here, "
+            f"{without_lines_before(Path(row.source), row.line)}",
             id="rows.header",
         )
     return dict(zip(names, row.value, strict=False))

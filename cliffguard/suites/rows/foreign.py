@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,10 @@ _SHEET = ("a spreadsheet", 'save the sheet as "CSV UTF-8"')
 _PACK = ("an archive", "unpack it, and name the file of rows inside")
 _YAML = (
     "YAML",
-    'write its list as JSON Lines: python -c "import json, yaml; [print(json.dumps(r)) for r in '
-    "yaml.safe_load(open('{file}'))]\" > rows.jsonl",
+    'write its longest list of objects as JSON Lines: python -c "import json, yaml; '
+    "d = yaml.safe_load(open('{file}')); ls = d.values() if isinstance(d, dict) else [d]; "
+    "n = lambda v: sum(isinstance(r, dict) for r in v) if isinstance(v, list) else -1; "
+    '[print(json.dumps(r, default=str)) for r in max(ls, key=n)]" > rows.jsonl makes rows',
 )
 _MARKDOWN = "sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; s/ *[|] */|/g'"
 _FOREIGN: Mapping[str, tuple[str, str]] = {
@@ -46,8 +49,8 @@ def new_file(source: str) -> str:
 
 
 def in_shell(path: Path) -> str:
-    """Return a file's bare name as a word of a command."""
-    return shlex.quote(path.name) if path.name.isprintable() else "FILE"
+    """Return a file's path as a word of a command."""
+    return shlex.quote(str(path)) if str(path).isprintable() else "FILE"
 
 
 def refuse_markdown(path: Path) -> str:
@@ -55,12 +58,18 @@ def refuse_markdown(path: Path) -> str:
     return f"{_MARKDOWN} {in_shell(path)} > rows.csv makes one of cells"
 
 
+def without_lines_before(path: Path, line: int) -> str:
+    """Return the command that leaves out what stands before the names of the columns."""
+    to = "rows.csv" if path.name != "rows.csv" else "rows-2.csv"
+    return f"tail -n +{line} {in_shell(path)} > {to} makes rows from there on"
+
+
 def told_by_ending(path: Path) -> str:
     """Return ": it is …; …" for a file of another kind, or an empty text."""
     if path.suffix.lower() not in _FOREIGN:
         return ""
     what, how = _FOREIGN[path.suffix.lower()]
-    how = how.replace("'{file}'", named_file(path.name)).replace("{word}", in_shell(path))
+    how = how.replace("'{file}'", named_file(str(path))).replace("{word}", in_shell(path))
     return f": it is {what}; {how}"
 
 
@@ -69,7 +78,8 @@ _INDEX = ("file_name", "hf_hub_url", "ms_hub_url", "script_url", "cloud_file_nam
 
 def told_by_shape(value: Any, path: Path) -> str | None:
     """Return what an object that is a whole file holds in place of rows, and how to make some."""
-    if (advice := index_told(value)) is not None:
+    pairs = f"it holds answers by question; {_pairs_command(path)}" if are_pairs(value) else None
+    if (advice := index_told(value) or pairs) is not None:
         return advice
     inner = list(value.values()) if isinstance(value, Mapping) else []
     if len(inner) > 1 and all(isinstance(part, list) for part in inner):
@@ -86,6 +96,56 @@ def told_by_shape(value: Any, path: Path) -> str | None:
     return None
 
 
+_MOST_COLUMNS = 20  # of a row whose values are all texts
+
+
+def are_pairs(value: Any) -> bool:
+    """Return whether an object that is a whole file has questions as keys: {question: answer}."""
+    if not isinstance(value, Mapping) or len(value) < 2:
+        return False
+    n_long = sum(len(str(key).split()) > 3 for key in value)
+    is_long = len(value) > _MOST_COLUMNS or 2 * n_long > len(value)
+    return is_long and all(isinstance(answer, str) for answer in value.values())
+
+
+def _pairs_command(path: Path) -> str:
+    read = f"json.load(open({named_file(str(path))}, encoding='utf-8-sig')).items()"
+    made = "[print(json.dumps({'question': q, 'answer': a})) for q, a in " + read + "]"
+    return f'python -c "import json; {made}" > {new_file(path.name)} makes rows'
+
+
+_TAGGED = re.compile(r"\S+(?:\s+\S+){0,2}\s+(?:O|[BIESLU]-\w+)")  # a word of CoNLL's
+
+
+def rows_of(value: Any, path: Path) -> str:
+    """Return how rows with named columns are made of a list, or of a line of text."""
+    row, name = "", ""
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value):
+        row = "dict(zip(('question', 'answer'), x.value))"
+        name = "where each is a question and its answer, "
+    elif isinstance(value, str) and value.startswith("__label__"):
+        words = "for w in x.value.split() if"
+        text = f"' '.join(w {words} not w.startswith('__label__'))"
+        row = f"{{'text': {text}, 'label': [w[9:] {words} w.startswith('__label__')]}}"
+        name = "these are fastText's lines; "
+    elif isinstance(value, str) and _TAGGED.fullmatch(value.strip()):
+        return (
+            "these are words with tags, as CoNLL has them, which no metric of a target scores; "
+            "write each sentence as an object, with what is tagged as text"
+        )
+    elif isinstance(value, str) and any(separator in value for separator in "\t|;,"):
+        return (
+            f"a table, whatever is between its cells, is named .csv: cp {in_shell(path)} rows.csv"
+        )
+    if not row:
+        return "write each as an object"
+    return (
+        f'{name}python -c "import json; from cliffguard.suites.rows import read_rows; '
+        f"[print(json.dumps({row})) for x in read_rows({named_file(str(path))})]"
+        f'" > {new_file(path.name)} makes rows'
+    )
+
+
 def _drop_told(path: Path) -> str:
     """Return how rows are made of DROP's file; several spans of one answer are right together."""
     answers = (
@@ -96,7 +156,7 @@ def _drop_told(path: Path) -> str:
     each = "for p in rows for q in p['qa_pairs'] for a in [q['answer']] if len(a['spans']) < 2"
     return (
         f"it holds DROP's passages by name; python -c \"import json; rows = json.load(open("
-        f'{named_file(path.name)})).values(); [print(json.dumps({row})) {each}]" > '
+        f'{named_file(str(path))})).values(); [print(json.dumps({row})) {each}]" > '
         f"{new_file(path.name)} makes rows"
     )
 
@@ -137,5 +197,5 @@ def index_told(value: Any) -> str | None:
 
 def _by_pandas(path: Path, made: str) -> str:
     write = "to_json('rows.jsonl', orient='records', lines=True)"
-    named = f"import json, pandas as p; f={named_file(path.name)}"
+    named = f"import json, pandas as p; f={named_file(str(path))}"
     return f"""python -c "{named}; p.{made}.{write}" makes rows"""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cliffguard.core.canonical_json import refuse_depth
 from cliffguard.core.errors import UsageError
+from cliffguard.suites.rows.foreign import in_shell, named_file, new_file
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.row import Row, row_of
 
@@ -71,14 +73,24 @@ def _values(text: str, path: Path) -> Iterator[tuple[Any, int]]:
         rest = text[end : _line_end(text, end)].strip()
         if rest:
             place_of_it = line + text.count("\n", start, end)
-            advice = "; a list needs its brackets [ ], JSON Lines no commas" if rest == "," else ""
+            advice = _advice_behind(value, rest, path)
             raise UsageError(
-                f"{path}:{place_of_it}: not valid JSON: something follows the row{advice}",
+                f"{path}:{place_of_it}: not valid JSON: something follows the row; {advice}",
                 id="rows.json",
             )
         yield value, line
         line += text.count("\n", start, end)
         position = end
+
+
+def _advice_behind(value: Any, rest: str, path: Path) -> str:
+    """Return what to do where something follows a row on its line."""
+    if rest == ",":
+        return "a list needs its brackets [ ], JSON Lines no commas"
+    if isinstance(value, int) and rest.lstrip(":.) ").startswith("{"):
+        command = f"sed -E 's/^[0-9]+[^{{]*//' {in_shell(path)} > {new_file(path.name)}"
+        return f"{command} leaves out the numbers of lines"
+    return "write each row on a line of its own"
 
 
 def _line_end(text: str, position: int) -> int:
@@ -167,7 +179,8 @@ def _unnested(value: Any, path: Path, line: int) -> Iterator[Row]:
     yield row_of(value, path, line)
 
 
-_SPACE = " \t\r\n"
+_SPACE = " \t\r\n\x1e"  # the last begins a row of JSON text sequences (RFC 7464)
+_PRINTED = re.compile(r"[\[{]\s*[\[{]*'")  # how Python prints a row
 _JSON = json.JSONDecoder()
 
 
@@ -175,6 +188,18 @@ def _past_space(text: str, position: int) -> int:
     while position < len(text) and text[position] in _SPACE:
         position += 1
     return position
+
+
+def _advice(text: str, start: int, path: Path) -> str:
+    """Return what to do about a row that is no JSON."""
+    if _PRINTED.match(text, start) is None:
+        return "mend the row, or leave it out"
+    lines = f"(l for l in open({named_file(str(path))}, encoding='utf-8') if l.strip())"
+    made = f"[print(json.dumps(ast.literal_eval(l))) for l in {lines}]"
+    return (
+        "these rows are as Python prints them: "
+        f'python -c "import ast, json; {made}" > {new_file(path.name)} makes rows'
+    )
 
 
 def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
@@ -187,6 +212,6 @@ def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
             reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)
             message = f"too much for one row: {reason}; leave the row out"
         else:
-            message = f"not valid JSON: {failure.msg}"
+            message = f"not valid JSON: {failure.msg}; {_advice(text, start, path)}"
         raise UsageError(f"{path}:{line}: {message}", id="rows.json") from None
     return value, end

@@ -11,30 +11,26 @@ from cliffguard.core.errors import SuiteError, nearest
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.cells import inside
+from cliffguard.suites.target.cells import missing
 from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.headers import refuse_no_header
 from cliffguard.suites.target.known import (
-    AFTER,
     ANSWERS,
-    BEFORE,
     CHATS,
     CHOICES,
     INDEX,
     LAYOUTS,
-    PREFERRED,
+    MODEL_OUTPUTS,
     PROMPTS,
+    REFERENCES,
     Layout,
     folded,
     mend,
     says,
-    series,
 )
+from cliffguard.suites.target.likely import of_none, of_several
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
-_RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
-"""Where the answer begins in a text as trainers render rows."""
-
-_INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 
 
@@ -73,18 +69,23 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     """
     everywhere = list(dict.fromkeys(key for row in rows for key in row.value))
     _refuse_unknown(everywhere, target, rows[0].source)
+    refuse_no_header(rows)
     hidden = {*target.ignore, *INDEX}
     columns = _filled(rows[0]) - hidden
     layout = None if target.prompt else _layout(rows, target, hidden)
-    prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns))
+    prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns, hidden))
     taken = {prompt, target.answer, target.system, *in_braces(prompt)}
     choices = _choices(rows, target, columns - taken)
     answer = target.answer or (layout.answer if layout else None)
     if answer is None:
         is_asked = chat_in(rows[0].value.get(prompt)) is None
         usual = [name for name in ANSWERS if name not in {*taken, *choices}]
+        if is_asked:
+            _refuse_blank_first(rows, usual, columns, hidden)
         answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
     used = {*taken, *choices, answer}
+    if target.answer is None:
+        _refuse_outputs(answer, columns - used, rows)
     _refuse_late(rows, columns, target, used)
     beside = {name for name in ("id", "cluster", "level") if name in everywhere} - hidden - used
     if not all(_is_whole(row.value.get("level")) for row in rows):
@@ -106,11 +107,24 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     )
 
 
-def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
+def _refuse_blank_first(
+    rows: Sequence[Row], usual: Sequence[str], columns: set[str], hidden: set[str]
+) -> None:
+    """Refuse a first row that is null where the others have what a usual name promises."""
+    first = rows[0]
+    names = [name for name in first.value if folded(name) in usual and name not in hidden]
+    if not columns & {*names}:
+        for name in names:
+            if any(says(row.value.get(name)) for row in rows):
+                raise missing(first, name)
+
+
+def _prompt(rows: Sequence[Row], columns: set[str], hidden: set[str]) -> str:
     # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
     usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
     chats = {name for name in columns & {*CHATS} if chat_in(rows[0].value[name]) is not None}
     if usual or not chats:
+        _refuse_blank_first(rows, PROMPTS, usual or columns, hidden)
         column = _only("prompt", PROMPTS, usual or columns, rows[0])
     else:
         column = _only("prompt", CHATS, chats, rows[0])
@@ -179,62 +193,44 @@ def _only(
     if names:
         raise SuiteError(
             f"{row.source}: any of {', '.join(names)} could be the {role}; name it with "
-            f"{mend(role, 'COLUMN')}{_of_several(role, names, row)}",
+            f"{mend(role, 'COLUMN')}{of_several(role, names, row)}",
             id="target.two-columns",
         )
     # The first row may lack what the others have: then the line says more.
     raise SuiteError(
         f"{row.where}: {usual[0]} is missing, and so is any column that is usually the {role} "
-        f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{_of_none(role, columns, row)}",
+        f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{of_none(role, columns, row)}",
         id="target.no-column",
     )
 
 
-def _of_none(role: str, columns: set[str], row: Row) -> str:
-    """Return what is likely meant where no column goes by a usual name of its role."""
-    more = ""
-    if PREFERRED in columns:
-        is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
-        if role == "answer" or is_whole:
-            more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
-    elif role == "prompt":
-        more = _of_parts({name for name in columns if not inside(row.value[name])})
-    elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
-        more = "; a text here holds prompt and answer in one: write them into two columns"
-    return more or _inner_told(row)
+_ANSWER, _PASSAGE = ("answer", "answers"), ("reference", "references")
 
 
-def _of_several(role: str, names: Sequence[str], row: Row) -> str:
-    """Return what is likely meant by several columns of one role."""
-    if role != "prompt":
-        return ""
-    chats = [name for name in names if chat_in(row.value.get(name))]
-    if chats:
-        return f"; --target-prompt {chats[0]} is the chat"
-    order = (*BEFORE, *PROMPTS)  # a text is what a question is about
-    return f"; '{_frame(sorted(names, key=lambda name: order.index(folded(name))))}' is all of them"
+def _is_long(rows: Sequence[Row], name: str) -> bool:
+    """Return whether some row has several words: then it may be a passage, too."""
+    return any(len(str(row.value[name]).split()) > 2 for row in rows)
 
 
-def _inner_told(row: Row) -> str:
-    """Return how texts inside of columns are named, with the first of them."""
-    texts = [
-        f"{column}.{name}"
-        for column, value in row.value.items()
-        for name, nested in inside(value)
-        if isinstance(nested, str) and says(nested)
+def _refuse_outputs(answer: str | None, columns: set[str], rows: Sequence[Row]) -> None:
+    """Refuse what a model has said as the answer, where what is right stands beside it."""
+    if answer is None or folded(answer) not in MODEL_OUTPUTS:
+        return
+    right = [
+        name
+        for name in rows[0].value
+        if name in columns
+        and folded(name) in REFERENCES
+        and all(says(row.value.get(name)) for row in rows)
+        and not (folded(answer) in _ANSWER and folded(name) in _PASSAGE and _is_long(rows, name))
     ]
-    such = ", ".join(dict.fromkeys(texts[:_INNER]))
-    return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
-
-
-def _of_parts(columns: set[str]) -> str:
-    parts = [name for name in (*BEFORE, *AFTER) if name in columns]
-    parts = parts or [name for names in series(sorted(columns)).values() for name in names]
-    return f"; '{_frame(parts)}' is all that could be asked" if parts else ""
-
-
-def _frame(columns: Sequence[str]) -> str:
-    return "\\n".join(f"{{{name}}}" for name in columns)
+    if right:
+        raise SuiteError(
+            f"{rows[0].source}: {answer} may be what a model has said, and {right[0]} what is "
+            f"right; name the answer with {mend('answer', right[0])}, or say --target-ignore "
+            f"{right[0]}",
+            id="target.two-columns",
+        )
 
 
 def _refuse_unknown(columns: Sequence[str], target: TargetData, source: str) -> None:

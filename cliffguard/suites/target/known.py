@@ -17,6 +17,20 @@ ANSWERS = (
     "answer", "answers", "label", "output", "completion", "response", "target", "expected",
     "answers_spans",
 )  # fmt: skip
+MODEL_OUTPUTS = (
+    "response", "output", "completion", "answer", "answers", "prediction", "generated",
+)  # fmt: skip
+"""Columns that hold what a model has said, where one of `REFERENCES` stands beside them."""
+
+REFERENCES = (
+    "ground_truth", "ground_truths", "groundtruth", "gold", "gold_answer", "gold_answers",
+    "gold_label", "golden_answer", "golden_answers", "reference", "references", "reference_answer",
+    "reference_answers", "reference_output", "reference_response", "expected", "expected_output",
+    "expected_answer", "expected_response", "expected_result", "ideal", "ideal_answer",
+    "ideal_response", "correct_answer", "correct_response", "target_output",
+)  # fmt: skip
+"""What evaluation rows call the right answer, beside that of a model."""
+
 OPTION_LISTS = (
     *CHOICES, "endings", "candidates", "alternatives", "answer_choices",
 )  # fmt: skip
@@ -63,10 +77,15 @@ LAYOUTS = (
 )
 
 BEFORE = (
-    "title", "headline", "passage", "passages", "document", "documents", "doc", "docs", "context",
-    "contexts", "ctxs", "facts", "knowledge", "article",
-    "paragraph", "paragraphs", "story", "background", "abstract", "support", "excerpt", "schema",
-    "dialogue", "dialog", "conversation", "history", "text", "instruction", "premise",
+    "instructions", "task_description", "task_definition", "task_instruction", "constraints",
+    "requirements", "guidelines", "few_shot", "few_shots", "fewshot", "few_shot_examples",
+    "in_context_examples", "icl_examples", "demonstrations", "demos", "examples", "exemplars",
+    "title", "headline", "word", "term", "aspect", "source_text", "source_document",
+    "source_code", "input_text", "original_text", "reference_text", "passage", "passages",
+    "document", "documents", "doc", "docs", "context", "contexts", "ctxs", "facts", "knowledge",
+    "article", "paragraph", "paragraphs", "story", "background", "abstract", "support",
+    "excerpt", "schema", "dialogue", "dialog", "conversation", "history", "text", "instruction",
+    "premise",
 )  # fmt: skip
 """Parts of a question that stand before it; where several are there, in this order."""
 
@@ -81,17 +100,27 @@ def is_passages(name: str) -> bool:
     return folded(last_name(name)).split("_")[-1] in _PASSAGES
 
 
-AFTER = ("body", "question", "input", "hypothesis")
+SUBJECTS = ("subject", "subject_line", "email_subject", "ticket_subject", "mail_subject")
+"""Parts of a message that stand before it, where it goes by one of `MESSAGES`; else a topic."""
+
+MESSAGES = frozenset(
+    {"body", "description", "message", "email", "mail", "content", "comment", "details", "text"}
+    | {"email_body", "mail_body", "message_body", "ticket_body", "plain_body", "ticket"}
+)
+AFTER = ("body", "question", "input", "hypothesis", "query")
 """Parts of a question that stand behind it."""
 
 LOOSE = (
     "content", "evidence", "hint", "snippet", "snippets", "table", "statement", "scenario", "email",
-    "persona", "transcript", "code",
+    "persona", "transcript", "code", "task", "function", "reference", "constraint", "requirement",
+    "demonstration", "example", "exemplar", "rules", "policy",
 )  # fmt: skip
 """What may be a part of a question, where it holds text of several words, and else is none."""
 
 UNASKABLE: Mapping[str, str] = {
     **dict.fromkeys(("tools", "functions", "tool_calls", "function_call"), "tools"),
+    **dict.fromkeys(("tool", "apis", "function_definitions", "function_schema"), "tools"),
+    **dict.fromkeys(("prompt_template", "question_template", "system_template"), "templates"),
     **dict.fromkeys(("available_tools", "tool_definitions", "function_calls"), "tools"),
     **dict.fromkeys(("history", "chat_history", "conversation_history"), "turns"),
     **dict.fromkeys(("dialogue_history", "dialog_history", "previous_turns"), "turns"),
@@ -102,8 +131,8 @@ UNASKABLE: Mapping[str, str] = {
 }
 """Parts of a question that no flag can put into a prompt yet, unless they are plain text."""
 
-SEEN_OR_HEARD = ("pictures", "sounds", "films")
-"""Those that are none even as text, which is the name of a file."""
+NEVER_TEXT = ("pictures", "sounds", "films", "templates")
+"""Those that no flag asks even as text: it is the name of a file, or has places to fill."""
 
 WRONG_LISTS = (
     "distractors", "incorrect_answers", "wrong_answers", "incorrect_options", "wrong_options",
@@ -115,9 +144,16 @@ WRONG_STEMS = ("distractor", "incorrect_answer", "wrong_answer")
 
 OPTION_STEMS = frozenset(
     {"", "option", "options", "opt", "op", "choice", "answer", "ans", "ending", "sol", "solution"}
-    | {"alternative", "candidate", "mc_answer", *WRONG_STEMS}
+    | {"alternative", "candidate", "mc_answer", "random_fifth_sentence_quiz", *WRONG_STEMS}
 )
 """What names of options in columns of their own begin with: option_a, choice1, A."""
+
+
+def is_option_stem(stem: str) -> bool:
+    """Return whether columns that count up are options, by what `series` calls them."""
+    bare = stem.removesuffix("0")
+    return bare in OPTION_STEMS or bare.split("_")[-1] in (OPTION_STEMS - {"", "op"})
+
 
 _SERIES = re.compile(
     r"(?P<stem>.+?)[ _-](?P<letter>[A-Za-z])|(?P<numbered>.+?)[ _-]?(?P<digits>\d{1,2})"

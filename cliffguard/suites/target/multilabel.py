@@ -12,7 +12,7 @@ from cliffguard.suites.rows import new_file
 from cliffguard.suites.target.cells import at, is_safe, rewritten, shown
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
-from cliffguard.suites.target.known import are_labels, quoted
+from cliffguard.suites.target.known import are_labels, folded, last_name, quoted, says
 
 
 def refuse_labels_together(
@@ -28,7 +28,8 @@ def refuse_labels_together(
     several = [draft for draft in drafts if len(_labels(draft, column)) > 1]
     if not several:
         return
-    row = several[0].row
+    row, column = several[0].row, _whole(column)
+    labels = _labels(several[0], columns.answer or column)
     how = "write them into one text"
     if is_safe(column):
         joined = f"', '.join(map(str, right_answers(r, {column!r})))"
@@ -38,7 +39,6 @@ def refuse_labels_together(
             more="from cliffguard.suites.target import right_answers",
         )
         how = f"{made} makes one text of them"
-    labels = _labels(several[0], column)
     raise SuiteError(
         f"{row.where}: {column} holds {n_things(len(labels), 'label')} at once, {shown(labels)}, "
         f"as do {len(several)} of {n_things(len(drafts), 'row')}, and they are right together; "
@@ -53,6 +53,8 @@ def _labels(draft: ParsedRow, column: str) -> Sequence[Any]:
     """Return the labels of a row, each once, also where a list of results has one each."""
     if len(draft.answers) > 1:
         return draft.answers
+    if (stem := _whole(column)) != column:
+        return [label for key, label in draft.row.value.items() if _is_member(key, label, stem)]
     results, _, inner = column.partition(".result.")
     number, _, path = inner.partition(".")
     if not number.isdecimal():
@@ -63,6 +65,17 @@ def _labels(draft: ParsedRow, column: str) -> Sequence[Any]:
     held = (at(value, f"{m}.{path}") for m in members if at(value, f"{m}.from_name") == question)
     labels = [label for each in held for label in (each if isinstance(each, list) else [each])]
     return list(dict.fromkeys(str(label) for label in labels if label is not None))
+
+
+def _whole(column: str) -> str:
+    """Return the list of labels of which a path names one: labels of labels.0."""
+    stem, _, number = column.rpartition(".")
+    is_of_people = folded(last_name(stem)) in ("responses", "suggestions", "annotations", "result")
+    return stem if stem and number.isdecimal() and not is_of_people else column
+
+
+def _is_member(key: str, value: Any, stem: str) -> bool:
+    return _whole(key) == stem != key and isinstance(value, (str, int)) and says(value)
 
 
 _MOST_RESULTS = 50  # of one annotation that are looked at

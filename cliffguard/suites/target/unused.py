@@ -5,26 +5,28 @@ A column whose text stands in every prompt anyway is no loss, and neither is one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.words import content_words
-from cliffguard.suites.target.cells import is_safe, rewritten, texts_in
+from cliffguard.suites.target.cells import from_json, is_safe, rewritten, texts_in
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, framed
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import (
     AFTER,
     BEFORE,
+    MESSAGES,
+    NEVER_TEXT,
     OPTION_LISTS,
-    OPTION_STEMS,
-    SEEN_OR_HEARD,
+    SUBJECTS,
     SYSTEMS,
     UNASKABLE,
     WRONG_LISTS,
     WRONG_STEMS,
     folded,
+    is_option_stem,
     last_name,
     may_be_part,
     says,
@@ -40,7 +42,7 @@ def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
     lost = [name for name in left if _is_lost(name, drafts)]
     for name in lost:
         what = UNASKABLE.get(folded(last_name(name)))
-        if what is not None and (what in SEEN_OR_HEARD or not _is_text(name, drafts)):
+        if what is not None and (what in NEVER_TEXT or not _is_text(name, drafts)):
             raise SuiteError(
                 f"{source}: has a column {name!r} of {what}, which a target cannot ask yet; leave "
                 f"such rows out, or say --target-ignore {name} where they are no part of the "
@@ -58,10 +60,40 @@ def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
         for name in lost
         if folded(last_name(name)) in (*BEFORE, *AFTER, *UNASKABLE)
         or (may_be_part(last_name(name)) and _is_prose(name, drafts))
+        or _is_subject(name, drafts, columns)
     ]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
         raise _unused(parts, columns, source, _asking(parts, columns, drafts))
+    _refuse_within(lost, drafts, columns)
+
+
+def _refuse_within(lost: Sequence[str], drafts: Sequence[ParsedRow], columns: Columns) -> None:
+    """Refuse known parts inside of columns that nothing reads: metadata.context."""
+    source = drafts[0].row.source
+    paths: dict[str, str] = {}
+    for draft in drafts:
+        for column in lost:
+            if isinstance(held := from_json(draft.row.value.get(column)), Mapping):
+                paths |= {
+                    f"{column}.{key}": text
+                    for key, text in held.items()
+                    if isinstance(text, str) and says(text) and not _holds(draft.prompt, text)
+                }
+    for path in paths:
+        if folded(last_name(path)) in SYSTEMS:
+            raise _unused(
+                [path], columns, source, f"--target-system {_quoted(path)} says it before"
+            )
+    parts = [path for path, text in paths.items() if _is_inner_part(last_name(path), text)]
+    if parts:
+        raise _unused(parts, columns, source, _asking(parts, columns, drafts))
+
+
+def _is_inner_part(name: str, text: str) -> bool:
+    return name not in ("title", "headline", "text") and (
+        folded(name) in (*BEFORE, *AFTER) or (may_be_part(name) and len(text.split()) > 2)
+    )
 
 
 def _refuse_choices(
@@ -133,7 +165,7 @@ def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[ParsedRow])
             f"{{**r, {wrong[0]!r}: '{prefix} ' + json.dumps(r[{wrong[0]!r}])}}",
         )
         return f"{wrong[0]} holds no plain text: {made} makes text of it, which can be asked"
-    order = {name: index for index, name in enumerate(BEFORE)}
+    order = {name: index for index, name in enumerate((*SUBJECTS, *BEFORE))}
     before = [name for name in parts if folded(last_name(name)) not in AFTER]
     before.sort(key=lambda name: order.get(folded(last_name(name)), len(order)))
     frame = [f"{{{name}}}" for name in before]
@@ -169,7 +201,7 @@ def _series(
     for stem, names in series(left).items():
         bare = stem.removesuffix("0")
         is_text = is_option or all(_is_text(n, drafts, is_number_text=False) for n in names)
-        if (bare in OPTION_STEMS) is is_option and is_text and set(names) & set(lost):
+        if is_option_stem(stem) is is_option and is_text and set(names) & set(lost):
             by_stem[bare] = names
     return by_stem
 
@@ -210,6 +242,15 @@ def _is_prose(name: str, drafts: Sequence[ParsedRow]) -> bool:
 
 def _is_structure(value: str) -> bool:
     return value.lstrip()[:1] in ("[", "{")
+
+
+def _is_subject(name: str, drafts: Sequence[ParsedRow], columns: Columns) -> bool:
+    """Return whether a column is the subject of messages; where rows share a few it is a topic."""
+    if folded(last_name(name)) not in SUBJECTS:
+        return False
+    values = [str(value) for draft in drafts if says(value := draft.row.value.get(name))]
+    is_message = any(folded(last_name(prompt)) in MESSAGES for prompt in columns.prompts)
+    return is_message and 2 * len(set(values)) > len(values)
 
 
 def _is_number(value: Any) -> bool:

@@ -66,6 +66,20 @@ FLAGS = {
     "label studio, short, several": Form(SHORT | {"kind": {"choices": ["pos"]}}, "Good", "pos"),
     "math": Form({"problem": "Q?", "level": "Level 1", "solution": "So \\boxed{b}."}, "Q?", "b"),
     "math, answer": Form({"problem": "Q?", "solution": "So \\boxed{b}.", "answer": "b"}, "Q?", "b"),
+    "azure": Form(
+        {"query": "Q?", "context": "C.", "ground_truth": "b", "response": "a"}, "C.\nQ?", "b"
+    ),
+    "azure, no context": Form({"query": "Q?", "ground_truth": "b", "response": "a"}, "Q?", "b"),
+    "p3": Form(
+        {
+            "inputs": [1],
+            "inputs_pretokenized": "Q? ",
+            "targets": [2],
+            "targets_pretokenized": "b",
+        },
+        "Q?",
+        "b",
+    ),
     "ragas": Form({"question": "Q?", "answer": "a", "ground_truth": "b"}, "Q?", "b"),
     "ragas, a table": Form(
         {"question": "Q?", "contexts": "['C.']", "answer": "a", "ground_truth": "b"},

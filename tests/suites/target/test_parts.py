@@ -466,3 +466,100 @@ def test_choices_in_one_text_beside_the_question_are_not_taken_for_a_list(tmp_pa
     line = refused(tmp_path, [row], "target.unused-column")
 
     assert "--target-prompt '{question}\\n{candidates}' asks it as it is" in line
+
+
+@pytest.mark.parametrize(
+    ("row", "prompt"),
+    [
+        (
+            {"passage": "P", "query": "Q", "entities": ["e"], "answers": ["e"]},
+            "{passage}\\n{query}",
+        ),
+        ({"subject": "S", "body": "B", "label": "a"}, "{subject}\\n{body}"),
+        (
+            {"word": "W", "sentence1": "S", "sentence2": "T", "start1": 0, "label": "a"},
+            "{word}\\n{sentence1}\\n{sentence2}",
+        ),
+        (
+            {"qid1": "1", "qid2": "2", "question1": "Q", "question2": "R", "label": "a"},
+            "{question1}\\n{question2}",
+        ),
+        (
+            {"InputSentence1": "S", "InputSentence2": "T"}
+            | {"RandomFifthSentenceQuiz1": "X", "RandomFifthSentenceQuiz2": "Y", "label": "a"},
+            "{InputSentence1}\\n{InputSentence2}",
+        ),
+    ],
+)
+def test_the_prompt_that_is_offered_names_what_it_leaves(
+    tmp_path: Path, row: dict[str, Any], prompt: str
+) -> None:
+    """It holds all known parts, no numbers and no options; every other column is named as left."""
+    message = refused(tmp_path, [row], "target.no-column")
+    offer = message.partition(f"; '{prompt}' ")[2]
+
+    assert offer, message
+    left = [
+        name for name in row if f"{{{name}}}" not in prompt and name not in ("label", "answers")
+    ]
+    assert [name for name in left if name not in offer] == []
+    assert ("all that could be asked" in offer) is not left
+
+
+@pytest.mark.parametrize("output", ["response", "output", "completion"])
+@pytest.mark.parametrize("right", ["ground_truth", "reference", "expected_output"])
+def test_what_a_model_said_is_no_answer_beside_what_is_right(
+    tmp_path: Path, output: str, right: str
+) -> None:
+    """Rows of an evaluation hold both; whoever names one, or ignores the other, has chosen."""
+    rows = [{"prompt": f"Q{n}", output: f"said {n}", right: f"is {n}"} for n in range(4)]
+
+    assert f"--target-answer {right}" in refused(tmp_path, rows, "target.two-columns")
+    assert items(tmp_path, rows, answer=right)[0].answer == "is 0"
+    assert items(tmp_path, rows, ignore=(right,))[0].answer == "said 0"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("instructions", "source_text", "examples", "few_shot", "constraints", "function"),
+        *("task", "demonstrations", "rules", "task_description", "requirements", "query"),
+        *("aspect", "reference"),
+    ],
+)
+def test_known_parts_go_by_many_names(tmp_path: Path, name: str) -> None:
+    """Each is refused where nothing reads it, with the flag that asks it."""
+    message = refused(tmp_path, rows_with(**{name: "Three words for #"}), "target.unused-column")
+
+    assert f"{{{name}}}" in message
+
+
+def test_a_template_is_not_asked_as_text(tmp_path: Path) -> None:
+    """Its places would stand empty."""
+    rows = rows_with(prompt_template="Think of {question}, please")
+
+    assert "templates" in refused(tmp_path, rows, "target.unaskable-column")
+
+
+def test_the_subject_of_a_message_is_a_part_and_a_topic_is_none(tmp_path: Path) -> None:
+    """MMLU has topics under the same name."""
+    mails = [{"Subject": f"S {n}", "Description": f"D {n}", "answer": f"a {n}"} for n in range(6)]
+
+    message = refused(tmp_path, mails, "target.unused-column", prompt="Description")
+
+    assert r"'{Subject}\n{Description}'" in message
+    assert len(items(tmp_path, rows_with(subject="high school mathematics"))) == 6
+
+
+def test_a_part_inside_of_metadata_is_not_lost(tmp_path: Path) -> None:
+    """It is named by its path, and so it is asked."""
+    rows = rows_with(metadata={"context": "Told so", "source": "web", "system": ""})
+
+    message = refused(tmp_path, rows, "target.unused-column")
+
+    assert r"'{metadata.context}\n{question}'" in message
+    asked = items(tmp_path, rows, prompt=r"{metadata.context}\n{question}")
+    assert asked[0].prompt == "Told so\nIs it so, in 0?"
+    assert len(items(tmp_path, rows, ignore=("metadata",))) == 6
+    rows = rows_with(meta={"system": "Be short"})
+    assert "--target-system 'meta.system'" in refused(tmp_path, rows, "target.unused-column")

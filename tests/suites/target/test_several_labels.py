@@ -79,3 +79,18 @@ def test_rows_without_a_label_are_left_out_by_a_command(tmp_path: Path) -> None:
 def test_a_column_of_labels_that_is_named_is_of_labels(tmp_path: Path, column: str) -> None:
     """Its name says so, in a table of text as well."""
     refused(tmp_path, [{"text": "Good", column: BOTH}], "target.several-labels", answer=column)
+
+
+def test_a_path_to_one_of_several_labels_does_not_drop_the_others(tmp_path: Path) -> None:
+    """The list is the answer, and the message without a flag names it and not its first."""
+    rows = [{"text": f"t {n}", "labels": ["a", "b"][: 1 + n % 2]} for n in range(4)]
+
+    assert "may be in labels" in refused(tmp_path, rows, "target.no-column")
+    line = refused(tmp_path, rows, "target.several-labels", answer="labels.0")
+    assert "as do 2 of 4 rows" in line
+    command, after = command_in(line)
+    run(command, tmp_path)
+    more = flags_in(after.split("; --target-metric")[0])
+    assert more["answer"] == "labels"
+    rows = [{"text": f"t {n}", "labels": ["ab"[n % 2]]} for n in range(20)]
+    assert items(tmp_path, rows, answer="labels.0")[1].answer == "b"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -610,3 +613,59 @@ def test_a_written_suite_asks_what_the_target_asks(
     assert written.tasks[0].digest == made.tasks[0].digest
     assert written.tasks[0].chance == made.tasks[0].chance
     assert (written.name, written.ring) == ("mine", "target")
+
+
+# --- tables without a line of names --------------------------------------------------------------
+
+MMLU = [f"Find the degree {n},0,4,2,6,{'ABCD'[n % 4]}" for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        (MMLU, {}),
+        (MMLU, {"prompt": "Find the degree 0", "answer": "A"}),
+        ([f"my card {n},{('card', 'loan')[n % 2]}" for n in range(12)], {}),
+        ([f"What is {n}?,{n} too" for n in range(12)], {"prompt": "What is 0?", "answer": "0 too"}),
+    ],
+)
+def test_line_1_of_a_table_without_names_is_not_lost(
+    tmp_path: Path, lines: list[str], keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MMLU's own files have none; the command makes a row of every line."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "d.csv"
+    path.write_text("\n".join(lines))
+
+    with support.refused("target.no-header", 2, f"{path}:1") as caught:
+        target_suite(TargetData(data=str(path), **keys))
+
+    match = re.search(r'python -c ".*?" > rows.jsonl', str(caught.value))
+    assert match is not None
+    subprocess.run(
+        ["bash", "-c", match[0].replace("python", sys.executable, 1)], check=True, cwd=tmp_path
+    )
+    written = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert written[0]["question"] == lines[0].split(",")[0]
+    assert len(written) == len(lines)
+
+
+@pytest.mark.parametrize("names", ["0,1", "Ticket text,Queue", "What is it?,Which team?"])
+def test_a_line_of_names_is_one(tmp_path: Path, names: str) -> None:
+    """Pandas numbers columns without names, and forms call them by what they ask."""
+    path = tmp_path / "d.csv"
+    path.write_text("\n".join([names, *(f"my card {n},{n % 2}" for n in range(12))]))
+    prompt, answer = names.split(",")
+
+    target = TargetData(data=str(path), prompt=prompt, answer=answer, labels=("0", "1"))
+
+    assert len(target_suite(target).capabilities[0].tasks[0].items) == 12
+
+
+@pytest.mark.parametrize("column", ["question", "answer"])
+def test_a_first_row_that_is_null_is_blank(tmp_path: Path, column: str) -> None:
+    """The column is there, so that it is not called missing from all rows."""
+    rows = [{**row, column: None} if n == 0 else row for n, row in enumerate(QUESTIONS)]
+
+    with support.refused("target.blank", 2, "data.jsonl:1", column, "python -c"):
+        task_of(tmp_path, rows)

@@ -1,0 +1,131 @@
+"""What is likely meant where columns of a target go by no usual name, or by several."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cliffguard.core.texts import first_of
+from cliffguard.suites.rows import Row
+from cliffguard.suites.target.cells import inside
+from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.headers import may_lack_header, named_command
+from cliffguard.suites.target.known import (
+    AFTER,
+    ANSWERS,
+    BEFORE,
+    PREFERRED,
+    PROMPTS,
+    REFERENCES,
+    SUBJECTS,
+    are_labels,
+    folded,
+    is_option_stem,
+    may_be_part,
+    says,
+    series,
+)
+
+_RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
+"""Where the answer begins in a text as trainers render rows."""
+
+_INNER = 4  # paths that a message names
+_LISTED = 12  # columns that a message names
+
+
+_ASKED = (
+    *("description", "problem", "message", "email", "comment", "review", "sentence", "utterance"),
+    *("post", "tweet", "ticket", "details", "user_input", "goal", "claim"),
+)
+"""What may be all of a question, where nothing goes by the usual name of a prompt."""
+
+_PARTS = (*SUBJECTS, *BEFORE, *AFTER, *_ASKED)
+
+
+def of_none(role: str, columns: set[str], row: Row) -> str:
+    """Return what is likely meant where no column goes by a usual name of its role."""
+    more = ""
+    if PREFERRED in columns:
+        is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
+        if role == "answer" or is_whole:
+            more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
+    elif role == "prompt":
+        more = _of_parts([name for name in row.value if name in columns], row)
+    elif right := [name for name in row.value if name in columns and folded(name) in REFERENCES]:
+        more = f"; what is right may be in {first_of(right, _INNER)}"
+    elif lists := [name for name in row.value if name in columns and _is_labels(name, row)]:
+        more = f"; what is right may be in {first_of(lists, _INNER)}"
+    elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
+        more = "; a text here holds prompt and answer in one: write them into two columns"
+    if not more and may_lack_header(row):
+        return f"; {named_command([row])}"
+    return more or _inner_paths(row)
+
+
+def of_several(role: str, names: Sequence[str], row: Row) -> str:
+    """Return what is likely meant by several columns of one role."""
+    if role != "prompt":
+        return ""
+    chats = [name for name in names if chat_in(row.value.get(name))]
+    if chats:
+        return f"; --target-prompt {chats[0]} is the chat"
+    order = (*BEFORE, *PROMPTS)  # a text is what a question is about
+    return f"; '{_frame(sorted(names, key=lambda name: order.index(folded(name))))}' is all of them"
+
+
+def _inner_paths(row: Row) -> str:
+    """Return how texts inside of columns are named, with the first of them."""
+    texts = [
+        f"{column}.{name}"
+        for column, value in row.value.items()
+        for name, nested in inside(value)
+        if isinstance(nested, str) and says(nested)
+    ]
+    such = ", ".join(dict.fromkeys(texts[:_INNER]))
+    return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
+
+
+def _of_parts(columns: Sequence[str], row: Row) -> str:
+    """Return the prompt of all columns that go by the name of a part, and what it leaves."""
+    plain = [name for name in columns if not inside(row.value[name])]
+    counted = series([name for name in plain if not _is_number(row.value[name])])
+    options = [name for stem, names in counted.items() if is_option_stem(stem) for name in names]
+    parts = [
+        name
+        for name in plain
+        if name not in options and (folded(name) in _PARTS or may_be_part(name))
+    ]
+    parts += [n for names in counted.values() for n in names if n not in (*parts, *options)]
+    if not parts:
+        return ""
+    order = {name: index for index, name in enumerate((*SUBJECTS, *BEFORE))}
+    last = {name: len(order) + 1 + index for index, name in enumerate((*_ASKED, *AFTER))}
+    parts.sort(key=lambda name: {**order, **last}.get(folded(name), len(order)))
+    taken = [*ANSWERS, *REFERENCES, "id", "idx", "cluster", "level"]
+    left = [name for name in columns if name not in parts and folded(name) not in taken]
+    framed = f"; '{_frame(parts)}' is all that could be asked"
+    if left:
+        framed = (
+            f"; '{_frame(parts)}' asks what goes by the name of a part, and leaves "
+            f"{first_of(left, _LISTED)}"
+        )
+    if options:
+        framed += f"; --target-choices '{''.join(f'{{{name}}}' for name in options)}' are options"
+    return framed
+
+
+def _is_labels(name: str, row: Row) -> bool:
+    values = [value for _, value in inside(row.value[name])]
+    return are_labels(name) and bool(values) and all(isinstance(value, str) for value in values)
+
+
+def _frame(columns: Sequence[str]) -> str:
+    return "\\n".join(f"{{{name}}}" for name in columns)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True
