@@ -179,8 +179,7 @@ def prepare(
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = _tasks_of(plan, suites, (base, candidate), runner)
-    with suppress(TimeUp), looking_up(partial(stop_where, limits.is_time_up)):
-        _show_target(plan, tasks, (base, candidate), runner, audience.tell)
+    _show_target(plan, tasks, (base, candidate), runner, limits, audience)
     refuse_unknown_fields(tasks, policy)
     protocol, plainly = settled(
         plan.protocol, (base, candidate), tasks, runner=runner, store=store, tell=audience.tell
@@ -277,15 +276,17 @@ def _show_target(
     tasks: Sequence[Task],
     sides: Sequence[Checkpoint],
     runner: Runner,
-    tell: Callable[[str], None],
+    limits: Limits,
+    audience: Audience,
 ) -> None:
     """Show the first prompts of the plan's target as each side gets them, while there is time."""
     target = None if plan.target is None else plan.target.name
     for task in [task for task in tasks if task.capability == target][:1]:
-        for side in sides:
-            drop_if_stopped()
-            if (why := runner.preview(side, task, plan.protocol)) is not None:
-                tell(why)
+        with suppress(TimeUp), looking_up(partial(stop_where, limits.is_time_up)):
+            for side in sides:
+                drop_if_stopped()
+                if (why := runner.preview(side, task, plan.protocol)) is not None:
+                    audience.tell(why)
 
 
 def _runs_of(
