@@ -178,8 +178,7 @@ def prepare(
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner)
-    _show_target(plan, tasks, (base, candidate), runner, limits, audience)
+    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, limits, audience)
     refuse_unknown_fields(tasks, policy)
     protocol, plainly = settled(
         plan.protocol, (base, candidate), tasks, runner=runner, store=store, tell=audience.tell
@@ -264,11 +263,21 @@ def _remarks(
 
 
 def _tasks_of(
-    plan: Plan, suites: Sequence[Suite], sides: Sequence[Checkpoint], runner: Runner
+    plan: Plan,
+    suites: Sequence[Suite],
+    sides: Sequence[Checkpoint],
+    runner: Runner,
+    limits: Limits,
+    audience: Audience,
 ) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
-    """Return the tasks with what both sides have room for, and what is told of the others."""
+    """Return the tasks with what both sides have room for, and what a report tells of the others.
+
+    The first prompts of the plan's target are shown as each side gets them.
+    """
     windows = (runner.window(side, plan.protocol) for side in sides)
-    return within_window(runner.resolve(suites, plan.protocol), *windows)
+    tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
+    _show_target(plan, tasks, sides, runner, limits, audience)
+    return tasks, cut
 
 
 def _show_target(
