@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from cliffguard.checkpoints.identity import is_called_from_here
+from cliffguard.checkpoints.trained_on import is_called_from_here
 from cliffguard.config import as_written
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError

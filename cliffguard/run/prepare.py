@@ -178,9 +178,7 @@ def prepare(
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner)
-    with suppress(TimeUp), looking_up(partial(stop_where, limits.is_time_up)):
-        _show_target(plan, tasks, (base, candidate), runner, audience.tell)
+    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, limits, audience)
     refuse_unknown_fields(tasks, policy)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
@@ -284,11 +282,21 @@ def _remarks(
 
 
 def _tasks_of(
-    plan: Plan, suites: Sequence[Suite], sides: Sequence[Checkpoint], runner: Runner
+    plan: Plan,
+    suites: Sequence[Suite],
+    sides: Sequence[Checkpoint],
+    runner: Runner,
+    limits: Limits,
+    audience: Audience,
 ) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
-    """Return the tasks with what both sides have room for, and what is told of the others."""
+    """Return the tasks with what both sides have room for, and what a report tells of the others.
+
+    The first prompts of the plan's target are shown as each side gets them.
+    """
     windows = (runner.window(side, plan.protocol) for side in sides)
-    return within_window(runner.resolve(suites, plan.protocol), *windows)
+    tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
+    _show_target(plan, tasks, sides, runner, limits, audience)
+    return tasks, cut
 
 
 def _show_target(
@@ -296,15 +304,17 @@ def _show_target(
     tasks: Sequence[Task],
     sides: Sequence[Checkpoint],
     runner: Runner,
-    tell: Callable[[str], None],
+    limits: Limits,
+    audience: Audience,
 ) -> None:
     """Show the first prompts of the plan's target as each side gets them, while there is time."""
     target = None if plan.target is None else plan.target.name
     for task in [task for task in tasks if task.capability == target][:1]:
-        for side in sides:
-            drop_if_stopped()
-            if (why := runner.preview(side, task, plan.protocol)) is not None:
-                tell(why)
+        with suppress(TimeUp), looking_up(partial(stop_where, limits.is_time_up)):
+            for side in sides:
+                drop_if_stopped()
+                if (why := runner.preview(side, task, plan.protocol)) is not None:
+                    audience.tell(why)
 
 
 def _runs_of(

@@ -195,9 +195,9 @@ def test_no_time_is_left_is_never_said_while_work_goes_on(is_terminal: bool) -> 
     shown.clock.now += 20
     shown.display.tick()
 
-    told = shown.rows[-1] if is_terminal else shown.lines[-1]
-    assert "race" in told
-    assert "left" not in told
+    line = shown.rows[-1] if is_terminal else shown.lines[-1]
+    assert "race" in line
+    assert "left" not in line
 
 
 def test_the_clock_goes_on_when_a_side_is_done() -> None:
