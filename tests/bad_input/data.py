@@ -80,6 +80,11 @@ CASES: Cases = {
     "no line of names": Case(
         lambda p: target(p, "t.csv", "one,yes\ntwo,no\nthree,yes\n"), 2, "target.no-header"
     ),
+    "a key twice in a row": Case(
+        lambda p: target(p, "t.jsonl", '{"question": "a", "answer": "b", "answer": "c"}'),
+        2,
+        "rows.two-keys",
+    ),
     "lines have no columns": Case(lambda p: target(p, "t.txt", "one\ntwo\n"), 2, "rows.no-columns"),
     "no column of prompts": Case(
         lambda p: rows(p, [{"frage": "a", "answer": "b"}]), 2, "target.no-column"

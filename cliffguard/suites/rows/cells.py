@@ -14,7 +14,7 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import n_things
 from cliffguard.suites.rows.foreign import refuse_markdown, without_lines_before
 from cliffguard.suites.rows.packed import kind_of, read_packed
-from cliffguard.suites.rows.quotes import mend_quotes, refuse_swallowed
+from cliffguard.suites.rows.quotes import advise_uneven, mend_quotes, refuse_swallowed
 from cliffguard.suites.rows.row import Row, row_of
 
 INDEX = "Unnamed: 0"
@@ -44,7 +44,8 @@ def from_csv(path: Path) -> Iterator[Row]:
     n_cells = None
     try:
         for written in rows:
-            refuse_swallowed(written, lines.taken(), separator, path, line)
+            taken = lines.taken()
+            refuse_swallowed(written, taken, separator, path, line)
             if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
                 raise UsageError(
                     f"{path}:{line}: a table of Markdown; {refuse_markdown(path)}",
@@ -54,7 +55,8 @@ def from_csv(path: Path) -> Iterator[Row]:
                 n_cells = n_cells or len(written)
                 cells = _trimmed(written, n_cells)
                 if len(cells) != n_cells:
-                    raise _uneven(path, line, len(cells), n_cells)
+                    how = advise_uneven("".join(taken), separator, path)
+                    raise _uneven(path, line, len(cells), n_cells, how)
                 yield row_of(cells, path, line)
             line = first + rows.line_num + 1
     except csv.Error as failure:
@@ -85,8 +87,7 @@ class _Kept:
         return taken
 
 
-def _uneven(path: Path, line: int, n_cells: int, n_first: int) -> UsageError:
-    how = "a cell that holds the separator or a line break needs quotes around it"
+def _uneven(path: Path, line: int, n_cells: int, n_first: int, how: str) -> UsageError:
     if n_first == 1:  # a title or a comment
         how += f"; where the names of the columns stand here, {without_lines_before(path, line)}"
     return UsageError(

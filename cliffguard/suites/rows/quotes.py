@@ -33,6 +33,13 @@ def refuse_swallowed(
         )
 
 
+def advise_uneven(text: str, separator: str, path: Path) -> str:
+    """Return what to do about a row, by its text, that has more or fewer cells than the first."""
+    if separator in _BARE and '"' in text:
+        return f"where quotes are characters of the text, {_unquoted(path, separator)} makes rows"
+    return "a cell that holds the separator or a line break needs quotes around it"
+
+
 def mend_quotes(text: str, separator: str, path: Path) -> str:
     """Return what to do about a table whose quotes are not as CSV has them."""
     if '\\"' in text:

@@ -46,6 +46,7 @@ from cliffguard.suites.target.paths import opened
 from cliffguard.suites.target.reading import (
     Reading,
     blank_row_caveats,
+    left_out_notes,
     list_notes,
     readings,
     without_conflicts,
@@ -145,6 +146,7 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
             *(remark.text for remark in remarks),
             *blank_row_caveats(drafts),
             *list_notes(drafts, columns),
+            *left_out_notes(drafts, columns),
         ),
     )
 

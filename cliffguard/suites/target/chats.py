@@ -28,6 +28,9 @@ _UNSPOKEN = (
 )
 """Keys by which a turn says something that no text of it holds."""
 
+_THOUGHT = "analysis"  # the channel of gpt-oss on which a model thinks
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thoughts", "thought")
+
 Turn = tuple[str, str]
 """Who speaks ("system", "user", "assistant", …), and what is said."""
 
@@ -63,6 +66,8 @@ def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
     """Return the turns of a chat, in order. Raises SuiteError with `where` for what is not text."""
     turns = []
     for turn in value:
+        if turn.get("channel") == _THOUGHT:
+            continue
         keys = _keys(turn)
         assert keys is not None, "the caller has asked is_chat"
         role = str(turn[keys[0]]).strip().casefold()
@@ -78,6 +83,14 @@ def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
     if blank := [role for role, text in turns[:-1] if not text and role in ("user", "assistant")]:
         raise _empty(where, blank[0], "blank")
     return turns
+
+
+def has_thoughts(value: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether turns of a chat hold what an assistant thought, which is not asked."""
+    return any(
+        turn.get("channel") == _THOUGHT or any(says(turn.get(key)) for key in _THOUGHTS)
+        for turn in value
+    )
 
 
 def before_last_answer(turns: Sequence[Turn]) -> tuple[list[Turn], str | None]:

@@ -119,7 +119,9 @@ LOOSE = (
 
 UNASKABLE: Mapping[str, str] = {
     **dict.fromkeys(("tools", "functions", "tool_calls", "function_call"), "tools"),
-    **dict.fromkeys(("tool", "apis", "function_definitions", "function_schema"), "tools"),
+    **dict.fromkeys(
+        ("function", "tool", "apis", "function_definitions", "function_schema"), "tools"
+    ),
     **dict.fromkeys(("prompt_template", "question_template", "system_template"), "templates"),
     **dict.fromkeys(("available_tools", "tool_definitions", "function_calls"), "tools"),
     **dict.fromkeys(("history", "chat_history", "conversation_history"), "turns"),

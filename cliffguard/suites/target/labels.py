@@ -15,6 +15,7 @@ from cliffguard.suites.target.known import mend
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
+_JOINED = re.compile(r"(?<=[^\W\d_])[-_\s]+(?=[^\W\d_])")  # in_scope and in-scope, not 1-2
 _NAMED = 3  # labels that a message names
 _UNLABELLED = ("-1", "-", "<unk>")  # of GLUE, of SNLI and of TriviaQA
 
@@ -90,7 +91,7 @@ def refuse_unlabelled(drafts: Sequence[ParsedRow]) -> None:
 
 
 def refuse_spellings(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> None:
-    """Refuse labels that differ in nothing but case, blanks, a last period and Unicode form."""
+    """Refuse labels that differ in case, blanks, hyphens, a last period and Unicode form alone."""
     same: dict[str, list[str]] = {}
     for label in distinct:
         same.setdefault(_folded(label), []).append(label)
@@ -98,9 +99,10 @@ def refuse_spellings(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> No
     if spellings is not None:
         names = ", ".join(map(repr, spellings[:_NAMED]))
         raise SuiteError(
-            f"{drafts[0].row.source}: the labels {names} differ in case, blanks, a last period or "
-            "Unicode form alone; write them alike, or name all labels with --target-labels, once "
-            "for each (in a plan, target: {labels: […]}): then any spelling of one counts as it",
+            f"{drafts[0].row.source}: the labels {names} differ in case, blanks, hyphens, a last "
+            "period or Unicode form alone; write them alike, or name all labels with "
+            "--target-labels, once for each (in a plan, target: {labels: […]}): then any spelling "
+            "of one counts as it",
             id="target.label-spellings",
         )
 
@@ -117,5 +119,7 @@ def label_like(text: str, labels: Sequence[str]) -> str | None:
 
 
 def _folded(label: str) -> str:
-    text = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    seen = "".join(c for c in label if unicodedata.category(c) != "Cf")  # no width: U+200B
+    joined = _JOINED.sub(" ", unicodedata.normalize("NFKC", seen).casefold())
+    text = " ".join(joined.split())
     return text.rstrip(".") or text

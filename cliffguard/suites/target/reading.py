@@ -15,8 +15,8 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
 from cliffguard.suites.rows import has_header
 from cliffguard.suites.target.cells import texts_in
-from cliffguard.suites.target.chats import chat_in
-from cliffguard.suites.target.columns import Columns, named_parts
+from cliffguard.suites.target.chats import chat_in, has_thoughts
+from cliffguard.suites.target.columns import Columns, in_braces, named_parts
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import is_passages
 from cliffguard.suites.target.metrics import ScoringPlan
@@ -131,6 +131,23 @@ def list_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, ...]
             "it is written."
         )
     return tuple(notes)
+
+
+def left_out_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, ...]:
+    """Return what rows have that is not asked: thoughts in a chat, white space behind a prompt."""
+    values = [draft.row.value for draft in drafts]
+    chats = [c for v in values for name in columns.prompts if (c := chat_in(v.get(name)))]
+    n_thoughts = sum(map(has_thoughts, chats))
+    ends = [value.get(columns.prompts[-1]) for value in values]
+    n_blank = sum(isinstance(end, str) and end != end.rstrip() for end in ends)
+    if in_braces(columns.prompt) and not columns.prompt.rstrip().endswith("}"):
+        n_blank = 0
+    n_rows = n_things(len(drafts), "row")
+    notes = (
+        (n_thoughts, "what the assistant thought is left out of the chat"),
+        (n_blank, "white space at the end of the prompt is left out"),
+    )
+    return tuple(f"In {n} of {n_rows} {what}." for n, what in notes if n)
 
 
 def _looks_listed(cell: Any) -> bool:

@@ -17,6 +17,7 @@ from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import (
     AFTER,
     BEFORE,
+    LOOSE,
     MESSAGES,
     NEVER_TEXT,
     OPTION_LISTS,
@@ -32,6 +33,8 @@ from cliffguard.suites.target.known import (
     says,
     series,
 )
+
+_PARTS = {*BEFORE, *AFTER, *UNASKABLE} - {*LOOSE}
 
 
 def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
@@ -58,7 +61,7 @@ def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
     parts = [
         name
         for name in lost
-        if folded(last_name(name)) in (*BEFORE, *AFTER, *UNASKABLE)
+        if folded(last_name(name)) in _PARTS
         or (may_be_part(last_name(name)) and _is_prose(name, drafts))
         or _is_subject(name, drafts, columns)
     ]

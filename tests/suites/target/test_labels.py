@@ -196,3 +196,16 @@ def test_a_number_of_any_length_is_no_place(
     named = {} if keys["choices"] else {"labels": ("x", "y")}
 
     assert len(refused(tmp_path, rows, "target.no-choice", **named)) < 600
+
+
+@pytest.mark.parametrize(
+    "spellings", [("yes", "yes\u200b"), ("in-scope", "In_Scope"), ("in scope", "in-scope")]
+)
+def test_spellings_that_look_alike_are_refused(tmp_path: Path, spellings: tuple[str, str]) -> None:
+    """What has no width, and what joins words, makes no other label."""
+    refused(tmp_path, labelled(*spellings, "other"), "target.label-spellings")
+
+
+def test_a_sign_and_a_range_are_no_spelling(tmp_path: Path) -> None:
+    """Hyphens join words, and not numbers."""
+    assert items(tmp_path, labelled("1-2", "1 2", "x"))[0].choices

@@ -85,6 +85,7 @@ def test_a_part_that_is_blank_everywhere_is_none(tmp_path: Path) -> None:
     [
         ("tools", [{"name": "track"}]),
         ("tools", '[{"name": "track"}]'),
+        ("function", [{"name": "track"}]),
         ("history", [["Hi", "Hello"]]),
         ("image", "a.png"),
     ],
@@ -558,8 +559,37 @@ def test_a_part_inside_of_metadata_is_not_lost(tmp_path: Path) -> None:
     message = refused(tmp_path, rows, "target.unused-column")
 
     assert r"'{metadata.context}\n{question}'" in message
-    asked = items(tmp_path, rows, prompt=r"{metadata.context}\n{question}")
-    assert asked[0].prompt == "Told so\nIs it so, in 0?"
+    with_it = items(tmp_path, rows, prompt=r"{metadata.context}\n{question}")
+    assert with_it[0].prompt == "Told so\nIs it so, in 0?"
     assert len(items(tmp_path, rows, ignore=("metadata",))) == 6
     rows = rows_with(meta={"system": "Be short"})
     assert "--target-system 'meta.system'" in refused(tmp_path, rows, "target.unused-column")
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        [{"role": "assistant", "channel": "analysis", "content": "Hm."}],
+        [{"role": "user", "content": "v"}, {"role": "assistant", "content": "w", "thinking": "H"}],
+    ],
+)
+def test_thoughts_are_left_out_and_counted(tmp_path: Path, thought: list[dict[str, Any]]) -> None:
+    """They are no turn of the assistant's: gpt-oss has a channel for them, others a key."""
+    row = chat(("user", "u"), ("assistant", "a"))
+    row["messages"][1:1] = thought[:1] if "channel" in thought[0] else []
+    row["messages"][-1] |= {key: text for key, text in thought[-1].items() if key == "thinking"}
+
+    read = reading(tmp_path, [row])
+
+    assert (read.task.items[0].prompt, read.task.items[0].answer) == ("u", "a")
+    assert "In 1 of 1 row what the assistant thought is left out of the chat." in read.notes
+
+
+def test_white_space_behind_a_prompt_is_counted(tmp_path: Path) -> None:
+    """It goes, and a note says so."""
+    rows = [{"question": f"Q{n} " if n else "Q0", "answer": f"a{n}"} for n in range(3)]
+
+    read = reading(tmp_path, rows)
+
+    assert "In 2 of 3 rows white space at the end of the prompt is left out." in read.notes
+    assert read.task.items[1].prompt == "Q1"
