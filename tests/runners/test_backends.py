@@ -22,7 +22,7 @@ import pytest
 import torch
 
 from cliffguard import EvalSettings, RunnerSettings
-from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
+from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError
@@ -44,24 +44,6 @@ PLAIN = EvalSettings()
 def suite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of 16 multiple-choice items and 5 generated ones."""
     return support.write_suite(tmp_path_factory.mktemp("suite"), n_items=16, n_said=5)
-
-
-@pytest.fixture(scope="module")
-def base(tiny_base: Path) -> Checkpoint:
-    """The identity of the tiny base."""
-    return find_base(str(tiny_base), FindOptions())
-
-
-@pytest.fixture(scope="module")
-def tuned(tiny_base: Path, tiny_tuned: Path) -> Checkpoint:
-    """The identity of full weights of a candidate."""
-    return find_pair(str(tiny_base), str(tiny_tuned), FindOptions())[1]
-
-
-@pytest.fixture(scope="module")
-def adapted(tiny_adapter: Path) -> Checkpoint:
-    """The identity of an adapter on the tiny base."""
-    return find_pair(None, str(tiny_adapter), FindOptions())[1]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, guard
-from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.checkpoints.identity import FindOptions, find_pair, with_template_of
 from cliffguard.cli.app import app
 from cliffguard.core.backends import BACKENDS
 from cliffguard.core.checkpoint import Checkpoint
@@ -53,24 +53,6 @@ def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Engines
 def suite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A suite of 8 multiple-choice items and 3 generated ones."""
     return support.write_suite(tmp_path_factory.mktemp("suite"), n_items=8, n_said=3)
-
-
-@pytest.fixture(scope="module")
-def base(tiny_base: Path) -> Checkpoint:
-    """The identity of the tiny base."""
-    return find_base(str(tiny_base), FindOptions())
-
-
-@pytest.fixture(scope="module")
-def tuned(tiny_base: Path, tiny_tuned: Path) -> Checkpoint:
-    """The identity of full weights of a candidate."""
-    return find_pair(str(tiny_base), str(tiny_tuned), FindOptions())[1]
-
-
-@pytest.fixture(scope="module")
-def adapted(tiny_adapter: Path) -> Checkpoint:
-    """The identity of an adapter of rank 2 on the tiny base."""
-    return find_pair(None, str(tiny_adapter), FindOptions())[1]
 
 
 def settings_of(model: str = "vllm", **args: Any) -> RunnerSettings:

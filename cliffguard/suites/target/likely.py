@@ -33,13 +33,13 @@ _INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 
 
-_ASKED = (
+_WHOLE_QUESTIONS = (
     *("description", "problem", "message", "email", "comment", "review", "sentence", "utterance"),
     *("post", "tweet", "ticket", "details", "user_input", "goal", "claim"),
 )
 """What may be all of a question, where nothing goes by the usual name of a prompt."""
 
-_PARTS = (*SUBJECTS, *BEFORE, *AFTER, *_ASKED)
+_PARTS = (*SUBJECTS, *BEFORE, *AFTER, *_WHOLE_QUESTIONS)
 
 
 def of_none(role: str, columns: set[str], row: Row) -> str:
@@ -99,7 +99,7 @@ def _of_parts(columns: Sequence[str], row: Row) -> str:
     if not parts:
         return ""
     order = {name: index for index, name in enumerate((*SUBJECTS, *BEFORE))}
-    last = {name: len(order) + 1 + index for index, name in enumerate((*_ASKED, *AFTER))}
+    last = {name: len(order) + 1 + index for index, name in enumerate((*_WHOLE_QUESTIONS, *AFTER))}
     parts.sort(key=lambda name: {**order, **last}.get(folded(name), len(order)))
     taken = [*ANSWERS, *REFERENCES, "id", "idx", "cluster", "level"]
     left = [name for name in columns if name not in parts and folded(name) not in taken]
