@@ -17,8 +17,9 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.passes import Model
+from cliffguard.evaluate.looks import TaskProgress, in_part
 from cliffguard.evaluate.measure import measure
-from cliffguard.evaluate.schedule import Schedule, TaskProgress, in_part
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.store.answers import Store
 from cliffguard.store.entry import Entry
