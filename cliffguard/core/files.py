@@ -133,16 +133,16 @@ def has_half_characters(value: Any) -> bool:
     return False
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | bytes) -> None:
     """Write `text` so that a reader finds the old file or the new one, never a part.
 
-    What a link points to is written, and the link stays; into a device or a pipe it is written as
-    it comes. Raises UsageError when the place cannot be written to, InfrastructureError when it is
-    full.
+    Bytes are written as they are. What a link points to is written, and the link stays; into a
+    device or a pipe it is written as it comes. Raises UsageError when the place cannot be written
+    to, InfrastructureError when it is full.
     """
     if is_special(path):
         try:
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(_encoded(text))
         except OSError as failure:
             raise write_error(path, failure) from failure
         return
@@ -180,10 +180,14 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, er
 _NO_FLUSHED_FOLDERS = {errno.EACCES, errno.EINVAL, errno.EPERM, errno.ENOTSUP}
 
 
+def _encoded(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8")
+
+
 @contextlib.contextmanager
-def _beside(path: Path, text: str) -> Iterator[str]:
+def _beside(path: Path, text: str | bytes) -> Iterator[str]:
     """Lend a flushed temporary file with `text` beside `path`, to be put in its place."""
-    content = text.encode("utf-8")
+    content = _encoded(text)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,9 +14,11 @@ from cliffguard.report import behaviour, classes, next_steps, numbers, parts, re
 from cliffguard.report import timings as times
 from cliffguard.report.bars import bars
 from cliffguard.report.clean import cleaned, one_line
-from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
-from cliffguard.report.ladders import ladder_svg
+from cliffguard.report.figures import looks, single
+from cliffguard.report.figures.charts import Chart
+from cliffguard.report.figures.inline import inline_svg
+from cliffguard.report.figures.layout import lay_out_chart
 from cliffguard.report.page import lay_out, source_line
 
 _PROMPT_CHARACTERS = 1600
@@ -30,13 +32,12 @@ _TEMPLATE = "templates/report.html.j2"
 def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
     page = lay_out(cleaned(review))
-    # The SVG of figures comes from ElementTree, which has escaped every text in it.
     ladders = [
-        (view, Markup(ladder_svg(view, f"ladder{number}")))
+        (view, _svg(single.ladder(view), f"ladder{number}"))
         for number, view in enumerate(page.ladders, start=1)
     ]
     placed = reach.reaches(page)
-    reach_figure = Markup(distance_svg(placed)) if placed else None
+    distance = single.distance(placed)
     spent = times.read(timings)  # after all that is drawn
     comparison = page.review.comparison
     return (
@@ -51,7 +52,8 @@ def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
             part_views=parts.part_views(page),
             reach=reach,
             reaches=placed,
-            reach_figure=reach_figure,
+            reach_figure=distance and _svg(distance, "distance"),
+            chart_css=Markup(looks.css()),
             classes=classes,
             class_view=classes.class_view(page),
             behaviour=behaviour,
@@ -65,6 +67,11 @@ def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
             overlaps=comparison.overlaps[:_MOST_OVERLAPS],
         )
     )
+
+
+def _svg(chart: Chart, prefix: str) -> Markup:
+    # It comes from ElementTree, which has escaped every text in it.
+    return Markup(inline_svg(lay_out_chart(chart, has_title=False), prefix))
 
 
 def _source() -> str:

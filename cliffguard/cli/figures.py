@@ -1,0 +1,77 @@
+"""figures: the figures of reviews as files for papers and slides."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cliffguard.cli.console import explained
+from cliffguard.core.errors import UsageError
+from cliffguard.core.files import read_text, user_path, write_whole
+
+if TYPE_CHECKING:
+    from cliffguard.core.reviews import Review
+
+
+@explained
+def figures(
+    reviews: Annotated[
+        list[Path],
+        typer.Argument(metavar="REVIEW...", help="A review.json each, or the folder with it."),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for the files.")],
+    output_format: Annotated[
+        Literal["svg", "png", "pdf"], typer.Option("--format", "-f", help="Of the files.")
+    ] = "svg",
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Some of forest,ladder,calibration,distance,gain,trajectory."
+        ),
+    ] = None,
+) -> None:
+    """Draw the figures of reviews, the same bytes every time; print the files that were written.
+
+    Of several reviews also the target's gain against the largest loss, and, where their folders'
+    names end in a step of training, the drops along it.
+    """
+    from cliffguard.report.figures.catalog import charts_of, kinds_of
+    from cliffguard.report.figures.files import draw
+    from cliffguard.report.figures.layout import lay_out_chart
+    from cliffguard.report.figures.several import pages_of
+
+    kinds = kinds_of(only)
+    try:
+        charts, lacks = charts_of(pages_of(_read(reviews)), kinds)
+        scenes = {name: lay_out_chart(chart) for name, chart in charts.items()}
+    except (LookupError, TypeError) as failure:
+        raise UsageError(
+            f"{', '.join(map(str, reviews))}: cannot be drawn, since a review holds what no check "
+            f"writes ({type(failure).__name__}: {failure}); take it as it was written",
+            id="review.impossible",
+        ) from failure
+    for line in lacks:
+        print(f"cliffguard: left out: {line}", file=sys.stderr)
+    folder = user_path(str(out), UsageError)
+    for name, scene in scenes.items():
+        path = folder / f"{name}.{output_format}"
+        write_whole(path, draw(scene, output_format))
+        print(path)
+
+
+def _read(paths: list[Path]) -> dict[str, Review]:
+    """Return the reviews by the shortest path that tells them apart; one that is repeated once."""
+    from cliffguard.compare.repeat_command import names_of
+    from cliffguard.report.json import read_review
+
+    files = []
+    for path in paths:
+        file = user_path(str(path), UsageError)
+        files.append((file / "review.json" if file.is_dir() else file).resolve())
+    files = list(dict.fromkeys(files))
+    whole = [str(f.parent if f.name == "review.json" else f.with_suffix("")) for f in files]
+    texts = [read_review(read_text(file, UsageError), str(file)) for file in files]
+    return dict(zip(names_of(whole), texts, strict=True))

@@ -1,0 +1,1 @@
+"""Figures: data from reviews, laid out once, drawn as inline SVG or by matplotlib."""
