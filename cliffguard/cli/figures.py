@@ -73,5 +73,7 @@ def _read(paths: list[Path]) -> dict[str, Review]:
         files.append((file / "review.json" if file.is_dir() else file).resolve())
     files = list(dict.fromkeys(files))
     whole = [str(f.parent if f.name == "review.json" else f.with_suffix("")) for f in files]
+    if len(set(whole)) < len(files):  # a.json beside a/review.json
+        whole = [str(file) for file in files]
     texts = [read_review(read_text(file, UsageError), str(file)) for file in files]
     return dict(zip(names_of(whole), texts, strict=True))

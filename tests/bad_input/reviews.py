@@ -34,7 +34,36 @@ def set_to(value: object, *keys: str | int) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def drawn(workspace: Workspace, *words: object) -> list[object]:
+    """Write a review that is whole and return the words of its figures."""
+    review = workspace.write("r.json", render(samples.passed(), "json"))
+    return ["figures", review, *words]
+
+
 CASES: Cases = {
+    "figures of nothing": Case(lambda p: ["figures", "--out", p.out], 2, "usage.missing"),
+    "figures of no review": Case(
+        lambda p: ["figures", p.out / "r.json", "--out", p.out], 2, "file.missing"
+    ),
+    "figures of a folder without a review": Case(
+        lambda p: ["figures", p.tuned, "--out", p.out], 2, "file.missing"
+    ),
+    "figures of a list": Case(
+        lambda p: ["figures", p.write("r.json", "[]"), "--out", p.out], 2, "review.not-json"
+    ),
+    "figures to nowhere": Case(drawn, 2, "usage.missing"),
+    "figures into a file": Case(
+        lambda p: drawn(p, "--out", p.write("file", "") / "out"), 2, "file.not-written"
+    ),
+    "figures of an unknown name": Case(
+        lambda p: drawn(p, "--out", p.out, "--only", "forest,latter"), 2, "figures.unknown"
+    ),
+    "figures of no name": Case(
+        lambda p: drawn(p, "--out", p.out, "--only", " , "), 2, "figures.unknown"
+    ),
+    "figures in an unknown format": Case(
+        lambda p: drawn(p, "--out", p.out, "--format", "gif"), 2, "usage.bad-value"
+    ),
     "report of nothing": Case(lambda p: ["report", p.out / "review.json"], 2, "file.missing"),
     "report of the folder": Case(lambda p: ["report", p.root], 2, "file.is-folder"),
     "report of a page": Case(

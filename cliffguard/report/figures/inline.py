@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from cliffguard.core.texts import clip
 from cliffguard.report.figures.scene import WIDTH, Element, Mark, Scene, Stroke, Words
 
 NAMESPACE = "http://www.w3.org/2000/svg"
+_MOST_TITLE, _MOST_DESCRIBED = 400, 20_000  # characters
 
 
 def inline_svg(scene: Scene, prefix: str) -> str:
@@ -16,12 +18,15 @@ def inline_svg(scene: Scene, prefix: str) -> str:
     escaped; there is no style but by class.
     """
     described = f"{prefix}-description"
+    title = clip(scene.title, _MOST_TITLE)
     root = ElementTree.Element("svg", {
         "xmlns": NAMESPACE, "viewBox": f"0 0 {WIDTH:g} {scene.height:.1f}", "class": "chart",
-        "role": "img", "aria-label": scene.title, "aria-describedby": described,
+        "role": "img", "aria-label": title, "aria-describedby": described,
     })  # fmt: skip
-    ElementTree.SubElement(root, "title").text = scene.title
-    ElementTree.SubElement(root, "desc", id=described).text = scene.description
+    ElementTree.SubElement(root, "title").text = title
+    ElementTree.SubElement(root, "desc", id=described).text = clip(
+        scene.description, _MOST_DESCRIBED
+    )
     for element in scene.elements:
         root.append(_drawn(element))
     return ElementTree.tostring(root, encoding="unicode")

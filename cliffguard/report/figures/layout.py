@@ -53,7 +53,9 @@ class _Canvas:
         is_rows = chart.naming == "rows"
         ticks = [width_of(text, SIZE) for _, text in chart.y.ticks]
         self.left = _EDGE + (0.0 if is_rows else max(ticks, default=0.0) + 6.0)
-        self.right = WIDTH - _EDGE - (112.0 if chart.naming == "ends" else 0.0)
+        self.names = _end_names(chart) if chart.naming == "ends" else []
+        ends = [width_of(text, SIZE, is_strong=True) + 4.0 for _, text, _ in self.names]
+        self.right = WIDTH - _EDGE - max(ends, default=0.0)
         self.top = _EDGE
         n_rows = len(chart.series[0].points) if is_rows else 0
         self.plot_height = _ROW * n_rows if is_rows else _HEIGHT
@@ -210,36 +212,29 @@ class _Canvas:
 
     def ends(self) -> None:
         """Name lines at their right ends instead of in a legend."""
-        named = [(self.y(series.points[-1].y), series.name, series.tone)
-                 for series in self.chart.series if series.points]  # fmt: skip
-        named += [(self.y(rule.at), rule.label, "muted")
-                  for rule in self.chart.rules if rule.axis == "y" and rule.label]  # fmt: skip
-        named.sort(key=lambda words: words[0])
-        heights = spread([words[0] for words in named], 14.0, self.top + 2.0, self.bottom - 2.0)
-        for height, (_, text, tone) in zip(heights, named, strict=True):
+        wanted = [self.y(value) for value, _, _ in self.names]
+        heights = spread(wanted, 14.0, self.top + 2.0, self.bottom - 2.0)
+        for height, (_, text, tone) in zip(heights, self.names, strict=True):
             self.write(text, self.right + 8.0, height + 4.0, tone=tone, is_strong=tone != "muted")
 
     def numbers(self, height: float) -> float:
         """Put a number at each point or line, and what it means in a key; return the new end."""
         named = [
-            (series.name or point.label, series.detail or point.detail, point, series.is_joined)
+            (series.name or point.label, series.detail or point.detail, point)
             for series in self.chart.series
             for point in (series.points[-1:] if series.is_joined else series.points)
         ]
         whole = (self.left, self.top, self.right, self.bottom)
         height += 4.0
-        for number, (name, detail, point, _) in enumerate(named[:MOST_NAMED], 1):
+        for number, (name, detail, point) in enumerate(named[:MOST_NAMED], 1):
             assert point.x is not None, "what was not measured has no mark"
             self.number(number, (self.x(point.x), self.y(point.y)), whole)
             tone = "muted" if point.outcome is None else TONES[point.outcome]
             height = self.key(number, name, detail, tone, height)
         if len(named) > MOST_NAMED:
             height += _LINE
-            self.write(
-                f"{len(named) - MOST_NAMED:,} more are drawn without a number.",
-                _EDGE,
-                height - _EDGE,
-            )
+            more = f"{len(named) - MOST_NAMED:,} more are drawn without a number."
+            self.write(more, _EDGE, height - _EDGE)
         return height
 
     def number(self, number: int, at: Place, whole: Box) -> None:
@@ -270,3 +265,12 @@ class _Canvas:
 
 def _share(axis: Axis, value: float) -> float:
     return (value - axis.low) / ((axis.high - axis.low) or 1.0)
+
+
+def _end_names(chart: Chart) -> list[tuple[float, str, str]]:
+    """Return value, words and tone of what is named right of the plot, from the top down."""
+    named: list[tuple[float, str, str]] = [
+        (series.points[-1].y, series.name, series.tone) for series in chart.series if series.points
+    ]
+    named += [(r.at, r.label, "muted") for r in chart.rules if r.axis == "y" and r.label]
+    return sorted(named, key=lambda words: -words[0])

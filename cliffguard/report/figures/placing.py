@@ -10,6 +10,7 @@ Box = tuple[float, float, float, float]
 
 _WIDE, _WIDEST, _NARROW = 0.64, 1.0, 0.36  # of the size of the font: DejaVu Sans, and no wider one
 _STRONG = 1.12
+_MOST_WRAPPED = 2000  # characters
 _GAP = 7.0  # between a mark's middle and its words
 _STEP = 4.0  # by which words move up or down until they have room
 _MOST_STEPS = 40
@@ -17,29 +18,33 @@ _MOST_STEPS = 40
 
 def width_of(text: str, size: float, *, is_strong: bool = False) -> float:
     """Return about how wide a text is, in the unit of `size`; few are wider in any font."""
-    total = 0.0
-    for character in text:
-        if unicodedata.combining(character):
-            continue
-        is_wide = unicodedata.east_asian_width(character) in "WF" or character in "MWmw@%—…→"
-        total += _WIDEST if is_wide else _NARROW if character in " .,:;'|!iljtfI[]()·" else _WIDE
-    return total * size * (_STRONG if is_strong else 1.0)
+    return sum(map(_share, text)) * size * (_STRONG if is_strong else 1.0)
+
+
+def _share(character: str) -> float:
+    """Return about how wide a character is, as a share of the size of the font."""
+    if unicodedata.combining(character):
+        return 0.0
+    is_wide = unicodedata.east_asian_width(character) in "WF" or character in "MWmw@%—…→"
+    return _WIDEST if is_wide else _NARROW if character in " .,:;'|!iljtfI[]()·" else _WIDE
 
 
 def fitted(text: str, width: float, size: float, *, is_strong: bool = False) -> str:
     """Return a text, cut with an ellipsis where it is wider than `width`."""
-    text = text[:400]
-    if width_of(text, size, is_strong=is_strong) <= width:
-        return text
-    while text and width_of(text + "…", size, is_strong=is_strong) > width:
-        text = text[:-1]
-    return f"{text}…"
+    room = width / size / (_STRONG if is_strong else 1.0)
+    total, n_kept = 0.0, 0
+    for number, character in enumerate(text, start=1):
+        total += _share(character)
+        if total > room:
+            return f"{text[:n_kept]}…"
+        n_kept = number if total + _share("…") <= room else n_kept
+    return text
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:
     """Return a text in lines that are no wider than `width`; a word that is wider is cut."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text[:_MOST_WRAPPED].split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(longer, size) <= width:
             lines[-1] = longer

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.figures.charts import Chart, Point, Rule, Series, axis
+from cliffguard.report.figures.charts import Axis, Chart, Point, Rule, Series, axis
 from cliffguard.report.figures.single import DROP, margin_marks, percents, shared_margin
 from cliffguard.report.numbers import points
 from cliffguard.report.page import Page
 from cliffguard.stats.interval import Interval
 
+_MOST_STEPS = 8  # that have a tick of their own
 _STEP = re.compile(r"(?:^|[^0-9])([0-9]{1,15})$")
 
 
@@ -124,13 +127,23 @@ def trajectory(pages: Mapping[str, Page]) -> Chart | None:
         title="Drop by step of training",
         description="; ".join(f"{line.name}: {line.detail}" for line in lines),
         naming="numbers",
-        x=axis("step", [float(step) for step in by_step], least=0.0),
+        x=_steps_axis(list(by_step)),
         y=axis(f"{DROP} (up is worse)", ends, least=1.0, is_signed=True),
         series=tuple(lines),
         bands=bands,
         rules=(*rules, Rule(axis="y", at=0.0, kind="zero")),
         notes=tuple(notes),
     )
+
+
+def _steps_axis(steps: list[int]) -> Axis:
+    """Return an axis of steps, with ticks at these where there is room, else at whole numbers."""
+    drawn = axis("step", [float(step) for step in steps], least=0.0)
+    least = min(b - a for a, b in pairwise(steps))
+    ticks = tuple((float(step), str(step)) for step in steps)
+    if least * _MOST_STEPS < drawn.high - drawn.low:
+        ticks = tuple(tick for tick in drawn.ticks if tick[0] == round(tick[0]))
+    return replace(drawn, ticks=ticks)
 
 
 def _line(name: str, rows: Mapping[int, CapabilityRow | None]) -> Series:
