@@ -44,22 +44,25 @@ def figures(
     from cliffguard.report.figures.several import pages_of
 
     kinds = kinds_of(only)
+    read = _read(reviews)
     try:
-        charts, lacks = charts_of(pages_of(_read(reviews)), kinds)
-        scenes = {name: lay_out_chart(chart) for name, chart in charts.items()}
-    except (LookupError, TypeError) as failure:
+        charts, lacks = charts_of(pages_of(read), kinds)
+        files = {
+            f"{name}.{output_format}": draw(lay_out_chart(chart), output_format)
+            for name, chart in charts.items()
+        }
+    except (ValueError, LookupError, TypeError, ArithmeticError) as failure:
         raise UsageError(
             f"{', '.join(map(str, reviews))}: cannot be drawn, since a review holds what no check "
             f"writes ({type(failure).__name__}: {failure}); take it as it was written",
             id="review.impossible",
         ) from failure
+    folder = user_path(str(out), UsageError)
+    for name, content in files.items():
+        write_whole(folder / name, content)
+        print(folder / name)
     for line in lacks:
         print(f"cliffguard: left out: {line}", file=sys.stderr)
-    folder = user_path(str(out), UsageError)
-    for name, scene in scenes.items():
-        path = folder / f"{name}.{output_format}"
-        write_whole(path, draw(scene, output_format))
-        print(path)
 
 
 def _read(paths: list[Path]) -> dict[str, Review]:

@@ -61,6 +61,17 @@ CASES: Cases = {
     "figures of no name": Case(
         lambda p: drawn(p, "--out", p.out, "--only", " , "), 2, "figures.unknown"
     ),
+    "figures of a drop without end": Case(
+        lambda p: [
+            *spoilt(p, set_to(1e200, "comparison", "capabilities", 1, "drop")),
+            "figures",
+            p.root / "r.json",
+            "--out",
+            p.out,
+        ][2:],
+        2,
+        "review.impossible",
+    ),
     "figures in an unknown format": Case(
         lambda p: drawn(p, "--out", p.out, "--format", "gif"), 2, "usage.bad-value"
     ),

@@ -10,6 +10,7 @@ from typing import Literal
 from cliffguard.core.reviews import Outcome
 
 Range = tuple[float, float]
+_LARGEST = 1e16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +97,13 @@ class Chart:
 
 
 def axis(label: str, values: Sequence[float], *, least: float, is_signed: bool = False) -> Axis:
-    """Return an axis around `values`, with air of 8 %, at least `least`, and round ticks."""
+    """Return an axis around `values`, with air of 8 %, at least `least`, and round ticks.
+
+    Raises ValueError for values that no measurement has.
+    """
     low, high = min(values, default=0.0), max(values, default=1.0)
+    if not -_LARGEST < low <= high < _LARGEST:
+        raise ValueError(f"{label}: from {low:g} to {high:g}")
     air = max(0.08 * (high - low), least)
     low, high = low - air, high + air
     ticks = tuple((value, _words(value, is_signed)) for value in _round_values(low, high))

@@ -41,7 +41,7 @@ def gain(pages: Mapping[str, Page]) -> Chart | None:
         x=axis("largest drop not excluded, percentage points (right is worse)",
                [0.0, *(point.x or 0.0 for point in drawn)], least=1.0, is_signed=True),
         y=axis("target's gain, percentage points",
-               [0.0, *(end for p in drawn for end in p.y_interval or (p.y,))], least=1.0,
+               [0.0, *(end for p in drawn for end in (p.y, *(p.y_interval or ())))], least=1.0,
                is_signed=True),
         series=(Series(name="", points=tuple(drawn)),),
         rules=(Rule(axis="y", at=0.0, kind="zero"), Rule(axis="x", at=0.0, kind="zero")),
@@ -121,7 +121,7 @@ def trajectory(pages: Mapping[str, Page]) -> Chart | None:
     margin = shared_margin([None if row.is_target else row.finding.margin for row in rows])
     bands, rules, notes = margin_marks(margin)
     ends = [0.0, *(rule.at for rule in rules)]
-    ends += [end for line in lines for p in line.points for end in p.y_interval or (p.y,)]
+    ends += [end for line in lines for p in line.points for end in (p.y, *(p.y_interval or ()))]
     return Chart(
         name="trajectory",
         title="Drop by step of training",

@@ -60,7 +60,7 @@ def forest(page: Page) -> Chart | None:
     if not rows:
         return None
     placed = tuple(_forest_point(row, number + 0.5) for number, row in enumerate(rows))
-    ends = [end for point in placed for end in (*(point.x_interval or ()), point.limit)]
+    ends = [end for point in placed for end in (point.x, *(point.x_interval or ()), point.limit)]
     kinds = dict.fromkeys(row.finding.outcome for row in rows)
     left_out = len(page.rows) - len(rows)
     signs = " · ".join(f"{MARKS[kind]} {kind}" for kind in kinds)
@@ -183,7 +183,7 @@ def distance(rows: Sequence[Reach]) -> Chart | None:
     placed = tuple(_reach_point(row) for row in drawn)
     across = [end for row in drawn for end in (row.distance.low, row.distance.high)]
     up = [0.0, *(100 * margin for _ in rules if margin is not None)]
-    up += [end for point in placed for end in point.y_interval or (point.y,)]
+    up += [end for point in placed for end in (point.y, *(point.y_interval or ()))]
     return Chart(
         name="distance",
         title=DISTANCE_TITLE,
