@@ -16,6 +16,7 @@ from cliffguard.report.bars import bars
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladders import ladder_svg
 from cliffguard.report.page import lay_out, source_line
 
@@ -27,9 +28,13 @@ _LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is
 _TEMPLATE = "templates/report.html.j2"
 
 
-def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
+def render_html(
+    review: Review,
+    timings: times.TimingsOrLater = None,
+    beside: BesideReview | None = None,
+) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
-    page = lay_out(cleaned(review))
+    page = lay_out(cleaned(review), beside)
     # The SVG of figures comes from ElementTree, which has escaped every text in it.
     ladders = [
         (view, Markup(ladder_svg(view, f"ladder{number}")))
