@@ -92,7 +92,7 @@ def _result(
     item = pair.item
     return ItemResult(
         item=_writable(item.id),
-        digest=item.digest,
+        digest=_writable(item.digest),  # of samples, what the other harness wrote
         task=_writable(pair.task.name),
         capability=_writable(pair.task.capability),
         level=item.level,
