@@ -193,11 +193,10 @@ def recorded(
     `decisions` are what `guard` let a witness see.
     """
     from cliffguard.compare.item_results import item_results
-    from cliffguard.compare.without_texts import without_texts
+    from cliffguard.compare.kept_texts import with_texts_kept
     from cliffguard.report.items import write_items
 
-    if texts == "none":
-        review = without_texts(review)
+    review = with_texts_kept(review, texts)
     if out is None:
         return review
     with doing("writing the items"):

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import jsonschema
 import pytest
 
 from cliffguard import Plan, Policy, Store, guard
 from cliffguard.compare.item_results import item_results, kept
-from cliffguard.compare.without_texts import LEFT_OUT, without_texts
+from cliffguard.compare.kept_texts import LEFT_OUT, with_texts_kept
 from cliffguard.compare.write_review import Decision
+from cliffguard.config import schema
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.hashing import sha256_now
 from cliffguard.core.item_results import SHORT, ItemResult, Texts
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.report import RENDERERS, render
+from cliffguard.report.items import read_items, write_items
 from tests import support
 from tests.fake_runner import FakeRunner
 
@@ -109,6 +115,23 @@ def test_every_item_is_there_with_why_it_does_not_count(tmp_path: Path, store: S
         "in-training-data": 1,
     }
     assert all(result.counted == (result.uncounted is None) for result in results)
+
+
+@pytest.mark.parametrize("texts", get_args(Texts))
+def test_a_line_fits_its_schema(texts: Texts, tmp_path: Path, store: Store) -> None:
+    """And is the one canonical JSON of its item."""
+    review, results = answered(tmp_path, store, texts)
+
+    written = write_items(review, tmp_path, results)
+
+    lines = (tmp_path / "items.jsonl").read_text(encoding="ascii").splitlines()
+    assert written.items is not None
+    assert written.items.n == len(lines) == len(results)
+    assert written.items.sha256 == sha256_now(tmp_path / "items.jsonl")
+    for line in lines:
+        assert canonical_json(json.loads(line)) == line
+        jsonschema.validate(json.loads(line), schema("item"))
+    assert list(read_items(written, tmp_path)) == results
 
 
 def test_the_order_is_that_of_the_suite(tmp_path: Path, store: Store) -> None:
@@ -228,7 +251,7 @@ def test_without_texts_no_report_holds_one(tmp_path: Path, store: Store, named_b
         suite=LABELLED,
         policy=Policy(capabilities={"routing": rules}),
     )
-    review = without_texts(whole)
+    review = with_texts_kept(whole, "none")
 
     assert "zebra" in render(whole, "junit")
     assert {part.kind for part in whole.comparison.capabilities[0].diagnostics.strata} >= {named_by}

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cliffguard.report.labels import read_labels
+from tests import support
+from tests.report import samples
 from tests.report.listed import RESULTS, result, run, written
 from tests.report.samples import HOSTILE
 
@@ -117,16 +120,11 @@ def test_a_list_can_be_filled_in_and_read_again(tmp_path: Path) -> None:
     ],
 )
 def test_labels_that_are_refused(text: str, id: str, names: list[str], tmp_path: Path) -> None:
-    """By their lines, all of them; nothing is written."""
+    """By their lines, all of them."""
     twice = [result("twice"), result("twice", task="other")]
-    folder = written(tmp_path, [*RESULTS, *twice])
 
-    done = run("flips", folder, "--labels", given(tmp_path, text))
-
-    assert done.exit_code == 2
-    assert f"error[{id}]" in done.stderr
-    assert [name for name in names if name not in done.stderr] == []
-    assert not (folder / "labels.jsonl").exists()
+    with support.refused(id, 2, *names):
+        read_labels(str(given(tmp_path, text)), [*RESULTS, *twice], samples.failed())
 
 
 def test_a_task_tells_ids_apart(tmp_path: Path) -> None:
