@@ -30,9 +30,9 @@ from cliffguard.core.texts import n_things
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
     from cliffguard.core.caveats import Caveat
-    from cliffguard.core.item_results import Texts
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
+    from cliffguard.core.texts import Texts
     from cliffguard.planning.selection import Asked, Choice
     from cliffguard.runners import Runner
     from cliffguard.store.answers import Store

@@ -26,8 +26,8 @@ from cliffguard.cli.help import HelpAll
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
 from cliffguard.core.flags import EVERYDAY, LOOKS, OUTPUT, Flag, flags_of
-from cliffguard.core.item_results import Texts
 from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings, TargetData
+from cliffguard.core.texts import Texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -22,9 +22,9 @@ from cliffguard.core.settings import are_both
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
-    from cliffguard.core.item_results import Texts
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
+    from cliffguard.core.texts import Texts
     from cliffguard.core.timing import Spent
     from cliffguard.planning.selection import Asked, Choice
     from cliffguard.runners import Runner

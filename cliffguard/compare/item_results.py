@@ -11,14 +11,8 @@ from cliffguard.compare.pairs import Pair, counted, pair_answers
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
 from cliffguard.core.hashing import sha256_of_text
-from cliffguard.core.item_results import (
-    ItemAnswer,
-    ItemResult,
-    ItemText,
-    Texts,
-    Uncounted,
-    ends_of,
-)
+from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText, Uncounted
+from cliffguard.core.texts import Texts, ends_of
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NAME_CHARACTERS = 120  # of a cluster; a longer name is a text

@@ -8,8 +8,8 @@ from dataclasses import replace
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.hashing import sha256_of_text
-from cliffguard.core.item_results import Texts, ends_of
 from cliffguard.core.reviews import Example, Review, with_texts
+from cliffguard.core.texts import Texts, ends_of
 
 LEFT_OUT = "(left out)"
 

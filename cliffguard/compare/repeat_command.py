@@ -21,9 +21,9 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import is_path, user_path, write_whole
 from cliffguard.core.hub_names import HUB, is_hub_id, is_said, without_prefix
-from cliffguard.core.item_results import Texts
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.texts import Texts
 
 _OURS = "# Written by cliffguard beside its review; the next one overwrites it.\n"
 _PLAN, _POLICY = "plan.yaml", "policy.yaml"

@@ -14,7 +14,6 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.commits import commit_here, own_commit
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import redactor
-from cliffguard.core.item_results import ends_of
 from cliffguard.core.items import Suite
 from cliffguard.core.reviews import (
     REVIEW_FORMAT,
@@ -28,6 +27,7 @@ from cliffguard.core.reviews import (
     with_texts,
 )
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.texts import ends_of
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Look
 

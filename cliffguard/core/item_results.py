@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from cliffguard.core.answers import FinishReason
-from cliffguard.core.texts import cut_middle
 
 ITEMS_FILE: Final = "items.jsonl"
 """Lies beside review.json, and nowhere else: no review can name another file to be read."""
-
-Texts = Literal["full", "short", "none"]
-"""How much is written of prompts, choices and answers: all, the ends of long ones, digests."""
 
 Uncounted = Literal["in-training-data", "not-gating", "nothing-to-lose", "copy", "missing"]
 """Why an item is none of those whose scores are compared; the first that is true of it.
@@ -21,18 +17,6 @@ Uncounted = Literal["in-training-data", "not-gating", "nothing-to-lose", "copy",
 at its level the base has no more beyond guessing than the margin. *copy*: the same question counts
 once, by the mean of its copies. *missing*: a side has no answer to score; it can forbid HELD.
 """
-
-SHORT = 1200
-"""Characters of a text that is kept short."""
-
-_LEFT_OUT = " […] "
-
-
-def ends_of(text: str) -> str:
-    """Return a text in at most `SHORT` characters: as it is, or its two ends."""
-    if len(text) <= SHORT:
-        return text
-    return cut_middle(text, SHORT - len(_LEFT_OUT), mark=_LEFT_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text, write_lines
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.reviews import Review
-from cliffguard.core.texts import first_and_more
+from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report.cells import unguarded
 from cliffguard.report.items import items_path
 from cliffguard.suites.rows import Row, read_records
@@ -116,7 +116,7 @@ def _labelled(
     """Return what is wrong with a row, or the label in it."""
     results = [r for r in by_id.get(row["item"], ()) if row["task"] in ("", r.task)]
     if len(results) != 1:
-        what = f"the id of {len(results)} items" if results else "no item"
+        what = f"the id of {n_things(len(results), 'item')}" if results else "no item"
         return ("labels.unknown-item", f"{row['item']!r} is {what}"), None
     word = next((word for word in LABELS if word == row["label"]), None)
     if word is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard.core.item_results import SHORT
+from cliffguard.core.texts import SHORT
 from cliffguard.report.items import write_items
 from tests import support
 from tests.bad_input.place import Place, answering, run

@@ -20,10 +20,11 @@ from cliffguard.compare.write_review import Decision
 from cliffguard.config import schema
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.hashing import sha256_now
-from cliffguard.core.item_results import SHORT, ItemResult, Texts
+from cliffguard.core.item_results import ItemResult
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
+from cliffguard.core.texts import SHORT, Texts
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.items import read_items, write_items
 from tests import support
