@@ -19,6 +19,7 @@ from cliffguard.core.item_results import ItemResult
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report.cells import unguarded
+from cliffguard.report.clean import clean
 from cliffguard.report.items import items_path
 from cliffguard.suites.rows import Row, read_records
 
@@ -64,8 +65,8 @@ def read_labels(path: str, results: Iterable[ItemResult], review: Review) -> lis
     wanted = {row["item"] for row in rows}
     by_id: dict[str, list[ItemResult]] = {}
     for result in results:
-        if result.item in wanted:
-            by_id.setdefault(result.item, []).append(result)
+        if (id := _as_a_cell(result.item)) in wanted:
+            by_id.setdefault(id, []).append(result)
     sha256 = "" if review.items is None else review.items.sha256
     faults: list[tuple[str, str]] = []
     labels: dict[tuple[str, str], tuple[str, ItemLabel]] = {}
@@ -81,7 +82,7 @@ def read_labels(path: str, results: Iterable[ItemResult], review: Review) -> lis
         if fault is not None:
             faults.append((fault[0], f"line {row['line']}: {fault[1]}"))
     if faults:
-        id = faults[0][0]
+        (id, _), *_ = faults
         lines = first_and_more([line for _, line in faults], _N_NAMED)
         raise UsageError(f"{path}: {lines}; {_HOW[id]}", id=id)
     return [label for _, label in labels.values()]
@@ -106,8 +107,13 @@ def _read(row: Row) -> dict[str, str]:
         )
     names = (*_COLUMNS, "task", *_REMARKS)
     cells = {name: value.get(name) for name in names}
-    texts = {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
-    return {**{name: unguarded(text) for name, text in texts.items()}, "line": str(row.line)}
+    texts = {name: "" if cell is None else str(cell) for name, cell in cells.items()}
+    return {**{name: _as_a_cell(unguarded(t)) for name, t in texts.items()}, "line": str(row.line)}
+
+
+def _as_a_cell(text: str) -> str:
+    """Return a text as it comes back from a list that somebody filled in."""
+    return clean(text).strip()
 
 
 def _labelled(

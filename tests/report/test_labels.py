@@ -86,7 +86,7 @@ def test_labels_of_other_items_are_not_counted(tmp_path: Path) -> None:
 
 def test_a_list_can_be_filled_in_and_read_again(tmp_path: Path) -> None:
     """Hostile ids and all, and the label stands in the next list."""
-    ids = [f"=1+1 {HOSTILE.split()[0]}", "two\nlines", "-3", "plain"]
+    ids = [f"=1+1 {HOSTILE.split()[0]}", "two\nlines", " -3\t\x07", "plain"]
     folder = written(tmp_path, [result(id, prompt=f'"{HOSTILE}",\n;') for id in ids])
     rows = list(csv.DictReader(StringIO(run("flips", folder, "--format", "csv").stdout)))
     text = StringIO(newline="")
