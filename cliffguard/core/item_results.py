@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from cliffguard.core.answers import FinishReason
 
@@ -17,6 +17,9 @@ Uncounted = Literal["in-training-data", "not-gating", "nothing-to-lose", "copy",
 at its level the base has no more beyond guessing than the margin. *copy*: the same question counts
 once, by the mean of its copies. *missing*: a side has no answer to score; it can forbid HELD.
 """
+
+
+_FINITE: dict[str, Any] = {"allow_inf_nan": False}  # read by pydantic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class ItemAnswer:
     the stored answer (`core.answers.Answer`).
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FINITE
+
     answer: ItemText
     score: float | None
     confidence: float | None
@@ -61,6 +66,8 @@ class ItemResult:
     above 0 the item is broken, below 0 fixed. `uncounted` says why it is not `counted`. `right` are
     all right answers; `choices` is empty where the answer is generated.
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _FINITE
 
     item: str
     digest: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,21 @@ def write_items(review: Review, directory: Path, results: Iterable[ItemResult]) 
     """Write items.jsonl, an item a line, and return the review that names it by its digest.
 
     One item is in memory at a time. What `write_reports` leaves beside it is of the review that is
-    returned. Raises as `core.files.write_lines`.
+    returned. Raises as `core.files.write_lines`, and IntegrityError for a number that is none.
     """
-    lines = (canonical_json(as_plain(result)) for result in results)
-    sha256, n_lines = write_lines(Path(directory) / ITEMS_FILE, lines)
+    sha256, n_lines = write_lines(Path(directory) / ITEMS_FILE, map(_line, results))
     return replace(review, items=ItemsFile(file=ITEMS_FILE, sha256=sha256, n=n_lines))
+
+
+def _line(result: ItemResult) -> str:
+    try:
+        return canonical_json(as_plain(result))
+    except ValueError:
+        raise IntegrityError(
+            f"{ITEMS_FILE}: {result.task}, item {result.item}: a confidence that is not a number; "
+            "the measurement behind it cannot be trusted: look at the answers of that task",
+            id="items.not-finite",
+        ) from None
 
 
 def as_plain(result: ItemResult) -> dict[str, Any]:
@@ -76,7 +86,7 @@ def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
             "asks nothing that is stored",
             id="items.missing",
         )
-    read = _adapter().validate_json
+    read = partial(_adapter().validate_json, strict=True)
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:

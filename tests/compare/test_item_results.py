@@ -29,6 +29,7 @@ from cliffguard.report import RENDERERS, render
 from cliffguard.report.items import read_items, write_items
 from tests import support
 from tests.fake_runner import FakeRunner
+from tests.report import listed, samples
 
 SUITE = """\
 name: mixed
@@ -264,3 +265,13 @@ def test_without_texts_no_report_holds_one(tmp_path: Path, store: Store, named_b
     assert {example.prompt for example in review.examples} == {LEFT_OUT}
     assert "texts.left-out" in support.caveat_ids(review)
     assert review.verdict.exit_code == whole.verdict.exit_code
+
+
+def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:
+    """It would be a line that no reader of JSON takes; nothing is left of the file."""
+    results = [listed.result("b-1", sure=0.5), listed.result("b-2", sure=float("nan"))]
+
+    with support.refused("items.not-finite", 12, "b-2"):
+        write_items(samples.failed(), tmp_path, results)
+
+    assert list(tmp_path.iterdir()) == []
