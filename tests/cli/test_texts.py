@@ -85,13 +85,16 @@ def test_none_leaves_no_text_anywhere(texts: Place, format: str) -> None:
 
 
 def test_of_a_target_no_prompt_is_printed(texts: Place) -> None:
-    """As it would be, to show how its data are read."""
-    rows = [{"prompt": f"{BEGIN} {n}?", "completion": f"{BEGIN}, {n}."} for n in range(40)]
+    """As it would be, to show how its data are read; rows that contradict are told by lines."""
+    rows = [{"prompt": f"{BEGIN} {max(n, 1)}?", "completion": f"{BEGIN}, {n}."} for n in range(40)]
     data = support.write_jsonl(texts.root / "target.jsonl", rows)
 
     done = check(texts, "--texts", "none", "--target", str(data))
 
     assert BEGIN not in done.output, done.output
+    written = dict(files(texts.out))
+    assert "target.conflicts-left-out" in written["review.json"]
+    assert [name for name, text in written.items() if BEGIN in text] == []
 
 
 def test_short_keeps_the_ends(texts: Place) -> None:
