@@ -16,7 +16,7 @@ from tests import support
 if TYPE_CHECKING:
     from cliffguard.store.answers import Store
     from tests.bad_input.models import Models
-    from tests.bad_input.place import Place
+    from tests.bad_input.place import Workspace
     from tests.fake_runner import FakeRunner
 
 # Read when the libraries are imported, hence before any test imports them.
@@ -48,12 +48,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A review asks git six times at which commits it was made (tests/core/test_commits.py), draws
     9,999 permutations of every ladder at every look (tests/stats/test_onset.py), and waits for the
-    disk after each of its files.
+    disk after each of its files. On a busy machine a line on what takes more than a second
+    (tests/cli/test_progress.py) would stand beside the one that a test expects.
     """
     find = partial(find_onset, n_permutations=999, n_lines=199)
     monkeypatch.setattr("cliffguard.core.commits._git", lambda *_, **__: None)
     monkeypatch.setattr("cliffguard.compare.ladder_levels.find_onset", find)
     monkeypatch.setattr("os.fsync", lambda _: None)
+    monkeypatch.setattr("cliffguard.cli.display.PATIENCE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +91,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Place:
+def workspace(tmp_path: Path) -> Workspace:
     """A folder with a base, a candidate and a suite, in which everything is in order."""
     from tests.bad_input.place import in_order
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from tests.faults import (
     N_KILLS,
     N_PAIRS,
-    Place,
     Tally,
+    Workspace,
     damage_files,
     fill_disk,
     fill_tmpfs,
@@ -51,8 +51,8 @@ def main() -> None:
     parser.add_argument("--flips", type=int, default=600)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Place.made(Path(folder) / "large")
-        small = Place.made(Path(folder) / "small", n_items=70, n_said=6)
+        workspace = Workspace.made(Path(folder) / "large")
+        small = Workspace.made(Path(folder) / "small", n_items=70, n_said=6)
         print("| fault | planted | answers lost | files damaged | same review.json | time |")
         print("|---|---:|---:|---:|---:|---:|")
         killed = timed("kill -9 at a random moment", lambda: kill_often(workspace, chosen.kills))

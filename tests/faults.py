@@ -53,14 +53,14 @@ TMPFS_KIB = range(8, 520, 8)
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """Where a study happens: a folder with a base, a candidate and a suite."""
 
     folder: Path
     n_items: int = 300
 
     @classmethod
-    def made(cls, folder: Path, *, n_items: int = 300, n_said: int = 80) -> Place:
+    def made(cls, folder: Path, *, n_items: int = 300, n_said: int = 80) -> Workspace:
         """Write what a run needs."""
         support.write_checkpoint(folder / "base", seed=0)
         support.write_checkpoint(folder / "tuned", seed=1)
@@ -97,7 +97,9 @@ class Scripted(FakeRunner):
         return float(drawn < (0.7 if name.endswith("base") else 0.6))
 
 
-def run(workspace: Place, store: Path, review: Path, reports: Path, pause_s: float = 0.0) -> None:
+def run(
+    workspace: Workspace, store: Path, review: Path, reports: Path, pause_s: float = 0.0
+) -> None:
     """Compare in this process; append a line to `reports` for every shard that is stored."""
     stream = os.open(reports, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     write_shard = Entry.write_shard
@@ -115,7 +117,7 @@ def run(workspace: Place, store: Path, review: Path, reports: Path, pause_s: flo
     write_whole(review, render_json(result))
 
 
-def undisturbed(workspace: Place) -> bytes:
+def undisturbed(workspace: Workspace) -> bytes:
     """Return the review.json of a run that nothing happens to."""
     review = workspace.folder / "undisturbed.json"
     if not review.is_file():
@@ -202,7 +204,9 @@ def processes() -> ForkServerContext:
     return context
 
 
-def kill_often(workspace: Place, n_kills: int, *, seed: int = SEED, pause_s: float = 0.0) -> Tally:
+def kill_often(
+    workspace: Workspace, n_kills: int, *, seed: int = SEED, pause_s: float = 0.0
+) -> Tally:
     """Kill runs, each until it has come through, `n_kills` times in all.
 
     Every other kill comes at a random moment; the rest within a millisecond after a new file has
@@ -259,7 +263,7 @@ def _names(store: Path) -> set[str]:
     return {os.path.join(folder, name) for folder, _, names in os.walk(store) for name in names}
 
 
-def _duration(context: ForkServerContext, workspace: Place) -> float:
+def _duration(context: ForkServerContext, workspace: Workspace) -> float:
     """Return the seconds of an undisturbed run, its start included."""
     with tempfile.TemporaryDirectory(dir=workspace.folder) as folder:
         paths = [Path(folder) / name for name in ("store", "review", "log")]
@@ -321,7 +325,7 @@ def full_at(number: int) -> Iterator[list[str]]:
             patch.stop()
 
 
-def fill_disk(workspace: Place, *, every: int = 1) -> Tally:
+def fill_disk(workspace: Workspace, *, every: int = 1) -> Tally:
     """Let the disk be full at each step of writing in turn; then run again with room."""
     expected = undisturbed(workspace)
     tally = Tally()
@@ -342,7 +346,7 @@ def fill_disk(workspace: Place, *, every: int = 1) -> Tally:
     return tally
 
 
-def fill_tmpfs(workspace: Place, sizes_kib: Sequence[int] = TMPFS_KIB) -> Tally:
+def fill_tmpfs(workspace: Workspace, sizes_kib: Sequence[int] = TMPFS_KIB) -> Tally:
     """Run on real file systems of too few KiB; then copy the store to where there is room."""
     expected = undisturbed(workspace)
     tally = Tally()
@@ -378,7 +382,7 @@ def small_disk(size_kib: int) -> Iterator[Path]:
 # --- two runs at once ----------------------------------------------------------------------------
 
 
-def run_pairs(workspace: Place, n_pairs: int) -> Tally:
+def run_pairs(workspace: Workspace, n_pairs: int) -> Tally:
     """Start two runs on one empty store at the same time, `n_pairs` times."""
     context = processes()
     expected = undisturbed(workspace)
@@ -418,7 +422,7 @@ class Flips:
     repaired: int = 0
 
 
-def damage_files(workspace: Place, n_faults: int, *, seed: int = SEED) -> Flips:
+def damage_files(workspace: Workspace, n_faults: int, *, seed: int = SEED) -> Flips:
     """Damage a random file of a store, verify, repair, run again; each fault alone.
 
     Faults: one bit flipped, the end torn off, the file emptied, the file gone.

@@ -14,9 +14,9 @@ import pytest
 from cliffguard import Store, guard
 from tests import support
 from tests.faults import (
-    Place,
     Scripted,
     Tally,
+    Workspace,
     damage_files,
     fill_disk,
     fill_tmpfs,
@@ -35,15 +35,15 @@ def quick() -> None:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A base, a candidate and a suite of seven shards a side."""
-    return Place.made(tmp_path_factory.mktemp("place"))
+    return Workspace.made(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The same with three shards a side."""
-    return Place.made(tmp_path_factory.mktemp("small"), n_items=70, n_said=6)
+    return Workspace.made(tmp_path_factory.mktemp("small"), n_items=70, n_said=6)
 
 
 def assert_nothing_lost(tally: Tally, n_faults: int) -> None:
@@ -54,13 +54,13 @@ def assert_nothing_lost(tally: Tally, n_faults: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_loses_nothing(workspace: Place) -> None:
+def test_a_killed_run_loses_nothing(workspace: Workspace) -> None:
     """Kill -9 at random moments: what was reported is there, the review is the undisturbed one."""
     assert_nothing_lost(kill_often(workspace, N_KILLS), N_KILLS)
 
 
 @pytest.mark.slow
-def test_many_killed_runs_lose_nothing(workspace: Place) -> None:
+def test_many_killed_runs_lose_nothing(workspace: Workspace) -> None:
     """The same, often enough to meet a write in its middle."""
     tally = kill_often(workspace, 60, seed=1)
 
@@ -68,18 +68,20 @@ def test_many_killed_runs_lose_nothing(workspace: Place) -> None:
     assert tally.halfway >= 5
 
 
-def test_a_full_disk_loses_nothing(small: Place) -> None:
+@pytest.mark.slow
+def test_a_full_disk_loses_nothing(small: Workspace) -> None:
     """No space at some steps of writing: exit 20, and with room again the run goes on."""
     assert_nothing_lost(fill_disk(small, every=11), 8)
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_at_any_step_loses_nothing(small: Place) -> None:
+def test_a_disk_that_is_full_at_any_step_loses_nothing(small: Workspace) -> None:
     """No space at each step of writing in turn."""
     assert_nothing_lost(fill_disk(small), 90)
 
 
-def test_a_file_system_that_is_too_small_loses_nothing(workspace: Place) -> None:
+@pytest.mark.slow
+def test_a_file_system_that_is_too_small_loses_nothing(workspace: Workspace) -> None:
     """The same where a real file system has no room left."""
     try:
         tally = fill_tmpfs(workspace, (16, 96, 200))
@@ -89,7 +91,8 @@ def test_a_file_system_that_is_too_small_loses_nothing(workspace: Place) -> None
     assert_nothing_lost(tally, 3)
 
 
-def test_two_runs_at_once_lose_nothing(workspace: Place) -> None:
+@pytest.mark.slow
+def test_two_runs_at_once_lose_nothing(workspace: Workspace) -> None:
     """Two processes ask the same of one empty store; both reviews are that of a run alone."""
     assert_nothing_lost(run_pairs(workspace, 2), 2)
 
@@ -100,7 +103,7 @@ def read_only(*_: object, **__: object) -> None:
 
 
 def test_a_read_only_store_is_enough_where_all_is_answered(
-    small: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A base's store may be mounted read-only: nothing is written where nothing is asked."""
     store = Store(tmp_path / "store")
@@ -112,7 +115,7 @@ def test_a_read_only_store_is_enough_where_all_is_answered(
 
 
 def test_a_read_only_store_that_lacks_an_answer_is_the_users_error(
-    small: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit 2 in one line, and what is stored stays."""
     store = Store(tmp_path / "store")
@@ -125,7 +128,7 @@ def test_a_read_only_store_that_lacks_an_answer_is_the_users_error(
     assert n_damaged(store.root) == 0
 
 
-def test_damage_is_noticed_and_mended(small: Place) -> None:
+def test_damage_is_noticed_and_mended(small: Workspace) -> None:
     """Flipped, torn, emptied and lost files are refused or harmless; repaired, the run goes on."""
     flips = damage_files(small, 12)
 
@@ -134,7 +137,7 @@ def test_damage_is_noticed_and_mended(small: Place) -> None:
     assert flips.repaired == flips.faults == 12
 
 
-def test_the_study_would_notice_a_lost_answer(small: Place, tmp_path: Path) -> None:
+def test_the_study_would_notice_a_lost_answer(small: Workspace, tmp_path: Path) -> None:
     """A shard that is gone after it was reported counts as lost."""
     store, reports = tmp_path / "store", tmp_path / "log"
     run(small, store, tmp_path / "review", reports)

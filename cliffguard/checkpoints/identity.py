@@ -12,7 +12,6 @@ from typing import Any
 
 from cliffguard.checkpoints.adapter_bases import base_named_in
 from cliffguard.checkpoints.files import (
-    adapter_digest,
     chat_template_digest,
     chat_template_of,
     has_tokenizer,
@@ -23,8 +22,6 @@ from cliffguard.checkpoints.files import (
     stated_window,
     tokenizer_digest,
     vocabulary_in,
-    weight_files,
-    weights_digest,
 )
 from cliffguard.checkpoints.formats import (
     refuse_leftover_settings,
@@ -38,6 +35,7 @@ from cliffguard.checkpoints.hub import locate
 from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
 from cliffguard.checkpoints.trained_on import refuse_other_base
 from cliffguard.checkpoints.weight_sets import pickled_beside, refuse_two_sets
+from cliffguard.checkpoints.weights import adapter_digest, weight_files, weights_digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError

@@ -14,7 +14,8 @@ from cliffguard.checkpoints.adapter_bases import (
     refuse_other_shapes,
     revision_named,
 )
-from cliffguard.checkpoints.files import read_json, weights_digest
+from cliffguard.checkpoints.files import read_json
+from cliffguard.checkpoints.weights import weights_digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError

@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from cliffguard.checkpoints.files import (
-    adapter_digest,
-    chat_template_digest,
-    settings_digest,
-    tokenizer_digest,
-    weight_files,
-    weights_digest,
-)
+from cliffguard.checkpoints.files import chat_template_digest, settings_digest, tokenizer_digest
+from cliffguard.checkpoints.weights import adapter_digest, weight_files, weights_digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import ChangedFiles, CliffguardError

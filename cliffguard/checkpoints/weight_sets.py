@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cliffguard.checkpoints.files import pickled_files, read_json
+from cliffguard.checkpoints.files import read_json
 from cliffguard.checkpoints.tensors import are_same
+from cliffguard.checkpoints.weights import pickled_files
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError
 

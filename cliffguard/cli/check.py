@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
     from cliffguard.core.texts import Texts
-    from cliffguard.planning.selection import Asked, Choice
+    from cliffguard.planning.selection import CandidateReview, Choice
     from cliffguard.runners import Runner
     from cliffguard.store.answers import Store
 
@@ -133,13 +133,13 @@ class _Checks:
 
     def _ask(
         self, runner: Runner, answers: Store, plan: Plan, folder: Path, remarks: Sequence[Caveat]
-    ) -> tuple[Asked, int]:
+    ) -> tuple[CandidateReview, int]:
         """Compare one candidate with its base; return what was asked, and the exit code."""
         from cliffguard.cli.cost import bfloat16_hint
         from cliffguard.compare.repeat_command import command
         from cliffguard.core.timing import since
         from cliffguard.gate import guard
-        from cliffguard.planning.selection import Asked
+        from cliffguard.planning.selection import CandidateReview
 
         screen, index = self.screen, self.folders.index(folder)
         several = len(self.plans) > 1
@@ -175,7 +175,7 @@ class _Checks:
         code = finished(review, folder, screen, form, spent)
         if hint := bfloat16_hint(plan, runner.dtype(plan.protocol), spent):
             screen.say(hint)
-        return Asked(review, decisions[-1].pairs), code
+        return CandidateReview(review, decisions[-1].pairs), code
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all; with `is_zero`, 0 wherever there are verdicts."""

@@ -11,6 +11,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, failure_recorded, shown
+from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, prepare, recorded
 from cliffguard.core.errors import UsageError
@@ -112,7 +113,7 @@ def _plan_of(
         )
     if path is not None:
         return plan_of(flags, path)
-    if not opt.overrides(flags).keys() & {"suites", "target"}:
+    if not overrides(flags).keys() & {"suites", "target"}:
         from cliffguard.runners.lmeval_import import refuse_other_folder
 
         for name in (base, candidate):
@@ -147,7 +148,7 @@ def _protocol(flags: Mapping[str, Any], plan: Path | None) -> dict[str, Any]:
     """Return the keys of the protocol by which stored answers are chosen."""
     from cliffguard.config import as_written, load_plan
 
-    given: dict[str, Any] = opt.overrides(flags).get("protocol", {})
+    given: dict[str, Any] = overrides(flags).get("protocol", {})
     return given if plan is None else {**as_written(load_plan(plan))["protocol"], **given}
 
 
@@ -197,7 +198,7 @@ def _refuse_others(
             "folders of samples, or two checkpoints",
             id="samples.one-side",
         )
-    if unheard := [name for name in opt.spelt(flags) if name != "--policy"]:
+    if unheard := [name for name in spelt(flags) if name != "--policy"]:
         raise UsageError(
             f"{', '.join(unheard)}: has no effect on samples that are logged; leave it out",
             id="samples.no-effect",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
+from cliffguard.cli.flag_values import overrides
 from cliffguard.core.errors import UsageError, redacted
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import are_both
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
     with doing("reading the plan and its data"):
-        plans = _read_plans(path, opt.overrides(flags))
+        plans = _read_plans(path, overrides(flags))
     from cliffguard.core.hub_names import is_offline, no_connection
 
     if is_offline():  # a server of one's own is asked nevertheless

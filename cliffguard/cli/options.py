@@ -6,7 +6,6 @@ import collections.abc
 import copy
 import functools
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import (
@@ -23,8 +22,6 @@ from typing import (
 import typer
 
 from cliffguard.cli.help import HelpAll
-from cliffguard.core.canonical_json import parse_json
-from cliffguard.core.errors import UsageError
 from cliffguard.core.flags import EVERYDAY, LOOKS, OUTPUT, Flag, flags_of
 from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings, TargetData
 from cliffguard.core.texts import Texts
@@ -39,14 +36,14 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-_ALL = "all"
+ALL = "all"
 _NO_LIMIT = " all: no limit, whatever the plan says."
 
 
 def _limit(text: str) -> int | str:
-    """Return the limit that a flag says; `_ALL` is none, where a flag left alone is None."""
-    if text == _ALL:
-        return _ALL
+    """Return the limit that a flag says; `ALL` is none, where a flag left alone is None."""
+    if text == ALL:
+        return ALL
     try:
         return int(text)
     except ValueError:
@@ -152,7 +149,7 @@ _TYPED: dict[str, Any] = {
 }
 
 
-class _Key(NamedTuple):
+class PlanKey(NamedTuple):
     """The key of a plan that an option sets; `section` None: of the plan itself."""
 
     section: str | None
@@ -160,7 +157,8 @@ class _Key(NamedTuple):
     option: str
 
 
-_KEYS: dict[str, _Key] = {}  # by parameter
+KEYS: dict[str, PlanKey] = {}
+"""By parameter."""
 
 
 def _options(record: Any, *keys: str, prefixes: Sequence[str] = ()) -> dict[str, Any]:
@@ -177,7 +175,7 @@ def _options(record: Any, *keys: str, prefixes: Sequence[str] = ()) -> dict[str,
         ending = key.replace("_", "-")
         name = flag.name or prefix + ending
         parameter = key if section is None else name.removeprefix("--").replace("-", "_")
-        _KEYS.setdefault(parameter, _Key(section, key, name))
+        KEYS.setdefault(parameter, PlanKey(section, key, name))
         kind = _TYPED.get(parameter) or _typed(hints[key])
         names = [before + ending for before in prefixes] or [name, *flag.aliases]
         panel = None if prefixes or flag.panel == EVERYDAY else flag.panel
@@ -213,11 +211,13 @@ def _option(
     return Annotated[kind if kind is bool else kind | None, option]
 
 
-_ASKED = ("base", "suites", "offline", "hub", "allow_base_mismatch", "allow_pickle")
+_QUESTION_KEYS = ("base", "suites", "offline", "hub", "allow_base_mismatch", "allow_pickle")
 _APART = ("candidate", "policy", "data", "screen")
 CANDIDATE, POLICY, DATA, SCREEN = (_options(Plan, key) for key in _APART)
-PLAN = _options(Plan, *_ASKED)
-JUDGED = _options(Plan, *(key for key, _ in flags_of(Plan) if key not in (*_ASKED, *_APART)))
+PLAN = _options(Plan, *_QUESTION_KEYS)
+JUDGED = _options(
+    Plan, *(key for key, _ in flags_of(Plan) if key not in (*_QUESTION_KEYS, *_APART))
+)
 """What a comparison takes beside its questions: a new key of a plan is among them."""
 TARGET = _options(TargetData)
 _FIELDS = [key for key, _ in flags_of(TargetData) if key not in ("data", "name")]
@@ -299,95 +299,3 @@ def _parameter(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
-
-
-def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plan keys that the given flags set; a flag left alone sets none."""
-    plan: dict[str, Any] = {}
-    for name in given_of(flags):
-        if (key := _KEYS.get(name)) is not None:
-            section = plan if key.section is None else plan.setdefault(key.section, {})
-            section[key.name] = _READERS[name](flags[name]) if name in _READERS else flags[name]
-    if flags.get("apply_chat_template") and flags.get("chat_template") is None:
-        plan.setdefault("protocol", {})["chat_template"] = "own"
-    return plan
-
-
-def given_of(flags: Mapping[str, Any]) -> list[str]:
-    """Return the parameters of the flags that were not left alone."""
-    return [
-        name
-        for name, value in flags.items()
-        if not (value is None or value is False or value == [])
-    ]
-
-
-def spelt(flags: Mapping[str, Any]) -> list[str]:
-    """Return the given flags that set a key, as they are typed."""
-    names = [_KEYS[name].option for name in given_of(flags) if name in _KEYS]
-    return [*names, *(["--apply-chat-template"] if flags.get("apply_chat_template") else [])]
-
-
-def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
-    """Return the files that --data names: one for a task, or one for each of its splits."""
-    files: dict[str, str | dict[str, str]] = {}
-    for text in given:
-        name, sign, path = text.partition("=")
-        task, colon, split = name.partition(":")
-        if not (sign and task.strip() and path.strip() and bool(colon) == bool(split.strip())):
-            raise UsageError(
-                f"--data {text}: expected TASK=PATH or TASK:SPLIT=PATH", id="data.form"
-            )
-        known = files.get(task)
-        if colon and (known is None or (isinstance(known, dict) and split not in known)):
-            files[task] = {**(known or {}), split: path}
-        elif not colon and known is None:
-            files[task] = path
-        else:
-            raise UsageError(
-                f"--data {text}: {name} has a file already; leave one of them out", id="data.twice"
-            )
-    return files
-
-
-def _mapping(flag: str, text: str) -> Any:
-    """Return the mapping in a flag that holds one, written as JSON or as k=v,k=v."""
-    if text.lstrip().startswith("{"):
-        try:
-            return parse_json(text)
-        except ValueError as failure:
-            raise UsageError(f"{flag}: not valid JSON: {failure}", id="flag.not-json") from None
-    pairs = [part.partition("=") for part in text.split(",") if part]
-    if wrong := [key for key, sign, _ in pairs if not sign]:
-        raise UsageError(f"{flag}: {wrong[0]!r} is no key=value", id="flag.key-value")
-    return {key.strip(): _scalar(value) for key, _, value in pairs}
-
-
-def _churn(words: Sequence[str]) -> float | dict[str, float]:
-    from cliffguard.cli.churn import read_churn  # reads files, which --help need not
-
-    return read_churn(words)
-
-
-def _scalar(text: str) -> Any:
-    """Return what a bare word means: 4 is a number, true a switch, the rest text."""
-    text = text.strip()
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    return float(text) if _REAL.fullmatch(text) else text
-
-
-_WHOLE = re.compile(r"[-+]?\d{1,19}", re.ASCII)
-_REAL = re.compile(r"[-+]?(?:\d{1,19}\.?\d{0,19}|\.\d{1,19})(?:[eE][-+]?\d{1,2})?", re.ASCII)
-
-# Flags that are read before they are a key's value.
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "limit": lambda limit: None if limit == _ALL else limit,
-    "template_args": functools.partial(_mapping, "--template-args"),
-    "model_args": functools.partial(_mapping, "--model-args"),
-    "data": _by_task,
-    "churn": _churn,
-    "policy": str,
-}

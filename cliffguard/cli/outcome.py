@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cliffguard.core.settings import Plan
     from cliffguard.core.texts import Texts
     from cliffguard.core.timing import Spent
-    from cliffguard.planning.selection import Asked, Choice
+    from cliffguard.planning.selection import CandidateReview, Choice
     from cliffguard.runners import Runner
 
 
@@ -159,7 +159,7 @@ def in_turn(
     plans: Sequence[Plan],
     folders: Sequence[Path],
     choose: Choice | None,
-    ask: Callable[[Plan, Path, Sequence[Caveat]], tuple[Asked, int]],
+    ask: Callable[[Plan, Path, Sequence[Caveat]], tuple[CandidateReview, int]],
     remarks: Sequence[Caveat],
 ) -> list[int]:
     """Ask one candidate after the other, and return their exit codes.
@@ -168,7 +168,7 @@ def in_turn(
     spend then.
     """
     codes: list[int] = []
-    candidates: list[Asked | None] = []
+    candidates: list[CandidateReview | None] = []
     for plan, folder in zip(plans, folders, strict=True):
         if codes and codes[-1] != 0 and choose == "last":
             break

@@ -162,7 +162,7 @@ def minutes_of(plan: Plan, base: Checkpoint | None, analysis: PowerAnalysis) -> 
     """Return a rough estimate on this machine; None where the base is not at hand."""
     if base is None or base.files is None or not plan.runner.is_local:
         return None
-    from cliffguard.checkpoints.files import n_parameters
+    from cliffguard.checkpoints.weights import n_parameters
     from cliffguard.engine.speed import tokens_a_second
 
     size = n_parameters(base.files.weights)

@@ -257,7 +257,7 @@ def import_answers(
     store: opt.StoreFolder = None,
 ) -> None:
     """Put the answers of an archive into the store, verified; what is there already stays."""
-    from cliffguard.store.maintenance.archive import read_archive
+    from cliffguard.store.maintenance.archive_import import read_archive
 
     answers = open_store(store)
     with progress_shown(f"reading {archive}"):

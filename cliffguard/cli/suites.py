@@ -13,6 +13,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, progress_shown, write_new
+from cliffguard.cli.flag_values import overrides
 from cliffguard.cli.given import say_reading
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import in_points, n_things
@@ -117,7 +118,7 @@ def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[
     from cliffguard.config import make_target
     from cliffguard.suites.target import read_target, suite_files
 
-    given = opt.overrides({**flags, "target": data, "target_name": name})
+    given = overrides({**flags, "target": data, "target_name": name})
     target = make_target(given["target"], "target")
     with progress_shown(f"reading {data}"):
         read = read_target(target)

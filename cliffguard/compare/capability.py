@@ -34,7 +34,7 @@ from cliffguard.core.diagnostics import (
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.ledger import Level
-from cliffguard.evaluate.schedule import Look
+from cliffguard.evaluate.looks import Look
 
 
 def compare_capability(

@@ -25,7 +25,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.evaluate.answer_checks import instrument_moved
 from cliffguard.evaluate.capability_runs import TOGETHER
 from cliffguard.evaluate.ledger import Level
-from cliffguard.evaluate.schedule import Look
+from cliffguard.evaluate.looks import Look
 from cliffguard.suites.contamination import contamination_caveats
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item, Task
+from cliffguard.evaluate.looks import Look, TaskProgress, n_items_at
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import Look, TaskProgress, n_items_at
 
 RIGHT_OR_WRONG = (0.0, 1.0)
 

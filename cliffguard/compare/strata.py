@@ -19,7 +19,7 @@ from cliffguard.compare.clusters import without_copies
 from cliffguard.compare.diagnostics.classes import are_labels
 from cliffguard.compare.pairs import Pair, by_task
 from cliffguard.core.diagnostics import StratumComparison
-from cliffguard.evaluate.schedule import Look
+from cliffguard.evaluate.looks import Look
 
 LEAST_ITEMS = 10
 """With fewer scored items a part is named, and not tested."""

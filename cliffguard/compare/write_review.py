@@ -28,8 +28,8 @@ from cliffguard.core.reviews import (
 )
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.core.texts import ends_of
+from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import Look
 
 N_EXAMPLES = 5
 """Broken items per capability that a review carries."""

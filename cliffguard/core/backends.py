@@ -114,7 +114,7 @@ BACKENDS: dict[str, BackendKind] = {
 
 _BUILT_IN = frozenset(BACKENDS)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it stands in a question's key, before a colon
-_PLACE = re.compile(
+_ENTRY_POINT = re.compile(
     r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 )  # as resolve_name has it
 
@@ -159,7 +159,7 @@ def register_backend(
             f"register_backend: {name!r} is {what}; choose another, of letters, digits, and . _ -",
             id="runner.backend-name",
         )
-    if not callable(factory) and not (isinstance(factory, str) and _PLACE.fullmatch(factory)):
+    if not callable(factory) and not (isinstance(factory, str) and _ENTRY_POINT.fullmatch(factory)):
         raise UsageError(
             f"register_backend: the factory of {name!r} is {cut_end(repr(factory), 80)}; give what "
             'makes the backend, or where that is: "module:name"',

@@ -21,7 +21,7 @@ HUB = "hf:"
 _PART = r"[A-Za-z0-9][\w.-]*"
 _REVISION = r"(@[\w./-]+)?"
 _HUB_ID = re.compile(f"{_PART}/{_PART}{_REVISION}")
-_SAID = re.compile(f"{HUB}{_PART}(/{_PART})?{_REVISION}")  # gpt2 has no owner
+_PREFIXED_ID = re.compile(f"{HUB}{_PART}(/{_PART})?{_REVISION}")  # gpt2 has no owner
 
 
 def is_hub_id(spec: str) -> bool:
@@ -36,7 +36,7 @@ def is_said(spec: str) -> bool:
     """
     if not spec.startswith(HUB):
         return False
-    if _SAID.fullmatch(spec) is None:
+    if _PREFIXED_ID.fullmatch(spec) is None:
         raise UsageError(
             f"{cut_middle(spec)}: no name that a hub can have; write hf:org/name, or "
             "hf:org/name@revision",

@@ -18,13 +18,8 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import Plan, Policy
-from cliffguard.evaluate.schedule import (
-    LEAST_COUNTED,
-    ItemShare,
-    looks_in_step,
-    n_asked_at,
-    n_items_at,
-)
+from cliffguard.evaluate.looks import LEAST_COUNTED, looks_in_step, n_asked_at, n_items_at
+from cliffguard.evaluate.schedule import ItemShare
 from cliffguard.stats.clusters import expected_clustering
 from cliffguard.stats.paired import non_inferiority_p
 from cliffguard.stats.power import smallest_deciding_n

@@ -186,7 +186,7 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
         )
 
 
-_SAID = ("choice", "stop", "string", "length", "stopped")
+_ENDINGS = ("choice", "stop", "string", "length", "stopped")
 _UNCOUNTED: dict[Caveat, Callable[[Answer], bool]] = {
     Caveat(id="answers.overlong", text="do not fit the context"): (
         lambda answer: answer.finish_reason == "overlong"
@@ -198,7 +198,7 @@ _UNCOUNTED: dict[Caveat, Callable[[Answer], bool]] = {
         answer.finish_reason == "missing"
     ),
     Caveat(id="answers.unreadable", text="hold no answer that can be read"): (
-        lambda answer: answer.score is None and answer.finish_reason in _SAID
+        lambda answer: answer.score is None and answer.finish_reason in _ENDINGS
     ),
 }
 """What an item without an answer that counts is, in the words behind the numbers of both sides."""

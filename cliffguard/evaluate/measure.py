@@ -17,7 +17,7 @@ from cliffguard.core.progress import Progress, Step, doing, silent
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import Interrupted, finishing
 from cliffguard.core.texts import n_things
-from cliffguard.evaluate.schedule import Look, TaskProgress
+from cliffguard.evaluate.looks import Look, TaskProgress
 from cliffguard.runners import Notes, Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.earlier import Forms, find_earlier, together

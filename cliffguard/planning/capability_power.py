@@ -12,7 +12,7 @@ from cliffguard.compare.clusters import cluster_name
 from cliffguard.core.items import Capability, Suite
 from cliffguard.core.settings import EvalSettings, Plan, Policy, Ring, Role
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import TaskProgress
+from cliffguard.evaluate.looks import TaskProgress
 from cliffguard.stats.clusters import expected_clustering, expected_power, least_effective_clusters
 from cliffguard.stats.power import detectable_drop, items_needed
 from cliffguard.stats.simulate import Design, Outcomes, decide, draw

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cliffguard.checkpoints.files import n_parameters
+from cliffguard.checkpoints.weights import n_parameters
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError
 from cliffguard.core.hub_names import cache_folder
@@ -52,7 +52,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class OutputFolder:
     """A folder that is written to, with the free space of its disk in bytes."""
 
     name: str
@@ -79,7 +79,7 @@ class Checkup:
 
     versions: Mapping[str, str | None]
     devices: tuple[Device, ...]
-    places: tuple[Place, ...]
+    places: tuple[OutputFolder, ...]
     loads: tuple[Load, ...]
     observations: tuple[Observation, ...]
 
@@ -115,10 +115,12 @@ def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Ch
 # --- the machine ---------------------------------------------------------------------------------
 
 
-def _places(store: Store) -> tuple[Place, ...]:
+def _places(store: Store) -> tuple[OutputFolder, ...]:
     folders = {"store of answers": store.root, "hub cache": cache_folder()}
     return tuple(
-        Place(name=name, folder=str(folder), free_bytes=shutil.disk_usage(_first(folder)).free)
+        OutputFolder(
+            name=name, folder=str(folder), free_bytes=shutil.disk_usage(_first(folder)).free
+        )
         for name, folder in folders.items()
     )
 
@@ -150,7 +152,7 @@ def _about_limits() -> Iterator[Observation]:
         )
 
 
-def _about_places(places: Sequence[Place]) -> Iterator[Observation]:
+def _about_places(places: Sequence[OutputFolder]) -> Iterator[Observation]:
     for location in places:
         if location.free_bytes < _LEAST_FREE_BYTES:
             yield Observation(

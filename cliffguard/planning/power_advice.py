@@ -14,7 +14,7 @@ import numpy as np
 
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import look_fractions, n_items_at
+from cliffguard.evaluate.looks import look_fractions, n_items_at
 from cliffguard.planning.capability_power import CapabilityPower, worth
 from cliffguard.planning.power import PowerAnalysis
 from cliffguard.stats.simulate import Design, Outcomes, decide, draw

@@ -86,14 +86,14 @@ def foretold(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CandidateReview:
     """A candidate that was judged at its equal share, and the answers that the verdict is about."""
 
     review: Review
     pairs: Sequence[Pair]
 
 
-def raised(candidates: Sequence[Asked | None], plans: Sequence[Plan]) -> dict[int, Plan]:
+def raised(candidates: Sequence[CandidateReview | None], plans: Sequence[Plan]) -> dict[int, Plan]:
     """Return which candidates to judge again, by their place, each with the alpha that it may have.
 
     `candidates` are all of them, in the order of their `plans` at equal shares; None where a
@@ -142,7 +142,7 @@ def _is_joint(review: Review) -> bool:
 
 
 def _levels(
-    candidates: Sequence[Asked | None],
+    candidates: Sequence[CandidateReview | None],
     p_values: NDArray[np.float64],
     proofs: Sequence[CapabilityComparison],
     review: Review,
@@ -163,7 +163,7 @@ def _levels(
     return joint_levels(p_values, together, alpha=policy.first_level * len(candidates))
 
 
-def _proofs(candidate: Asked) -> list[CapabilityComparison]:
+def _proofs(candidate: CandidateReview) -> list[CapabilityComparison]:
     """Return the capabilities that PASS takes a proof of."""
     policy = candidate.review.plan.policy
     assert policy is not None
@@ -174,7 +174,9 @@ def _proofs(candidate: Asked) -> list[CapabilityComparison]:
     ]
 
 
-def _p_values(candidate: Asked | None, proofs: Sequence[CapabilityComparison]) -> list[float]:
+def _p_values(
+    candidate: CandidateReview | None, proofs: Sequence[CapabilityComparison]
+) -> list[float]:
     """Return the p-value of each proof, 1 where there is none."""
     if candidate is None:
         return [1.0] * len(proofs)
@@ -188,7 +190,7 @@ Changes = Mapping[tuple[str, str], float]
 """Of each item, by task and id, its change."""
 
 
-def _changes(candidate: Asked, proof: CapabilityComparison) -> Changes | None:
+def _changes(candidate: CandidateReview, proof: CapabilityComparison) -> Changes | None:
     """Return the changes that a proof is about; None where they are graded, or in clusters.
 
     How near a normal distribution the tests of those come was not measured.

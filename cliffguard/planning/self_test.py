@@ -18,9 +18,10 @@ from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import Progress, silent
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement, measure, unheard
 from cliffguard.evaluate.packing import settled
-from cliffguard.evaluate.schedule import Look, Schedule
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import with_margins
 from cliffguard.runners import Runner
 from cliffguard.stats.interval import Interval

@@ -169,7 +169,7 @@ def _draw_names(axes: Axes, rows: Sequence[Reach], is_keyed: bool) -> None:
     taken += [_across(axes, level) for level in {0.0, _margin(rows) or 0.0}]
     for number, row in enumerate(_in_order(rows), 1):
         lines = _lines(row, str(number) if is_keyed else None)
-        at = _place(axes, row)
+        at = _position(axes, row)
         width, height = _size(axes, lines)
         chosen = place_label(at, width, height, taken, whole)
         taken.append(chosen)
@@ -194,7 +194,7 @@ def _lines(row: Reach, number: str | None) -> _Lines:
     return [(name, bold), (f"{row.ring} · {row.outcome}", small)]
 
 
-def _place(axes: Axes, row: Reach) -> tuple[float, float]:
+def _position(axes: Axes, row: Reach) -> tuple[float, float]:
     x, y = axes.transData.transform((row.distance.median, 100 * (row.drop or 0.0)))
     return float(x), float(y)
 
@@ -203,7 +203,7 @@ def _boxes(axes: Axes, row: Reach) -> list[Bbox]:
     """Return what a row has drawn, in pixels: its mark and its bars."""
     from matplotlib.transforms import Bbox
 
-    x, y = _place(axes, row)
+    x, y = _position(axes, row)
     ends = [100 * end for end in _ends(row)]
     left, bottom = axes.transData.transform((row.distance.low, min(ends)))
     right, top = axes.transData.transform((row.distance.high, max(ends)))
@@ -291,5 +291,5 @@ def _draw_key(axes: Axes, rows: Sequence[Reach]) -> None:
             )
 
 
-def _signed(value: float, _place: int) -> str:
+def _signed(value: float, _index: int) -> str:
     return "0" if abs(value) < 1e-9 else f"{value:+g}".replace("-", "−")

@@ -58,7 +58,7 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("training data", _training(review)) for _ in review.plan.train[:1]),
         ("runner", provenance.runner),
         *(("measured on", machine) for machine in provenance.measured_on),
-        ("versions", ", ".join([_own(provenance), *versions])),
+        ("versions", ", ".join([_release(provenance), *versions])),
         *(("started in", _commit(commit)) for commit in [provenance.commit] if commit is not None),
         (
             "stored answers",
@@ -68,7 +68,7 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
     return tuple(Fact(label=label, value=one_line(text), is_code=False) for label, text in lines)
 
 
-def _own(provenance: Provenance) -> str:
+def _release(provenance: Provenance) -> str:
     number = f"cliffguard {provenance.cliffguard_version}"
     commit = provenance.cliffguard_commit
     return number if commit is None else f"{number} ({_commit(commit)})"

@@ -18,8 +18,8 @@ from cliffguard.core.texts import n_things
 from cliffguard.evaluate.answer_checks import check_answers, differences
 from cliffguard.evaluate.capability_runs import TOGETHER
 from cliffguard.evaluate.ledger import Account, accounts_of, counted_by, later_runs
+from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import Look
 from cliffguard.run.prepare import Run
 from cliffguard.store.looks import is_past_lost, known_looks, merged, note_looks, turn
 

@@ -26,6 +26,7 @@ from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.core.signals import drop_if_stopped, looking_up
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
+from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import (
     Measurement,
     TimeUp,
@@ -37,7 +38,7 @@ from cliffguard.evaluate.measure import (
 )
 from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.pair_checks import check_pair
-from cliffguard.evaluate.schedule import Look, Schedule, plan_looks, within_window
+from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store

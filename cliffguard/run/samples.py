@@ -14,8 +14,8 @@ from cliffguard.core.collector import collector_paused
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.capability_runs import CapabilityRun, refuse_other_sides, runs_of_samples
+from cliffguard.evaluate.looks import in_full
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import in_full
 from cliffguard.run.look import decide, looks_taken
 from cliffguard.run.policies import gating, with_margins
 from cliffguard.runners.lmeval_import import read_samples

@@ -18,7 +18,7 @@ from cliffguard.core.timing import Spent
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
 
-Asked = tuple[Task, Sequence[Item]]
+TaskItems = tuple[Task, Sequence[Item]]
 """Items of one task on their way to a runner, asked together."""
 
 Notes = Mapping[str, str | int]
@@ -128,7 +128,7 @@ class Runner(Interface):
         return 1
 
     def ask_each(
-        self, checkpoint: Checkpoint, groups: Sequence[Asked], protocol: EvalSettings
+        self, checkpoint: Checkpoint, groups: Sequence[TaskItems], protocol: EvalSettings
     ) -> list[tuple[Sequence[Answer], Notes]]:
         """Return the answers to each of at most `n_workers` groups, and how they came about."""
         return [

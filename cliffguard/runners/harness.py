@@ -8,8 +8,8 @@ used, since it is not keyed by the model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from cliffguard.core.answers import LOW, Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.core.hub_names import no_connection
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.progress import doing
@@ -25,7 +24,6 @@ from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
-from cliffguard.engine.adapters import invocation_tokens
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
@@ -34,6 +32,14 @@ from cliffguard.runners.devices import pick_dtype
 from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
 from cliffguard.runners.loaded_task import LoadedTask
 from cliffguard.runners.preview import N_SHOWN, first_prompts
+from cliffguard.runners.prompting import (
+    build,
+    buildable,
+    loses_description,
+    refuse_no_invocation,
+    rendered,
+    template_apart,
+)
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
@@ -180,7 +186,7 @@ class HarnessRunner(Runner):
 
             render = by_files(checkpoint, protocol)  # which an earlier run looked at
         loaded = self._tasks[task.name]
-        with _buildable(loaded), doing(f"making the first prompts of {task.name}"):
+        with buildable(loaded), doing(f"making the first prompts of {task.name}"):
             self.show(
                 checkpoint, task, first_prompts(loaded, checkpoint, protocol, server or render)
             )
@@ -203,11 +209,11 @@ class HarnessRunner(Runner):
             doing(f"making the prompts of {task.name}"),
             panics_explained(checkpoint.name),
         ):
-            _build(loaded, model, checkpoint, protocol)
+            build(loaded, model, checkpoint, protocol)
             self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
-            self._is_description_lost = _loses_description(loaded, model, protocol)
-        _refuse_no_invocation(checkpoint, task, prepared)
+            self._is_description_lost = loses_description(loaded, model, protocol)
+        refuse_no_invocation(checkpoint, task, prepared)
         if self.show is not None:
             first = prepared[:N_SHOWN]
             self.show(
@@ -239,7 +245,7 @@ class HarnessRunner(Runner):
         with doing(f"trying how {checkpoint.name} is packed"), panics_explained(checkpoint.name):
             for task in tasks:
                 loaded = self._tasks[task.name]
-                _build(loaded, model, checkpoint, protocol)
+                build(loaded, model, checkpoint, protocol)
                 for item in task.items[:_N_TRIED]:
                     prompts += Prepared(loaded, item, model, protocol).token_sequences()
                     n_tried += 1
@@ -251,7 +257,7 @@ class HarnessRunner(Runner):
     def asked_as(self, task: Task, items: Sequence[Item], protocol: EvalSettings) -> Sequence[str]:
         """Return the digests of what the items are asked as, before any chat template."""
         loaded = self._tasks[task.name]
-        with self._stages.during("prompts"), _buildable(loaded):
+        with self._stages.during("prompts"), buildable(loaded):
             return loaded.asked_as(items, protocol)
 
     def _model(self, checkpoint: Checkpoint, protocol: EvalSettings) -> Any:
@@ -305,10 +311,10 @@ class HarnessRunner(Runner):
             base_side, candidate_side = self._backend.sides(
                 base, candidate, protocol, self.dtype(protocol)
             )
-        with _template_apart(base_side.lm, base):
-            rendered = [_rendered(base_side.lm, prompt, protocol) for prompt in prompts]
+        with template_apart(base_side.lm, base):
+            texts = [rendered(base_side.lm, prompt, protocol) for prompt in prompts]
         with self._backend.explained(candidate), self._stages.during("screens"):
-            return divergence(base_side, candidate_side, rendered)
+            return divergence(base_side, candidate_side, texts)
 
     def _loaded(self, entry: Task, protocol: EvalSettings) -> list[LoadedTask]:
         if not entry.stock:
@@ -323,71 +329,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "missing"
-
-
-def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
-    from cliffguard.engine.templates import refuse_lost_prompt, refuse_lost_system
-
-    with _buildable(loaded), _template_apart(model, checkpoint):
-        refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
-        refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
-        loaded.build(model, checkpoint.fingerprint, protocol)
-
-
-@contextmanager
-def _buildable(loaded: LoadedTask) -> Iterator[None]:
-    """Turn what lm-eval raises over prompts that it cannot build into an error of ours."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except (ValueError, OverflowError) as failure:
-        raise SuiteError(
-            f"{loaded.task.name}: its prompts cannot be built: {failure} "
-            "(fewer items than --num-fewshot?)",
-            id="task.no-prompts",
-        ) from failure
-
-
-def _loses_description(loaded: LoadedTask, model: Any, protocol: EvalSettings) -> bool:
-    """Return whether what lm-eval says in a system turn does not reach the model.
-
-    Where it reaches one side alone, the notes of the sides differ, and every report says so.
-    """
-    if protocol.chat_template == "none" or not loaded.has_description:
-        return False
-    from cliffguard.engine.templates import takes_system
-
-    return not takes_system(model.apply_chat_template, "Answer the question.")
-
-
-@contextmanager
-def _template_apart(model: Any, checkpoint: Checkpoint) -> Iterator[None]:
-    """Let a model's chat template run apart; turn what it raises into an error of ours."""
-    from cliffguard.engine.templates import failures_explained, render_apart
-
-    render_apart(getattr(model, "tokenizer", None), checkpoint.name)
-    with failures_explained(checkpoint.name):
-        yield
-
-
-def _rendered(model: Any, prompt: str, protocol: EvalSettings) -> str:
-    """Return a prompt as the protocol has it put to the model."""
-    if protocol.chat_template == "none":
-        return prompt
-    chat = [{"role": "user", "content": prompt}]
-    if protocol.system_prompt is not None:
-        chat.insert(0, {"role": "system", "content": protocol.system_prompt})
-    return str(model.apply_chat_template(chat))
-
-
-def _refuse_no_invocation(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
-    """Refuse an aLoRA whose invocation tokens no prompt holds: the base would answer."""
-    tokens = invocation_tokens(checkpoint)
-    if tokens and prepared and not any(item.holds(tokens) for item in prepared):
-        raise IntegrityError(
-            f"{checkpoint.name}: the adapter (aLoRA) turns on after its invocation tokens "
-            f"{list(tokens)}, which no prompt of {task.name} contains, so that its base would "
-            "answer; use the chat template that adds them (--chat-template own)",
-            id="adapter.no-invocation",
-        )

@@ -18,7 +18,7 @@ from cliffguard.core.settings import EvalSettings
 from cliffguard.core.terms import Terms
 from cliffguard.core.texts import first_and_more, first_line, n_things
 from cliffguard.runners.lmeval_code import refuse_code
-from cliffguard.runners.lmeval_logs import told_by
+from cliffguard.runners.lmeval_logs import fields_of
 from cliffguard.runners.loaded_task import LoadedTask, n_shots
 from cliffguard.runners.local_data import LocalData, Misfit, leaves, manager_with, refuse_unknown
 from cliffguard.suites.directions import lower_is_better
@@ -289,7 +289,7 @@ def _fields(
     if not wanted:
         return {}
     documents = list(harness.eval_docs)
-    return {item.id: told_by(documents[ids[item.id]], wanted) for item in items}
+    return {item.id: fields_of(documents[ids[item.id]], wanted) for item in items}
 
 
 def _parts_of(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:

@@ -21,7 +21,7 @@ from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import finishing
 from cliffguard.core.timing import Spent
 from cliffguard.engine.distributed import ProcessGroup
-from cliffguard.runners import Asked, Notes, Runner
+from cliffguard.runners import Notes, Runner, TaskItems
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
@@ -128,7 +128,7 @@ class ParallelRunner(Runner):
         return self.ask_each(checkpoint, [(task, items)], protocol)[0][0]
 
     def ask_each(
-        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: EvalSettings
+        self, checkpoint: Checkpoint, shards: Sequence[TaskItems], protocol: EvalSettings
     ) -> list[tuple[Sequence[Answer], Notes]]:
         """Return the answers to at most one shard for each process."""
         shard_ids = [(task.name, tuple(item.id for item in items)) for task, items in shards]

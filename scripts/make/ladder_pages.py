@@ -69,10 +69,10 @@ def pages() -> dict[str, str]:
     return {"README.md": index(tasks), **made}
 
 
-Asked = dict[str, tuple[str, Capability, Task]]
+Ladders = dict[str, tuple[str, Capability, Task]]
 
 
-def index(tasks: Asked) -> str:
+def index(tasks: Ladders) -> str:
     """Return the list of the pages."""
     lines = "".join(
         f"| [{name}]({name}.md) | {tasks[name][0]} | {tasks[name][1].ring} | "
@@ -87,7 +87,7 @@ def index(tasks: Asked) -> str:
     )
 
 
-def page(name: str, tasks: Asked) -> str:
+def page(name: str, tasks: Ladders) -> str:
     """Return the page of one ladder."""
     text, (suite, capability, task) = TEXTS[name], tasks[name]
     unit = str(task.level)
@@ -119,7 +119,7 @@ _LICENCE = (
 )
 
 
-def facts(name: str, suite: str, capability: Capability, tasks: Asked) -> str:
+def facts(name: str, suite: str, capability: Capability, tasks: Ladders) -> str:
     """Return the table of what is to be known before a ladder is chosen."""
     generated = tasks.get(f"{name}_generated")
     asks = f"`{suite}`, four choices by likelihood; guessing scores 25 %"
@@ -159,7 +159,7 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def samples(name: str, text: Text, unit: str, tasks: Asked) -> list[str]:
+def samples(name: str, text: Text, unit: str, tasks: Ladders) -> list[str]:
     """Return the sample items, each in both forms."""
     generated = tasks.get(f"{name}_generated")
     metric = generated[2].metric if generated else None

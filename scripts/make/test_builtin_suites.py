@@ -14,8 +14,8 @@ from cliffguard.suites.loading import load_suites, suites_folder
 
 CHECKOUT = Path(__file__).parent.parent.parent
 DEMO = ("support-tickets", "adjacent")
-OWN = (*DEMO, "ladders", "ladders-generated")  # made items are tested with their generators
-TASKS = {t.name: t for s in load_suites(OWN) for c in s.capabilities for t in c.tasks}
+COPIED = (*DEMO, "ladders", "ladders-generated")  # made items are tested with their generators
+TASKS = {t.name: t for s in load_suites(COPIED) for c in s.capabilities for t in c.tasks}
 ADAPTERS = ("healthy", "overtrained")
 
 

@@ -20,7 +20,7 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.allocation import deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import n_items_at
+from cliffguard.evaluate.looks import n_items_at
 from cliffguard.stats.sequential import HELD_SPENDING, SpendingFunction, look_sizes
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS

@@ -20,7 +20,7 @@ from scipy.special import ndtr
 
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import looks_in_step
+from cliffguard.evaluate.looks import looks_in_step
 from cliffguard.stats.mean_margin import MeanTable
 from cliffguard.stats.paired import null_variance
 from cliffguard.stats.simulate import Design, decide, draw

@@ -10,7 +10,7 @@ import numpy as np
 
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import looks_in_step
+from cliffguard.evaluate.looks import looks_in_step
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import PairedSample
 from cliffguard.stats.graded_evidence import GradedSample, e_process_evidence

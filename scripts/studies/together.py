@@ -27,7 +27,7 @@ from scipy.special import ndtr
 from cliffguard.compare.strata import BEFORE_HELD
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import PARTS, TOGETHER
-from cliffguard.evaluate.schedule import look_fractions, n_items_at
+from cliffguard.evaluate.looks import look_fractions, n_items_at
 from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 from cliffguard.stats.paired import beyond_p, non_inferiority_p_values
 from cliffguard.stats.simulate import Design, decide, draw

@@ -7,17 +7,17 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bad_input.place import Case, Cases, Place
+from tests.bad_input.place import Case, Cases, Workspace
 
 
-def resized(workspace: Place, change: Callable[[bytes], bytes]) -> list[str]:
+def resized(workspace: Workspace, change: Callable[[bytes], bytes]) -> list[str]:
     """Change the bytes of the candidate's weights and return the words of a check."""
     path = workspace.tuned / "model.safetensors"
     path.write_bytes(change(path.read_bytes()))
     return workspace.check()
 
 
-def linked_to_nothing(workspace: Place) -> list[str]:
+def linked_to_nothing(workspace: Workspace) -> list[str]:
     """Put a link to nothing in the place of the candidate's weights."""
     path = workspace.tuned / "model.safetensors"
     path.unlink()
@@ -25,27 +25,27 @@ def linked_to_nothing(workspace: Place) -> list[str]:
     return workspace.check()
 
 
-def pickled(workspace: Place) -> list[str]:
+def pickled(workspace: Workspace) -> list[str]:
     """Rename the candidate's weights to those of a pickle."""
     (workspace.tuned / "model.safetensors").rename(workspace.tuned / "pytorch_model.bin")
     return workspace.check()
 
 
-def lacking_a_shard(workspace: Place) -> list[str]:
+def lacking_a_shard(workspace: Workspace) -> list[str]:
     """Let an index name a shard that is not there."""
     index = {"weight_map": {"a": "model-00002-of-00002.safetensors"}}
     workspace.write("tuned/model.safetensors.index.json", json.dumps(index))
     return workspace.check()
 
 
-def two_models(workspace: Place) -> list[str]:
+def two_models(workspace: Workspace) -> list[str]:
     """Put a shard of other weights beside the candidate's."""
     other = (workspace.base / "model.safetensors").read_bytes()
     workspace.write("tuned/model-00001-of-00001.safetensors", other)
     return workspace.check()
 
 
-def with_config(workspace: Place, side: str, name: str, **values: object) -> list[str]:
+def with_config(workspace: Workspace, side: str, name: str, **values: object) -> list[str]:
     """Set keys of a checkpoint's JSON file and return the words of a check."""
     path = workspace.root / side / name
     before = json.loads(path.read_text()) if path.is_file() else {}
@@ -53,7 +53,7 @@ def with_config(workspace: Place, side: str, name: str, **values: object) -> lis
     return workspace.check()
 
 
-def adapter_with(workspace: Place, **values: object) -> list[str]:
+def adapter_with(workspace: Workspace, **values: object) -> list[str]:
     """Return the words of a check of an adapter whose config has these keys, too."""
     folder = workspace.adapter(str(workspace.base))
     path = folder / "adapter_config.json"
@@ -61,13 +61,13 @@ def adapter_with(workspace: Place, **values: object) -> list[str]:
     return workspace.check(candidate=folder)
 
 
-def headed(workspace: Place, header: str | bytes, n_bytes: int = 64) -> list[str]:
+def headed(workspace: Workspace, header: str | bytes, n_bytes: int = 64) -> list[str]:
     """Give the candidate's weights another header and return the words of a check."""
     text = header.encode() if isinstance(header, str) else header
     return resized(workspace, lambda _: struct.pack("<Q", len(text)) + text + bytes(n_bytes))
 
 
-def adapter_file(workspace: Place, name: str, content: str | None) -> list[str]:
+def adapter_file(workspace: Workspace, name: str, content: str | None) -> list[str]:
     """Write, or remove, a file of an adapter and return the words of a check."""
     folder = workspace.adapter(str(workspace.base))
     if content is None:
@@ -77,27 +77,27 @@ def adapter_file(workspace: Place, name: str, content: str | None) -> list[str]:
     return workspace.check(candidate=folder)
 
 
-def pickled_adapter(workspace: Place) -> list[str]:
+def pickled_adapter(workspace: Workspace) -> list[str]:
     """Rename an adapter's weights to those of a pickle."""
     folder = workspace.adapter(str(workspace.base))
     (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
     return workspace.check(candidate=folder)
 
 
-def merged_adapter(workspace: Place, weights: str = "model.safetensors") -> Path:
+def merged_adapter(workspace: Workspace, weights: str = "model.safetensors") -> Path:
     """Put an adapter's settings without its weights beside a whole model."""
     workspace.write("tuned/adapter_config.json", '{"peft_type": "LORA"}')
     return (workspace.tuned / "model.safetensors").rename(workspace.tuned / weights).parent
 
 
-def only_leftovers(workspace: Place) -> list[str]:
+def only_leftovers(workspace: Workspace) -> list[str]:
     """Leave nothing but a trainer's pickled arguments."""
     (workspace.tuned / "model.safetensors").rename(workspace.tuned / "training_args.bin")
     workspace.write("tuned/optimizer.pt", "x")
     return workspace.check("--allow-pickle")
 
 
-def looped(workspace: Place) -> list[str]:
+def looped(workspace: Workspace) -> list[str]:
     """Put a link to itself in the place of the candidate."""
     (workspace.root / "loop").symlink_to(workspace.root / "loop")
     return workspace.check(candidate=workspace.root / "loop")

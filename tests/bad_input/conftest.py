@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bad_input.place import Place
+from tests.bad_input.place import Workspace
 from tests.bad_input.test_corpus import names
 
 LINES = Path(__file__).parent.parent / "golden" / "error_lines.txt"
@@ -42,7 +42,7 @@ def lines_of_corpus(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def assert_worded(
-    request: pytest.FixtureRequest, lines_of_corpus: dict[str, str], workspace: Place
+    request: pytest.FixtureRequest, lines_of_corpus: dict[str, str], workspace: Workspace
 ) -> Callable[[str, str], None]:
     """Compare the line of a case with the snapshot, or note it for the next."""
 

@@ -6,26 +6,26 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bad_input.place import Case, Cases, Place
+from tests.bad_input.place import Case, Cases, Workspace
 
 
-def target(workspace: Place, name: str, content: str | bytes, *more: str) -> list[str]:
+def target(workspace: Workspace, name: str, content: str | bytes, *more: str) -> list[str]:
     """Write data and return the words of a check of the target that they make."""
     path = workspace.write(name, content)
     return workspace.check("--target", path, *more, suite=None)
 
 
-def rows(workspace: Place, given: Sequence[object], *more: str) -> list[str]:
+def rows(workspace: Workspace, given: Sequence[object], *more: str) -> list[str]:
     """The same, of rows."""
     return target(workspace, "t.jsonl", "".join(json.dumps(row) + "\n" for row in given), *more)
 
 
-def train(workspace: Place, name: str, content: str | bytes) -> list[str]:
+def train(workspace: Workspace, name: str, content: str | bytes) -> list[str]:
     """Write data of a fine-tune and return the words of a check."""
     return workspace.check("--train", workspace.write(name, content))
 
 
-def saved(workspace: Place, state: object, splits: object = None) -> list[str]:
+def saved(workspace: Workspace, state: object, splits: object = None) -> list[str]:
     """Write a folder as datasets saves it and return the words of a check."""
     workspace.write("saved/state.json", json.dumps(state))
     if splits is not None:
@@ -33,7 +33,7 @@ def saved(workspace: Place, state: object, splits: object = None) -> list[str]:
     return workspace.check("--target", workspace.root / "saved", suite=None)
 
 
-def saved_link(workspace: Place, target: Path) -> list[str]:
+def saved_link(workspace: Workspace, target: Path) -> list[str]:
     """The same, its file a link."""
     words = saved(workspace, {"_data_files": [{"filename": "t.arrow"}]})
     (workspace.root / "saved" / "t.arrow").symlink_to(target)

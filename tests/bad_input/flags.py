@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from tests.bad_input.place import Case, Cases, Place
+from tests.bad_input.place import Case, Cases, Workspace
 
 
-def emptied_store(workspace: Place) -> list[str]:
+def emptied_store(workspace: Workspace) -> list[str]:
     """Return the words of a comparison of what was never measured."""
     return ["compare", str(workspace.base), str(workspace.tuned), "-s", str(workspace.suite), "-q"]
 
 
-def planned(workspace: Place, *more: object) -> list[object]:
+def planned(workspace: Workspace, *more: object) -> list[object]:
     """Return the words of a plan of the usual sides."""
     return ["plan", "--suite", workspace.suite, "--base", workspace.base, *more]
 
 
-def asked_after(workspace: Place) -> list[object]:
+def asked_after(workspace: Workspace) -> list[object]:
     """Return the words of a comparison from the store that names an earlier one."""
     words = ["compare", workspace.base, workspace.tuned, "--suite", workspace.suite]
     return [*words, "--after", workspace.write("r.json", "{}")]

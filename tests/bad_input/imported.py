@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tests.bad_input.place import Case, Cases, Place
+from tests.bad_input.place import Case, Cases, Workspace
 
 
 def row(number: int, **changes: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in full.items() if value is not ...}
 
 
-def compared(workspace: Place, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
+def compared(workspace: Workspace, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
     """Give the candidate's folder these samples of the task t and return the words to compare."""
     lines = [json.dumps(row(number, of="one")) for number in range(3)]
     workspace.write("one/samples_t.jsonl", "\n".join(lines))
@@ -36,20 +36,20 @@ def compared(workspace: Place, given: Sequence[Any] | str | bytes, *more: str) -
     return ["compare", str(workspace.root / "one"), str(workspace.root / "two"), "-q", *more]
 
 
-def under(workspace: Place, policy: str) -> list[str]:
+def under(workspace: Workspace, policy: str) -> list[str]:
     """Return the words to compare whole samples under a policy."""
     whole = [row(number) for number in range(3)]
     return compared(workspace, whole, "--policy", str(workspace.write("policy.yaml", policy)))
 
 
-def with_file(workspace: Place, name: str, content: str = "") -> list[str]:
+def with_file(workspace: Workspace, name: str, content: str = "") -> list[str]:
     """Return the words to compare whole samples, beside which another file lies."""
     words = compared(workspace, [row(number) for number in range(3)])
     workspace.write(name, content)
     return words
 
 
-def a_folder_for_a_file(workspace: Place) -> list[str]:
+def a_folder_for_a_file(workspace: Workspace) -> list[str]:
     """Put a folder in the place of a file of samples."""
     words = compared(workspace, [row(0)])
     (workspace.root / "two" / "samples_t.jsonl").unlink()
@@ -58,7 +58,7 @@ def a_folder_for_a_file(workspace: Place) -> list[str]:
 
 
 def pointing(
-    workspace: Place, metric: str, policy: str, *, values: Any = 0.5, **results: Any
+    workspace: Workspace, metric: str, policy: str, *, values: Any = 0.5, **results: Any
 ) -> list[str]:
     """Return the words to compare a metric, beside a results file, under a policy of t."""
     rows = [row(n, metrics=[metric], **{metric: values}) for n in range(3)]
@@ -71,7 +71,7 @@ def pointing(
     return [*words, str(workspace.write("policy.yaml", body))]
 
 
-def disagreeing(workspace: Place) -> list[str]:
+def disagreeing(workspace: Workspace) -> list[str]:
     """Let each side's results file say the opposite of the other's."""
     words = compared(workspace, [row(number) for number in range(3)])
     for side, is_high in (("one", True), ("two", False)):
@@ -80,7 +80,7 @@ def disagreeing(workspace: Place) -> list[str]:
     return words
 
 
-def copied(workspace: Place) -> list[str]:
+def copied(workspace: Workspace) -> list[str]:
     """Put the base's file into the candidate's folder."""
     words = compared(workspace, [row(0)])
     (workspace.root / "two/samples_t.jsonl").write_bytes(
@@ -89,7 +89,7 @@ def copied(workspace: Place) -> list[str]:
     return words
 
 
-def said_twice(workspace: Place) -> list[str]:
+def said_twice(workspace: Workspace) -> list[str]:
     """Let both sides generate the same eight sentences."""
     rows = [row(n, resps=[[f"So it is, as I said, {n}."]]) for n in range(8)]
     words = compared(workspace, rows)

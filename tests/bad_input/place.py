@@ -18,7 +18,7 @@ from tests.fake_runner import FakeRunner
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """A folder with what a check needs; each case breaks something in it."""
 
     root: Path
@@ -108,7 +108,7 @@ class Place:
 class Case(NamedTuple):
     """How it is broken, and what a run answers; tests/golden/error_lines.txt has the line."""
 
-    breaking: Callable[[Place], Sequence[object]]
+    breaking: Callable[[Workspace], Sequence[object]]
     exit_code: int
     id: str
 
@@ -116,9 +116,9 @@ class Case(NamedTuple):
 Cases = dict[str, Case]
 
 
-def in_order(root: Path) -> Place:
+def in_order(root: Path) -> Workspace:
     """Return a folder in which everything is in order."""
-    workspace = Place(root)
+    workspace = Workspace(root)
     support.write_checkpoint(workspace.base, seed=0)
     support.write_checkpoint(workspace.tuned, seed=1)
     support.write_suite(root / "suite", n_items=300, n_said=80)

@@ -7,29 +7,29 @@ from collections.abc import Callable
 from typing import Any
 
 from cliffguard.report import render
-from tests.bad_input.place import Case, Cases, Place
+from tests.bad_input.place import Case, Cases, Workspace
 from tests.report import listed, samples
 
 
-def spoilt(workspace: Place, change: Callable[[dict[str, Any]], None]) -> list[str]:
+def spoilt(workspace: Workspace, change: Callable[[dict[str, Any]], None]) -> list[str]:
     """Change a review that is whole and return the words of its report."""
     value = json.loads(render(samples.failed(), "json"))
     change(value)
     return shown(workspace, json.dumps(value))
 
 
-def shown(workspace: Place, text: str | bytes) -> list[str]:
+def shown(workspace: Workspace, text: str | bytes) -> list[str]:
     """Write a review and return the words of its report."""
     return ["report", str(workspace.write("r.json", text))]
 
 
-def labelled(workspace: Place, text: str) -> list[object]:
+def labelled(workspace: Workspace, text: str) -> list[object]:
     """Return the words that give labels to the items of a review."""
     folder = listed.written(workspace.root / "review")
     return ["flips", folder, "--labels", workspace.write("labels.csv", text)]
 
 
-def flips(workspace: Place, *more: str, without: str = "", altered: str = "") -> list[object]:
+def flips(workspace: Workspace, *more: str, without: str = "", altered: str = "") -> list[object]:
     """Return the words that list items of a review, one of its files removed or altered."""
     folder = listed.written(workspace.root / "review")
     if without:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.bad_input.place import Case, Cases, Place, run
+from tests.bad_input.place import Case, Cases, Workspace, run
 
 
 def damaged(
-    workspace: Place, name: str, change: Callable[[bytes], bytes | None], *words: str
+    workspace: Workspace, name: str, change: Callable[[bytes], bytes | None], *words: str
 ) -> list[str]:
     """Fill the store, change a file of its first entry (None: remove it), and check again."""
     done = run([*workspace.check(), "--out", str(workspace.root / "before")])
@@ -35,7 +35,7 @@ def edited(change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
     return to_bytes
 
 
-def renamed(workspace: Place) -> list[str]:
+def renamed(workspace: Workspace) -> list[str]:
     """Give an entry the name of another question."""
     words = damaged(workspace, "0000.jsonl", lambda b: b)
     folder = sorted(workspace.store.rglob("question.json"))[0].parent

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from tests import support
-from tests.bad_input.place import Case, Cases, Place
+from tests.bad_input.place import Case, Cases, Workspace
 
 
-def linked(workspace: Place, target: Path) -> list[str]:
+def linked(workspace: Workspace, target: Path) -> list[str]:
     """Put a link in the place of the items and return the words of a check."""
     path = workspace.root / "suite" / "ball.jsonl"
     path.unlink()
@@ -18,7 +18,7 @@ def linked(workspace: Place, target: Path) -> list[str]:
     return workspace.check()
 
 
-def piped(workspace: Place) -> list[str]:
+def piped(workspace: Workspace) -> list[str]:
     """Put a pipe that nobody writes to in the place of the items."""
     path = workspace.root / "suite" / "ball.jsonl"
     path.unlink()
@@ -26,7 +26,7 @@ def piped(workspace: Place) -> list[str]:
     return workspace.check()
 
 
-def first_item(workspace: Place, **values: object) -> list[str]:
+def first_item(workspace: Workspace, **values: object) -> list[str]:
     """Set keys of the first item (None: remove it) and return the words of a check."""
 
     def change(lines: list[str]) -> list[str]:
@@ -37,19 +37,19 @@ def first_item(workspace: Place, **values: object) -> list[str]:
     return workspace.items(change)
 
 
-def check_lines(workspace: Place, metric: str, answer: str) -> list[str]:
+def check_lines(workspace: Workspace, metric: str, answer: str) -> list[str]:
     """Return the words of a check of a generated item with this answer."""
     workspace.write("suite/one.jsonl", json.dumps({"id": "a", "prompt": "P", "answer": answer}))
     return task(workspace, f"{{name: one, items: one.jsonl, metric: {metric}}}")
 
 
-def task(workspace: Place, written: str) -> list[str]:
+def task(workspace: Workspace, written: str) -> list[str]:
     """Return the words of a check of a suite of one task."""
     text = f"name: s\nversion: 1\ncapabilities: {{c: {{ring: general, tasks: [{written}]}}}}\n"
     return workspace.check(suite=workspace.write("suite/one.yaml", text))
 
 
-def made(workspace: Place, more: str) -> list[str]:
+def made(workspace: Workspace, more: str) -> list[str]:
     """Return the words of a check of generated items."""
     return task(workspace, f"{{name: one, items: {{generator: arithmetic, seed: a, {more}}}}}")
 

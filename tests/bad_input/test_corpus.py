@@ -21,7 +21,7 @@ from tests.bad_input import (
     stores,
     suites,
 )
-from tests.bad_input.place import Place, assert_refused, run
+from tests.bad_input.place import Workspace, assert_refused, run
 from tests.fake_runner import FakeRunner
 
 TABLES = (checkpoints, suites, plans, data, imported, stores, reviews, flags)
@@ -48,7 +48,7 @@ def left_half_written(root: Path) -> list[Path]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_mistake_is_one_line(
     case: str,
-    workspace: Place,
+    workspace: Workspace,
     always_right: FakeRunner,
     monkeypatch: pytest.MonkeyPatch,
     assert_worded: Callable[[str, str], None],
@@ -78,7 +78,7 @@ def test_a_usage_error_is_one_line(case: str, assert_worded: Callable[[str, str]
 @pytest.mark.parametrize("case", models.CASES)
 def test_a_model_that_cannot_be_asked_is_one_line(
     case: str,
-    workspace: Place,
+    workspace: Workspace,
     tiny_models: models.Models,
     monkeypatch: pytest.MonkeyPatch,
     assert_worded: Callable[[str, str], None],

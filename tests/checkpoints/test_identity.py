@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from cliffguard.checkpoints.files import check_safetensors, n_parameters
 from cliffguard.checkpoints.identity import (
     FindOptions,
     find_base,
@@ -20,6 +19,7 @@ from cliffguard.checkpoints.identity import (
     is_adapter,
     with_template_of,
 )
+from cliffguard.checkpoints.weights import check_safetensors, n_parameters
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError

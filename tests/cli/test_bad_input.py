@@ -20,7 +20,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from tests.bad_input.models import Models, copied, pickled_tiny, set_first
-from tests.bad_input.place import Place, answering, assert_refused, run
+from tests.bad_input.place import Workspace, answering, assert_refused, run
 from tests.fake_runner import FakeRunner
 
 
@@ -36,14 +36,14 @@ def models(tiny_models: Models) -> Models:
     return tiny_models
 
 
-def test_pickled_weights_load_when_allowed(workspace: Place, models: Models) -> None:
+def test_pickled_weights_load_when_allowed(workspace: Workspace, models: Models) -> None:
     """With --allow-pickle the same checkpoint is measured."""
     result = run(workspace.measure(pickled_tiny(models), "--allow-pickle"))
 
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_what_cannot_be_trusted_leaves_a_failure(workspace: Place, models: Models) -> None:
+def test_what_cannot_be_trusted_leaves_a_failure(workspace: Workspace, models: Models) -> None:
     """check leaves failure.json and a JUnit error where the reports would be, and no review."""
     broken = copied(models.base, models.broken, set_first(float("nan")))
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_trusted_leaves_a_failure(workspace: Place, models: Model
 
 @pytest.mark.parametrize("side", ["base", "candidate"])
 def test_a_checkpoint_that_is_not_there_leaves_a_failure(
-    workspace: Place, runner: FakeRunner, side: str
+    workspace: Workspace, runner: FakeRunner, side: str
 ) -> None:
     """With its id, as every failure once the folder of the reports is there."""
     result = run(workspace.check(**{side: "runs/ft/nowhere"}))
@@ -70,7 +70,9 @@ def test_a_checkpoint_that_is_not_there_leaves_a_failure(
 
 
 @pytest.mark.slow
-def test_an_unknown_task_of_lm_eval_offers_the_nearest(workspace: Place, models: Models) -> None:
+def test_an_unknown_task_of_lm_eval_offers_the_nearest(
+    workspace: Workspace, models: Models
+) -> None:
     """A bare task name that lm-eval does not know is answered with one that it does."""
     text = "name: a\nversion: 1\ncapabilities: {maths: {ring: general, tasks: [gsm8kk]}}\n"
 
@@ -105,7 +107,7 @@ def full(*_: object, **__: object) -> None:
 
 
 def test_a_full_disk_is_worth_a_retry(
-    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full from the start ends with exit code 20."""
     monkeypatch.setattr(os, "fsync", full)
@@ -114,7 +116,7 @@ def test_a_full_disk_is_worth_a_retry(
 
 
 def test_a_disk_that_fills_up_keeps_what_is_stored(
-    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the disk fills up after two shards, a second run asks only for the rest."""
     link, written = os.link, []
@@ -165,7 +167,7 @@ def read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 @pytest.mark.parametrize("flag", ["--out", "--store"])
 def test_a_read_only_place_is_the_users_error(
-    flag: str, workspace: Place, runner: FakeRunner, read_only: Path
+    flag: str, workspace: Workspace, runner: FakeRunner, read_only: Path
 ) -> None:
     """Reports and answers need a place that can be written; that shows before any work."""
     result = run(workspace.check(flag, read_only / "deep"))
@@ -175,7 +177,7 @@ def test_a_read_only_place_is_the_users_error(
 
 
 def test_a_report_where_none_can_lie_is_the_users_error(
-    workspace: Place, runner: FakeRunner, read_only: Path
+    workspace: Workspace, runner: FakeRunner, read_only: Path
 ) -> None:
     """report --output takes a file, at a place that can be written."""
     assert run(workspace.check()).exit_code == 0
@@ -186,7 +188,7 @@ def test_a_report_where_none_can_lie_is_the_users_error(
 
 
 def test_a_tilde_after_the_equals_sign_is_the_home(
-    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--out=~/reports`, which the shell leaves alone, makes no folder called ~."""
     monkeypatch.setenv("HOME", str(workspace.root / "home"))
@@ -198,7 +200,7 @@ def test_a_tilde_after_the_equals_sign_is_the_home(
 
 
 def test_a_folder_that_may_not_be_entered_is_the_users_error(
-    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colleague's closed folder is one line, not a crash."""
     look = Path.stat
@@ -214,7 +216,7 @@ def test_a_folder_that_may_not_be_entered_is_the_users_error(
 
 
 def test_weights_that_may_not_be_read_are_one_line(
-    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that belongs to somebody else is no crash."""
     reading = Path.open
@@ -248,7 +250,7 @@ class Interrupted(FakeRunner):
 
 
 def test_an_interruption_is_exit_130_in_one_line(
-    workspace: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """^C ends with the code that shells know, and says that nothing is lost."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))
@@ -261,7 +263,7 @@ def test_an_interruption_is_exit_130_in_one_line(
 
 
 def test_an_interrupted_check_goes_on_where_it_stopped(
-    workspace: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shard that was answered before ^C stays, and only the rest is asked."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))
@@ -279,7 +281,7 @@ def test_an_interrupted_check_goes_on_where_it_stopped(
 
 
 def test_an_interruption_leaves_no_failure(
-    workspace: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who stops a run knows it; no failure.json says so to others."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))

@@ -28,6 +28,12 @@ from tests import support
 from tests.fake_runner import FakeRunner
 
 
+@pytest.fixture(autouse=True)
+def impatient(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here, what takes more than a second says so."""
+    monkeypatch.setattr("cliffguard.cli.display.PATIENCE_SECONDS", 1.0)
+
+
 class Clock:
     """A clock that goes on when it is told to."""
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from cliffguard.cli.app import app
 from cliffguard.store.answers import Store
 from cliffguard.store.maintenance.questions import entries_of
-from tests.faults import Place, Scripted
+from tests.faults import Scripted, Workspace
 from tests.store.maintenance.stores import answered, content, filled, question
 
 
@@ -180,7 +180,7 @@ def test_an_imported_base_is_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a CI job does: import the base's answers, check, and ask the candidate alone."""
-    workspace = Place.made(tmp_path / "place", n_items=70, n_said=6)
+    workspace = Workspace.made(tmp_path / "place", n_items=70, n_said=6)
     requests: list[str] = []
     runner = Scripted(before=requests.append)
     monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)

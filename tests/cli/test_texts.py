@@ -13,7 +13,7 @@ import pytest
 from cliffguard.core.texts import SHORT
 from cliffguard.report.items import write_items
 from tests import support
-from tests.bad_input.place import Place, answering, run
+from tests.bad_input.place import Workspace, answering, run
 from tests.fake_runner import FakeRunner
 from tests.report import samples
 from tests.report.listed import result
@@ -34,7 +34,7 @@ capabilities:
 
 
 @pytest.fixture
-def texts(workspace: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+def texts(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A folder with long prompts, choices and answers; the candidate breaks a class."""
     long = "x" * SHORT
     choices = [f"{BEGIN} {number}{long}{MIDDLE}{long}end" for number in range(4)]
@@ -57,9 +57,9 @@ def texts(workspace: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return workspace
 
 
-def check(place_of_files: Place, *more: str) -> Any:
+def check(workspace: Workspace, *more: str) -> Any:
     """Run a check that tells all that it has to."""
-    return run([word for word in place_of_files.check(*more) if word != "-q"])
+    return run([word for word in workspace.check(*more) if word != "-q"])
 
 
 def files(folder: Path) -> Iterator[tuple[str, str]]:
@@ -70,7 +70,7 @@ def files(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("format", ["text", "markdown", "html", "json", "junit"])
-def test_none_leaves_no_text_anywhere(texts: Place, format: str) -> None:
+def test_none_leaves_no_text_anywhere(texts: Workspace, format: str) -> None:
     """In no file, on neither stream; the reports say so, and what repeats them does the same."""
     done = check(texts, "--texts", "none", "--format", format)
 
@@ -84,7 +84,7 @@ def test_none_leaves_no_text_anywhere(texts: Place, format: str) -> None:
         assert written[name].count("Prompts, choices and answers are left out") == 1
 
 
-def test_of_a_target_no_prompt_is_printed(texts: Place) -> None:
+def test_of_a_target_no_prompt_is_printed(texts: Workspace) -> None:
     """As it would be, to show how its data are read; rows that contradict are told by lines."""
     rows = [{"prompt": f"{BEGIN} {max(n, 1)}?", "completion": f"{BEGIN}, {n}."} for n in range(40)]
     data = support.write_jsonl(texts.root / "target.jsonl", rows)
@@ -97,7 +97,7 @@ def test_of_a_target_no_prompt_is_printed(texts: Place) -> None:
     assert [name for name, text in written.items() if BEGIN in text] == []
 
 
-def test_short_keeps_the_ends(texts: Place) -> None:
+def test_short_keeps_the_ends(texts: Workspace) -> None:
     """Nothing of the middle of a long text stands in any file."""
     check(texts)
 
@@ -108,7 +108,7 @@ def test_short_keeps_the_ends(texts: Place) -> None:
     assert max(len(line["prompt"]["text"]) for line in lines) <= SHORT
 
 
-def test_full_keeps_all(texts: Place) -> None:
+def test_full_keeps_all(texts: Workspace) -> None:
     """To the letter."""
     check(texts, "--texts", "full")
 
@@ -116,7 +116,7 @@ def test_full_keeps_all(texts: Place) -> None:
     assert all(MIDDLE in json.loads(line)["prompt"]["text"] for line in lines[:120])
 
 
-def test_each_candidate_has_its_items(texts: Place) -> None:
+def test_each_candidate_has_its_items(texts: Workspace) -> None:
     """Beside its own review."""
     other = support.write_checkpoint(texts.root / "tuned-2", seed=2)
 
@@ -128,7 +128,7 @@ def test_each_candidate_has_its_items(texts: Place) -> None:
         assert len((texts.out / name / "items.jsonl").read_text().splitlines()) == 160
 
 
-def test_items_of_an_earlier_run_do_not_outlive_it(texts: Place) -> None:
+def test_items_of_an_earlier_run_do_not_outlive_it(texts: Workspace) -> None:
     """A run that fails leaves none."""
     check(texts)
     (texts.tuned / "model.safetensors").write_bytes(b"torn")

@@ -18,8 +18,8 @@ from cliffguard.compare.pairs import pair_answers
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.items import Capability, Suite
 from cliffguard.core.settings import CapabilityPolicy, EvalSettings, TargetPolicy
+from cliffguard.evaluate.looks import in_part
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import in_part
 from cliffguard.gate import compare_samples
 from tests import support
 

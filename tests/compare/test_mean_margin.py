@@ -22,7 +22,7 @@ from tests.fake_runner import FakeRunner
 from tests.planning import test_power
 from tests.runners.test_imports import write
 
-ASKED = Policy(default_margin=0.08, mean_margin=0.015)
+MEAN_POLICY = Policy(default_margin=0.08, mean_margin=0.015)
 
 
 @pytest.fixture
@@ -134,13 +134,13 @@ def test_a_look_at_the_mean_spends_alpha(samples: Samples) -> None:
         samples.add(f"t{number}", *flips(900, 22, 18))
 
     later = compare_samples(
-        str(samples.folder / "base"), str(samples.folder / "tuned"), ASKED, after=[first]
+        str(samples.folder / "base"), str(samples.folder / "tuned"), MEAN_POLICY, after=[first]
     )
 
     assert [look.capability for look in first.taken].count("") == 1
     assert later.comparison.mean is not None
     assert later.comparison.mean.level == later.comparison.pooled_level
-    assert later.comparison.mean.level < ASKED.first_level
+    assert later.comparison.mean.level < MEAN_POLICY.first_level
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_look_at_the_mean_spends_alpha(samples: Samples) -> None:
 def test_a_mean_that_is_no_narrower_is_refused(capabilities: dict[str, CapabilityPolicy]) -> None:
     """With the capability whose own margin says as much."""
     with support.refused("policy.mean-margin", 2, "0.01") as failure:
-        with_margins(replace(ASKED, capabilities=capabilities), ())
+        with_margins(replace(MEAN_POLICY, capabilities=capabilities), ())
 
     assert (failure.value.id, failure.value.exit_code) == ("policy.mean-margin", 2)
 
@@ -162,7 +162,7 @@ def test_only_what_gates_has_to_have_a_wider_margin() -> None:
     """A monitored capability is not in the mean."""
     policies = {"reading": CapabilityPolicy(margin=0.01, gate=False)}
 
-    assert with_margins(replace(ASKED, capabilities=policies), ()).mean_margin == 0.015
+    assert with_margins(replace(MEAN_POLICY, capabilities=policies), ()).mean_margin == 0.015
 
 
 def test_margins_of_suites_are_known_before_anything_is_asked(tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def test_margins_of_suites_are_known_before_anything_is_asked(tmp_path: Path) ->
         raise AssertionError("nothing may be asked")
 
     with support.refused("policy.mean-margin", 2, "0.01"):
-        with_margins(ASKED, (narrow,))
-    plan = written(tmp_path, narrow, ASKED)
+        with_margins(MEAN_POLICY, (narrow,))
+    plan = written(tmp_path, narrow, MEAN_POLICY)
     with support.refused("policy.mean-margin", 2, "0.01"):
         guard(plan, store=Store(tmp_path / "store"), runner=FakeRunner(never))
 
@@ -219,7 +219,7 @@ def test_a_proven_mean_passes_nothing_by_itself() -> None:
     verdict = test_verdict.judged(
         test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08),
         test_verdict.capability("b", 2, 2, n_items=30, margin=0.08),
-        policy=ASKED,
+        policy=MEAN_POLICY,
         mean=mean_drop(1e-4),
     )
 
@@ -231,7 +231,7 @@ def test_the_mean_is_judged_at_what_the_run_may_spend(p_held: float, held: bool)
     """4.75 of 5 % in a first run."""
     capability = test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08)
 
-    verdict = test_verdict.judged(capability, policy=ASKED, mean=mean_drop(p_held))
+    verdict = test_verdict.judged(capability, policy=MEAN_POLICY, mean=mean_drop(p_held))
 
     assert verdict.mean_held is held
     assert (verdict.outcome is Outcome.PASS) is held
@@ -241,7 +241,7 @@ def test_an_unmeasured_mean_passes_nothing() -> None:
     """Where there is no look that all had, it is open."""
     capability = test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08)
 
-    verdict = test_verdict.judged(capability, policy=ASKED)
+    verdict = test_verdict.judged(capability, policy=MEAN_POLICY)
 
     assert (verdict.mean_held, verdict.outcome) == (False, Outcome.INCONCLUSIVE)
 
@@ -262,7 +262,7 @@ def test_while_the_mean_is_open_nothing_is_tested_that_is_tested_once() -> None:
     )  # fmt: skip
 
     def judged(part: StratumComparison | None, p_held: float) -> Verdict:
-        return test_verdict.judged(*held_but_for(part), policy=ASKED, mean=mean_drop(p_held))
+        return test_verdict.judged(*held_but_for(part), policy=MEAN_POLICY, mean=mean_drop(p_held))
 
     assert judged(None, 0.5).pooled is None
     assert judged(None, 1e-4).pooled is not None

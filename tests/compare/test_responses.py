@@ -47,7 +47,7 @@ def described(*pairs: Both) -> ResponseComparison:
     return behaviour
 
 
-SAID = st.builds(
+GENERATED = st.builds(
     answer,
     st.sampled_from(["Omar", "omar.", "", "no idea at all", LOOP * 8, PROSE]),
     st.sampled_from([0.0, 0.5, 1.0]),
@@ -59,7 +59,9 @@ CHOSE = st.builds(
     st.sampled_from([0.0, 1.0]),
     st.one_of(st.none(), st.floats(0, 1)),
 )
-PAIRS = st.lists(st.one_of(st.tuples(SAID, SAID), st.tuples(CHOSE, CHOSE)), min_size=1, max_size=60)
+PAIRS = st.lists(
+    st.one_of(st.tuples(GENERATED, GENERATED), st.tuples(CHOSE, CHOSE)), min_size=1, max_size=60
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,7 +80,7 @@ def test_sides_can_be_swapped(pairs: list[Both]) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.one_of(SAID, CHOSE), min_size=1, max_size=60))
+@given(st.lists(st.one_of(GENERATED, CHOSE), min_size=1, max_size=60))
 def test_a_side_behaves_like_itself(answers: list[Answer]) -> None:
     """The same answers agree, are as long, and no share changes."""
     behaviour = described(*((answer, answer) for answer in answers))

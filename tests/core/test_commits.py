@@ -12,13 +12,13 @@ from cliffguard.core import commits
 from cliffguard.core.commits import commit_of
 from cliffguard.core.reviews import Commit
 
-ASKED = commits._git
+REAL_GIT = commits._git
 
 
 @pytest.fixture(autouse=True)
 def git_is_asked(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here alone."""
-    monkeypatch.setattr(commits, "_git", ASKED)
+    monkeypatch.setattr(commits, "_git", REAL_GIT)
 
 
 def git(folder: Path, *words: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 from cliffguard.core import signals
 from cliffguard.core.signals import Interrupted, finishing, listen
 from tests import support
-from tests.faults import Place, n_damaged, n_stored
+from tests.faults import Workspace, n_damaged, n_stored
 
 PATIENCE_S = 120.0
 SENT = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
@@ -106,12 +106,12 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A base, a candidate and a suite of five shards for each task and side."""
-    return Place.made(tmp_path_factory.mktemp("place"))
+    return Workspace.made(tmp_path_factory.mktemp("place"))
 
 
-def command(workspace: Place, folder: Path) -> list[str]:
+def command(workspace: Workspace, folder: Path) -> list[str]:
     """Return the command of a check that asks a script."""
     plan = workspace.plan
     return [
@@ -127,7 +127,7 @@ def environment(folder: Path, pause_s: float = 0.0, **more: str) -> dict[str, st
     return {**os.environ, **variables, **more}
 
 
-def started(workspace: Place, folder: Path, pause_s: float) -> subprocess.Popen[str]:
+def started(workspace: Workspace, folder: Path, pause_s: float) -> subprocess.Popen[str]:
     """Start a check; return when its second shard is in hand."""
     # Tests that run in the background ignore ^C, and a child would inherit that.
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -153,7 +153,7 @@ def n_marks(folder: Path) -> int:
 
 @pytest.mark.parametrize(("sent", "code", "says"), SENT)
 def test_the_shard_in_hand_is_stored_and_the_run_can_go_on(
-    workspace: Place, tmp_path: Path, sent: signal.Signals, code: int, says: str
+    workspace: Workspace, tmp_path: Path, sent: signal.Signals, code: int, says: str
 ) -> None:
     """One signal: the second shard is stored, no third is asked, one line says what is kept."""
     running = started(workspace, tmp_path, pause_s=0.6)
@@ -170,7 +170,10 @@ def test_the_shard_in_hand_is_stored_and_the_run_can_go_on(
     assert not (tmp_path / "out" / "review.json").exists()
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(workspace: Place, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     """Stopped and started again: no shard is asked twice, the review is the same but for OUT."""
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     stopped.mkdir()
@@ -192,9 +195,10 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(workspace: Place, tmp_p
     assert reviews[0] == reviews[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_at_once(
-    workspace: Place, tmp_path: Path, second: signal.Signals
+    workspace: Workspace, tmp_path: Path, second: signal.Signals
 ) -> None:
     """Whoever will not wait for the shard in hand loses it, and nothing that was stored."""
     running = started(workspace, tmp_path, pause_s=2.0)
@@ -214,7 +218,7 @@ def test_a_second_signal_ends_at_once(
 
 @pytest.mark.slow
 def test_a_shard_that_takes_minutes_is_dropped_within_half_a_minute(
-    workspace: Place, tmp_path: Path
+    workspace: Workspace, tmp_path: Path
 ) -> None:
     """SIGTERM: what is stored is kept and said, well before a scheduler would kill."""
     running = started(workspace, tmp_path, pause_s=40.0)
@@ -230,7 +234,7 @@ def test_a_shard_that_takes_minutes_is_dropped_within_half_a_minute(
 
 
 @pytest.mark.slow
-def test_two_processes_write_the_same_review(workspace: Place, tmp_path: Path) -> None:
+def test_two_processes_write_the_same_review(workspace: Workspace, tmp_path: Path) -> None:
     """Other hash seeds, stores and folders: the same but for OUT and clocks."""
     for name, seed in (("one", "1"), ("other", "2")):
         (tmp_path / name).mkdir()
@@ -249,7 +253,7 @@ def test_two_processes_write_the_same_review(workspace: Place, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_signal_to_all_processes_of_a_launcher_stops_them_together(
-    workspace: Place, tmp_path: Path
+    workspace: Workspace, tmp_path: Path
 ) -> None:
     """Both shards in hand are stored; the first process speaks, and all have the code."""
     launched = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29571", "WORLD_SIZE": "2"}

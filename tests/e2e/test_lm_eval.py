@@ -44,7 +44,7 @@ doc_to_target: "{{{{prompt}}}}"
 metric_list: [{{metric: bits_per_byte}}]
 metadata: {{version: 1.0}}
 """
-SAID = """\
+GENERATED = """\
 task: said_local
 dataset_path: json
 dataset_kwargs:
@@ -64,7 +64,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three tasks of lm-eval's over the same items."""
     folder = tmp_path_factory.mktemp("tasks")
     support.write_jsonl(folder / "ball.jsonl", support.choice_rows(40))
-    for name, text in (("ball", CHOICE), ("text", TEXT), ("said", SAID)):
+    for name, text in (("ball", CHOICE), ("text", TEXT), ("said", GENERATED)):
         (folder / f"{name}.yaml").write_text(text.format(folder=folder))
     return folder
 

@@ -193,10 +193,10 @@ def test_deep_nesting_is_planned_without_recursion(row_tokens: int) -> None:
     problem = [
         Scored(tokens=text[: 2 * n], targets=text[2 * n : 2 * n + 1]) for n in range(1, 2000)
     ]
-    start = time.monotonic()
+    start = time.process_time()
     tree = plan(problem, PassLimits(row_tokens=row_tokens, batch_tokens=10**6, batch_reads=10**6))
 
-    assert time.monotonic() - start < 10, "planning 2000 nested prefixes takes seconds at most"
+    assert time.process_time() - start < 10, "planning 2000 nested prefixes takes seconds at most"
     n_read = 0
     stack = [tree]  # `passes` would copy all prefixes
     while stack:
@@ -250,8 +250,8 @@ def test_prompts_are_taken_in_order_as_many_as_there_is_room_for(
 def test_many_unlike_prompts_are_grouped_in_seconds() -> None:
     """2000 nested prompts without a long prefix in common end in few groups, soon."""
     prompts = [ints([*[1] * n, 2]) for n in range(2000)]
-    start = time.monotonic()
+    start = time.process_time()
     groups = prompt_groups(prompts)
 
-    assert time.monotonic() - start < 10, "grouping 2000 prompts takes seconds at most"
+    assert time.process_time() - start < 10, "grouping 2000 prompts takes seconds at most"
     assert sum(len(members) for _, members in groups) == 2000

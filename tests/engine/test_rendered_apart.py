@@ -27,7 +27,7 @@ from tests import support
 from tests.engine.test_templates import ALTERNATING, GEMMA, TAKEN, UNDEFINED, copied
 
 OFFLINE = FindOptions(offline=True)
-OWN = EvalSettings(chat_template="own")
+OWN_TEMPLATE = EvalSettings(chat_template="own")
 USER = [{"role": "user", "content": "Hi"}]
 
 # What templates of released models use of jinja and of transformers' additions to it.
@@ -196,14 +196,14 @@ def test_what_has_no_end_is_ended(kind: str, tokenizers: Tokenizers, short: None
 def test_what_comes_first_ends_a_template(tokenizers: Tokenizers) -> None:
     """A signal or the end of the time, in the middle of a prompt or between two, in hand or not."""
 
-    class Told(Exception):
+    class Interrupted(Exception):
         pass
 
     def look_up() -> None:
-        raise Told
+        raise Interrupted
 
     _, there = tokenizers(NESTED)
-    with pytest.raises(Told), finishing(look_up):
+    with pytest.raises(Interrupted), finishing(look_up):
         there.apply_chat_template(USER, tokenize=False)
 
 
@@ -221,7 +221,7 @@ def test_a_template_is_judged_before_the_base_is_asked(
 ) -> None:
     """By the files of each side."""
     with support.refused("template.not-rendered", 12, "0.5", "tuned") as caught:
-        HarnessRunner(RunnerSettings(device="cpu")).look_at(base(NESTED), OWN)
+        HarnessRunner(RunnerSettings(device="cpu")).look_at(base(NESTED), OWN_TEMPLATE)
     assert caught.value.id == UNRENDERED
 
 
@@ -238,13 +238,13 @@ def test_a_template_without_what_the_user_says_is_refused(
 ) -> None:
     """A constant, or one for parts, asks the same whatever the item is."""
     with support.refused("template.prompt-lost", 12) as caught:
-        check_template(base(template), OWN)
+        check_template(base(template), OWN_TEMPLATE)
     assert caught.value.id == PROMPT_LOST
 
 
 def test_of_a_usual_template_nothing_is_told(tiny_base: Path) -> None:
     """It renders one prompt as one text."""
-    assert check_template(find_base(str(tiny_base), OFFLINE), OWN) == ()
+    assert check_template(find_base(str(tiny_base), OFFLINE), OWN_TEMPLATE) == ()
 
 
 @pytest.mark.parametrize("chance", ["{{ range(1000) | random }}", "{{ lipsum(n=1) }}"])
@@ -252,7 +252,7 @@ def test_a_template_that_draws_by_chance_is_told(
     base: Callable[[str], Checkpoint], chance: str
 ) -> None:
     """No answer under it can be repeated."""
-    (caveat,) = check_template(base("{{ messages[0].content }}" + chance), OWN)
+    (caveat,) = check_template(base("{{ messages[0].content }}" + chance), OWN_TEMPLATE)
 
     assert caveat.id == "template.random"
 
@@ -269,7 +269,7 @@ def test_chance_in_a_branch_that_no_trial_takes_is_told(
     base: Callable[[str], Checkpoint], chance: str
 ) -> None:
     """What eight renderings of one prompt show is what that prompt comes by."""
-    (caveat,) = check_template(base("{{ messages[0].content }}" + chance), OWN)
+    (caveat,) = check_template(base("{{ messages[0].content }}" + chance), OWN_TEMPLATE)
 
     assert caveat.id == "template.random"
 
@@ -284,12 +284,14 @@ def test_a_template_that_writes_the_day_is_told(base: Callable[[str], Checkpoint
     """As Llama 3.1's; the argument that the line names makes it one day always."""
     checkpoint = base(DATED)
 
-    (caveat,) = check_template(checkpoint, OWN)
+    (caveat,) = check_template(checkpoint, OWN_TEMPLATE)
     args = re.search(r"--template-args '(.+?)'", caveat.text)
 
     assert caveat.id == "template.date"
     assert args is not None
-    assert check_template(checkpoint, replace(OWN, template_args=json.loads(args[1]))) == ()
+    assert (
+        check_template(checkpoint, replace(OWN_TEMPLATE, template_args=json.loads(args[1]))) == ()
+    )
 
 
 def test_a_default_that_is_missing_is_told(tiny_base: Path, tmp_path: Path) -> None:
@@ -300,7 +302,7 @@ def test_a_default_that_is_missing_is_told(tiny_base: Path, tmp_path: Path) -> N
     (folder / "additional_chat_templates" / "one.jinja").write_text("{{ messages }}")
 
     with support.refused("template.not-rendered", 12, "tuned"):
-        check_template(find_base(str(folder), OFFLINE), OWN)
+        check_template(find_base(str(folder), OFFLINE), OWN_TEMPLATE)
 
 
 @pytest.mark.parametrize("model", ["cliffguard", "hf"])
@@ -315,9 +317,11 @@ def test_prompts_of_every_local_model_are_rendered_apart(
 
     monkeypatch.setattr(chat_template_utils, "_compile_jinja_template", never)
     runner = HarnessRunner(RunnerSettings(model=model, device="cpu", batch_size=4))
-    task = runner.resolve([load_suite(str(support.write_suite(tmp_path / "suite")))], OWN)[0]
+    task = runner.resolve([load_suite(str(support.write_suite(tmp_path / "suite")))], OWN_TEMPLATE)[
+        0
+    ]
 
-    answers = runner.ask(find_base(str(tiny_base), OFFLINE), task, task.items[:1], OWN)
+    answers = runner.ask(find_base(str(tiny_base), OFFLINE), task, task.items[:1], OWN_TEMPLATE)
 
     assert len(answers) == 1
 
@@ -328,8 +332,10 @@ def test_where_memory_has_no_limit_the_notes_say_so(
     """They stand in every report, under what the answers were measured on."""
     monkeypatch.setattr("cliffguard.runners.harness.CAN_LIMIT_MEMORY", False)
     runner = HarnessRunner(RunnerSettings(device="cpu", batch_size=4))
-    task = runner.resolve([load_suite(str(support.write_suite(tmp_path / "suite")))], OWN)[0]
+    task = runner.resolve([load_suite(str(support.write_suite(tmp_path / "suite")))], OWN_TEMPLATE)[
+        0
+    ]
 
-    runner.ask(find_base(str(tiny_base), OFFLINE), task, task.items[:1], OWN)
+    runner.ask(find_base(str(tiny_base), OFFLINE), task, task.items[:1], OWN_TEMPLATE)
 
     assert "without a limit of memory" in str(runner.notes()["chat templates"])

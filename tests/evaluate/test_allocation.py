@@ -23,8 +23,9 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.evaluate.allocation import deal, expected_churn
 from cliffguard.evaluate.alpha_shares import TOGETHER
+from cliffguard.evaluate.looks import n_asked_at, n_items_at
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import ItemShare, Schedule, n_asked_at, n_items_at
+from cliffguard.evaluate.schedule import ItemShare, Schedule
 from cliffguard.report import write_reports
 from cliffguard.stats.simulate import Design, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS

@@ -17,8 +17,9 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.passes import Model
+from cliffguard.evaluate.looks import TaskProgress, in_part
 from cliffguard.evaluate.measure import measure
-from cliffguard.evaluate.schedule import Schedule, TaskProgress, in_part
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.store.answers import Store
 from cliffguard.store.entry import Entry
@@ -157,6 +158,7 @@ def measured_by_engine(base: Path, suite: Suite, store: Store) -> dict[str, byte
     }
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_in_the_bytes_of_an_undisturbed_one(
     tiny_base: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

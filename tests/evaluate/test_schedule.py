@@ -12,8 +12,9 @@ from cliffguard.compare.pairs import cut_to_both
 from cliffguard.core.items import Task
 from cliffguard.core.reviews import Finding, Outcome, Verdict
 from cliffguard.core.settings import EvalSettings
+from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import Look, Schedule
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
 from cliffguard.store.shards import SHARD_ITEMS, in_order, in_shards
 from tests import support

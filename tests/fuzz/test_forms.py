@@ -30,7 +30,7 @@ from cliffguard.suites.train_data import read_training
 from tests.fuzz.answering import answered, as_lines, fuzzed, spoilt
 from tests.fuzz.mutations import as_json, spoilt_bytes, spoilt_value
 from tests.fuzz.test_parsers import ROWS, SAMPLES
-from tests.suites.target.forms import COMMANDS, FLAGS, SAID, TALK
+from tests.suites.target.forms import COMMANDS, FLAGS, REPLY, TALK
 
 # --- rows of a target ----------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ READ: Mapping[str, dict[str, Any]] = {
     "squad": {"context": "C.", "question": "Q?", "answers": {"text": ["a"], "answer_start": [0]}},
     "trivia": {"question": "Q?", "answers": {"value": "a", "aliases": ["a", "b"]}},
     "drop": {"question": "Q?", "answers": {"number": "1", "date": {"day": "2"}, "spans": ["a"]}},
-    "preference": {"prompt": "Hi?", "chosen": [*TALK, SAID], "rejected": [*TALK, SAID]},
+    "preference": {"prompt": "Hi?", "chosen": [*TALK, REPLY], "rejected": [*TALK, REPLY]},
     "gemini": {
         "systemInstruction": {"parts": [{"text": "S"}]},
         "contents": [

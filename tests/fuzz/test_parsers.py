@@ -22,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliffguard import Plan, Policy, Review, Store, TargetData, guard
-from cliffguard.checkpoints.files import n_parameters, stated_window
+from cliffguard.checkpoints.files import stated_window
 from cliffguard.checkpoints.identity import FindOptions, find_pair
-from cliffguard.cli.options import overrides
+from cliffguard.checkpoints.weights import n_parameters
+from cliffguard.cli.flag_values import overrides
 from cliffguard.config import load_plans, load_policy
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.engine.adapter_settings import refuse_endless

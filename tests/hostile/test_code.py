@@ -24,7 +24,7 @@ from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.bad_input.models import Models, copied
-from tests.bad_input.place import Place, assert_refused, run
+from tests.bad_input.place import Workspace, assert_refused, run
 
 REFUSED = Path(__file__).parent / "refused_tasks.txt"
 NOTED_OF = "0.4.13"  # release of lm-eval
@@ -41,7 +41,7 @@ class Payload:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_pickle_runs_nothing_even_when_allowed(workspace: Place, tiny_models: Models) -> None:
+def test_a_pickle_runs_nothing_even_when_allowed(workspace: Workspace, tiny_models: Models) -> None:
     """--allow-pickle loads tensors; a pickle that calls something else is damage."""
     folder = copied(tiny_models.base, tiny_models.broken)
     (folder / "model.safetensors").unlink()
@@ -53,7 +53,7 @@ def test_a_pickle_runs_nothing_even_when_allowed(workspace: Place, tiny_models: 
     assert not (workspace.root / "ran").exists()
 
 
-def test_a_trainers_arguments_are_never_loaded(workspace: Place, tiny_models: Models) -> None:
+def test_a_trainers_arguments_are_never_loaded(workspace: Workspace, tiny_models: Models) -> None:
     """training_args.bin, which is a pickle of objects, lies beside the weights and stays there."""
     folder = copied(tiny_models.base, tiny_models.broken)
     (folder / "training_args.bin").write_bytes(pickle.dumps(Payload(workspace.root / "ran")))
@@ -75,7 +75,7 @@ def test_nobody_can_turn_remote_code_on_for_our_loader() -> None:
 
 
 def test_every_tokenizer_is_loaded_without_its_code(
-    tiny_models: Models, workspace: Place, monkeypatch: pytest.MonkeyPatch
+    tiny_models: Models, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """transformers would otherwise ask on the terminal whether to run it."""
     from transformers import AutoTokenizer

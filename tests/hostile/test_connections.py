@@ -12,7 +12,7 @@ import pytest
 
 from cliffguard import Plan
 from cliffguard.core.hub_names import no_connection
-from tests.bad_input.place import Place, run
+from tests.bad_input.place import Workspace, run
 
 QUIET = {"HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"}
 # What the tests set for themselves, and users do not.
@@ -60,7 +60,7 @@ def test_no_connection_is_none_and_is_undone(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("how", ["flag", "plan"])
 def test_offline_holds_for_a_whole_verb(
-    how: str, workspace: Place, monkeypatch: pytest.MonkeyPatch
+    how: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By flag or by the plan's key: while base and candidate are sought, no socket opens."""
     seen: list[str] = []
@@ -101,7 +101,7 @@ finally:
 
 @pytest.mark.slow
 def test_a_whole_check_offline_tries_no_socket(
-    workspace: Place, tiny_base: Path, tiny_tuned: Path
+    workspace: Workspace, tiny_base: Path, tiny_tuned: Path
 ) -> None:
     """From the command line to the reports, with models loaded, nothing even tries to connect."""
     env = {name: value for name, value in os.environ.items() if name not in UNSET}

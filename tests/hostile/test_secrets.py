@@ -16,7 +16,7 @@ from cliffguard.report.json import read_review
 from cliffguard.runners.backends import identity_of
 from cliffguard.runners.lmeval_backends import LmevalBackend
 from tests import support
-from tests.bad_input.place import Place, run
+from tests.bad_input.place import Workspace, run
 from tests.fake_runner import FakeRunner
 
 TOKEN = "hf_ThisIsNoTokenOfAnybody42"
@@ -88,7 +88,7 @@ def test_an_error_does_not_show_a_token(monkeypatch: pytest.MonkeyPatch) -> None
     assert str(CliffguardError("401 for opensesame")) == "401 for [hidden]"
 
 
-def test_no_secret_is_in_a_review_or_a_report(workspace: Place, tmp_path: Path) -> None:
+def test_no_secret_is_in_a_review_or_a_report(workspace: Workspace, tmp_path: Path) -> None:
     """Address, command, notes and names are written without it, in every format."""
     runner = RunnerSettings(model="local-completions", args={"base_url": SERVER, "note": TOKEN})
     plan = Plan(
@@ -121,7 +121,7 @@ def test_no_secret_is_in_the_store() -> None:
     assert TOKEN not in written
 
 
-def test_no_secret_is_in_a_resolved_plan(workspace: Place) -> None:
+def test_no_secret_is_in_a_resolved_plan(workspace: Workspace) -> None:
     """--show-config goes into logs."""
     args = json.dumps({"base_url": SERVER})
 

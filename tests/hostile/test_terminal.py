@@ -7,14 +7,14 @@ import re
 
 import pytest
 
-from tests.bad_input.place import Place, run
+from tests.bad_input.place import Workspace, run
 from tests.report.samples import HOSTILE
 
 UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @pytest.fixture
-def hostile(workspace: Place) -> Place:
+def hostile(workspace: Workspace) -> Workspace:
     """A folder whose suite speaks like an attacker, wherever text is free."""
     word = json.dumps(HOSTILE.replace("\x00", "").replace("\x08", "").replace("\ufffe", ""))
     text = workspace.suite.read_text().replace("a suite for tests", word)
@@ -31,7 +31,7 @@ def hostile(workspace: Place) -> Place:
 
 
 @pytest.mark.parametrize("verb", ["show", "items", "validate", "check"])
-def test_suites_are_shown_clean(hostile: Place, verb: str) -> None:
+def test_suites_are_shown_clean(hostile: Workspace, verb: str) -> None:
     """What a suite says of itself reaches the terminal without its sequences."""
     result = run(["suites", verb, str(hostile.suite)])
 
@@ -39,7 +39,7 @@ def test_suites_are_shown_clean(hostile: Place, verb: str) -> None:
     assert UNSAFE.search(result.output) is None
 
 
-def test_items_are_printed_without_loss(hostile: Place) -> None:
+def test_items_are_printed_without_loss(hostile: Workspace) -> None:
     """Escaped, as JSON can: whoever reads them has every character."""
     result = run(["suites", "items", str(hostile.suite)])
 
@@ -48,7 +48,7 @@ def test_items_are_printed_without_loss(hostile: Place) -> None:
 
 @pytest.mark.parametrize("name", ["text", "markdown", "html", "junit", "json"])
 def test_a_check_of_a_hostile_suite_is_printed_clean(
-    hostile: Place, name: str, always_right: object
+    hostile: Workspace, name: str, always_right: object
 ) -> None:
     """From the files to stdout and stderr, in every format."""
     words = [word for word in hostile.check("--format", name) if word != "-q"]

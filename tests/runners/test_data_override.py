@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.cli.app import app
-from cliffguard.cli.options import overrides
+from cliffguard.cli.flag_values import overrides
 from cliffguard.config import load_plan
 from cliffguard.core.items import Task
 from cliffguard.runners.harness import HarnessRunner

@@ -405,12 +405,12 @@ def test_a_filter_that_reads_documents_is_asked_again_with_its_data(
     from lm_eval.api.task import ConfigurableTask, TaskConfig
     from lm_eval.filters import FilterEnsemble, get_filter
 
-    class Own:
+    class TaskFilter:
         """A filter out of a task's own file."""
 
     task = object.__new__(ConfigurableTask)
     task._config = TaskConfig(task="quiz")
-    step = Own if kind == "their own" else partial(get_filter(kind))
+    step = TaskFilter if kind == "their own" else partial(get_filter(kind))
     task._filters = [FilterEnsemble("none", [step])]
 
     assert _is_told_by_items(task) is is_told

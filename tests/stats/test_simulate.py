@@ -14,7 +14,8 @@ from cliffguard import EvalSettings, Outcome, Plan, Policy, Store, guard
 from cliffguard.core.items import Item
 from cliffguard.core.settings import AfterFailure
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import Schedule, looks_in_step
+from cliffguard.evaluate.looks import looks_in_step
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites

@@ -20,8 +20,8 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, StoreError, UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
+from cliffguard.evaluate.looks import in_full
 from cliffguard.evaluate.measure import measure
-from cliffguard.evaluate.schedule import in_full
 from cliffguard.store.answers import Store, default_store_folder
 from cliffguard.store.entry import Entry, ShardAnswers
 from tests import support

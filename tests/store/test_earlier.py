@@ -43,7 +43,7 @@ class Harness(FakeRunner):
         return "float32"
 
 
-class Asked:
+class RunRecord:
     """What became of a measurement: the items that were asked, and what people were told."""
 
     def __init__(self, measured: Measurement, runner: FakeRunner, lines: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ def ask(
     text: str = support.SUITE,
     runner: FakeRunner | None = None,
     store: Store | None = None,
-) -> Asked:
+) -> RunRecord:
     """Measure the base on a suite whose ladder has these rows, in one store."""
     path = support.write_suite(folder, text=text)
     support.write_jsonl(folder / "ball.jsonl", rows)
@@ -74,7 +74,7 @@ def ask(
         runner=runner,
         tell=lines.append,
     )
-    return Asked(measured, runner, lines)
+    return RunRecord(measured, runner, lines)
 
 
 def taken(n: int, n_all: int) -> str:

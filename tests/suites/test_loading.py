@@ -20,7 +20,7 @@ from tests import support
 CHOICE = {"id": "a", "prompt": "Who?", "choices": ["Ann", "Bob"], "answer": "Ann", "hops": 1}
 GENERATED = {"id": "a", "prompt": "Say 1:", "answer": "1"}
 LADDER = "name: one, items: one.jsonl, level: hops, metric: acc"
-SAID = "name: one, items: one.jsonl, metric: exact_match"
+SETTINGS = "name: one, items: one.jsonl, metric: exact_match"
 
 
 def made(generator: str, levels: Sequence[int] = (1, 2), digest: str = "d" * 64) -> str:
@@ -239,7 +239,7 @@ def test_a_faulty_generated_item_is_refused_with_its_line(
 ) -> None:
     """Items that are answered in free text have rules of their own."""
     with support.refused(*error):
-        load_suite(str(write(tmp_path, SAID, [row])))
+        load_suite(str(write(tmp_path, SETTINGS, [row])))
 
 
 def test_items_that_are_none_are_refused(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ BOTH = {**CHOICE, "context": "Ann is here.", "question": "\nWho is here?", "expe
 def test_a_row_may_hold_both_forms(tmp_path: Path) -> None:
     """The context stands before either."""
     scored = loaded(tmp_path / "a", rows=[{**BOTH, "prompt": " Here is"}]).items[0]
-    generated = loaded(tmp_path / "b", f"{SAID}, level: hops", rows=[BOTH]).items[0]
+    generated = loaded(tmp_path / "b", f"{SETTINGS}, level: hops", rows=[BOTH]).items[0]
 
     assert (scored.prompt, scored.answer) == ("Ann is here. Here is", "Ann")
     assert (generated.prompt, generated.answer, generated.choices) == (
@@ -304,9 +304,9 @@ def test_a_task_of_another_suite_is_the_same_task(tmp_path: Path) -> None:
 
 def test_where_an_answer_stops_is_in_the_digest(tmp_path: Path) -> None:
     """Only where it is not the end of the line, as it ever was."""
-    usual = loaded(tmp_path / "a", SAID, [GENERATED])
-    stopped = loaded(tmp_path / "b", f"{SAID}, stop: ['#']", [GENERATED])
-    spelt = loaded(tmp_path / "c", f'{SAID}, stop: ["\\n"]', [GENERATED])
+    usual = loaded(tmp_path / "a", SETTINGS, [GENERATED])
+    stopped = loaded(tmp_path / "b", f"{SETTINGS}, stop: ['#']", [GENERATED])
+    spelt = loaded(tmp_path / "c", f'{SETTINGS}, stop: ["\\n"]', [GENERATED])
 
     assert usual.digest == spelt.digest != stopped.digest
     assert stopped.stop == ("#",)
@@ -322,7 +322,7 @@ def test_an_item_keeps_what_was_written(tmp_path: Path) -> None:
 
 def test_generated_items_have_a_token_limit(tmp_path: Path) -> None:
     """Without max_tokens a generated answer gets sixteen."""
-    assert loaded(tmp_path, SAID, [GENERATED]).max_tokens == 16
+    assert loaded(tmp_path, SETTINGS, [GENERATED]).max_tokens == 16
 
 
 def test_levels_may_be_restricted_to_those_that_gate(tmp_path: Path) -> None:
@@ -368,9 +368,9 @@ def test_what_may_change_an_answer_is_in_the_digest(
 
 def test_the_token_limit_is_in_the_digest(tmp_path: Path) -> None:
     """A longer answer is another answer."""
-    before = loaded(tmp_path / "before", SAID, [GENERATED])
+    before = loaded(tmp_path / "before", SETTINGS, [GENERATED])
 
-    after = loaded(tmp_path / "after", f"{SAID}, max_tokens: 4", [GENERATED])
+    after = loaded(tmp_path / "after", f"{SETTINGS}, max_tokens: 4", [GENERATED])
 
     assert after.digest != before.digest
 

@@ -209,7 +209,7 @@ def test_the_cost_is_one_of_three(tmp_path: Path) -> None:
 
 def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
     """Planning counts no answer tokens for a task without choices that only reads."""
-    from cliffguard.evaluate.schedule import in_full
+    from cliffguard.evaluate.looks import in_full
     from cliffguard.planning.capability_power import _tokens
 
     items = tuple(dataclasses.replace(support.item(n), choices=()) for n in range(4))

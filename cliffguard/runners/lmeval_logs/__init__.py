@@ -1,14 +1,4 @@
-"""Samples that lm-eval logged: their files, line by line, and the results file beside them."""
+from cliffguard.runners.lmeval_logs.reading import ScoreChoice, ScoreError, TaskReader
+from cliffguard.runners.lmeval_logs.sample import TELLING, Sample, fields_of
 
-from __future__ import annotations
-
-from cliffguard.runners.lmeval_logs.reading import (
-    TELLING,
-    Sample,
-    ScoreChoice,
-    ScoreError,
-    TaskReader,
-    told_by,
-)
-
-__all__ = ["TELLING", "Sample", "ScoreChoice", "ScoreError", "TaskReader", "told_by"]
+__all__ = ["TELLING", "Sample", "ScoreChoice", "ScoreError", "TaskReader", "fields_of"]

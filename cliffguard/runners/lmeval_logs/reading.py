@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.runners.lmeval_logs.releases import names_filters, number_of, prompt_of, samples_in
-
-TELLING = 20
-"""Characters of a generated answer from which on two models do not say the same every time."""
+from cliffguard.runners.lmeval_logs.releases import names_filters, prompt_of, samples_in
+from cliffguard.runners.lmeval_logs.sample import (
+    Sample,
+    choices_of,
+    fields_of,
+    generation_settings,
+    n_answers_of,
+    picked_choice,
+    plain_setting,
+    response_text,
+    score_in,
+    trace_of,
+)
 
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
@@ -25,34 +31,6 @@ REPEATS = "responses a document"
 """Among the settings, how many texts were generated for each."""
 
 _RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One line of a file.
-
-    Its prompt is for an example of what was lost: it stays with the second side, where that scores
-    another way than the first; elsewhere only its first character does, which says there was one.
-
-    `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
-    which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
-    another's: a digest of the likelihoods of all choices as they were logged, or of a generated
-    answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
-    those of the document that are wanted.
-    """
-
-    document: str
-    document_hash: str
-    prompt_hash: str
-    score: float | None
-    prompt: str
-    target: str
-    text: str
-    is_choice: bool
-    is_readable: bool
-    choices: tuple[str, ...]
-    trace: bytes | None
-    fields: Mapping[str, str]
 
 
 _NOBODY = Sample(
@@ -212,7 +190,7 @@ class TaskReader:
         )
 
     def _note_settings(self, row: Mapping[str, Any]) -> None:
-        settings = _settings(row.get("arguments"))
+        settings = generation_settings(row.get("arguments"))
         if settings is None:
             return
         responses = row.get("resps")
@@ -225,12 +203,12 @@ class TaskReader:
         for key, value in settings.items():
             values = self.settings.setdefault(str(key), set())
             if len(values) < _MOST_VALUES:
-                values.add(json.dumps(_plain(value), sort_keys=True))
+                values.add(json.dumps(plain_setting(value), sort_keys=True))
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
-        is_read = _response_text(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
+        is_read = response_text(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
         try:
-            number = _number(row, self.choice.metric or "")
+            number = score_in(row, self.choice.metric or "")
         except ValueError:
             number = None
         score = number if is_read and number is not None and 0 <= number <= 1 else None
@@ -239,11 +217,11 @@ class TaskReader:
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
-            text = _response_text(answer, arguments)
+            text = response_text(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
-            choices = _shared(_choices(arguments) if text is None else (), twin.choices)
+            choices = _shared(choices_of(arguments) if text is None else (), twin.choices)
             prompt = prompt_of(arguments)
             if not self._twins or (score is not None and score == twin.score):
                 prompt = prompt.strip()[:1]
@@ -254,12 +232,12 @@ class TaskReader:
                 score=None if text == _NOTHING_READ else score,
                 prompt=prompt,
                 target=_shared(str(row.get("target", "")), twin.target),
-                text=_picked(answer, choices) if text is None else text,
+                text=picked_choice(answer, choices) if text is None else text,
                 is_choice=text is None,
                 is_readable=text != _NOTHING_READ,
                 choices=choices,
-                trace=_trace(row, answer, is_choice=text is None),
-                fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
+                trace=trace_of(row, answer, is_choice=text is None),
+                fields=fields_of(row.get("doc"), self._wanted) if self._wanted else {},
             )
         except KeyError as failure:
             raise IntegrityError(
@@ -275,7 +253,7 @@ class TaskReader:
                 raise ScoreError(f"{path}:{line}", "", "no metric is left", [])
             return None  # the sample names none; that no other does is seen at the end
         try:
-            number = _number(row, metric)
+            number = score_in(row, metric)
         except ValueError:
             raise self._no_number(path, line, row, metric) from None
         if number is None or 0 <= number <= 1:
@@ -295,7 +273,7 @@ class TaskReader:
             return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
         why = f"{_NO_SCORE}: it is computed over the whole set"
         if _may_be_repeats(row.get(metric)):
-            counts = " or ".join(map(str, sorted(_n_answers(row))))
+            counts = " or ".join(map(str, sorted(n_answers_of(row))))
             value += f", and of answers its samples have {counts}"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
 
@@ -320,125 +298,9 @@ def _metrics(row: Mapping[str, Any]) -> list[str]:
     return [str(name) for name in named] if isinstance(named, list) else []
 
 
-def _short_digest(value: Any) -> bytes:
-    """Return a digest of what JSON holds, by Python's spelling, which is the fastest to be had."""
-    return hashlib.blake2b(ascii(value).encode("ascii"), digest_size=12).digest()
-
-
 T = TypeVar("T")
 
 
 def _shared(value: T, twin: T) -> T:
     """Return the other side's equal value, so that memory holds it once."""
     return twin if twin == value else value
-
-
-def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | None:
-    if is_choice:
-        return _short_digest(row.get("resps", ""))
-    return _long(row.get("resps", answer))
-
-
-def _long(response: Any) -> bytes | None:
-    """Return the digest of what was generated where it is long enough to tell models apart."""
-    text = _response_text(response)
-    text = json.dumps(response) if text is None else text
-    return _short_digest(text) if len(text) >= TELLING else None
-
-
-def _choices(arguments: Any) -> tuple[str, ...]:
-    """Return the choices of a question by likelihood: what follows each request's context."""
-    rows = list(arguments.values()) if isinstance(arguments, dict) else arguments
-    if not isinstance(rows, list):
-        return ()
-    choices = []
-    for row in rows:
-        pair = list(row.values()) if isinstance(row, dict) else row
-        if isinstance(pair, list) and len(pair) > 1:
-            choices.append(sys.intern(str(pair[1])))
-    return tuple(choices)
-
-
-def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
-    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
-
-    `a.b` is the field b of the object a.
-    """
-    fields = {}
-    for name in wanted:
-        value = document
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None and not isinstance(value, (Mapping, list)):
-            fields[name] = sys.intern(str(value))
-    return fields
-
-
-def _picked(answer: Any, choices: Sequence[str]) -> str:
-    """Return the choice with the largest likelihood; empty where the line does not tell."""
-    try:
-        values = [float(pair[0]) for pair in answer]
-    except (TypeError, ValueError, IndexError, KeyError):
-        return ""
-    return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
-
-
-def _response_text(answer: Any, arguments: Any = None) -> str | None:
-    """Return the text that was generated; None of likelihoods, one or several.
-
-    Of several texts, as of a task that is repeated, all of them, or one that all of them are.
-    """
-    while isinstance(answer, list) and len(answer) == 1:
-        answer = answer[0]
-    if isinstance(answer, str):
-        return answer
-    is_of_texts = isinstance(answer, list) and all(isinstance(text, str) for text in answer)
-    return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
-
-
-def _generates(arguments: Any) -> bool:
-    """Return whether a request asks for a text: it says how to generate one after the prompt."""
-    return _settings(arguments) is not None
-
-
-def _plain(value: Any) -> Any:
-    """Return a setting as what it means: 0 is 0.0, and so is the text "0" of a command line."""
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            return _plain(json.loads(value.lower()))
-        return value
-    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
-    return float(value) if is_number else value
-
-
-def _settings(arguments: Any) -> Mapping[str, Any] | None:
-    """Return how a text was to be generated; None of a request for likelihoods."""
-    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments
-    if isinstance(first, list) and first and isinstance(first[0], list):
-        first = first[0]
-    values = list(first.values()) if isinstance(first, dict) else first
-    settings = values[1] if isinstance(values, list) and len(values) > 1 else None
-    return settings if isinstance(settings, dict) else None
-
-
-def _number(row: Mapping[str, Any], metric: str) -> float | None:
-    value = row.get(metric)
-    if isinstance(value, float) and 0 <= value <= 1:
-        return value  # as nearly every sample has it
-    n_scores = len(value) if isinstance(value, list) and len(value) in _n_answers(row) else 1
-    return number_of(metric, value, n_scores)
-
-
-def _n_answers(row: Mapping[str, Any]) -> set[int]:
-    """Return how many texts were generated for a document, and kept by a filter; 1 of likelihoods.
-
-    Filters that keep several write them flat, or as the list that all were generated in.
-    """
-    counts = {1}
-    if _generates(row.get("arguments")):
-        for key in ("resps", "filtered_resps"):
-            texts = row.get(key)
-            while isinstance(texts, list) and texts:
-                counts.add(len(texts))
-                texts = texts[0]
-    return counts

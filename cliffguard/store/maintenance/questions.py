@@ -80,7 +80,11 @@ def describe(entry: Entry) -> StoredQuestion:
     """Return what a question is and how far it is answered; raises StoreError on damage."""
     question = entry.read_question()
     identity, about = question["asked"], question["about"]
-    if not isinstance(identity, dict) or not _has(identity, _ASKED) or not _has(about, _ABOUT):
+    if (
+        not isinstance(identity, dict)
+        or not _has(identity, _FIELD_TYPES)
+        or not _has(about, _ABOUT)
+    ):
         raise StoreError(
             f"{entry.folder}: question.json does not hold a question", id="store.damaged"
         )
@@ -115,7 +119,7 @@ def _files(folder: Path | str) -> Iterator[os.stat_result]:
                 yield entry.stat()
 
 
-_ASKED = {
+_FIELD_TYPES = {
     "format": int,
     "checkpoint": str,
     "task": str,

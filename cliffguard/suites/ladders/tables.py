@@ -45,21 +45,21 @@ def _draw(level: int, source: random.Random) -> LadderItem:
     )
 
 
-Told = tuple[tuple[str, list[Cells]], str, str, list[str]]
+TableQuestion = tuple[tuple[str, list[Cells]], str, str, list[str]]
 
 
-def _by_name(rows: list[Cells], source: random.Random) -> Told:
+def _by_name(rows: list[Cells], source: random.Random) -> TableQuestion:
     row = source.choice(rows)
     return ("", rows), f"the town of {row[0]}", row[1], [r[1] for r in rows]
 
 
-def _by_town(rows: list[Cells], source: random.Random) -> Told:
+def _by_town(rows: list[Cells], source: random.Random) -> TableQuestion:
     row = source.choice(rows)
     ask = f"the name of the person whose town is {row[1]}"
     return ("", rows), ask, row[0], [r[0] for r in rows]
 
 
-def _by_two(rows: list[Cells], source: random.Random) -> Told:
+def _by_two(rows: list[Cells], source: random.Random) -> TableQuestion:
     town, job = rows[0][1], rows[0][2]
     other = source.choice([j for j in JOBS if j != job])
     # Each value alone points to two people, both together to one.
@@ -76,7 +76,7 @@ def _by_two(rows: list[Cells], source: random.Random) -> Told:
     return ("", rows), ask, answer, [r[0] for r in rows]
 
 
-def _largest(rows: list[Cells], source: random.Random) -> Told:
+def _largest(rows: list[Cells], source: random.Random) -> TableQuestion:
     town, other = source.sample(TOWNS, 2)
     points = sorted(int(row[3]) for row in rows)
     low, high = points[:-2], points[-2:]
@@ -92,7 +92,7 @@ def _largest(rows: list[Cells], source: random.Random) -> Told:
     return ("", made), ask, best[0], [row[0] for row in made]
 
 
-def _joined(rows: list[Cells], source: random.Random) -> Told:
+def _joined(rows: list[Cells], source: random.Random) -> TableQuestion:
     colours = source.sample(COLOURS, len(rows))
     second = [(row[1], colour) for row, colour in zip(rows, colours, strict=True)]
     source.shuffle(second)
@@ -103,7 +103,7 @@ def _joined(rows: list[Cells], source: random.Random) -> Told:
     return (extra, rows), ask, colour_of[row[1]], list(colours)
 
 
-_KINDS: dict[int, Callable[[list[Cells], random.Random], Told]] = {
+_KINDS: dict[int, Callable[[list[Cells], random.Random], TableQuestion]] = {
     1: _by_name,
     2: _by_name,
     3: _by_town,

@@ -11,9 +11,9 @@ from scripts.make.items.common import Item, texts
 from scripts.make.items.tickets import ACTIONS, QUEUES
 
 # Queues and actions, one or several of them and nothing else on a line; or the frame of a ticket.
-_SAID = "|".join(sorted({*QUEUES, *ACTIONS}, key=lambda word: (-len(word), word)))
+_WORDS = "|".join(sorted({*QUEUES, *ACTIONS}, key=lambda word: (-len(word), word)))
 LEAK = (
-    rf"(?im)^\W*(?:(?:action|queue|answer)\W+)?(?<said>{_SAID})(?:\W+(?&said))*\W*$"
+    rf"(?im)^\W*(?:(?:action|queue|answer)\W+)?(?<said>{_WORDS})(?:\W+(?&said))*\W*$"
     r"|^\W*(?:ticket|queue):|^\W*action:\W*(?&said)\b"
 )
 

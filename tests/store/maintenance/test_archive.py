@@ -21,13 +21,9 @@ from cliffguard.core.errors import (
 )
 from cliffguard.store import item_lists
 from cliffguard.store.answers import Store
-from cliffguard.store.maintenance import archive
-from cliffguard.store.maintenance.archive import (
-    ImportSummary,
-    _written_whole,
-    read_archive,
-    write_archive,
-)
+from cliffguard.store.maintenance import archive_import
+from cliffguard.store.maintenance.archive import _written_whole, write_archive
+from cliffguard.store.maintenance.archive_import import ImportSummary, read_archive
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import describe, entries_of, select
 from cliffguard.store.outcomes import PackingTrial, keep_outcome, outcome
@@ -413,7 +409,7 @@ def test_a_member_that_claims_too_much_is_refused(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No file of a store is as large as that."""
-    monkeypatch.setattr(archive, "MOST_BYTES", 8_000)
+    monkeypatch.setattr(archive_import, "MOST_BYTES", 8_000)
 
     with support.refused("archive.damaged", 12):
         read_archive(Store(tmp_path / "other"), packed)
@@ -469,7 +465,7 @@ def test_an_import_that_is_killed_leaves_a_store_that_verifies(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever file was the last to come in, what is there is whole, and the rest can follow."""
-    written = archive.write_new
+    written = archive_import.write_new
     for stop in range(9):
         other = Store(tmp_path / f"other-{stop}")
         left = iter(range(stop))
@@ -480,12 +476,12 @@ def test_an_import_that_is_killed_leaves_a_store_that_verifies(
             return written(path, text)
 
         monkeypatch.setattr(item_lists, "write_whole", write_new)  # of which there is one
-        monkeypatch.setattr(archive, "write_new", write_new)
+        monkeypatch.setattr(archive_import, "write_new", write_new)
         with pytest.raises(KeyboardInterrupt):
             read_archive(other, packed)
         assert [damage for entry in entries_of(other) for damage in examine(entry)] == []
         monkeypatch.setattr(item_lists, "write_whole", written)
-        monkeypatch.setattr(archive, "write_new", written)
+        monkeypatch.setattr(archive_import, "write_new", written)
         read_archive(other, packed)
         assert sum(describe(entry).n_answers for entry in entries_of(other)) == 70 + 70 + 64
 

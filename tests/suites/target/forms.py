@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 TALK = [{"role": "user", "content": "Hi?"}]
-SAID = {"role": "assistant", "content": "Yo"}
+REPLY = {"role": "assistant", "content": "Yo"}
 QA = [{"id": "pos", "text": "POS"}, {"id": "neg", "text": "NEG"}]
 STEM = {"stem": "Sky?", "choices": [{"label": "A", "text": "red"}, {"label": "B", "text": "blue"}]}
 MARK = [{"start": 4, "end": 8, "label": "ORG"}]
 CHOSEN = {"choices": ["pos"]}
-PLACE = {"start": 4, "end": 8, "text": "lamp", "labels": ["ORG"]}
+SPAN = {"start": 4, "end": 8, "text": "lamp", "labels": ["ORG"]}
 SHORT = {"text": "Good", "annotator": 1, "annotation_id": 1, "lead_time": 1.5}
 PARTS = {"parts": [{"text": "Hi?"}]}
 THOUGHT = [{"text": "Hm.", "thought": True}, {"text": "Yo"}]
@@ -139,7 +139,7 @@ FLAGS = {
     "flan": Form({"inputs": "Q?", "targets": "b"}, "Q?", "b"),
     "gemini, text": Form({"text_input": "Q?", "output": "b"}, "Q?", "b"),
     "palm": Form({"input_text": "Q?", "output_text": "b"}, "Q?", "b"),
-    "preferences": Form({"input": {"messages": TALK}, "preferred_output": [SAID]}, "Hi?", "Yo"),
+    "preferences": Form({"input": {"messages": TALK}, "preferred_output": [REPLY]}, "Hi?", "Yo"),
     "evals": Form({"input": TALK, "ideal": "Yo"}, "Hi?", "Yo"),
     "reinforcement": Form({"messages": TALK, "reference_answer": "Yo"}, "Hi?", "Yo"),
     "langsmith": Form({"inputs": {"q": "Q?"}, "outputs": {"a": "b"}}, "Q?", "b"),
@@ -264,7 +264,7 @@ COMMANDS = {
         "the lamp",
         "ORG: lamp",
     ),
-    "label studio, spans": Form(labelled(PLACE), "the lamp", "ORG: lamp"),
+    "label studio, spans": Form(labelled(SPAN), "the lamp", "ORG: lamp"),
     "tags": Form({"tokens": ["the", "lamp"], "ner_tags": [0, 3]}, "the lamp", "0 3"),
     "ultrachat": Form({"id": "1", "data": ["Hi?", "Yo then"]}, "Hi?", "Yo then"),
     "trees": Form(

@@ -20,7 +20,7 @@ from cliffguard.suites.target import read_target
 from cliffguard.suites.target.exports import known_forms
 from tests import support
 from tests.suites.target.data import items, reading, refused
-from tests.suites.target.forms import COMMANDS, FLAGS, PARTS, SAID, TALK, THOUGHT, WHOLE
+from tests.suites.target.forms import COMMANDS, FLAGS, PARTS, REPLY, TALK, THOUGHT, WHOLE
 
 
 def flags_in(text: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("request_body", "response_body"),
     [
-        ({"body": {"messages": TALK}}, {"response": {"body": {"choices": [{"message": SAID}]}}}),
+        ({"body": {"messages": TALK}}, {"response": {"body": {"choices": [{"message": REPLY}]}}}),
         (
             {"params": {"messages": TALK, "system": "Short."}},
             {"result": {"message": {"content": [{"type": "text", "text": "Yo"}]}}},
@@ -134,7 +134,7 @@ def test_a_batch_is_put_together(
             {"vars": {"q": "Q?"}, "assert": [{"type": "llm-rubric", "value": "is kind"}]},
             "write the right answers",
         ),
-        ({"object": "chat.completion", "choices": [{"message": SAID}]}, "file of the questions"),
+        ({"object": "chat.completion", "choices": [{"message": REPLY}]}, "file of the questions"),
         ({"info": {}, "images": [{}], "annotations": [{}], "categories": []}, "pictures"),
         ({"task_id": "H/0", "prompt": "def f():", "entry_point": "f", "test": ""}, "humaneval"),
         ({"task_id": 1, "text": "Write.", "code": "", "test_list": ["assert f"]}, "mbpp"),

@@ -1,0 +1,160 @@
+"""One sample that lm-eval logged: its answer, choices, settings and scores, read from one line."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cliffguard.runners.lmeval_logs.releases import number_of
+
+TELLING = 20
+"""Characters of a generated answer from which on two models do not say the same every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of a file.
+
+    Its prompt is for an example of what was lost: it stays with the second side, where that scores
+    another way than the first; elsewhere only its first character does, which says there was one.
+
+    `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
+    which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
+    another's: a digest of the likelihoods of all choices as they were logged, or of a generated
+    answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
+    those of the document that are wanted.
+    """
+
+    document: str
+    document_hash: str
+    prompt_hash: str
+    score: float | None
+    prompt: str
+    target: str
+    text: str
+    is_choice: bool
+    is_readable: bool
+    choices: tuple[str, ...]
+    trace: bytes | None
+    fields: Mapping[str, str]
+
+
+def _short_digest(value: Any) -> bytes:
+    """Return a digest of what JSON holds, by Python's spelling, which is the fastest to be had."""
+    return hashlib.blake2b(ascii(value).encode("ascii"), digest_size=12).digest()
+
+
+def trace_of(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | None:
+    if is_choice:
+        return _short_digest(row.get("resps", ""))
+    return _long(row.get("resps", answer))
+
+
+def _long(response: Any) -> bytes | None:
+    """Return the digest of what was generated where it is long enough to tell models apart."""
+    text = response_text(response)
+    text = json.dumps(response) if text is None else text
+    return _short_digest(text) if len(text) >= TELLING else None
+
+
+def choices_of(arguments: Any) -> tuple[str, ...]:
+    """Return the choices of a question by likelihood: what follows each request's context."""
+    rows = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    if not isinstance(rows, list):
+        return ()
+    choices = []
+    for row in rows:
+        pair = list(row.values()) if isinstance(row, dict) else row
+        if isinstance(pair, list) and len(pair) > 1:
+            choices.append(sys.intern(str(pair[1])))
+    return tuple(choices)
+
+
+def fields_of(document: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
+
+    `a.b` is the field b of the object a.
+    """
+    fields = {}
+    for name in wanted:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, (Mapping, list)):
+            fields[name] = sys.intern(str(value))
+    return fields
+
+
+def picked_choice(answer: Any, choices: Sequence[str]) -> str:
+    """Return the choice with the largest likelihood; empty where the line does not tell."""
+    try:
+        values = [float(pair[0]) for pair in answer]
+    except (TypeError, ValueError, IndexError, KeyError):
+        return ""
+    return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
+
+
+def response_text(answer: Any, arguments: Any = None) -> str | None:
+    """Return the text that was generated; None of likelihoods, one or several.
+
+    Of several texts, as of a task that is repeated, all of them, or one that all of them are.
+    """
+    while isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    if isinstance(answer, str):
+        return answer
+    is_of_texts = isinstance(answer, list) and all(isinstance(text, str) for text in answer)
+    return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
+
+
+def _generates(arguments: Any) -> bool:
+    """Return whether a request asks for a text: it says how to generate one after the prompt."""
+    return generation_settings(arguments) is not None
+
+
+def plain_setting(value: Any) -> Any:
+    """Return a setting as what it means: 0 is 0.0, and so is the text "0" of a command line."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return plain_setting(json.loads(value.lower()))
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+    return float(value) if is_number else value
+
+
+def generation_settings(arguments: Any) -> Mapping[str, Any] | None:
+    """Return how a text was to be generated; None of a request for likelihoods."""
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments
+    if isinstance(first, list) and first and isinstance(first[0], list):
+        first = first[0]
+    values = list(first.values()) if isinstance(first, dict) else first
+    settings = values[1] if isinstance(values, list) and len(values) > 1 else None
+    return settings if isinstance(settings, dict) else None
+
+
+def score_in(row: Mapping[str, Any], metric: str) -> float | None:
+    value = row.get(metric)
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value  # as nearly every sample has it
+    n_scores = len(value) if isinstance(value, list) and len(value) in n_answers_of(row) else 1
+    return number_of(metric, value, n_scores)
+
+
+def n_answers_of(row: Mapping[str, Any]) -> set[int]:
+    """Return how many texts were generated for a document, and kept by a filter; 1 of likelihoods.
+
+    Filters that keep several write them flat, or as the list that all were generated in.
+    """
+    counts = {1}
+    if _generates(row.get("arguments")):
+        for key in ("resps", "filtered_resps"):
+            texts = row.get(key)
+            while isinstance(texts, list) and texts:
+                counts.add(len(texts))
+                texts = texts[0]
+    return counts
