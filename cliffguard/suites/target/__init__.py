@@ -39,9 +39,12 @@ from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers
+from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
+from cliffguard.suites.target.marked import objects_of
 from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
 from cliffguard.suites.target.multilabel import refuse_labels_together
+from cliffguard.suites.target.outputs import unanswered
 from cliffguard.suites.target.paths import opened
 from cliffguard.suites.target.reading import (
     Reading,
@@ -53,12 +56,14 @@ from cliffguard.suites.target.reading import (
 )
 from cliffguard.suites.target.rights import right_answers
 from cliffguard.suites.target.speakers import refuse_unknown_speakers
+from cliffguard.suites.target.turns import refuse_lost_in_turns, up_to_weight, with_key
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
     "SUITE",
     "at",
     "from_json",
+    "objects_of",
     "read_target",
     "right_answers",
     "said_by_all",
@@ -66,6 +71,9 @@ __all__ = [
     "suite_files",
     "suites_of",
     "target_suite",
+    "unanswered",
+    "up_to_weight",
+    "with_key",
     "without_withdrawn",
 ]
 
@@ -127,8 +135,10 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     rows = opened(rows, target)
     columns = find_columns(rows, target)
     refuse_unknown_speakers(rows, columns)
+    refuse_lost_in_turns(rows, columns)
     drafts = [parse_row(row, columns) for row in rows]
     refuse_unused(drafts, columns)
+    refuse_judgements(drafts, columns)
     refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())

@@ -20,15 +20,19 @@ from cliffguard.suites.target.known import (
     CHOICES,
     INDEX,
     LAYOUTS,
-    MODEL_OUTPUTS,
     PROMPTS,
-    REFERENCES,
     Layout,
     folded,
     mend,
     says,
 )
 from cliffguard.suites.target.likely import of_none, of_several
+from cliffguard.suites.target.marked import (
+    refuse_marked,
+    refuse_marked_options,
+    refuse_wrong_among,
+)
+from cliffguard.suites.target.outputs import refuse_judged_pair, refuse_outputs, refuse_target_of
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
 _LISTED = 12  # columns that a message names
@@ -82,10 +86,19 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         usual = [name for name in ANSWERS if name not in {*taken, *choices}]
         if is_asked:
             _refuse_blank_first(rows, usual, columns, hidden)
+        answers = [name for name in usual if name in columns]
+        if is_asked and not answers:
+            refuse_marked_options(rows[0])
+        refuse_judged_pair(answers, rows, framed(prompt), is_chat=not is_asked)
         answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
     used = {*taken, *choices, answer}
     if target.answer is None:
-        _refuse_outputs(answer, columns - used, rows)
+        refuse_outputs(answer, columns - used, rows, prompt)
+        refuse_target_of(answer, columns - used, rows, framed(prompt))
+    if answer is not None:
+        refuse_marked(answer, rows)
+        if target.answer is None and not choices:
+            refuse_wrong_among(rows, answer, [name for name in everywhere if name not in used])
     _refuse_late(rows, columns, target, used)
     beside = {name for name in ("id", "cluster", "level") if name in everywhere} - hidden - used
     if not all(_is_whole(row.value.get("level")) for row in rows):
@@ -202,35 +215,6 @@ def _only(
         f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{of_none(role, columns, row)}",
         id="target.no-column",
     )
-
-
-_ANSWER, _PASSAGE = ("answer", "answers"), ("reference", "references")
-
-
-def _is_long(rows: Sequence[Row], name: str) -> bool:
-    """Return whether some row has several words: then it may be a passage, too."""
-    return any(len(str(row.value[name]).split()) > 2 for row in rows)
-
-
-def _refuse_outputs(answer: str | None, columns: set[str], rows: Sequence[Row]) -> None:
-    """Refuse what a model has said as the answer, where what is right stands beside it."""
-    if answer is None or folded(answer) not in MODEL_OUTPUTS:
-        return
-    right = [
-        name
-        for name in rows[0].value
-        if name in columns
-        and folded(name) in REFERENCES
-        and all(says(row.value.get(name)) for row in rows)
-        and not (folded(answer) in _ANSWER and folded(name) in _PASSAGE and _is_long(rows, name))
-    ]
-    if right:
-        raise SuiteError(
-            f"{rows[0].source}: {answer} may be what a model has said, and {right[0]} what is "
-            f"right; name the answer with {mend('answer', right[0])}, or say --target-ignore "
-            f"{right[0]}",
-            id="target.two-columns",
-        )
 
 
 def _refuse_unknown(columns: Sequence[str], target: TargetData, source: str) -> None:
