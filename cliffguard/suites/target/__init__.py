@@ -38,10 +38,11 @@ from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.exports import refuse_exports
-from cliffguard.suites.target.finals import final_answers
+from cliffguard.suites.target.finals import final_answers, without_zeros
 from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.marked import objects_of
+from cliffguard.suites.target.marks import is_mark, refuse_marks, without_no_input
 from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
 from cliffguard.suites.target.multilabel import refuse_labels_together
 from cliffguard.suites.target.outputs import unanswered
@@ -54,17 +55,22 @@ from cliffguard.suites.target.reading import (
     readings,
     without_conflicts,
 )
+from cliffguard.suites.target.repeated import refuse_lines_of_names, repeats_names
 from cliffguard.suites.target.rights import right_answers
 from cliffguard.suites.target.speakers import refuse_unknown_speakers
+from cliffguard.suites.target.templates import filled, refuse_unfilled
 from cliffguard.suites.target.turns import refuse_lost_in_turns, up_to_weight, with_key
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
     "SUITE",
     "at",
+    "filled",
     "from_json",
+    "is_mark",
     "objects_of",
     "read_target",
+    "repeats_names",
     "right_answers",
     "said_by_all",
     "says",
@@ -131,19 +137,24 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
         )
     refuse_exports(rows, target)
     n_rows = len(rows)
+    refuse_lines_of_names(rows)
     rows, divided = without_divided(rows, target)
+    rows, without_input = without_no_input(rows)
     rows = opened(rows, target)
     columns = find_columns(rows, target)
     refuse_unknown_speakers(rows, columns)
     refuse_lost_in_turns(rows, columns)
     drafts = [parse_row(row, columns) for row in rows]
+    refuse_unfilled(drafts, columns)
     refuse_unused(drafts, columns)
     refuse_judgements(drafts, columns)
     refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
     way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
-    items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
+    marks = refuse_marks(finals.drafts, columns, way, target)
+    kept, zeros = without_zeros(finals.drafts, way.metric, is_choice=way.is_choice)
+    items, left_out = without_conflicts(_items(kept, way, columns), drafts, way.metric)
     task = _task(target, way, columns, items, where)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
@@ -154,6 +165,7 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
         way=way,
         notes=(
             *(remark.text for remark in remarks),
+            *filter(None, [without_input, marks, zeros]),
             *blank_row_caveats(drafts),
             *list_notes(drafts, columns),
             *left_out_notes(drafts, columns),
