@@ -7,8 +7,7 @@ makes a suite's files, for whoever wants to go on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,27 +22,25 @@ from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
-from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
-from cliffguard.suites.items import make_item
 from cliffguard.suites.loading import load_suite, make_task, together
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
 from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
-from cliffguard.suites.target.cells import at, from_json, shown
-from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns, find_columns
-from cliffguard.suites.target.drafts import ParsedRow, parse_row
+from cliffguard.suites.target.drafts import parse_row
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers, without_zeros
 from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
+from cliffguard.suites.target.making import by_flags, make_items
 from cliffguard.suites.target.marked import objects_of
 from cliffguard.suites.target.marks import is_mark, refuse_marks, without_no_input
-from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
+from cliffguard.suites.target.metrics import ScoringPlan, plan_scoring
 from cliffguard.suites.target.multilabel import refuse_labels_together
 from cliffguard.suites.target.outputs import unanswered
 from cliffguard.suites.target.paths import opened
@@ -154,7 +151,7 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
     marks = refuse_marks(finals.drafts, columns, way, target)
     kept, zeros = without_zeros(finals.drafts, way.metric, is_choice=way.is_choice)
-    items, left_out = without_conflicts(_items(kept, way, columns), drafts, way.metric)
+    items, left_out = without_conflicts(make_items(kept, way, columns), drafts, way.metric)
     task = _task(target, way, columns, items, where)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
@@ -254,7 +251,7 @@ def _task(
         where,
         SuiteError,
     )
-    with _by_flags():
+    with by_flags():
         check_task(written, where)
     return make_task(written, items, capability=target.name, suite=SUITE, where=where)
 
@@ -280,73 +277,3 @@ def _data(
         )
     rows = tuple(read_records(target.data, split=target.split))
     return rows, label_names(target.data, split=target.split)
-
-
-def _items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) -> tuple[Item, ...]:
-    items: list[Item] = []
-    seen: dict[str, str] = {}
-    for number, row_draft in enumerate(drafts, start=1):
-        row = row_draft.row
-        answers = answers_of(row_draft, way)
-        made: dict[str, Any] = {
-            "id": _id(number, row, columns, seen),
-            "prompt": row_draft.prompt,
-            **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
-        }
-        if way.is_choice:
-            made["choices"] = list(way.labels or row_draft.choices)
-        if columns.cluster is not None and row.value.get(columns.cluster) is not None:
-            made["cluster"] = _cluster(row, columns.cluster)
-        if columns.level is not None:
-            made["level"] = row.value["level"]
-        level = columns.level and "level"
-        with _by_flags():
-            items.append(make_item(made, metric=way.metric, level=level, where=row.where))
-        seen[items[-1].id] = row.where
-    return tuple(items)
-
-
-@contextmanager
-def _by_flags() -> Iterator[None]:
-    """Let what a suite says of an item or a task name the flags by which a target mends it."""
-    try:
-        yield
-    except SuiteError as failure:
-        raise SuiteError(
-            f"{failure}; mend the row, or see --target-prompt, --target-answer, --target-metric",
-            id=failure.id or "target.item",
-        ) from None
-
-
-def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str:
-    """Return the item's id: the row's, or its place, so that the same rows are the same items.
-
-    Ids of chats are of conversations, and repeat where one was cut into several rows: the later
-    ones are counted.
-    """
-    given = None if columns.id is None else row.value.get(columns.id)
-    if not says(given):
-        return f"target-{number:05d}"
-    if str(given) not in seen:
-        return str(given)
-    if chat_in(row.value.get(columns.prompt)) is not None:
-        count = 2
-        while f"{given}-{count}" in seen:
-            count += 1
-        return f"{given}-{count}"
-    raise SuiteError(
-        f"{row.where}: the id {cut_middle(str(given))!r} stands already in "
-        f"{seen[str(given)]}; mend it, or say --target-ignore {columns.id}",
-        id="target.two-ids",
-    )
-
-
-def _cluster(row: Row, column: str) -> str:
-    value = row.value[column]
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise SuiteError(
-            f"{row.where}: {column} must be text or a whole number, found {shown(value)}; name "
-            "another column with --target-cluster",
-            id="target.cluster",
-        )
-    return str(value)

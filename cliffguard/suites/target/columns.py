@@ -80,25 +80,11 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns, hidden))
     taken = {prompt, target.answer, target.system, *in_braces(prompt)}
     choices = _choices(rows, target, columns - taken)
-    answer = target.answer or (layout.answer if layout else None)
-    if answer is None:
-        is_asked = chat_in(rows[0].value.get(prompt)) is None
-        usual = [name for name in ANSWERS if name not in {*taken, *choices}]
-        if is_asked:
-            _refuse_blank_first(rows, usual, columns, hidden)
-        answers = [name for name in usual if name in columns]
-        if is_asked and not answers:
-            refuse_marked_options(rows[0])
-        refuse_judged_pair(answers, rows, framed(prompt), is_chat=not is_asked)
-        answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
+    answer = _answer(rows, target, columns - {*taken, *choices}, hidden, prompt, layout, choices)
     used = {*taken, *choices, answer}
     if target.answer is None:
         refuse_outputs(answer, columns - used, rows, prompt)
         refuse_target_of(answer, columns - used, rows, framed(prompt))
-    if answer is not None:
-        refuse_marked(answer, rows)
-        if target.answer is None and not choices:
-            refuse_wrong_among(rows, answer, [name for name in everywhere if name not in used])
     _refuse_late(rows, columns, target, used)
     beside = {name for name in ("id", "cluster", "level") if name in everywhere} - hidden - used
     if not all(_is_whole(row.value.get("level")) for row in rows):
@@ -118,6 +104,37 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         ignored=tuple(name for name in everywhere if name in hidden),
         left=tuple(name for name in everywhere if name not in used),
     )
+
+
+def _answer(
+    rows: Sequence[Row],
+    target: TargetData,
+    columns: set[str],
+    hidden: set[str],
+    prompt: str,
+    layout: Layout | None,
+    choices: Sequence[str],
+) -> str | None:
+    """Return the column of right answers among `columns`, or None: the chat ends with it."""
+    if target.answer is not None:
+        refuse_marked(target.answer, rows, is_named=True)
+        return target.answer
+    is_asked = chat_in(rows[0].value.get(prompt)) is None
+    taken = {*in_braces(prompt), prompt, target.system, *choices}
+    usual = [name for name in ANSWERS if name not in taken]
+    if layout is not None and layout.answer is not None:
+        usual = [layout.answer]
+    if is_asked:
+        _refuse_blank_first(rows, usual, columns, hidden)
+    names = [name for name in usual if name in columns]
+    if is_asked and not names:
+        refuse_marked_options(rows[0])
+    for name in names:
+        refuse_marked(name, rows)
+        if not choices:
+            refuse_wrong_among(rows, name, in_braces(prompt) or [prompt])
+    refuse_judged_pair(names, rows, framed(prompt), is_chat=not is_asked)
+    return _only("answer", usual, columns, rows[0], is_needed=is_asked)
 
 
 def _refuse_blank_first(

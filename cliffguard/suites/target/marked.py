@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
@@ -30,25 +30,42 @@ _WHICH = frozenset(
 """Words in the name of a column that says which of a list is right."""
 
 
-def refuse_wrong_among(rows: Sequence[Row], answer: str, beside: Sequence[str]) -> None:
+def refuse_wrong_among(rows: Sequence[Row], answer: str, asked: Container[str]) -> None:
     """Raise SuiteError where a list of texts is taken for right answers and a column picks one.
 
-    `beside` are the columns that may: those that nothing reads, ignored or not.
+    Any column may, also one that is ignored, but for those that are `asked`.
     """
     lists = [(row, texts) for row in rows if (texts := _texts_of(row.value.get(answer)))]
     several = [(row, texts) for row, texts in lists if len(texts) > 1]
     if not several or len(lists) < len(rows):
         return
-    for name in beside:
+    row, texts = several[0]
+    for name in row.value:
+        if name == answer or name in asked:
+            continue
         if all(_is_which(name, row.value.get(name), texts) for row, texts in several):
-            row, texts = several[0]
             raise SuiteError(
                 f"{row.where}: {answer} holds {shown(texts)}, and {cut_middle(name)} "
-                f"({shown(row.value[name])}) says which of them is right; --target-choices "
-                f"{quoted(answer)} --target-answer {quoted(name)} takes them as choices; "
-                f"where any of them is right, say so with {mend('answer', answer)}",
+                f"({shown(row.value[name])}) says which of them is right; "
+                f"{_choosing(name, answer, rows)} takes them as choices; where any of them is "
+                f"right, say so with {mend('answer', answer)}",
                 id="target.wrong-answers",
             )
+
+
+def _choosing(name: str, answer: str, rows: Sequence[Row]) -> str:
+    """Return what takes a list as choices of which a column says the right one."""
+    flags = f"--target-choices {quoted(answer)} --target-answer {quoted(name)}"
+    marks = [from_json(row.value.get(name)) for row in rows]
+    if not any(isinstance(given, (list, tuple)) for given in marks):
+        return flags
+    are_single = all(list(map(_number, given)).count(1) == 1 for given in marks)
+    if not is_safe(name) or not are_single:
+        return f"{_BY_HAND}; {flags}"
+    place = f"list(map(int, from_json(r[{name!r}]))).index(1)"
+    more = "from cliffguard.suites.target import from_json"
+    made = rewritten(rows[0].source, f"{{**r, {name!r}: {place}}}", more=more)
+    return f"{made}, and then --target {new_file(rows[0].source)} {flags},"
 
 
 def refuse_marked_options(row: Row) -> None:
@@ -58,8 +75,11 @@ def refuse_marked_options(row: Row) -> None:
             refuse_marked(name, [row])
 
 
-def refuse_marked(name: str, rows: Sequence[Row]) -> None:
-    """Raise SuiteError where a column lists objects of which a key says how right each is."""
+def refuse_marked(name: str, rows: Sequence[Row], *, is_named: bool = False) -> None:
+    """Raise SuiteError where a column lists objects of which a key says how right each is.
+
+    Whoever names the column says that any of them is right, whatever its score.
+    """
     for row in rows:
         objects = _objects_of(row.value.get(name))
         marks = [key for key in objects[0] if says_how_good(key)] if len(objects) > 1 else []
@@ -70,12 +90,19 @@ def refuse_marked(name: str, rows: Sequence[Row]) -> None:
         values = [given.get(mark) for given in objects]
         if len({*map(str, values)}) == 1 and values[0] not in (False, 0):
             continue  # all are right
+        is_score = all(isinstance(value, (int, float)) and value not in (0, 1) for value in values)
+        if is_named and is_score:
+            continue
         how = _taking(name, text, mark, values, row)
         raise SuiteError(
             f"{row.where}: {name} holds answers of which {mark} says how right each is, such as "
-            f"{shown(objects[0])}; {how}",
+            f"{shown(objects[0])}; {how}{_any_of(name) if is_score else ''}",
             id="target.wrong-answers",
         )
+
+
+def _any_of(name: str) -> str:
+    return f"; where any of them is right, say so with {mend('answer', name)}"
 
 
 def _taking(name: str, text: str | None, mark: str, values: Sequence[Any], row: Row) -> str:
