@@ -17,6 +17,7 @@ from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
+from cliffguard.core.item_results import ItemResult
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.core.validation import SECTIONS, validate
 from cliffguard.core.yaml_files import read_yaml
@@ -27,6 +28,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
     "target": TypeAdapter(TargetData),
     "suite": TypeAdapter(SuiteFile),
+    "item": TypeAdapter(ItemResult),
 }
 _FROM_PLAN_FOLDER = ("base", "candidate")
 BOTH_TEMPLATES = ("own", "base")
@@ -184,7 +186,7 @@ def as_written(plan: Plan) -> dict[str, Any]:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of a "plan", "policy" or "suite" file."""
+    """Return the JSON Schema of a "plan", "policy" or "suite" file, or of an "item" of results."""
     described = _ADAPTERS[kind].json_schema()
     if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):

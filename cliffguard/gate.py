@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from cliffguard.checkpoints.sides import find_alone, find_sides, is_full
-from cliffguard.compare.pairs import Pair
 from cliffguard.compare.repeat_command import LIVE
+from cliffguard.compare.write_review import Decision
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError
@@ -56,7 +56,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     caveats: Sequence[Caveat | str] = (),
     progress: Progress = silent,
     tell: Callable[[str], None] = unheard,
-    witness: Callable[[Sequence[Pair]], None] | None = None,
+    witness: Callable[[Decision], None] | None = None,
     command: str | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
@@ -64,7 +64,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     `sides` are models in memory (`runners.live`), where they are not found by the plan's names.
     Without `stops_early` there is one look; `max_minutes` after the run `began`, by
     time.monotonic() (None: now), nothing more is asked. `caveats` stand in every report; `tell`
-    hears lines for people, `witness` the answers that the verdict is about. `command` repeats the
+    hears lines for people, `witness` all that the verdict is about. `command` repeats the
     comparison (None: that of the plan which `write_reports` leaves beside the review).
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
 
@@ -87,7 +87,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
             break
     assert decision is not None, "a schedule has at least one look"
     if witness is not None:
-        witness(decision.pairs)
+        witness(decision)
     return run.review(decision, LIVE if sides else command)
 
 

@@ -28,6 +28,7 @@ WIDE = {
     "CapabilityCounts": "what becomes of the items, step by step, adds up",
     "CapabilityEvidence": "one row of the review: means, p-values, and what they were asked about",
     "CapabilityPower": "one row of the plan, as it is printed",
+    "ItemResult": "one line of items.jsonl",
 }
 """Records with more fields, and why."""
 

@@ -11,6 +11,7 @@ from cliffguard.cli.compare import compare
 from cliffguard.cli.demo import demo
 from cliffguard.cli.doctor import doctor
 from cliffguard.cli.figures import figures
+from cliffguard.cli.flips import flips
 from cliffguard.cli.help import Brief, OneLine
 from cliffguard.cli.init import init
 from cliffguard.cli.lm_eval import lm_eval
@@ -62,7 +63,7 @@ _EXAMPLES = {
         "cliffguard doctor --base models/base --candidate runs/ft/adapter --load",
     ),
 }
-for verb in (check, plan, measure, compare, noise, report, figures, init, doctor, demo):
+for verb in (check, plan, measure, compare, noise, report, figures, flips, init, doctor, demo):
     if verb in _EXAMPLES:
         app.command(cls=Brief, epilog="\n\n".join(_EXAMPLES[verb]))(verb)
     else:

@@ -21,16 +21,18 @@ from cliffguard.cli.outcome import (
     places_of,
     prepare,
     print_together,
+    recorded,
     refusals_of,
     worst,
 )
 from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
-    from cliffguard.compare.pairs import Pair
+    from cliffguard.compare.write_review import Decision
     from cliffguard.core.caveats import Caveat
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
+    from cliffguard.core.texts import Texts
     from cliffguard.planning.selection import CandidateReview, Choice
     from cliffguard.runners import Runner
     from cliffguard.store.answers import Store
@@ -48,6 +50,7 @@ def check(
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
     exit_zero: opt.ExitZero = False,
+    texts: opt.KeptTexts = "short",
     no_early_stop: opt.NoEarlyStop = False,
     max_minutes: opt.MaxMinutes = None,
     choose: opt.Choose = None,
@@ -77,12 +80,13 @@ def check(
             store=store,
             screen=screen,
             output_format=output_format,
+            texts=texts,
             stops_early=not no_early_stop,
             max_minutes=max_minutes,
             choose=choose,
             caveats=caveats,
         )
-        prompts = say_target(plans, quiet=quiet, is_asked=True)
+        prompts = say_target(plans, quiet=quiet or texts == "none", is_asked=True)
         codes = with_runner(plans[0], checks.run, show=prompts)
     if codes is not None:  # another process of this run speaks
         raise typer.Exit(checks.exit_code(codes, is_zero=exit_zero))
@@ -92,7 +96,7 @@ def check(
 class _Checks:
     """The comparisons of one run, which share a runner: candidates over one base find it in memory.
 
-    `output_format`, `max_minutes` and `choose` are the flags of those names.
+    `output_format`, `texts`, `max_minutes` and `choose` are the flags of those names.
     """
 
     plans: Sequence[Plan]
@@ -100,6 +104,7 @@ class _Checks:
     store: Path | None
     screen: ProgressOutput
     output_format: str | None
+    texts: Texts
     stops_early: bool
     max_minutes: float | None
     choose: Choice | None
@@ -140,7 +145,7 @@ class _Checks:
         several = len(self.plans) > 1
         screen.start(f"candidate {index + 1} of {len(self.plans)}" if several else "")
         before = runner.spent()
-        seen: list[Sequence[Pair]] = []
+        decisions: list[Decision] = []
         with failure_recorded(folder), contextlib.closing(screen):
             review = guard(
                 plan,
@@ -152,15 +157,17 @@ class _Checks:
                 caveats=(*remarks, *one_of_both(plan, self.plans)),
                 progress=screen.progress,
                 tell=screen.say,
-                witness=seen.append,
+                witness=decisions.append,
                 command=command(
                     "check",
                     folder,
                     stops_early=self.stops_early,
                     max_minutes=self.max_minutes,
                     store=self.store,
+                    texts=self.texts,
                 ),
             )
+            review = recorded(review, decisions, folder, self.texts)
         self.reviews[index] = review
         spent = since(runner.spent(), before)
         # Of several, one JSON document is printed at the end.
@@ -168,7 +175,7 @@ class _Checks:
         code = finished(review, folder, screen, form, spent)
         if hint := bfloat16_hint(plan, runner.dtype(plan.protocol), spent):
             screen.say(hint)
-        return CandidateReview(review, seen[-1]), code
+        return CandidateReview(review, decisions[-1].pairs), code
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all; with `is_zero`, 0 wherever there are verdicts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +13,12 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
-from cliffguard.cli.outcome import finished, prepare
+from cliffguard.cli.outcome import finished, prepare, recorded
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 
 if TYPE_CHECKING:
+    from cliffguard.compare.write_review import Decision
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan, Policy
 
@@ -38,6 +39,7 @@ def compare(
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
     exit_zero: opt.ExitZero = False,
+    texts: opt.KeptTexts = "short",
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -47,6 +49,7 @@ def compare(
     Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
     loaded.
     """
+    from cliffguard.gate import compare_samples
     from cliffguard.runners.lmeval_import import is_logged
 
     path = None
@@ -54,28 +57,30 @@ def compare(
         path, base, candidate = _sides_in(base)
     logged = [name for name in (base, candidate) if is_logged(name)]
     screen = shown(quiet=quiet, verbose=verbose)
-    folder: Path | None
+    decisions: list[Decision] = []
     if logged:
-        if show_config:
-            raise UsageError(
-                "--show-config: folders of samples have no plan to show; leave it out",
-                id="samples.no-plan",
-            )
+        _refuse_to_show(show_config)
         folder = None if out is None else prepare(out)
-        again = _command(folder, context, after=after or ())
+        again = _command(folder, context, after=after or (), texts=texts)
         with failure_recorded(folder):
             policy = _policy_of(path, flags["policy"])
-            review = _compared(base, candidate, logged, policy, after or (), flags, again)
+            _refuse_others(base, candidate, logged, flags)
+            seen = [_review(path) for path in after or ()]
+            review = compare_samples(
+                base, candidate, policy, after=seen, witness=decisions.append, command=again
+            )
     else:
         resolved = _plan_of(base, candidate, path, flags, after)
         if show_config:
-            show([resolved])
-            return
-        say_target([resolved], quiet=quiet)
+            return show([resolved])
+        say_target([resolved], quiet=quiet or texts == "none")
         folder = None if out is None else prepare(out)
-        again = _command(folder, context, store=store)
+        again = _command(folder, context, store=store, texts=texts)
         with failure_recorded(folder):
-            review = _from_store(resolved, _protocol(flags, path), store, again)
+            protocol = _protocol(flags, path)
+            review = _from_store(resolved, protocol, store, again, decisions.append)
+    with failure_recorded(folder):
+        review = recorded(review, decisions, folder, texts)
     code = finished(review, folder, screen, output_format)
     raise typer.Exit(0 if exit_zero else code)
 
@@ -147,7 +152,13 @@ def _protocol(flags: Mapping[str, Any], plan: Path | None) -> dict[str, Any]:
     return given if plan is None else {**as_written(load_plan(plan))["protocol"], **given}
 
 
-def _from_store(plan: Plan, protocol: Mapping[str, Any], store: Path | None, again: str) -> Review:
+def _from_store(
+    plan: Plan,
+    protocol: Mapping[str, Any],
+    store: Path | None,
+    again: str,
+    witness: Callable[[Decision], None],
+) -> Review:
     """Return the review of what the store has of both sides."""
     from cliffguard.gate import find_sides, guard
     from cliffguard.runners.stored import find_stored
@@ -159,22 +170,23 @@ def _from_store(plan: Plan, protocol: Mapping[str, Any], store: Path | None, aga
         dataclasses.replace(plan, protocol=runner.protocol),
         store=answers,
         runner=runner,
+        witness=witness,
         command=again,
     )
 
 
-def _compared(
-    base: str,
-    candidate: str,
-    logged: Sequence[str],
-    policy: Policy | None,
-    after: Sequence[Path],
-    flags: Mapping[str, Any],
-    again: str,
-) -> Review:
-    """Return the review of two folders of samples; flags about checkpoints have no place here."""
-    from cliffguard.gate import compare_samples
+def _refuse_to_show(is_wanted: bool) -> None:
+    if is_wanted:
+        raise UsageError(
+            "--show-config: folders of samples have no plan to show; leave it out",
+            id="samples.no-plan",
+        )
 
+
+def _refuse_others(
+    base: str, candidate: str, logged: Sequence[str], flags: Mapping[str, Any]
+) -> None:
+    """Refuse one folder of samples beside a checkpoint, and flags about checkpoints beside two."""
     if len(logged) == 1:
         from cliffguard.runners.lmeval_import import refuse_other_folder
 
@@ -191,9 +203,6 @@ def _compared(
             f"{', '.join(unheard)}: has no effect on samples that are logged; leave it out",
             id="samples.no-effect",
         )
-    return compare_samples(
-        base, candidate, policy, after=[_review(path) for path in after], command=again
-    )
 
 
 def _review(path: Path) -> Review:

@@ -110,6 +110,7 @@ def failure_recorded(out: Path | None) -> Iterator[None]:
 
 
 def _record_failure(error: CliffguardError, out: Path) -> None:
+    from cliffguard.core.item_results import ITEMS_FILE
     from cliffguard.report import FILES
     from cliffguard.report.junit import render_junit_error
 
@@ -117,7 +118,10 @@ def _record_failure(error: CliffguardError, out: Path) -> None:
     failure = {"exit_code": error.exit_code, "kind": kind, "id": error.id, "message": str(error)}
     # Where the place is full or gone, the message on stderr has to do.
     with contextlib.suppress(CliffguardError, OSError):
-        for name in FILES:  # of an earlier run, where this one did not come to its folder
+        for name in (
+            *FILES,
+            ITEMS_FILE,
+        ):  # of an earlier run, where this one did not come to its folder
             (out / name).unlink(missing_ok=True)
         write_whole(out / "failure.json", json.dumps(failure, indent=2) + "\n")
         write_whole(out / "junit.xml", render_junit_error(error.line, kind))

@@ -13,6 +13,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 
 if TYPE_CHECKING:
+    from cliffguard.compare.write_review import Decision
     from cliffguard.core.reviews import Verdict
 
 
@@ -23,6 +24,7 @@ def demo(
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the two reports.")] = Path("runs/demo"),
     store: opt.StoreFolder = None,
+    texts: opt.KeptTexts = "short",
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
@@ -35,7 +37,7 @@ def demo(
         sys.stdout.write(f"{base}\n")
         return
     from cliffguard.cli.given import open_store
-    from cliffguard.cli.outcome import finished, prepare
+    from cliffguard.cli.outcome import finished, prepare, recorded
     from cliffguard.compare.repeat_command import command
     from cliffguard.core.timing import since
     from cliffguard.gate import guard, runner_for
@@ -49,6 +51,7 @@ def demo(
         runner = runner or runner_for(plan)
         screen.start(f"candidate {len(summary) + 1} of {len(folders)}")
         before = runner.spent()
+        decisions: list[Decision] = []
         with contextlib.closing(screen):
             review = guard(
                 plan,
@@ -56,8 +59,10 @@ def demo(
                 runner=runner,
                 progress=screen.progress,
                 tell=screen.say,
-                command=command("check", folders[name], store=store),
+                witness=decisions.append,
+                command=command("check", folders[name], store=store, texts=texts),
             )
+            review = recorded(review, decisions, folders[name], texts)
         spent = since(runner.spent(), before)
         code = finished(review, folders[name], screen, None, spent)
         summary.append((name, review.verdict, code, folders[name] / "report.html"))

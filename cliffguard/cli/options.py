@@ -24,6 +24,7 @@ import typer
 from cliffguard.cli.help import HelpAll
 from cliffguard.core.flags import EVERYDAY, LOOKS, OUTPUT, Flag, flags_of
 from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings, TargetData
+from cliffguard.core.texts import Texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +102,14 @@ ExitZero = Annotated[bool, _output("--exit-zero", help="Report only: exit 0 what
 OutputFormat = Annotated[
     Literal["text", "markdown", "html", "json", "junit"] | None,
     _output("--format", help="Print the report in this format on stdout."),
+]
+KeptTexts = Annotated[
+    Texts,
+    _output(
+        "--texts",
+        help="Of prompts, choices and answers in the reports and items.jsonl. short: 1,200 "
+        "characters each, the middle left out; none: digests.",
+    ),
 ]
 NoEarlyStop = Annotated[bool, _looks("--no-early-stop", help="Measure everything, in one look.")]
 Choose = Annotated[
@@ -243,6 +252,7 @@ NO_MATTER: dict[str, Any] = {
     for name, annotation in {
         "out": Out,
         "exit_zero": ExitZero,
+        "texts": KeptTexts,
         "max_minutes": MaxMinutes,
         "quiet": Quiet,
         "verbose": Verbose,

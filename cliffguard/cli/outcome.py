@@ -21,8 +21,10 @@ from cliffguard.core.progress import doing
 from cliffguard.core.settings import are_both
 
 if TYPE_CHECKING:
+    from cliffguard.compare.write_review import Decision
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
+    from cliffguard.core.texts import Texts
     from cliffguard.core.timing import Spent
     from cliffguard.planning.selection import CandidateReview, Choice
     from cliffguard.runners import Runner
@@ -112,6 +114,7 @@ def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[Caveat, ...]:
 
 def prepare(out: Path) -> Path:
     """Make sure that the reports can be written, before hours are spent on what goes into them."""
+    from cliffguard.core.item_results import ITEMS_FILE
     from cliffguard.report import FILES
 
     out = user_path(str(out), UsageError)
@@ -119,7 +122,7 @@ def prepare(out: Path) -> Path:
     write_whole(probe, "")
     probe.unlink()
     # A run that fails must not leave the verdict of an earlier one behind.
-    for name in (*FILES, "timings.json", "failure.json"):
+    for name in (*FILES, ITEMS_FILE, "timings.json", "failure.json"):
         (out / name).unlink(missing_ok=True)
     return out
 
@@ -180,6 +183,24 @@ def in_turn(
         for index, plan in raised(candidates, plans).items():
             _, codes[index] = ask(plan, folders[index], [raised_remark(plan, len(plans))])
     return codes
+
+
+def recorded(
+    review: Review, decisions: Sequence[Decision], out: Path | None, texts: Texts
+) -> Review:
+    """Return the review with as much of `texts` as may be kept; write its items, if anything.
+
+    `decisions` are what `guard` let a witness see.
+    """
+    from cliffguard.compare.item_results import item_results
+    from cliffguard.compare.kept_texts import with_texts_kept
+    from cliffguard.report.items import write_items
+
+    review = with_texts_kept(review, texts)
+    if out is None:
+        return review
+    with doing("writing the items"):
+        return write_items(review, out, item_results(decisions[-1], texts))
 
 
 def finished(

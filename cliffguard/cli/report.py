@@ -30,10 +30,12 @@ def report(
 ) -> None:
     """Render a stored review; the same bytes every time.
 
-    Where timings.json lies beside it, HTML, Markdown and JUnit show it.
+    Where timings.json lies beside it, HTML, Markdown and JUnit show it; labels of its items are in
+    HTML, Markdown and text.
     """
     from cliffguard.report import render
     from cliffguard.report.json import read_review
+    from cliffguard.report.labels import beside
 
     if output is not None and output.exists() and review.exists() and output.samefile(review):
         raise UsageError(
@@ -42,8 +44,9 @@ def report(
         )
     read = read_review(read_text(review, UsageError), str(review))
     timings = _timings_beside(review)
+    there = beside(read, review.parent)
     try:
-        text = render(read, output_format, timings)
+        text = render(read, output_format, timings, there)
     except (ValueError, LookupError, TypeError) as failure:
         raise UsageError(
             f"{review}: cannot be shown, since it holds what no check writes "

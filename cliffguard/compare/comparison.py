@@ -8,11 +8,18 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from cliffguard.compare.capability import compare_capability
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import question_of, tied_by
-from cliffguard.compare.counts import gather, remarks, shared_documents, unknown_chance
+from cliffguard.compare.counts import (
+    Gathered,
+    gather,
+    remarks,
+    shared_documents,
+    unknown_chance,
+)
 from cliffguard.compare.mean_margin import Measured, mean_of
 from cliffguard.compare.pairs import Pair, counted
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import Comparison, Shared
+from cliffguard.core.items import Capability, Suite
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.answer_checks import instrument_moved
@@ -68,31 +75,39 @@ def _measured(
     pairs: Sequence[Pair], case: Case, look: Look, levels: Mapping[str, Level]
 ) -> list[Measured]:
     """Return every capability's statistics, with the answers that they were made of."""
+    _, excluded = _planned(look)
+    measured = []
+    for suite, capability, items in gathered(pairs, case, look):
+        row = compare_capability(
+            suite,
+            capability,
+            items,
+            case,
+            look=look,
+            n_excluded=excluded[capability.name],
+            level=levels.get(capability.name),
+        )
+        measured.append((row, items))
+    return measured
+
+
+def gathered(
+    pairs: Sequence[Pair], case: Case, look: Look
+) -> Iterator[tuple[Suite, Capability, Gathered]]:
+    """Yield which of these answers count, for each capability of the suites, in their order."""
     by_capability: dict[str, list[Pair]] = {}
     for pair in tied_by(case.policy, map(counted, pairs)):
         by_capability.setdefault(pair.task.capability, []).append(pair)
-    planned, excluded = _planned(look)
-    measured = []
+    planned, _ = _planned(look)
     for suite in case.suites:
         for capability in suite.capabilities:
-            name = capability.name
             items = gather(
-                by_capability.get(name, []),
-                margin=_level_margin(case.policy, name),
-                n_planned=planned[name],
+                by_capability.get(capability.name, []),
+                margin=_level_margin(case.policy, capability.name),
+                n_planned=planned[capability.name],
                 stands_alone=case.policy.estimand == "suite",
             )
-            row = compare_capability(
-                suite,
-                capability,
-                items,
-                case,
-                look=look,
-                n_excluded=excluded[name],
-                level=levels.get(name),
-            )
-            measured.append((row, items))
-    return measured
+            yield suite, capability, items
 
 
 def _caveats(

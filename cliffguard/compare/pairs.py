@@ -87,10 +87,12 @@ class Pair:
         return self.task.gates(self.item)
 
 
-def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple[Pair, ...]:
+def pair_answers(
+    look: Look, base: Measurement, candidate: Measurement, *, excluded: bool = False
+) -> tuple[Pair, ...]:
     """Join both sides' answers on the items that count at the look; one pair an item.
 
-    Items that the training data hold are left out.
+    Items that the training data hold are left out; where `excluded`, they alone are returned.
     """
     pairs = []
     for series in look:
@@ -98,7 +100,7 @@ def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple
         base_answers = base.answers[series.task.name]
         candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}
         for index, answer in enumerate(base_answers[: series.n_counted]):
-            if answer.item_id in series.task.excluded:
+            if (answer.item_id in series.task.excluded) != excluded:
                 continue
             pairs.append(
                 Pair(

@@ -23,6 +23,7 @@ from cliffguard.core.files import is_path, user_path, write_whole
 from cliffguard.core.hub_names import HUB, is_hub_id, is_said, without_prefix
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.texts import Texts
 
 _OURS = "# Written by cliffguard beside its review; the next one overwrites it.\n"
 _PLAN, _POLICY = "plan.yaml", "policy.yaml"
@@ -40,11 +41,12 @@ def command(
     max_minutes: float | None = None,
     after: Sequence[Path] = (),
     store: Path | None = None,
+    texts: Texts = "short",
 ) -> str:
     """Return the command that repeats a comparison whose review goes into `folder`.
 
-    Without a folder it is to be given where the review will lie. How far a run goes is said by
-    flags, which no plan holds.
+    Without a folder it is to be given where the review will lie. How far a run goes, and what it
+    keeps of texts, is said by flags, which no plan holds.
     """
     plan_path = plan_place(folder) if folder is not None else Path(_PLAN)
     words = ["cliffguard", verb, str(plan_path)]
@@ -55,7 +57,7 @@ def command(
     for flag, path in (*(("--after", earlier) for earlier in after), ("--store", store)):
         if path is not None:
             words += [flag, os.path.abspath(path)]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--texts", texts] if texts != "short" else [])])
 
 
 def is_repeatable(review: Review) -> bool:

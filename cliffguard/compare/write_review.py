@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.diagnostics.item_health import health
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.caveats import Caveat
@@ -26,13 +27,13 @@ from cliffguard.core.reviews import (
     with_texts,
 )
 from cliffguard.core.settings import Plan, Policy
-from cliffguard.core.texts import cut_middle
+from cliffguard.core.texts import ends_of
+from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
 
 N_EXAMPLES = 5
 """Broken items per capability that a review carries."""
 
-_EXAMPLE_CHARACTERS = 1500
 _LIBRARIES = (
     "torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets", "numpy", "scipy",
 )  # fmt: skip
@@ -40,12 +41,14 @@ _LIBRARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the answers so far come to.
+    """What the answers so far come to: the `case` at a `look`.
 
     `taken` are the looks that the review tells of. What came after the verdict stands beside the
     comparison: whether the look `is_last` for want of time, and what the `ending` says of that.
     """
 
+    case: Case
+    look: Look
     pairs: tuple[Pair, ...]
     measured: tuple[Measurement, ...]
     comparison: Comparison
@@ -125,14 +128,10 @@ def _example(pair: Pair) -> Example:
         task=pair.task.name,
         item_id=pair.item.id,
         level=pair.item.level,
-        prompt=_shortened(pair.item.prompt),
-        answer=_shortened(", or ".join(pair.item.right)),
-        base_text=_shortened(pair.base.text),
-        candidate_text=_shortened(pair.candidate.text),
+        prompt=ends_of(pair.item.prompt),
+        answer=ends_of(", or ".join(pair.item.right)),
+        base_text=ends_of(pair.base.text),
+        candidate_text=ends_of(pair.candidate.text),
         base_confidence=pair.base.confidence,
         candidate_confidence=pair.candidate.confidence,
     )
-
-
-def _shortened(text: str) -> str:
-    return cut_middle(text, _EXAMPLE_CHARACTERS, mark=" […] ")

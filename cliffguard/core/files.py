@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,29 @@ def write_whole(path: Path, text: str | bytes) -> None:
             raise write_error(path, failure) from failure
         return
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
-    with _beside(path, text) as temporary:
+    with _beside(path, [text]) as temporary:
         os.replace(temporary, path)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
+    """Write a file of lines as `write_whole` does, of which memory holds one at a time.
+
+    The lines come without their ends. Return the hexadecimal SHA-256 of the file, and how many
+    lines it has.
+    """
+    written, n_lines = hashlib.sha256(), 0
+
+    def ended() -> Iterator[str]:
+        nonlocal n_lines
+        for line in lines:
+            n_lines += 1
+            written.update(f"{line}\n".encode())
+            yield f"{line}\n"
+
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    with _beside(path, ended()) as temporary:
+        os.replace(temporary, path)
+    return written.hexdigest(), n_lines
 
 
 def is_special(path: Path) -> bool:
@@ -162,7 +184,7 @@ def write_new(path: Path, text: str) -> bool:
 
     Of several processes that write the same file at once, one is told True.
     """
-    with _beside(path, text) as temporary:
+    with _beside(path, [text]) as temporary:
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -185,15 +207,15 @@ def _encoded(text: str | bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _beside(path: Path, text: str | bytes) -> Iterator[str]:
-    """Lend a flushed temporary file with `text` beside `path`, to be put in its place."""
-    content = _encoded(text)
+def _beside(path: Path, parts: Iterable[str | bytes]) -> Iterator[str]:
+    """Lend a flushed temporary file with these texts beside `path`, to be put in its place."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            for part in parts:
+                stream.write(_encoded(part))
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from cliffguard.core.comparisons import Comparison
+from cliffguard.core.item_results import ItemsFile
 from cliffguard.core.settings import Plan, Ring, Role
 from cliffguard.stats.ladder_shapes import Shape
 
@@ -266,7 +267,8 @@ class Provenance:
 class Review:
     """The record of one comparison; every report is a pure function of it.
 
-    `taken` are the looks of this run, and of the runs before it at the same two sides.
+    `items` are all that was asked, in a file beside the review (None: it was not written). `taken`
+    are the looks of this run, and of the runs before it at the same two sides.
 
     >>> from cliffguard import Plan, guard
     >>> review = guard(Plan(candidate="runs/ft/adapter", suites=("adjacent",)))
@@ -280,6 +282,7 @@ class Review:
     verdict: Verdict
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
+    items: ItemsFile | None = None
     provenance: Provenance
     taken: tuple[TakenLooks, ...] = ()
 

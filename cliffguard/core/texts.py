@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
+
+Texts = Literal["full", "short", "none"]
+"""How much is written of prompts, choices and answers: all, the ends of long ones, digests."""
+
+SHORT = 1200
+"""Characters of a text that is kept short."""
+
+_LEFT_OUT = " […] "
 
 
 def cut_middle(text: str, n_characters: int = 120, *, mark: str = "…") -> str:
@@ -11,6 +20,13 @@ def cut_middle(text: str, n_characters: int = 120, *, mark: str = "…") -> str:
         return text
     half = n_characters // 2
     return f"{text[:half]}{mark}{text[-half:]}"
+
+
+def ends_of(text: str) -> str:
+    """Return a text in at most `SHORT` characters: as it is, or its two ends."""
+    if len(text) <= SHORT:
+        return text
+    return cut_middle(text, SHORT - len(_LEFT_OUT), mark=_LEFT_OUT)
 
 
 def cut_end(text: str, n_characters: int) -> str:

@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import write_whole
+from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Review
 from cliffguard.report.timings import TimingsOrLater
+
+if TYPE_CHECKING:
+    from cliffguard.report.labels import BesideReview
 
 RENDERERS = {
     "text": "cliffguard.report.text:render_text",
@@ -28,6 +32,7 @@ RENDERERS = {
 """Format → the function that renders it, loaded on first use."""
 
 _WITH_TIMINGS = ("html", "markdown", "junit")
+_WITH_LABELS = ("text", "html", "markdown")
 
 FILES = {
     "review.json": "json",
@@ -38,10 +43,16 @@ FILES = {
 """File → its format: what `write_reports` leaves in a folder."""
 
 
-def render(review: Review, format: str, timings: TimingsOrLater = None) -> str:
+def render(
+    review: Review,
+    format: str,
+    timings: TimingsOrLater = None,
+    beside: BesideReview | None = None,
+) -> str:
     """Return `review` as text in one of the formats of `RENDERERS`.
 
-    The same review gives the same bytes; HTML, Markdown and JUnit show `timings`, of a clock.
+    The same review gives the same bytes; HTML, Markdown and JUnit show `timings`, of a clock. HTML,
+    Markdown and text show what lies `beside` the review (None: its items, where it names any).
     Raises UsageError for a format that does not exist.
 
     >>> from cliffguard import Plan, guard, render
@@ -57,7 +68,8 @@ def render(review: Review, format: str, timings: TimingsOrLater = None) -> str:
         )
     module, name = RENDERERS[format].split(":")
     renderer = cast(Callable[..., str], getattr(import_module(module), name))
-    return renderer(review, timings) if format in _WITH_TIMINGS else renderer(review)
+    more: dict[str, object] = {"timings": timings} if format in _WITH_TIMINGS else {}
+    return renderer(review, **more, **({"beside": beside} if format in _WITH_LABELS else {}))
 
 
 def write_reports(
@@ -65,19 +77,24 @@ def write_reports(
 ) -> tuple[Path, ...]:
     """Write every file of `FILES` into `directory` and return their paths.
 
-    Plan and policy lie beside them, for the command that repeats the comparison. Everything is
-    rendered before the first file is touched, and each file appears whole or not at all. Raises
-    UsageError where the place cannot be written to, InfrastructureError where it is full.
+    Plan and policy lie beside them, for the command that repeats the comparison, and the items that
+    `write_items` wrote before. Everything is rendered before the first file is touched, and each
+    file appears whole or not at all. Raises UsageError where the place cannot be written to,
+    InfrastructureError where it is full, IntegrityError where other items lie there.
     """
     from cliffguard.compare.repeat_command import (  # reads suites, which no renderer needs
         placed,
         write_plan,
     )
+    from cliffguard.report.labels import beside
 
     review = placed(review, Path(directory))
+    there = beside(review, Path(directory))
     texts = {
-        Path(directory) / name: render(review, format, timings) for name, format in FILES.items()
+        Path(directory) / name: render(review, format, timings, there)
+        for name, format in FILES.items()
     }
     for path, text in texts.items():
         write_whole(path, text)
-    return (*texts, *write_plan(review, Path(directory)))
+    items = [Path(directory) / ITEMS_FILE] if review.items is not None and there.has_items else []
+    return (*texts, *items, *write_plan(review, Path(directory)))

@@ -23,6 +23,7 @@ class CapabilityRow:
     finding: Finding
     comparison: CapabilityComparison | None
     first_level: float | None = None  # that of the heading over all intervals
+    labels: str = ""  # what people say of its broken items
 
     @property
     def evidence(self) -> CapabilityEvidence | None:
@@ -132,8 +133,11 @@ class CapabilityRow:
 
     @property
     def details(self) -> tuple[str, ...]:
-        """What the numbers of a measured capability hide, a line each."""
-        return details(self.comparison, self.finding.cause) if self.comparison is not None else ()
+        """What the numbers of a measured capability hide, and its labels, a line each."""
+        if self.comparison is None:
+            return ()
+        lines = details(self.comparison, self.finding.cause)
+        return (*lines, self.labels) if self.labels else lines
 
     @property
     def flips(self) -> str:

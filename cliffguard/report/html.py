@@ -19,6 +19,7 @@ from cliffguard.report.figures import looks, single
 from cliffguard.report.figures.charts import Chart
 from cliffguard.report.figures.inline import inline_svg
 from cliffguard.report.figures.layout import lay_out_chart
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out, source_line
 
 _PROMPT_CHARACTERS = 1600
@@ -29,9 +30,13 @@ _LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is
 _TEMPLATE = "templates/report.html.j2"
 
 
-def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
+def render_html(
+    review: Review,
+    timings: times.TimingsOrLater = None,
+    beside: BesideReview | None = None,
+) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
-    page = lay_out(cleaned(review))
+    page = lay_out(cleaned(review), beside)
     ladders = [
         (view, _svg(single.ladder(view), f"ladder{number}"))
         for number, view in enumerate(page.ladders, start=1)

@@ -30,9 +30,12 @@ _RECORDS = re.compile(r"(capabilities\.\d+)\.(?:counts|evidence|diagnostics)\b")
 _MAY_LACK = {
     1: re.compile(".*"),
     # What reviews of it were given after some had been written.
-    2: re.compile(r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear)"),
+    2: re.compile(
+        r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear)|items"
+    ),
+    3: re.compile(r"items"),
 }
-"""The keys that a review of an earlier layout may lack, with their default in their place."""
+"""The keys that a review of a layout may lack, with their default in their place."""
 _WITH_IDS = 3  # the first layout whose caveats have one
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 

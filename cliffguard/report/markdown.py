@@ -14,6 +14,7 @@ from cliffguard.report import timings as times
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.page import Page, lay_out, source_line
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
@@ -30,9 +31,13 @@ _LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
 _NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
 
 
-def render_markdown(review: Review, timings: times.TimingsOrLater = None) -> str:
+def render_markdown(
+    review: Review,
+    timings: times.TimingsOrLater = None,
+    beside: BesideReview | None = None,
+) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
-    page = lay_out(cleaned(review))
+    page = lay_out(cleaned(review), beside)
     sections = [
         _verdict(page),
         _next_steps(page),
@@ -88,7 +93,7 @@ def _unlinked(text: str) -> str:
     return text.replace("@", _NO_MENTION)
 
 
-def _table(headers: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> str:
+def table_of(headers: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> str:
     """Return a table; `sides` has an "l" or "r" for every column."""
     rule = [":--" if side == "l" else "--:" for side in sides]
     return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *rows))
@@ -118,7 +123,7 @@ def _capabilities(page: Page) -> str:
         "capability", "role", "outcome", "base", "candidate", "drop",
         f"{page.confidence} interval, pp", "margin", "n", "broken / fixed",
     )  # fmt: skip
-    table = _table(headers, "lllrrrrrrr", [_cells(row) for row in page.rows])
+    table = table_of(headers, "lllrrrrrrr", [_cells(row) for row in page.rows])
     reasons = "\n".join(_reason(row) for row in page.rows)
     remarks = "".join(f"\n\n{escape(remark)}" for remark in page.remarks)
     text = f"## Capabilities\n\n{SIGN_CONVENTION}\n\n{table}\n\n{reasons}{remarks}"
@@ -167,7 +172,7 @@ def _tasks(page: Page) -> str:
         )
         for row in page.tasks
     ]
-    return _details("Tasks inside the capabilities", _table(headers, "lllrrrrrr", rows))
+    return _details("Tasks inside the capabilities", table_of(headers, "lllrrrrrr", rows))
 
 
 def _ladder(view: LadderView) -> str:
@@ -183,7 +188,7 @@ def _ladder(view: LadderView) -> str:
         )
         for rung in view.rungs
     ]
-    table = _table(headers, "rrrrrl", rows)
+    table = table_of(headers, "rrrrrl", rows)
     body = f"{escape(view.summary)} {escape(view.areas)} Chance is {view.chance}.\n\n{table}"
     return f"## Ladder: {escape(view.title)}\n\n{body}"
 
@@ -194,7 +199,7 @@ def _parts(page: Page) -> str:
         return ""
     sections = [
         f"### {escape(view.row.capability)}\n\n{escape(view.summary)}\n\n"
-        + _table(parts.HEADERS, parts.SIDES, [_part(row) for row in view.rows])
+        + table_of(parts.HEADERS, parts.SIDES, [_part(row) for row in view.rows])
         for view in views
     ]
     return "\n\n".join([f"## {parts.TITLE}", parts.INTRO, *sections])
@@ -228,13 +233,13 @@ def _classes(page: Page) -> str:
         return ""
     rows = [(escape(task), escape(label), *cells) for task, label, *cells in view.rows]
     notes = "\n".join(f"- {escape(note)}" for note in view.notes)
-    return f"## {classes.TITLE}\n\n{_table(classes.HEADERS, 'llrrrr', rows)}\n\n{notes}"
+    return f"## {classes.TITLE}\n\n{table_of(classes.HEADERS, 'llrrrr', rows)}\n\n{notes}"
 
 
 def _reach(page: Page) -> str:
     cells = [placed.cells for placed in reach.reaches(page)]
     rows = [(escape(name), *map(_range, others)) for name, *others in cells]
-    table = _table(reach.HEADERS, "llrrrrl", rows)
+    table = table_of(reach.HEADERS, "llrrrrl", rows)
     return f"## Distance\n\n{reach.INTRO}\n\n{table}" if rows else ""
 
 
@@ -243,7 +248,7 @@ def _behaviour(page: Page) -> str:
     if view is None:
         return ""
     rows = [(escape(row.capability), *row.cells) for row in view.rows]
-    table = _table(("capability", *view.columns), "l" + "r" * len(view.columns), rows)
+    table = table_of(("capability", *view.columns), "l" + "r" * len(view.columns), rows)
     notes = "\n".join(f"- {escape(note)}" for note in view.notes)
     sections = ("## Behaviour", behaviour.INTRO, table, notes, view.key)
     return "\n\n".join(filter(None, sections))
@@ -303,7 +308,7 @@ def _overlaps(page: Page) -> str:
         )
         for overlap in every[:_MOST_OVERLAPS]
     ]
-    table = _table(("task", "item", "kind", "similarity", "training data"), "lllrl", rows)
+    table = table_of(("task", "item", "kind", "similarity", "training data"), "lllrl", rows)
     if len(every) > len(rows):
         table += f"\n\n{len(every) - len(rows)} more are in review.json."
     return _details(OVERLAPS_TITLE, table)
@@ -323,7 +328,7 @@ def _reproduce(page: Page) -> str:
 def _timings(timings: Timings | None) -> str:
     if timings is None:
         return ""
-    table = _table(times.HEADERS, "lrrrr", times.rows(timings))
+    table = table_of(times.HEADERS, "lrrrr", times.rows(timings))
     return f"## {times.TITLE}\n\n{times.summary_of(timings)}\n\n{table}"
 
 

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cliffguard.compare.verdict import EXIT_CODES
-from cliffguard.core.comparisons import Contamination
+from cliffguard.core.comparisons import CapabilityComparison, Contamination
+from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Example, Outcome, Review
+from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
 
@@ -30,6 +33,7 @@ class Page:
     ladders: tuple[LadderView, ...]
     tasks: tuple[TaskRow, ...]
     examples: tuple[tuple[str, tuple[Example, ...]], ...]
+    has_items: bool = True
 
     @property
     def outcome(self) -> Outcome:
@@ -79,7 +83,7 @@ class Page:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What the table does not show: items saved, and the capabilities taken together."""
+        """What the table does not show: items saved, all together, and where the items are."""
         capabilities = [row.comparison for row in self.rows if row.comparison]
         n_planned = sum(capability.counts.n_planned for capability in capabilities)
         n_asked = sum(capability.counts.n_asked for capability in capabilities)
@@ -111,7 +115,18 @@ class Page:
                 f"all had: {numbers.points(mean.drop)}, at most {numbers.points(mean.high)}; below "
                 f"{100 * mean.margin:.1f} pp is {proven}."
             )
-        return tuple(remarks)
+        return (*remarks, self._items)
+
+    @property
+    def _items(self) -> str:
+        """Where every item is to be read."""
+        items = self.review.items
+        if items is None:
+            return f"Single items are not kept: no {ITEMS_FILE} was written with this review."
+        if not self.has_items:
+            return f"Single items are not here: {ITEMS_FILE} does not lie beside this review."
+        n_items = n_things(items.n, "item", ",")
+        return f"Single items: {n_items} in {ITEMS_FILE}; `cliffguard flips` lists what changed."
 
     @property
     def _weighed(self) -> str:
@@ -156,13 +171,21 @@ def source_line(overlap: Contamination) -> str:
     return f"{overlap.source}:{overlap.line}"
 
 
-def lay_out(review: Review) -> Page:
-    """Arrange a clean review: targets first, then what gates, then what is only monitored."""
+def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
+    """Arrange a clean review: targets first, then what gates, then what is only monitored.
+
+    `beside` None: its items, if it names any, are taken to lie where they were written.
+    """
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
     findings = sorted(review.verdict.findings, key=lambda finding: ROLE_ORDER[finding.role])
     first = (1.0 - review.comparison.confidence) / 2.0
     rows = tuple(
-        CapabilityRow(finding=f, comparison=measured.get(f.capability), first_level=first)
+        CapabilityRow(
+            finding=f,
+            comparison=measured.get(f.capability),
+            first_level=first,
+            labels=_labels(measured.get(f.capability), beside),
+        )
         for f in findings
     )
     return Page(
@@ -175,7 +198,14 @@ def lay_out(review: Review) -> Page:
             for task in (row.comparison.diagnostics.tasks if row.comparison else ())
         ),
         examples=_worst_first(rows, review.examples),
+        has_items=beside is None or beside.has_items,
     )
+
+
+def _labels(comparison: CapabilityComparison | None, beside: BesideReview | None) -> str:
+    if comparison is None or beside is None:
+        return ""
+    return beside.of(comparison.capability, comparison.counts.n_broken)
 
 
 def _worst_first(

@@ -14,6 +14,7 @@ from cliffguard.report import classes, next_steps
 from cliffguard.report.behaviour import behaviour_view
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.numbers import percent, points
 from cliffguard.report.page import Page, lay_out
@@ -33,19 +34,19 @@ _STYLES = {
 }
 
 
-def render_text(review: Review) -> str:
+def render_text(review: Review, beside: BesideReview | None = None) -> str:
     """Return the report as plain text, 100 columns wide and without colour."""
     stream = StringIO()
     console = Console(
         file=stream, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False
     )
-    print_review(review, console)
+    print_review(review, console, beside)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def print_review(review: Review, console: Console) -> None:
+def print_review(review: Review, console: Console, beside: BesideReview | None = None) -> None:
     """Print the report. Lines wrap at the console's width; no number is ever cut."""
-    page = lay_out(cleaned(review))
+    page = lay_out(cleaned(review), beside)
     _print(console, _headline(page))
     _print(console, Text(f"base       {page.base}\ncandidate  {page.candidate}", style="dim"))
     _print_list(console, [("!", line) for line in page.doubts])

@@ -90,7 +90,12 @@ def decide(
     )
     verdict = judge(comparison, case.policy, before)
     decision = Decision(
-        pairs=pairs, comparison=comparison, verdict=verdict, measured=tuple(measured)
+        case=case,
+        look=look,
+        pairs=pairs,
+        comparison=comparison,
+        verdict=verdict,
+        measured=tuple(measured),
     )
     return decision, accounts
 

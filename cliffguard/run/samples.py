@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import refuse_unknown_fields
 from cliffguard.compare.repeat_command import command as command_of
-from cliffguard.compare.write_review import build_review
+from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.collector import collector_paused
 from cliffguard.core.reviews import Review, TakenLooks
@@ -34,23 +34,38 @@ def compare_samples(
     policy: Policy | None = None,
     *,
     after: Sequence[Review] = (),
+    witness: Callable[[Decision], None] | None = None,
     command: str | None = None,
 ) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
     `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
-    alpha is not spent again. `command` repeats the comparison, as in `guard`.
+    alpha is not spent again. `witness` and `command` are as in `guard`.
     Raises a CliffguardError when the two were not asked the same, with what differs, and where
     `after` is of others.
     """
     command = command or command_of("compare", None)
     with collector_paused():  # millions of records, which have no circles
-        return _compare_samples(base, candidate, policy or Policy(), after, command)
+        decision = _decided(base, candidate, policy or Policy(), after)
+        if witness is not None:
+            witness(decision)
+        return build_review(
+            decision,
+            plan=Plan(
+                candidate=candidate,
+                base=base,
+                suites=tuple(suite.name for suite in decision.case.suites),
+                policy=decision.case.policy,
+            ),
+            suites=decision.case.suites,
+            runner="samples that lm-eval logged",
+            looks=(),
+            command=command,
+        )
 
 
-def _compare_samples(
-    base: str, candidate: str, policy: Policy, after: Sequence[Review], command: str
-) -> Review:
+def _decided(base: str, candidate: str, policy: Policy, after: Sequence[Review]) -> Decision:
+    """Return what the samples of two folders come to."""
     logged = read_samples(base, candidate, policy)
     suite, sides = logged.suite, (logged.base, logged.candidate)
     policy = with_margins(policy, (suite,))
@@ -70,15 +85,7 @@ def _compare_samples(
     look = tuple(in_full(task, task.items) for task in tasks)
     measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
     decision, accounts = decide(case, look, measured, known)
-    decision = replace(decision, taken=looks_taken(decision, accounts, known)[1])
-    return build_review(
-        decision,
-        plan=Plan(candidate=candidate, base=base, suites=(suite.name,), policy=policy),
-        suites=case.suites,
-        runner="samples that lm-eval logged",
-        looks=(),
-        command=command,
-    )
+    return replace(decision, taken=looks_taken(decision, accounts, known)[1])
 
 
 def _known(runs: Sequence[CapabilityRun], after: Sequence[Review]) -> tuple[TakenLooks, ...]:

@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of plan, policy and suite files; --check compares and exits 1.
+"""Write the JSON Schemas of the files that people or programs read; --check compares and exits 1.
 
 Usage: python -m scripts.make.schemas [--check]
 """
@@ -19,7 +19,7 @@ def schemas() -> dict[str, str]:
     """Return the text of each schema by the name of its file."""
     return {
         f"{kind}.schema.json": json.dumps(schema(kind), indent=2, sort_keys=True) + "\n"
-        for kind in ("plan", "policy", "suite")
+        for kind in ("plan", "policy", "suite", "item")
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cliffguard.report import render
 from tests.bad_input.place import Case, Cases, Workspace
-from tests.report import samples
+from tests.report import listed, samples
 
 
 def spoilt(workspace: Workspace, change: Callable[[dict[str, Any]], None]) -> list[str]:
@@ -21,6 +21,22 @@ def spoilt(workspace: Workspace, change: Callable[[dict[str, Any]], None]) -> li
 def shown(workspace: Workspace, text: str | bytes) -> list[str]:
     """Write a review and return the words of its report."""
     return ["report", str(workspace.write("r.json", text))]
+
+
+def labelled(workspace: Workspace, text: str) -> list[object]:
+    """Return the words that give labels to the items of a review."""
+    folder = listed.written(workspace.root / "review")
+    return ["flips", folder, "--labels", workspace.write("labels.csv", text)]
+
+
+def flips(workspace: Workspace, *more: str, without: str = "", altered: str = "") -> list[object]:
+    """Return the words that list items of a review, one of its files removed or altered."""
+    folder = listed.written(workspace.root / "review")
+    if without:
+        (folder / without).unlink()
+    if altered:
+        (folder / altered).write_text("{}\n")
+    return ["flips", folder, *more]
 
 
 def set_to(value: object, *keys: str | int) -> Callable[[dict[str, Any]], None]:
@@ -166,6 +182,43 @@ CASES: Cases = {
         lambda p: p.spoil("timings.json", "{", shown(p, render(samples.failed(), "json"))),
         2,
         "failure.not-json",
+    ),
+    "report beside other items": Case(
+        lambda p: ["report", flips(p, altered="items.jsonl")[1] / "review.json"],  # type: ignore[operator]
+        12,
+        "items.altered",
+    ),
+    "report beside torn labels": Case(
+        lambda p: flips(p, altered="labels.jsonl"), 2, "labels.damaged"
+    ),
+    "flips of nothing": Case(lambda p: ["flips", p.root / "nowhere"], 2, "file.missing"),
+    "flips of a folder without a review": Case(lambda p: ["flips", p.root], 2, "file.missing"),
+    "flips without items": Case(lambda p: flips(p, without="items.jsonl"), 2, "items.missing"),
+    "flips of a review of before there were items": Case(
+        lambda p: ["flips", p.write("r.json", render(samples.failed(), "json"))],
+        2,
+        "items.missing",
+    ),
+    "flips of other items": Case(lambda p: flips(p, altered="items.jsonl"), 12, "items.altered"),
+    "flips of two kinds": Case(lambda p: flips(p, "--broken", "--fixed"), 2, "flips.two-kinds"),
+    "flips with a top of the fixed": Case(
+        lambda p: flips(p, "--fixed", "--top", "3"), 2, "flips.top"
+    ),
+    "flips of a capability that is none": Case(
+        lambda p: flips(p, "--capability", "multi_step"), 2, "flips.no-capability"
+    ),
+    "labels without a word": Case(lambda p: labelled(p, "item\nb-1\n"), 2, "labels.columns"),
+    "labels of no item": Case(
+        lambda p: labelled(p, "item,label\nb-1,real\nb-7,real\n"), 2, "labels.unknown-item"
+    ),
+    "labels in other words": Case(
+        lambda p: labelled(p, "item,label\nb-1,wrong\n"), 2, "labels.unknown-word"
+    ),
+    "labels that contradict": Case(
+        lambda p: labelled(p, "item,label\nb-1,real\nb-1,unclear\n"), 2, "labels.twice"
+    ),
+    "labels that are nowhere": Case(
+        lambda p: flips(p, "--labels", str(p.root / "none.csv")), 2, "rows.no-file"
     ),
     "report of JUnit": Case(
         lambda p: shown(p, render(samples.failed(), "junit")), 2, "review.not-json"

@@ -28,7 +28,7 @@ from tests.fake_runner import FakeRunner, Script
 from tests.runners import test_imports
 from tests.support import all_right, loses_hard_levels
 
-REPORTS = ("junit.xml", "report.html", "report.md", "review.json", "timings.json")
+REPORTS = ("items.jsonl", "junit.xml", "report.html", "report.md", "review.json", "timings.json")
 
 
 @pytest.fixture

@@ -44,13 +44,14 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
     row, texts = divided[0]
     summary = (
         f"{len(divided)} of {n_things(len(rows), 'row')} {plural(len(divided), 'has', 'have')} "
-        f"annotators who answer otherwise than each other, such as {row.where} "
-        f"({' and '.join(cut_middle(text, 40) for text in list(texts)[:2])})"
+        f"annotators who answer otherwise than each other, such as {row.where}"
     )
     if len(divided) > MOST_DIVIDED * len(rows):
+        answers_there = " and ".join(cut_middle(text, 40) for text in list(texts)[:2])
         raise SuiteError(
-            f"{summary}; write the answer that counts into a column of its own and name it with "
-            f"--target-answer, or leave such rows out: {_agreeing(row.source, *split)}",
+            f"{summary} ({answers_there}); write the answer that counts into a column of its own "
+            f"and name it with --target-answer, or leave such rows out: "
+            f"{_agreeing(row.source, *split)}",
             id="target.conflicting-answers",
         )
     kept = [row for row, texts in zip(rows, answers, strict=True) if len(texts) < 2]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import inside
-from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.chats import chat_in, spoken_by
 from cliffguard.suites.target.headers import may_lack_header, named_command
 from cliffguard.suites.target.known import (
     AFTER,
@@ -29,6 +29,7 @@ from cliffguard.suites.target.known import (
 _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
 """Where the answer begins in a text as trainers render rows."""
 
+_RIGHT = ("answer", "answers", "label", "target", "expected")
 _INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 
@@ -67,10 +68,20 @@ def of_several(role: str, names: Sequence[str], row: Row) -> str:
     if role != "prompt":
         return ""
     chats = [name for name in names if chat_in(row.value.get(name))]
+    if chats and _holds_output(row, chats[0]):
+        others = ", ".join(name for name in names if name not in chats)
+        return f"; the chat in {chats[0]} ends with what a model may have said, after {others}"
     if chats:
         return f"; --target-prompt {chats[0]} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
     return f"; '{_frame(sorted(names, key=lambda name: order.index(folded(name))))}' is all of them"
+
+
+def _holds_output(row: Row, chat: str) -> bool:
+    """Return whether a chat ends with the assistant's turn, and what is right stands beside it."""
+    held = chat_in(row.value.get(chat))
+    right = [name for name in row.value if folded(name) in (*_RIGHT, *REFERENCES)]
+    return held is not None and spoken_by(held[-1]) == "assistant" and bool(right)
 
 
 def _inner_paths(row: Row) -> str:

@@ -14,6 +14,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
 from cliffguard.suites.rows import has_header
+from cliffguard.suites.scorers import number_in
 from cliffguard.suites.target.cells import texts_in
 from cliffguard.suites.target.chats import chat_in, has_thoughts
 from cliffguard.suites.target.columns import Columns, in_braces, named_parts
@@ -158,36 +159,43 @@ def _looks_listed(cell: Any) -> bool:
 
 
 def without_conflicts(
-    items: Sequence[Item], drafts: Sequence[ParsedRow]
+    items: Sequence[Item], drafts: Sequence[ParsedRow], metric: str
 ) -> tuple[tuple[Item, ...], Caveat | None]:
     """Return the items without those that another one with the same question answers otherwise.
 
     With a caveat that counts them. Raises SuiteError where they are more than `MOST_CONFLICTS`.
     """
-    places: dict[tuple[str, frozenset[str]], list[int]] = {}
+    alike: dict[tuple[str, frozenset[str]], list[int]] = {}
     for index, item in enumerate(items):
-        places.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(index)
-    wrong = [same for same in places.values() if len({_rights(items[n]) for n in same}) > 1]
+        alike.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(index)
+    rights = [_rights(item, metric) for item in items]
+    wrong = [same for same in alike.values() if len({rights[n] for n in same}) > 1]
     if not wrong:
         return tuple(items), None
     out = {index for same in wrong for index in same}
-    first = items[wrong[0][0]]
-    other = next(n for n in wrong[0] if _rights(items[n]) != _rights(first))
-    message = (
+    first, *others = wrong[0]
+    other = next(n for n in others if rights[n] != rights[first])
+    summary = (
         f"{len(out)} of {n_things(len(items), 'row')} {plural(len(out), 'has', 'have')} a prompt "
-        f"that other rows answer otherwise, such as {drafts[wrong[0][0]].row.where} "
-        f"({cut_middle(first.answer, 40)!r}) and {drafts[other].row.where} "
-        f"({cut_middle(items[other].answer, 40)!r})"
+        "that other rows answer otherwise, such as "
     )
     if len(out) > MOST_CONFLICTS * len(items):
+        quotes = (
+            f"{drafts[n].row.where} ({cut_middle(items[n].answer, 40)!r})" for n in (first, other)
+        )
         raise SuiteError(
-            f"{message}; mend the answers, write several right ones as a list in one row, or name "
-            "what tells the rows apart with --target-prompt",
+            f"{summary}{' and '.join(quotes)}; mend the answers, write several right ones as a "
+            "list in one row, or name what tells the rows apart with --target-prompt",
             id="target.conflicting-answers",
         )
     kept = tuple(item for index, item in enumerate(items) if index not in out)
-    return kept, Caveat(id="target.conflicts-left-out", text=f"{message}: they are left out.")
+    # A report may have to do without the texts of items (--texts): it has their lines.
+    places = " and ".join(drafts[n].row.where for n in (first, other))
+    text = f"{summary}{places}: they are left out."
+    return kept, Caveat(id="target.conflicts-left-out", text=text)
 
 
-def _rights(item: Item) -> frozenset[str]:
-    return frozenset(" ".join(answer.casefold().split()) for answer in item.right)
+def _rights(item: Item, metric: str) -> frozenset[object]:
+    """Return what is right, in a spelling in which it is compared: 5 and 5.0 are one number."""
+    texts = (" ".join(answer.casefold().split()) for answer in item.right)
+    return frozenset(number_in(text) if metric == "numeric" else text for text in texts)

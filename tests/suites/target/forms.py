@@ -42,11 +42,6 @@ FLAGS = {
         "One\nTwo",
         "pos",
     ),
-    "argilla, suggestions": Form(
-        {"fields": {"text": "Good"}, "responses": {}, "suggestions": {"label": {"value": "pos"}}},
-        "Good",
-        "pos",
-    ),
     "argilla, old": Form(
         {"text": "Good", "inputs": {"text": "Good"}, "prediction": None, "annotation": "pos"},
         "Good",

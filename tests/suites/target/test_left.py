@@ -92,7 +92,7 @@ def test_the_same_long_text_in_every_row_is_a_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "asked"),
+    ("more", "flag"),
     [
         ({"retrieved_contexts": [SENTENCE, "# more"]}, "'{retrieved_contexts}\\n{question}'"),
         ({"metadata": {"rag": {"context": SENTENCE}}}, "'{metadata.rag.context}\\n{question}'"),
@@ -104,9 +104,9 @@ def test_the_same_long_text_in_every_row_is_a_part(tmp_path: Path) -> None:
         ({"evidence": json.dumps([[SENTENCE]])}, "at(r, 'evidence')"),
     ],
 )
-def test_lists_and_tables_are_parts(tmp_path: Path, more: dict[str, Any], asked: str) -> None:
+def test_lists_and_tables_are_parts(tmp_path: Path, more: dict[str, Any], flag: str) -> None:
     """Passages as lists, in metadata, of a retriever's objects; the message has the way."""
-    assert asked in refused(tmp_path, varied(**more), "target.unused-column")
+    assert flag in refused(tmp_path, varied(**more), "target.unused-column")
 
 
 def test_the_command_that_makes_text_of_a_list_keeps_every_letter(tmp_path: Path) -> None:

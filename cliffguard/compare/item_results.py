@@ -1,0 +1,131 @@
+"""Every item that was asked, as a line of items.jsonl has it, in the order of the review."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from cliffguard.compare.clusters import tied_by
+from cliffguard.compare.comparison import gathered
+from cliffguard.compare.pairs import Pair, counted, pair_answers
+from cliffguard.compare.write_review import Decision
+from cliffguard.core.answers import Answer
+from cliffguard.core.hashing import sha256_of_text
+from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText, Uncounted
+from cliffguard.core.texts import Texts, ends_of
+
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_NAME_CHARACTERS = 120  # of a cluster; a longer name is a text
+
+Key = tuple[str, str]
+"""An item by the name of its task and its id."""
+
+
+def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemResult]:
+    """Yield all items that were asked by the look of a decision, whether or not they count.
+
+    The capabilities are in the order of the suites, their items in that of the suite. Answers that
+    were asked in advance, for a later look, are not among them. One result is in memory at a time.
+    """
+    case, look = decision.case, decision.look
+    away: dict[str, list[Pair]] = {}
+    excluded = pair_answers(look, *decision.measured, excluded=True)
+    for pair in tied_by(case.policy, map(counted, excluded)):
+        away.setdefault(pair.task.capability, []).append(pair)
+    order = {
+        (series.task.name, item.id): (number, index)
+        for number, series in enumerate(look)
+        for index, item in enumerate(series.task.items)
+    }
+    for _, capability, items in gathered(decision.pairs, case, look):
+        of_gating = {_key(pair): pair for pair in items.gating}
+        clusters = _clusters(items.counted)
+        rows = [*items.rows, *away.get(capability.name, ())]
+        for pair in sorted(rows, key=lambda pair: order[_key(pair)]):
+            why = _why(pair, of_gating, clusters)
+            whole = of_gating[_key(pair)] if why is None else pair
+            name = clusters.get(_key(pair)) or _declared(pair)
+            yield _result(pair, whole, why, name, texts)
+
+
+def _key(pair: Pair) -> Key:
+    return pair.task.name, pair.item.id
+
+
+def _why(pair: Pair, gating: dict[Key, Pair], clusters: dict[Key, str | None]) -> Uncounted | None:
+    """Return why a pair is none of those whose scores are compared; None: it is one."""
+    if _key(pair) in gating:
+        return None if gating[_key(pair)].is_scored else "missing"
+    if pair.item.id in pair.task.excluded:
+        return "in-training-data"
+    if not pair.gates:
+        return "not-gating"
+    return "copy" if _key(pair) in clusters else "nothing-to-lose"
+
+
+def _clusters(pairs: Sequence[Pair]) -> dict[Key, str | None]:
+    """Return the name of the group of every pair; None where it stands alone.
+
+    It is what its first member with a name of a cluster is called by, else its first member.
+    """
+    names: dict[int, str] = {}
+    for pair in [*filter(_declared, pairs), *pairs]:
+        if pair.group is not None:
+            names.setdefault(pair.group, _declared(pair) or " ".join(_key(pair)))
+    return {_key(pair): None if pair.group is None else names[pair.group] for pair in pairs}
+
+
+def _declared(pair: Pair) -> str | None:
+    return pair.tie or pair.item.cluster
+
+
+def _result(
+    pair: Pair, whole: Pair, why: Uncounted | None, cluster: str | None, texts: Texts
+) -> ItemResult:
+    """Return what is written of a pair; `whole` is the mean of its copies, if it stands for any."""
+    item = pair.item
+    return ItemResult(
+        item=_writable(item.id),
+        digest=_writable(item.digest),  # of samples, what the other harness wrote
+        task=_writable(pair.task.name),
+        capability=_writable(pair.task.capability),
+        level=item.level,
+        cluster=None if cluster is None else _name(_writable(cluster), texts),
+        counted=why is None,
+        uncounted=why,
+        drop=whole.change if whole.is_scored else None,
+        prompt=kept(item.prompt, texts),
+        choices=tuple(kept(choice, texts) for choice in item.choices),
+        right=tuple(kept(answer, texts) for answer in item.right),
+        base=_answer(pair.base, texts),
+        candidate=_answer(pair.candidate, texts),
+    )
+
+
+def _answer(answer: Answer, texts: Texts) -> ItemAnswer:
+    return ItemAnswer(
+        answer=kept(answer.text, texts),
+        score=answer.score,
+        confidence=answer.confidence,
+        finish_reason=answer.finish_reason,
+    )
+
+
+def kept(text: str, texts: Texts) -> ItemText:
+    """Return as much of a text as may be written; half a character, which UTF-8 has not, as \ufffd.
+
+    The digest is of the whole: `printf %s TEXT | sha256sum`.
+    """
+    text = _writable(text)
+    shown = {"full": text, "short": ends_of(text), "none": None}[texts]
+    return ItemText(text=shown, sha256=sha256_of_text(text))
+
+
+def _name(cluster: str, texts: Texts) -> str:
+    """Return a cluster by its name, or by its digest where that name is a text of the data."""
+    is_text = texts == "none" or (texts == "short" and len(cluster) > _NAME_CHARACTERS)
+    return f"sha256:{sha256_of_text(cluster)}" if is_text else cluster
+
+
+def _writable(text: str) -> str:
+    return _SURROGATES.sub("\ufffd", text)

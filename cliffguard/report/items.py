@@ -1,0 +1,105 @@
+"""items.jsonl: every item that was asked, beside its review; written, and read if it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.files import read_error, write_lines
+from cliffguard.core.hashing import sha256_now
+from cliffguard.core.item_results import ITEMS_FILE, ItemResult, ItemsFile
+from cliffguard.core.reviews import Review
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+_NEXT = "take review and items as one run wrote them, or run the comparison again"
+
+
+def write_items(review: Review, directory: Path, results: Iterable[ItemResult]) -> Review:
+    """Write items.jsonl, an item a line, and return the review that names it by its digest.
+
+    One item is in memory at a time. What `write_reports` leaves beside it is of the review that is
+    returned. Raises as `core.files.write_lines`, and IntegrityError for a number that is none.
+    """
+    sha256, n_lines = write_lines(Path(directory) / ITEMS_FILE, map(_line, results))
+    return replace(review, items=ItemsFile(file=ITEMS_FILE, sha256=sha256, n=n_lines))
+
+
+def _line(result: ItemResult) -> str:
+    try:
+        return canonical_json(as_plain(result))
+    except ValueError:
+        raise IntegrityError(
+            f"{ITEMS_FILE}: {result.task}, item {result.item}: a confidence that is not a number; "
+            "the measurement behind it cannot be trusted: look at the answers of that task",
+            id="items.not-finite",
+        ) from None
+
+
+def as_plain(result: ItemResult) -> dict[str, Any]:
+    """Return an item in the types of JSON."""
+    plain: dict[str, Any] = _adapter().dump_python(result)
+    return plain
+
+
+def items_path(review: Review, folder: Path) -> Path | None:
+    """Return the items of a review in its folder, whole; None where there are none.
+
+    Raises IntegrityError where they are others than those of the review.
+    """
+    path = folder / ITEMS_FILE
+    if review.items is None or not path.is_file():
+        return None
+    try:
+        sha256 = sha256_now(path)
+    except OSError as failure:
+        raise read_error(path, failure) from failure
+    if sha256 != review.items.sha256:
+        raise IntegrityError(
+            f"{path}: is not what the review beside it was written with (its SHA-256 is "
+            f"{sha256[:16]}…, not {review.items.sha256[:16]}…); {_NEXT}",
+            id="items.altered",
+        )
+    return path
+
+
+def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
+    """Yield the items of a review that lies in `folder`, in their order.
+
+    Raises UsageError where there are none, IntegrityError where they are not those of the review.
+    """
+    path = items_path(review, folder)
+    if path is None:
+        why = (
+            "the review was written without them"
+            if review.items is None
+            else "they no longer lie beside the review"
+        )
+        raise UsageError(
+            f"{folder / ITEMS_FILE}: no items: {why}; run the comparison again with --out, which "
+            "asks nothing that is stored",
+            id="items.missing",
+        )
+    read = partial(_adapter().validate_json, strict=True)
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield read(line)
+            except ValueError:  # whoever wrote this wrote the digest into the review, too
+                raise IntegrityError(
+                    f"{path}:{number}: is no item as cliffguard writes them; {_NEXT}",
+                    id="items.damaged",
+                ) from None
+
+
+@cache
+def _adapter() -> TypeAdapter[ItemResult]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ItemResult)

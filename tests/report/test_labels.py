@@ -1,0 +1,148 @@
+"""Labels that people give to items: what is taken, where it shows, and that no verdict moves."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from cliffguard.report.labels import read_labels
+from tests import support
+from tests.report import samples
+from tests.report.listed import RESULTS, result, run, written
+from tests.report.samples import HOSTILE
+
+GOOD = (
+    "item,label,note\nb-1,real,\nb-2,wrong-item,two answers are right\nfixed,unclear,\nb-1,real,\n"
+)
+LINE = "labels: 1 real, 1 wrong item of 49 broken"
+
+
+def given(folder: Path, text: str, name: str = "labels.csv") -> Path:
+    """Write a file of labels beside the folder."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", GOOD),
+        ("excel.csv", "\ufeff" + GOOD.replace(",", ";").replace("\n", "\r\n")),
+        (
+            "labels.jsonl",
+            '{"item": "b-1", "label": "real"}\n{"item": "b-2", "label": "wrong-item"}\n'
+            '{"item": "kept", "label": "", "reviewer": "nobody yet"}\n',
+        ),
+    ],
+)
+def test_labels_are_kept_beside_the_review(name: str, text: str, tmp_path: Path) -> None:
+    """And every report for people counts those of broken items; the review stays as it is."""
+    folder = written(tmp_path / "out")
+    before = (folder / "review.json").read_bytes()
+    verdict = run("report", folder / "review.json", "--format", "junit").stdout.split("<testcase")[
+        0
+    ]
+
+    done = run("flips", folder, "--labels", given(tmp_path, text, name))
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == f"multi_step_reasoning: {LINE}"
+    assert (folder / "review.json").read_bytes() == before
+    for format in ("text", "markdown", "html"):
+        report = run("report", folder / "review.json", "--format", format).stdout
+        assert LINE in " ".join(report.split())
+    after = run("report", folder / "review.json", "--format", "junit").stdout
+    assert after.split("<testcase")[0] == verdict
+
+
+def test_a_label_is_kept_with_what_was_said_of_it(tmp_path: Path) -> None:
+    """One canonical line a label, with the items that it was given to."""
+    folder = written(tmp_path)
+    text = "item,label,note,reviewer,date\nb-1,acceptable,same name,ada,2026-01-02\n"
+
+    run("flips", folder, "--labels", given(tmp_path, text))
+
+    (line,) = (folder / "labels.jsonl").read_text().splitlines()
+    label = json.loads(line)
+    assert label["items"] == json.loads((folder / "review.json").read_text())["items"]["sha256"]
+    assert (label["item"], label["task"], label["label"]) == ("b-1", "ball_passing", "acceptable")
+    assert (label["note"], label["reviewer"], label["date"]) == ("same name", "ada", "2026-01-02")
+
+
+def test_labels_of_other_items_are_not_counted(tmp_path: Path) -> None:
+    """They were given to the answers of another run."""
+    folder = written(tmp_path)
+    run("flips", folder, "--labels", given(tmp_path, GOOD))
+
+    written(tmp_path, [*RESULTS, result("more")])
+
+    assert "labels:" not in run("report", folder / "review.json").stdout
+
+
+def test_a_list_can_be_filled_in_and_read_again(tmp_path: Path) -> None:
+    """Hostile ids and all, and the label stands in the next list."""
+    ids = [f"=1+1 {HOSTILE.split()[0]}", "two\nlines", " -3\t\x07", "plain"]
+    folder = written(tmp_path, [result(id, prompt=f'"{HOSTILE}",\n;') for id in ids])
+    rows = list(csv.DictReader(StringIO(run("flips", folder, "--format", "csv").stdout)))
+    text = StringIO(newline="")
+    out = csv.DictWriter(text, rows[0].keys())
+    out.writeheader()
+    out.writerows(row | {"label": "real"} for row in rows if row["item"] != "plain")
+    out.writerow(rows[-1])
+
+    done = run("flips", folder, "--labels", given(tmp_path, text.getvalue()))
+
+    assert done.exit_code == 0, done.output
+    items = json.loads(run("flips", folder, "--format", "json").stdout)
+    assert [item["label"] for item in items] == ["real"] * 3 + [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "names"),
+    [
+        ("item,label\nb-1,rael\n", "labels.unknown-word", ["line 2", "'rael'", "'real'"]),
+        ("item,label\nb-1,Real\n", "labels.unknown-word", ["line 2", "'Real'"]),
+        ("item,label\nb-1,real\nb-9,real\n", "labels.unknown-item", ["line 3", "'b-9'"]),
+        ("item,label\ntwice,real\n", "labels.unknown-item", ["line 2", "2 items"]),
+        ("item,label\nb-1,real\nb-1,unclear\n", "labels.twice", ["line 3", "line 2", "'b-1'"]),
+        ("item,word\nb-1,real\n", "labels.columns", [".csv:2", "label"]),
+        ("id,label\nb-1,real\n", "labels.columns", [".csv:2", "item"]),
+        (
+            "item,label\nb-8,real\nb-9,real\nb-1,no\n",
+            "labels.unknown-item",
+            ["line 2", "line 3", "line 4"],
+        ),
+    ],
+)
+def test_labels_that_are_refused(text: str, id: str, names: list[str], tmp_path: Path) -> None:
+    """By their lines, all of them."""
+    twice = [result("twice"), result("twice", task="other")]
+
+    with support.refused(id, 2, *names):
+        read_labels(str(given(tmp_path, text)), [*RESULTS, *twice], samples.failed())
+
+
+def test_a_task_tells_ids_apart(tmp_path: Path) -> None:
+    """Where an id is that of two items."""
+    folder = written(tmp_path, [result("twice"), result("twice", task="other")])
+
+    done = run("flips", folder, "--labels", given(tmp_path, "item,label,task\ntwice,real,other\n"))
+
+    assert done.exit_code == 0, done.output
+    assert json.loads((folder / "labels.jsonl").read_text())["task"] == "other"
+
+
+def test_damaged_labels_are_exit_2(tmp_path: Path) -> None:
+    """A report does not pass over what nobody can read."""
+    folder = written(tmp_path)
+    (folder / "labels.jsonl").write_text("{}\n")
+
+    done = run("report", folder / "review.json")
+
+    assert done.exit_code == 2
+    assert "error[labels.damaged]" in done.stderr
