@@ -76,8 +76,8 @@ def test_words_stay_on_the_figure_and_apart(name: str) -> None:
     for box, text in boxes.items():
         assert 0 <= box.x0 <= box.x1 <= WIDTH, text
         assert 0 <= box.y0 <= box.y1 <= height, text
-    for (one, text), (two, other) in combinations(boxes.items(), 2):
-        met = Bbox.intersection(one, two)
+    for (first, text), (second, other) in combinations(boxes.items(), 2):
+        met = Bbox.intersection(first, second)
         assert met is None or min(met.width, met.height) <= 3, (text, other)
 
 

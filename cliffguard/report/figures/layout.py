@@ -10,7 +10,7 @@ from cliffguard.report.figures.scene import (
     Anchor,
     Element,
     Mark,
-    Place,
+    Position,
     Scene,
     Stroke,
     Words,
@@ -138,7 +138,7 @@ class _Canvas:
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))
         self.elements.append(Stroke(look, corners, is_closed=True))
 
-    def line(self, look: str, *places: Place, tone: str = "") -> None:
+    def line(self, look: str, *places: Position, tone: str = "") -> None:
         self.elements.append(Stroke(look, places, tone))
 
     def foot(self) -> float:
@@ -237,7 +237,7 @@ class _Canvas:
             self.write(more, _EDGE, height - _EDGE)
         return height
 
-    def number(self, number: int, at: Place, whole: Box) -> None:
+    def number(self, number: int, at: Position, whole: Box) -> None:
         """Write a number beside a mark, with a line to it where it stands off."""
         width = width_of(str(number), SIZE, is_strong=True)
         box = place_label(at, width, SIZE, self.taken, whole)

@@ -11,7 +11,7 @@ from typing import Literal
 WIDTH = 400.0
 
 Anchor = Literal["start", "middle", "end"]
-Place = tuple[float, float]
+Position = tuple[float, float]
 
 
 _OUTLINES = {
@@ -28,7 +28,7 @@ class Stroke:
     """A line through places, filled where it is closed; `look` is one of `LOOKS`."""
 
     look: str
-    places: tuple[Place, ...]
+    places: tuple[Position, ...]
     tone: str = ""
     is_closed: bool = False
 
@@ -39,12 +39,12 @@ class Mark:
 
     shape: str
     look: str
-    at: Place
+    at: Position
     tone: str
     radius: float = 4.0
 
     @property
-    def outline(self) -> tuple[Place, ...]:
+    def outline(self) -> tuple[Position, ...]:
         """The corners of a marker that is no circle."""
         x, y = self.at
         return tuple((x + self.radius * a, y + self.radius * b) for a, b in _OUTLINES[self.shape])
@@ -55,7 +55,7 @@ class Words:
     """A line of text of `SIZE`, its baseline at `at`."""
 
     text: str
-    at: Place
+    at: Position
     anchor: Anchor = "start"
     tone: str = "muted"
     is_strong: bool = False
