@@ -104,7 +104,7 @@ def analysis_of(
         print(one_line(caveat.text), file=sys.stderr)
     tasks, _ = drop_contaminated(_tasks(plan, suites), training)
     refuse_unknown_fields(tasks, policy)
-    base = _base(plan)
+    base, unseen = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
     churn = expected_churn(plan, suites, tasks, flips)
     analysis = power_analysis(
@@ -117,7 +117,11 @@ def analysis_of(
         holds_both=_is_adapter(plan),
     )
     remarks = _noise_remarks(churn, tasks, flips)
-    return dataclasses.replace(analysis, remarks=(*analysis.remarks, *remarks)), policy, base
+    return (
+        dataclasses.replace(analysis, remarks=(*analysis.remarks, *remarks, *unseen)),
+        policy,
+        base,
+    )
 
 
 def _noise_remarks(
@@ -175,17 +179,22 @@ def minutes_of(plan: Plan, base: Checkpoint | None, analysis: PowerAnalysis) -> 
     return analysis.n_tokens / speed / 60.0
 
 
-def _base(plan: Plan) -> Checkpoint | None:
-    """Return the plan's base if it lies on this machine; the candidate need not be there yet."""
+def _base(plan: Plan) -> tuple[Checkpoint | None, list[str]]:
+    """Return the plan's base if it lies on this machine, and what to tell of one that does not.
+
+    The candidate need not be there yet, and a base may be fetched by the run.
+    """
     from cliffguard.gate import find_alone, find_sides
 
     here = dataclasses.replace(plan, offline=True)
     try:
         if plan.base is not None:
-            return find_alone(dataclasses.replace(here, candidate=plan.base, base=None))
-        return find_sides(here)[0]  # that of an adapter
-    except CliffguardError:
-        return None
+            return find_alone(dataclasses.replace(here, candidate=plan.base, base=None)), []
+        return find_sides(here)[0], []  # that of an adapter
+    except CliffguardError as failure:
+        if plan.base is None:
+            return None, []
+        return None, [f"without the base, neither time nor noise are foretold: {failure.line}"]
 
 
 def _print(analysis: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> None:

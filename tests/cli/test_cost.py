@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cliffguard import Plan
+from cliffguard.cli.app import app
 from cliffguard.cli.cost import bfloat16_hint
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.timing import Spent
@@ -60,6 +64,20 @@ def test_a_processor_without_bfloat16_would_save_memory_alone(gain: list[float])
 def test_nobody_else_is_told(plan: Plan, dtype: str, seconds: float, gain: list[float]) -> None:
     """Who chose, whose runner is another, or who waited less than a minute."""
     assert bfloat16_hint(plan, dtype, {"scoring": Spent(seconds=seconds, n_tokens=1)}) is None
+
+
+def test_a_plan_tells_that_its_base_is_not_there(tmp_path: Path, tiny_base: Path) -> None:
+    """It may be fetched by the run, or misspelt: then neither time nor noise are foretold."""
+    words = ["plan", "--suite", "adjacent", "--store", str(tmp_path), "--format", "json", "--base"]
+
+    missing, given = (
+        json.loads(CliRunner().invoke(app, [*words, base], catch_exceptions=False).stdout)
+        for base in ("org/name", str(tiny_base))
+    )
+
+    assert missing["minutes"] is None
+    assert any("org/name: no such directory" in remark for remark in missing["remarks"])
+    assert not any("without the base" in remark for remark in given["remarks"])
 
 
 def test_a_gain_is_of_two_measured_rates() -> None:
