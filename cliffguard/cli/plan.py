@@ -62,6 +62,8 @@ def plan(
 
         plans = shared(plans, choose)
         remarks = foretold(choose, plans)
+    from cliffguard.planning.running_time import minutes_of
+
     stops_early = not no_early_stop
     with doing("reading what is planned"):
         analysis, in_force, base = analysis_of(plans[0], store, stops_early)
@@ -91,6 +93,7 @@ def analysis_of(
     from cliffguard.evaluate.allocation import expected_churn, stored_flips
     from cliffguard.gate import default_policy, with_margins
     from cliffguard.planning.power import power_analysis
+    from cliffguard.planning.running_time import characters_a_token
     from cliffguard.report.clean import one_line
     from cliffguard.suites.contamination import drop_contaminated
     from cliffguard.suites.target import suites_of
@@ -115,6 +118,7 @@ def analysis_of(
         churn=churn,
         stops_early=stops_early,
         holds_both=_is_adapter(plan),
+        characters_a_token=characters_a_token(base, tasks),
     )
     remarks = _noise_remarks(churn, tasks, flips)
     return (
@@ -160,23 +164,6 @@ def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     from cliffguard.gate import runner_for  # only lm-eval knows what its tasks hold
 
     return runner_for(plan).resolve(suites, plan.protocol)
-
-
-def minutes_of(plan: Plan, base: Checkpoint | None, analysis: PowerAnalysis) -> float | None:
-    """Return a rough estimate on this machine; None where the base is not at hand."""
-    if base is None or base.files is None or not plan.runner.is_local:
-        return None
-    from cliffguard.checkpoints.weights import n_parameters
-    from cliffguard.engine.speed import tokens_a_second
-
-    size = n_parameters(base.files.weights)
-    if size is None:
-        return None
-    try:
-        speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
-    except CliffguardError:  # a device that this machine lacks: planning needs none
-        return None
-    return analysis.n_tokens / speed / 60.0
 
 
 def _base(plan: Plan) -> tuple[Checkpoint | None, list[str]]:
