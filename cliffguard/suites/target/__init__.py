@@ -40,6 +40,7 @@ from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers
 from cliffguard.suites.target.known import says
+from cliffguard.suites.target.likely import asked_turns
 from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
 from cliffguard.suites.target.multilabel import refuse_labels_together
 from cliffguard.suites.target.paths import opened
@@ -57,6 +58,7 @@ from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
     "SUITE",
+    "asked_turns",
     "at",
     "from_json",
     "read_target",
@@ -107,7 +109,7 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 
 
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
-    where = f"target: {target.data}"
+    where = _place(target)
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(
             f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
@@ -121,7 +123,13 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
             "--target",
             id="target.no-items",
         )
-    refuse_exports(rows, target)
+    refuse_exports(rows, target, lambda named: _read_rows(rows, names, named))
+    return _read_rows(rows, names, target)
+
+
+def _read_rows(
+    rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], target: TargetData
+) -> Reading:
     n_rows = len(rows)
     rows, divided = without_divided(rows, target)
     rows = opened(rows, target)
@@ -134,7 +142,7 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     labels = () if columns.answer is None else names.get(columns.answer, ())
     way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
     items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
-    task = _task(target, way, columns, items, where)
+    task = _task(target, way, columns, items)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
         suite=_suite(target, task, remarks),
@@ -149,6 +157,10 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
             *left_out_notes(drafts, columns),
         ),
     )
+
+
+def _place(target: TargetData) -> str:
+    return f"target: {target.data}"
 
 
 def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite:
@@ -215,10 +227,9 @@ def _as_row(item: Item) -> dict[str, Any]:
 # --- from data to a task -------------------------------------------------------------------------
 
 
-def _task(
-    target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...], where: str
-) -> Task:
+def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...]) -> Task:
     """Return the task over the items, by the rules of a suite's own."""
+    where = _place(target)
     written = validate(
         TypeAdapter(TaskFile),
         {

@@ -26,6 +26,7 @@ from cliffguard.suites.target.known import (
     Layout,
     folded,
     mend,
+    quoted,
     says,
 )
 from cliffguard.suites.target.likely import of_none, of_several
@@ -228,7 +229,7 @@ def _refuse_outputs(answer: str | None, columns: set[str], rows: Sequence[Row]) 
         raise SuiteError(
             f"{rows[0].source}: {answer} may be what a model has said, and {right[0]} what is "
             f"right; name the answer with {mend('answer', right[0])}, or say --target-ignore "
-            f"{right[0]}",
+            f"{quoted(right[0])}",
             id="target.two-columns",
         )
 
@@ -282,7 +283,7 @@ def _refuse_late(
         if late:
             raise SuiteError(
                 f"{row.where}: has {late[0]}, which the first row lacks; give every row the same "
-                f"columns, or say --target-ignore {late[0]}",
+                f"columns, or say --target-ignore {quoted(late[0])}",
                 id="target.late-column",
             )
 
