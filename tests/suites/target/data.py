@@ -49,14 +49,13 @@ def refused(folder: Path, rows: Rows, error_id: str, **keys: Any) -> str:
 def flags_in(text: str) -> dict[str, Any]:
     """Return the keys of a target that the flags in a line set, as a shell reads them."""
     keys: dict[str, Any] = {}
-    words = shlex.split(text.replace(";", " "))
-    for flag, word in zip(words, words[1:], strict=False):
-        if flag.startswith("--target-"):
-            name = flag.removeprefix("--target-")
-            keys[name] = (*keys.get(name, ()), word) if name in ("ignore", "labels") else word
+    for name, value in re.findall(_FLAG, text):
+        (word,) = shlex.split(value)
+        keys[name] = (*keys.get(name, ()), word) if name in ("ignore", "labels") else word
     return keys
 
 
+_FLAG = r"""--target-(\w+) ((?:'[^']*'|"[^"]*"|[^\s;'"])+)"""
 _COMMANDS = re.compile(
     r"""(?:(?:[gb]zip2?|xz)\ -dc\ \S+\ \|\ )?jq\ -c\ .+?\ >\ \S+\.jsonl
     |python\ -c\ "[^"]+"(?:\ >\ \S+\.jsonl)?|cp\ \S+\ rows\.\S+""",
@@ -75,7 +74,8 @@ def done(command: str, folder: Path) -> Path:
     if missing := [tool for tool in tools if shutil.which(tool) is None]:
         pytest.skip(f"no {missing[0]} here")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    where = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    modules = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    where = os.environ | {"PATH": path, "PYTHONPATH": modules}
     before = {file.name for file in folder.iterdir()}
     subprocess.run(["bash", "-c", command], cwd=folder, env=where, check=True)
     (made,) = (file for file in folder.iterdir() if file.name not in before)
