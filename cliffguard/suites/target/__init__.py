@@ -109,7 +109,7 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 
 
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
-    where = _place(target)
+    where = _where(target)
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(
             f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
@@ -159,7 +159,7 @@ def _read_rows(
     )
 
 
-def _place(target: TargetData) -> str:
+def _where(target: TargetData) -> str:
     return f"target: {target.data}"
 
 
@@ -229,7 +229,7 @@ def _as_row(item: Item) -> dict[str, Any]:
 
 def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...]) -> Task:
     """Return the task over the items, by the rules of a suite's own."""
-    where = _place(target)
+    where = _where(target)
     written = validate(
         TypeAdapter(TaskFile),
         {

@@ -85,7 +85,7 @@ def refuse_exports(
     if target.prompt is not None or target.answer is not None:
         return
     tried = rows[:_N_TRIED]
-    found = (_description(row, target, read) for row in tried)
+    known = (_description(row, target, read) for row in tried)
     unasked = (
         f"{form.name}; {form.how}"
         for row in tried
@@ -93,7 +93,7 @@ def refuse_exports(
         if _has(row.value, form.has)
     )
     # Of a batch some rows may lack the answer that the others have.
-    lines = chain(found, unasked, [inner_rows(rows)])
+    lines = chain(known, unasked, [inner_rows(rows)])
     if (description := next((line for line in lines if line is not None), None)) is not None:
         raise SuiteError(f"{rows[0].source}: holds {description}", id="target.other-form")
 

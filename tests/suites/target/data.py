@@ -89,7 +89,7 @@ def line_of(path: Path, error_id: str, **keys: Any) -> str:
     return str(caught.value)
 
 
-def asked(path: Path, **keys: Any) -> list[tuple[str, str]]:
+def questions(path: Path, **keys: Any) -> list[tuple[str, str]]:
     """Return what a file asks under these keys, and what is right."""
-    found = read_target(TargetData(data=str(path), **keys)).task.items
-    return [(item.prompt, item.answer or " or ".join(item.answers)) for item in found]
+    tried = read_target(TargetData(data=str(path), **keys)).task.items
+    return [(item.prompt, item.answer or " or ".join(item.answers)) for item in tried]

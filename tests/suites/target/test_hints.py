@@ -16,12 +16,12 @@ from cliffguard.suites.target import read_target
 from tests import support
 from tests.suites.target.data import (
     Rows,
-    asked,
     commands_in,
     done,
     flags_in,
     items,
     line_of,
+    questions,
     refused,
 )
 
@@ -115,7 +115,7 @@ def test_a_chat_that_a_model_ended_ends_with_what_is_asked(tmp_path: Path) -> No
 
     (command,) = commands_in(line_of(path, "target.two-answers"))
 
-    assert asked(done(command, tmp_path)) == [("Q?", "b")] * 2
+    assert questions(done(command, tmp_path)) == [("Q?", "b")] * 2
 
 
 def test_rejected_turns_are_left_out(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_rejected_turns_are_left_out(tmp_path: Path) -> None:
     line = line_of(path, "target.two-answers")
 
     assert "--target-ignore" not in line
-    assert asked(done(commands_in(line)[0], tmp_path)) == [("Q?", "b")]
+    assert questions(done(commands_in(line)[0], tmp_path)) == [("Q?", "b")]
 
 
 def test_rejected_completions_are_left_out(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_rejected_completions_are_left_out(tmp_path: Path) -> None:
 
     (command,) = commands_in(line_of(path, "target.other-form"))
 
-    assert asked(done(command, tmp_path)) == [("R?", "b")]
+    assert questions(done(command, tmp_path)) == [("R?", "b")]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_what_equals_does_not_decide_is_left_out(tmp_path: Path) -> None:
     for source, right in ((path, [("Q?", "b")]), (table, [("Q?", "b"), ("S?", "e")])):
         (command,) = commands_in(line_of(source, "target.other-form"))
         made = done(command, tmp_path)
-        assert asked(made) == right
+        assert questions(made) == right
         made.unlink()
 
 
@@ -232,7 +232,7 @@ def test_a_letter_that_is_written_otherwise_has_a_command(tmp_path: Path, letter
 
     (command,) = commands_in(line_of(path, "target.no-choice"))
 
-    assert asked(done(command, tmp_path)) == [("Q?", "two"), ("R?", "one")]
+    assert questions(done(command, tmp_path)) == [("Q?", "two"), ("R?", "one")]
 
 
 @pytest.mark.parametrize("name", ["it's the gold", "gold'; touch PWNED; echo 'x", "$(id) gold"])
@@ -294,7 +294,7 @@ def test_rows_inside_of_an_object_are_taken_out(
 
     assert f"rows under {name};" in line
     keys = {"prompt": "{passage}\n{question}"} if "passage" in content else {}
-    assert asked(made, **keys) == right
+    assert questions(made, **keys) == right
 
 
 def test_several_lists_are_all_named(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_several_lists_are_all_named(tmp_path: Path) -> None:
 
     first, _ = commands_in(line_of(path, "target.other-form"))
 
-    assert asked(done(first, tmp_path)) == PLAIN
+    assert questions(done(first, tmp_path)) == PLAIN
 
 
 def test_rows_are_taken_out_of_a_compressed_object(tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_rows_are_taken_out_of_a_compressed_object(tmp_path: Path) -> None:
 
     (command,) = commands_in(line_of(path, "target.other-form"))
 
-    assert asked(done(command, tmp_path)) == PLAIN
+    assert questions(done(command, tmp_path)) == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_a_command_makes_rows_of_what_is_shaped_otherwise(
     made = done(commands_in(str(caught.value))[0], tmp_path)
 
     metric = {"metric": "exact_match"}
-    assert asked(made, **metric)[: len(right)] == right
+    assert questions(made, **metric)[: len(right)] == right
 
 
 def test_lists_by_name_have_two_readings(tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_lists_by_name_have_two_readings(tmp_path: Path) -> None:
 
     assert "DataFrame" in columns
     right = [("Q?", "pay"), ("R?", "pay"), ("S?", "box"), ("T?", "box")]
-    assert asked(done(labels, tmp_path)) == right
+    assert questions(done(labels, tmp_path)) == right
 
 
 def test_columns_of_usual_names_are_columns(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_columns_of_usual_names_are_columns(tmp_path: Path) -> None:
 
     (command,) = commands_in(line_of(path, "rows.shape"))
 
-    assert asked(done(command, tmp_path)) == PLAIN
+    assert questions(done(command, tmp_path)) == PLAIN
 
 
 @pytest.mark.parametrize("names", ["('NAME-1', 'NAME-2')"])
