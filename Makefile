@@ -46,7 +46,7 @@ coverage: $(READY)  ## the fast tests once more, with the branches that they tak
 	$(PYTEST) -m "not slow and not gpu and not browser" --cov --cov-report=term:skip-covered
 
 test-slow: $(READY)  ## the real model, the wheel, the browser
-	$(BIN)/python -m pytest -m "(slow or browser) and not gpu"
+	$(PYTEST) -m "(slow or browser) and not gpu"
 
 test-gpu: $(READY)  ## needs a CUDA device
 	$(BIN)/python -m pytest -m gpu

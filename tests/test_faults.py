@@ -68,6 +68,7 @@ def test_many_killed_runs_lose_nothing(workspace: Workspace) -> None:
     assert tally.halfway >= 5
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing(small: Workspace) -> None:
     """No space at some steps of writing: exit 20, and with room again the run goes on."""
     assert_nothing_lost(fill_disk(small, every=11), 8)
@@ -79,6 +80,7 @@ def test_a_disk_that_is_full_at_any_step_loses_nothing(small: Workspace) -> None
     assert_nothing_lost(fill_disk(small), 90)
 
 
+@pytest.mark.slow
 def test_a_file_system_that_is_too_small_loses_nothing(workspace: Workspace) -> None:
     """The same where a real file system has no room left."""
     try:
@@ -89,6 +91,7 @@ def test_a_file_system_that_is_too_small_loses_nothing(workspace: Workspace) -> 
     assert_nothing_lost(tally, 3)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_lose_nothing(workspace: Workspace) -> None:
     """Two processes ask the same of one empty store; both reviews are that of a run alone."""
     assert_nothing_lost(run_pairs(workspace, 2), 2)

@@ -170,6 +170,7 @@ def test_the_shard_in_hand_is_stored_and_the_run_can_go_on(
     assert not (tmp_path / "out" / "review.json").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     assert reviews[0] == reviews[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_at_once(
     workspace: Workspace, tmp_path: Path, second: signal.Signals

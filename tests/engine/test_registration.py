@@ -21,6 +21,7 @@ print(get_model("cliffguard").__module__, get_model("hf").__module__)
 """
 
 
+@pytest.mark.slow
 def test_our_name_stands_beside_lm_evals_own() -> None:
     """Importing the engine adds one name and hides none; torch waits until a model is made."""
     completed = subprocess.run(

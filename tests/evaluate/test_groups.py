@@ -158,6 +158,7 @@ def measured_by_engine(base: Path, suite: Suite, store: Store) -> dict[str, byte
     }
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_in_the_bytes_of_an_undisturbed_one(
     tiny_base: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

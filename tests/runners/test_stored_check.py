@@ -37,6 +37,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return support.write_suite(tmp_path_factory.mktemp("suite"), n_items=6, n_said=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--dtype", "bfloat16", "--chat-template", "own")])
 def test_what_is_stored_is_judged_without_torch(
     flags: tuple[str, ...], suite: Path, tiny_base: Path, tiny_tuned: Path, tmp_path: Path

@@ -96,6 +96,7 @@ def test_items_alone_have_no_design_effect(values):
     assert clustering(values, range(len(values))).design_effect == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_level_on_clustered_items():
     """40 clusters of 5 with correlation 0.3, drop at the margin; ignoring clusters errs twice."""
     rng = np.random.default_rng(5)

@@ -118,6 +118,7 @@ def test_false_decisions_on_rare_total_losses():
     assert n_held / n_runs <= 0.05
 
 
+@pytest.mark.slow
 def test_an_interval_covers_at_all_times_at_once():
     """The running intervals of one sequence contain its mean, in at least 90 % of sequences."""
     rng = np.random.default_rng(4)

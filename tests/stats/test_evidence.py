@@ -99,6 +99,7 @@ def test_a_small_real_drop_is_not_convicted_on_the_way():
     assert at_the_end.p_held < ALPHA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drop", "n_runs"), [(0.05, 200), (0.0, 200)])
 def test_stopping_when_one_likes_errs_no_more_than_alpha(drop, n_runs):
     """1,000 items, 10 % churn, eleven looks: false HELD at the margin, false drop at none."""
@@ -141,6 +142,7 @@ def test_the_repeated_interval_agrees_with_beyond():
     assert n_proven > 10
 
 
+@pytest.mark.slow
 def test_the_repeated_interval_agrees_with_held():
     """Where a look crosses, the margin lies outside the interval of that look."""
     rng = np.random.default_rng(12)
@@ -300,6 +302,7 @@ def test_large_clusters_count_for_their_items(procedure):
     assert evidence.interval.low > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("about", ["held", "dropped"])
 def test_bets_on_unequal_clusters_keep_alpha(about):
     """Large clusters fall more often than small ones; the mean over items is the hypothesis."""

@@ -105,6 +105,7 @@ def test_few_changes_prove_little_correlation() -> None:
     assert correlation_of(many)[0, 1] > 0.94
 
 
+@pytest.mark.slow
 def test_the_choice_keeps_its_level_where_each_lost_another() -> None:
     """Eight near twins on eight capabilities, 1,000 choices: a value from within one lets 10 %."""
     rng = np.random.default_rng(3)

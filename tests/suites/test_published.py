@@ -78,6 +78,7 @@ def test_a_mean_hides_what_trace_lost(tmp_path: Path) -> None:
     assert outcomes["boolq"] is outcomes["tydiqa"] is Outcome.HELD
 
 
+@pytest.mark.slow
 def test_the_onset_of_forgetting_is_where_the_epochs_show_it(tmp_path: Path) -> None:
     """In fixed order, the first epoch that fails is the eighth; the fourth is still bounded."""
     outcomes = {}

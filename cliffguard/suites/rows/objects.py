@@ -41,7 +41,7 @@ def from_json(path: Path) -> Iterator[Row]:
     second = next(values, None)
     inside = None if second is not None else _wrapped(first[0])
     if inside is not None:
-        yield from _inner(text, path, inside)
+        yield from _inner(text, path, inside, _about(first[0], inside))
         return
     for value, line in (first, *([] if second is None else [second]), *values):
         yield row_of(value, path, line)
@@ -148,10 +148,33 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(o, Mapping) for o in value)
 
 
-def _inner(text: str, path: Path, key: str) -> Iterator[Row]:
+# What a file says of itself, beside its rows.
+_FILE_KEYS = """
+version name title description license licence citation homepage url author authors date id created
+created_at updated updated_at language format schema_version count total canary comment comments
+contact credits source sources dataset keywords metrics
+"""
+
+
+def _about(value: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return what an object says beside its rows and of all of them: a passage, instructions.
+
+    Each row has it, as a column; what a file says of itself and numbers of it are left out.
+    """
+    return {
+        name: cell
+        for name, cell in value.items()
+        if name != key
+        and name.casefold() not in _FILE_KEYS.split()
+        and isinstance(cell, (str, list, Mapping))
+        and not _is_rows(cell)
+    }
+
+
+def _inner(text: str, path: Path, key: str, about: Mapping[str, Any]) -> Iterator[Row]:
     """Yield the rows of the list under a key, once the text is known to hold it.
 
-    They keep their lines: the object is walked over again, key by key.
+    They keep their lines: the object is walked over again, key by key. `about` is of each row.
     """
     position = _past_space(text, 0) + 1
     while True:
@@ -160,7 +183,7 @@ def _inner(text: str, path: Path, key: str) -> Iterator[Row]:
         if name == key:
             for value, line, _ in _elements(text, start, path, 1 + text.count("\n", 0, start)):
                 if line:
-                    yield from _unnested(value, path, line)
+                    yield from _unnested({**about, **value}, path, line)
             return
         _, position = _JSON.raw_decode(text, start)
         position = _past_space(text, position) + 1  # past the comma

@@ -33,13 +33,16 @@ REFERENCES = (
 """What evaluation rows call the right answer, beside that of a model."""
 
 OPTION_LISTS = (
-    *CHOICES, "endings", "candidates", "alternatives", "answer_choices",
+    *CHOICES, "option", "choice", "endings", "candidates", "alternatives", "answer_choices",
+    "answer_options", "answer_candidates", "candidate_answers", "possible_answers",
+    "multiple_choice", "multiple_choices", "mc_options", "mc_choices",
 )  # fmt: skip
 """What columns of lists of choices are called; only those of `CHOICES` are read unnamed."""
 
 SYSTEMS = (
     "system", "system_prompt", "systemprompt", "sys_prompt", "system_message", "system_instruction",
-    "system_instructions", "developer", "developer_prompt", "developer_message",
+    "system_instructions", "system_text", "system_msg", "developer", "developer_prompt",
+    "developer_message",
 )  # fmt: skip
 PREFERRED = "chosen"
 """The better answer of a preference; whoever means it says so, since a worse one stands beside."""
@@ -69,7 +72,7 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout(name="Alpaca", prompt=("instruction", "input"), optional=("input",), aside=("text",)),
+    Layout(name="Alpaca", prompt=("instruction", "input"), optional=("input",)),
     Layout(
         name="Dolly", prompt=("instruction", "context"), optional=("context",), answer="response"
     ),
@@ -101,6 +104,14 @@ def is_passages(name: str) -> bool:
     return folded(last_name(name)).split("_")[-1] in _PASSAGES
 
 
+POINTERS = frozenset(
+    {"word", "term", "aspect", "aspect_term", "aspect_category", "target_word", "prompt_prefix"}
+    | {"entity", "entity1", "entity2", "entity_1", "entity_2", "head", "tail", "mention", "span"}
+    | {"span1", "span2", "span1_text", "span2_text", "pronoun", "e1", "e2", "subject_entity"}
+    | {"object_entity", "target_language", "target_lang", "tgt_lang", "prefix", "task_prefix"}
+)
+"""Parts that say what in a text is asked about: that they stand in the text is not enough."""
+
 SUBJECTS = ("subject", "subject_line", "email_subject", "ticket_subject", "mail_subject")
 """Parts of a message that stand before it, where it goes by one of `MESSAGES`; else a topic."""
 
@@ -125,12 +136,15 @@ UNASKABLE: Mapping[str, str] = {
     ),
     **dict.fromkeys(("prompt_template", "question_template", "system_template"), "templates"),
     **dict.fromkeys(("available_tools", "tool_definitions", "function_calls"), "tools"),
+    **dict.fromkeys(("available_functions", "tool_schema", "toolset"), "tools"),
     **dict.fromkeys(("history", "chat_history", "conversation_history"), "turns"),
+    **dict.fromkeys(("past_messages", "previous_messages", "prior_turns"), "turns"),
     **dict.fromkeys(("dialogue_history", "dialog_history", "previous_turns"), "turns"),
     **dict.fromkeys(("image", "images", "picture", "pictures", "image_path"), "pictures"),
     **dict.fromkeys(("image_url", "image_urls", "image_paths", "screenshot"), "pictures"),
-    **dict.fromkeys(("audio", "audios", "speech"), "sounds"),
-    **dict.fromkeys(("video", "videos"), "films"),
+    **dict.fromkeys(("img", "imgs", "img_path", "image_file", "photo", "photos"), "pictures"),
+    **dict.fromkeys(("audio", "audios", "speech", "audio_path", "audio_file"), "sounds"),
+    **dict.fromkeys(("video", "videos", "video_path", "video_file"), "films"),
 }
 """Parts of a question that no flag can put into a prompt yet, unless they are plain text."""
 
@@ -148,6 +162,19 @@ WRONG_STEMS = ("distractor", "incorrect_answer", "wrong_answer")
 OPTION_STEMS = frozenset(
     {"", "option", "options", "opt", "op", "choice", "answer", "ans", "ending", "sol", "solution"}
     | {"alternative", "candidate", "mc_answer", "random_fifth_sentence_quiz", *WRONG_STEMS}
+    | {
+        "选项",
+        "選項",
+        "選択肢",
+        "보기",
+        "вариант",
+        "opción",
+        "opcion",
+        "opção",
+        "opcao",
+        "alternativa",
+    }
+    | {"choix", "réponse", "reponse", "antwort", "opzione", "antwoord", "seçenek"}
 )
 """What names of options in columns of their own begin with: option_a, choice1, A."""
 
@@ -160,9 +187,12 @@ def is_option_stem(stem: str) -> bool:
 
 _SERIES = re.compile(
     r"(?P<stem>.+?)[ _-](?P<letter>[A-Za-z])|(?P<numbered>.+?)[ _-]?(?P<digits>\d{1,2})"
-    r"|(?P<bare>[A-Za-z])|(?P<known>option|opt|op|choice|answer|ans|ending|sol)(?P<last>[A-Za-z])",
+    r"|(?P<bare>[A-Za-z])|(?P<known>option|opt|op|choice|answer|ans|ending|sol)(?P<last>[A-Za-z])"
+    r"|(?P<index>\d{1,2})|(?P<script>[^\x00-\x7f]+)(?P<mark>[A-Za-z])",
     re.IGNORECASE,
 )
+AROUND = " ()[].:*"
+"""What stands around the mark of an option: A), (a), Option 1:"""
 
 
 def folded(name: str) -> str:
@@ -212,17 +242,18 @@ def series(columns: Sequence[str]) -> dict[str, list[str]]:
 
 def suffix_of(column: str) -> str | None:
     """Return what tells a column of a series from the others: A of option_A, 1 of sol1."""
-    match = _SERIES.fullmatch(column)
+    match = _SERIES.fullmatch(column.strip(AROUND))
     if match is None:
         return None
-    return match["letter"] or match["digits"] or match["bare"] or match["last"]
+    kinds = ("letter", "digits", "bare", "last", "index", "mark")
+    return next(match[kind] for kind in kinds if match[kind])
 
 
 def _placed(column: str) -> tuple[str, int | None]:
-    match, suffix = _SERIES.fullmatch(column), suffix_of(column)
+    match, suffix = _SERIES.fullmatch(column.strip(AROUND)), suffix_of(column)
     if match is None or suffix is None:
         return column, None
-    stem = folded(match["stem"] or match["numbered"] or match["known"] or "")
+    stem = folded(match["stem"] or match["numbered"] or match["known"] or match["script"] or "")
     if suffix.isdecimal():
         return f"{stem}0", int(suffix)
     return stem, ord(suffix.casefold()) - ord("a")
