@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,31 @@ def test_a_name_is_one_word_of_a_command(tmp_path: Path, name: str) -> None:
     assert words[1] == f"{{{name}}}\\n{{choices}}"
     assert not (tmp_path / "PWNED").exists()
     assert items(tmp_path, rows, prompt=words[1])[0].prompt == "Q?\na, b"
+
+
+@pytest.mark.parametrize("name", ["Patient's document", "x'; touch PWNED; echo ' document"])
+def test_a_part_of_any_name_is_asked(tmp_path: Path, name: str) -> None:
+    """The flag is one word of a shell, and reads it."""
+    rows: Rows = [{"question": "Q?", name: "The man is well", "answer": "b"}] * 2
+
+    line = refused(tmp_path, rows, "target.unused-column")
+    asking = line[line.index("--target-prompt") : line.index(" asks it")]
+
+    assert len(shlex.split(asking)) == 2
+    assert items(tmp_path, rows, **flags_in(asking))[0].prompt == "The man is well\nQ?"
+
+
+def test_a_part_that_is_made_text_keeps_its_letters(tmp_path: Path) -> None:
+    """Those of Chinese, say, are asked as they are, and not by their numbers."""
+    rows = [{"question": "北京在哪？", "context": {"sentences": [["北京"]]}, "answer": "中国"}]
+    path = support.write_jsonl(tmp_path / "data.jsonl", rows)
+
+    (command,) = commands_in(line_of(path, "target.unused-column"))
+    made = done(command, tmp_path)
+
+    ((prompt, right),) = questions(made, prompt="{context}\\n{question}")
+    assert "北京" in prompt
+    assert right == "中国"
 
 
 def test_a_name_that_no_line_can_hold_is_no_word(tmp_path: Path) -> None:
