@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cliffguard.core.errors import SuiteError
+from cliffguard.core.errors import SuiteError, UsageError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import first_of
 from cliffguard.core.validation import validate
@@ -85,7 +85,7 @@ def refuse_exports(
     if target.prompt is not None or target.answer is not None:
         return
     tried = rows[:_N_TRIED]
-    known = (_description(row, target, read) for row in tried)
+    known = (_description(row, tried, target, read) for row in tried)
     unasked = (
         f"{form.name}; {form.how}"
         for row in tried
@@ -98,10 +98,12 @@ def refuse_exports(
         raise SuiteError(f"{rows[0].source}: holds {description}", id="target.other-form")
 
 
-def _description(row: Row, target: TargetData, read: Callable[[TargetData], object]) -> str | None:
+def _description(
+    row: Row, tried: Sequence[Row], target: TargetData, read: Callable[[TargetData], object]
+) -> str | None:
     """Return what the rows are and how they are read, where they are of a known form."""
     for export in known_forms().flags:
-        if _has(row.value, export.has) and (how := _how(export, row.value, target, read)):
+        if _has(row.value, export.has) and (how := _how(export, row, tried, target, read)):
             plan = "" if _IN_PLAN in how else _IN_PLAN
             return f"{export.name}; {how}{plan}"
     for kind in known_forms().commands:
@@ -138,17 +140,20 @@ def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:
 
 def _how(
     export: Export,
-    value: Mapping[str, Any],
+    row: Row,
+    tried: Sequence[Row],
     target: TargetData,
     read: Callable[[TargetData], object],
 ) -> str | None:
     """Return the flags that read rows like this; None where it holds no answer to be named.
 
-    Where several columns may be the answer none is named for another.
+    Where several columns may be the answer, in any of the rows, none is named for another.
     """
-    prompt, rights = _parts(export, value)
-    if not prompt or not rights:
+    prompt, place, _ = _parts(export, row.value)
+    if not prompt or place is None:
         return None
+    alike = [_parts(export, each.value) for each in tried if _has(each.value, export.has)]
+    rights = list(dict.fromkeys(path for _, at, paths in alike if at == place for path in paths))
     asking = f"--target-prompt {quoted(prompt)}"
     if len(rights) > 1:
         return (
@@ -158,26 +163,26 @@ def _how(
     flags = " ".join(filter(None, [asking, f"--target-answer {quoted(rights[0])}", export.more]))
     try:
         read(replace(target, **_keys(flags)))
-    except SuiteError as failure:
+    except UsageError as failure:
         return f"{flags} reads it, once this is mended: {failure}"
     return f"{flags} reads it"
 
 
-def _parts(export: Export, value: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return the prompt of a row, and all that the first pattern of an answer finds."""
+def _parts(export: Export, value: Mapping[str, Any]) -> tuple[str, int | None, list[str]]:
+    """Return the prompt of a row, the pattern that finds an answer, by number, and all it finds."""
     prompt = export.prompt
     texts = []
     if "{" not in prompt:
         texts = [path for path, held in values_at(value, prompt) if says(held)]
         if export.answer == (export.prompt,):  # the first is asked, and another is right
-            return next(iter(texts), ""), texts[1:]
+            return next(iter(texts), ""), 0 if texts[1:] else None, texts[1:]
         prompt = texts[0] if len(texts) == 1 else "\\n".join(f"{{{path}}}" for path in texts)
     out = {*export.aside, prompt, *texts}
-    for pattern in export.answer:
+    for number, pattern in enumerate(export.answer):
         paths = [path for path, held in values_at(value, pattern) if says(held)]
         if rights := [path for path in paths if path not in out]:
-            return prompt, rights
-    return prompt, []
+            return prompt, number, rights
+    return prompt, None, []
 
 
 def _keys(flags: str) -> dict[str, Any]:

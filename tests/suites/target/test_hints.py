@@ -65,6 +65,13 @@ def test_all_that_may_be_right_is_named(
     assert item.prompt == "Q?"
 
 
+def test_what_is_right_in_a_later_row_is_named(tmp_path: Path) -> None:
+    """The first text may have been skipped: then what else stands there is not right for it."""
+    rows = [{"text": "Q?", "channel": "mail", "mood": mood, **STUDIO} for mood in ("", "b")]
+
+    assert "may be in channel, mood:" in refused(tmp_path, rows, "target.other-form")
+
+
 @pytest.mark.parametrize(
     ("row", "name"),
     [
