@@ -95,8 +95,11 @@ def rewritten(source: str, row: str, each: str = "", more: str = "") -> str:
     """Return the command that writes `row`, in Python, for each row r of a file.
 
     Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list,
-    and `more` a further statement.
+    and `more` a further statement. Where a name in it would end the quotes of a shell there is no
+    command to print.
     """
+    if {*f"{row}{each}"} & {*'"$`'} or not f"{row}{each}".isprintable():
+        return "a script of your own"
     rows = f"(x.value for x in read_records({named_file(source)}))"
     return (
         'python -c "import json; from cliffguard.suites.rows import read_records; '

@@ -294,6 +294,17 @@ def test_a_name_that_no_line_can_hold_is_no_word(tmp_path: Path) -> None:
     assert "--target-prompt COLUMN" in line
 
 
+@pytest.mark.parametrize("name", ['x"; touch PWNED; "', "x$(touch PWNED)", "x`touch PWNED`"])
+def test_a_name_that_ends_the_quotes_is_in_no_command(tmp_path: Path, name: str) -> None:
+    """Places that count from 1 have commands, and this column has none."""
+    rows: Rows = [{"q": f"Q{n}?", "choices": ["a", "b", "c"], name: 1 + n % 2} for n in range(30)]
+
+    line = refused(tmp_path, rows, "target.two-readings", prompt="q", answer=name)
+
+    assert "a script of your own" in line
+    assert commands_in(line) == []
+
+
 # --- rows inside of an object --------------------------------------------------------------------
 
 INNER = [{"question": "Q?", "answer": "b"}, {"question": "R?", "answer": "c"}]
