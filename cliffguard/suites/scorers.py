@@ -89,10 +89,11 @@ def numeric(response: str, answer: str) -> float | None:
     None where no number was said.
     """
     numbers = _NUMBER.findall(response)
-    return float(_number(numbers[-1]) == _number(answer)) if numbers else None
+    return float(number_in(numbers[-1]) == number_in(answer)) if numbers else None
 
 
-def _number(text: str) -> Decimal:
+def number_in(text: str) -> Decimal:
+    """Return the number that a text is. Raises ValueError for any other text."""
     try:
         number = Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
     except InvalidOperation:
@@ -137,7 +138,7 @@ SCORERS: Mapping[str, Scorer] = {
     "normalized_match": Scorer(
         score=normalized_match, is_one_line=True, takes_several=True, max_tokens=32
     ),
-    "numeric": Scorer(score=numeric, check=_number, takes_several=True),
+    "numeric": Scorer(score=numeric, check=number_in, takes_several=True),
     "regex": Scorer(score=matches, check=check_pattern),
     "excludes": Scorer(score=excludes, check=check_pattern),
     "f1": Scorer(score=token_f1, is_graded=True, takes_several=True),

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cliffguard.suites.rows.cells import from_csv
-from cliffguard.suites.rows.objects import from_json
 from cliffguard.suites.rows.packed import read_packed
 from cliffguard.suites.rows.row import Row, row_of
+from cliffguard.suites.rows.viewer import from_json
 
 
 def _from_lines(path: Path) -> Iterator[Row]:

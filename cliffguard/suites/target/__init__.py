@@ -7,8 +7,7 @@ makes a suite's files, for whoever wants to go on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,26 +22,27 @@ from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
-from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
-from cliffguard.suites.items import make_item
 from cliffguard.suites.loading import load_suite, make_task, together
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
 from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
-from cliffguard.suites.target.cells import at, from_json, shown
-from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns, find_columns
-from cliffguard.suites.target.drafts import ParsedRow, parse_row
+from cliffguard.suites.target.drafts import parse_row
 from cliffguard.suites.target.exports import refuse_exports
-from cliffguard.suites.target.finals import final_answers
+from cliffguard.suites.target.finals import final_answers, without_zeros
+from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
-from cliffguard.suites.target.likely import asked_turns
-from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
+from cliffguard.suites.target.making import by_flags, make_items
+from cliffguard.suites.target.marked import objects_of
+from cliffguard.suites.target.marks import is_mark, refuse_marks, without_no_input
+from cliffguard.suites.target.metrics import ScoringPlan, plan_scoring
 from cliffguard.suites.target.multilabel import refuse_labels_together
+from cliffguard.suites.target.outputs import unanswered
 from cliffguard.suites.target.paths import opened
 from cliffguard.suites.target.reading import (
     Reading,
@@ -52,22 +52,31 @@ from cliffguard.suites.target.reading import (
     readings,
     without_conflicts,
 )
+from cliffguard.suites.target.repeated import refuse_lines_of_names, repeats_names
 from cliffguard.suites.target.rights import right_answers
 from cliffguard.suites.target.speakers import refuse_unknown_speakers
+from cliffguard.suites.target.templates import filled, refuse_unfilled
+from cliffguard.suites.target.turns import refuse_lost_in_turns, up_to_weight, with_key
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
     "SUITE",
-    "asked_turns",
     "at",
+    "filled",
     "from_json",
+    "is_mark",
+    "objects_of",
     "read_target",
+    "repeats_names",
     "right_answers",
     "said_by_all",
     "says",
     "suite_files",
     "suites_of",
     "target_suite",
+    "unanswered",
+    "up_to_weight",
+    "with_key",
     "without_withdrawn",
 ]
 
@@ -131,17 +140,24 @@ def _read_rows(
     rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], target: TargetData
 ) -> Reading:
     n_rows = len(rows)
+    refuse_lines_of_names(rows)
     rows, divided = without_divided(rows, target)
+    rows, without_input = without_no_input(rows)
     rows = opened(rows, target)
     columns = find_columns(rows, target)
     refuse_unknown_speakers(rows, columns)
+    refuse_lost_in_turns(rows, columns)
     drafts = [parse_row(row, columns) for row in rows]
+    refuse_unfilled(drafts, columns)
     refuse_unused(drafts, columns)
+    refuse_judgements(drafts, columns)
     refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
     way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
-    items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
+    marks = refuse_marks(finals.drafts, columns, way, target)
+    kept, zeros = without_zeros(finals.drafts, way.metric, is_choice=way.is_choice)
+    items, left_out = without_conflicts(make_items(kept, way, columns), drafts, way.metric)
     task = _task(target, way, columns, items)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
@@ -152,6 +168,7 @@ def _read_rows(
         way=way,
         notes=(
             *(remark.text for remark in remarks),
+            *filter(None, [without_input, marks, zeros]),
             *blank_row_caveats(drafts),
             *list_notes(drafts, columns),
             *left_out_notes(drafts, columns),
@@ -243,7 +260,7 @@ def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[I
         where,
         SuiteError,
     )
-    with _by_flags():
+    with by_flags():
         check_task(written, where)
     return make_task(written, items, capability=target.name, suite=SUITE, where=where)
 
@@ -269,73 +286,3 @@ def _data(
         )
     rows = tuple(read_records(target.data, split=target.split))
     return rows, label_names(target.data, split=target.split)
-
-
-def _items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) -> tuple[Item, ...]:
-    items: list[Item] = []
-    seen: dict[str, str] = {}
-    for number, row_draft in enumerate(drafts, start=1):
-        row = row_draft.row
-        answers = answers_of(row_draft, way)
-        made: dict[str, Any] = {
-            "id": _id(number, row, columns, seen),
-            "prompt": row_draft.prompt,
-            **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
-        }
-        if way.is_choice:
-            made["choices"] = list(way.labels or row_draft.choices)
-        if columns.cluster is not None and row.value.get(columns.cluster) is not None:
-            made["cluster"] = _cluster(row, columns.cluster)
-        if columns.level is not None:
-            made["level"] = row.value["level"]
-        level = columns.level and "level"
-        with _by_flags():
-            items.append(make_item(made, metric=way.metric, level=level, where=row.where))
-        seen[items[-1].id] = row.where
-    return tuple(items)
-
-
-@contextmanager
-def _by_flags() -> Iterator[None]:
-    """Let what a suite says of an item or a task name the flags by which a target mends it."""
-    try:
-        yield
-    except SuiteError as failure:
-        raise SuiteError(
-            f"{failure}; mend the row, or see --target-prompt, --target-answer, --target-metric",
-            id=failure.id or "target.item",
-        ) from None
-
-
-def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str:
-    """Return the item's id: the row's, or its place, so that the same rows are the same items.
-
-    Ids of chats are of conversations, and repeat where one was cut into several rows: the later
-    ones are counted.
-    """
-    given = None if columns.id is None else row.value.get(columns.id)
-    if not says(given):
-        return f"target-{number:05d}"
-    if str(given) not in seen:
-        return str(given)
-    if chat_in(row.value.get(columns.prompt)) is not None:
-        count = 2
-        while f"{given}-{count}" in seen:
-            count += 1
-        return f"{given}-{count}"
-    raise SuiteError(
-        f"{row.where}: the id {cut_middle(str(given))!r} stands already in "
-        f"{seen[str(given)]}; mend it, or say --target-ignore {columns.id}",
-        id="target.two-ids",
-    )
-
-
-def _cluster(row: Row, column: str) -> str:
-    value = row.value[column]
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise SuiteError(
-            f"{row.where}: {column} must be text or a whole number, found {shown(value)}; name "
-            "another column with --target-cluster",
-            id="target.cluster",
-        )
-    return str(value)

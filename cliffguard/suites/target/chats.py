@@ -62,6 +62,19 @@ def role_key(turn: Mapping[str, Any]) -> str:
     return keys[0]
 
 
+def text_key(turn: Mapping[str, Any]) -> str:
+    """Return under which key a turn has what is said."""
+    keys = _keys(turn)
+    assert keys is not None, "the caller has asked is_chat"
+    return keys[1]
+
+
+def spoken_by(turn: Mapping[str, Any]) -> str:
+    """Return who speaks in a turn: user, assistant, system, …"""
+    role = str(turn[role_key(turn)]).strip().casefold()
+    return SPEAKERS.get(role, role)
+
+
 def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
     """Return the turns of a chat, in order. Raises SuiteError with `where` for what is not text."""
     turns = []

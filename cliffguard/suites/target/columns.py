@@ -20,9 +20,7 @@ from cliffguard.suites.target.known import (
     CHOICES,
     INDEX,
     LAYOUTS,
-    MODEL_OUTPUTS,
     PROMPTS,
-    REFERENCES,
     Layout,
     folded,
     mend,
@@ -30,6 +28,12 @@ from cliffguard.suites.target.known import (
     says,
 )
 from cliffguard.suites.target.likely import of_none, of_several
+from cliffguard.suites.target.marked import (
+    refuse_marked,
+    refuse_marked_options,
+    refuse_wrong_among,
+)
+from cliffguard.suites.target.outputs import refuse_judged_pair, refuse_outputs, refuse_target_of
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
 _LISTED = 12  # columns that a message names
@@ -77,16 +81,11 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns, hidden))
     taken = {prompt, target.answer, target.system, *in_braces(prompt)}
     choices = _choices(rows, target, columns - taken)
-    answer = target.answer or (layout.answer if layout else None)
-    if answer is None:
-        is_asked = chat_in(rows[0].value.get(prompt)) is None
-        usual = [name for name in ANSWERS if name not in {*taken, *choices}]
-        if is_asked:
-            _refuse_blank_first(rows, usual, columns, hidden)
-        answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
+    answer = _answer(rows, target, columns - {*taken, *choices}, hidden, prompt, layout, choices)
     used = {*taken, *choices, answer}
     if target.answer is None:
-        _refuse_outputs(answer, columns - used, rows)
+        refuse_outputs(answer, columns - used, rows, prompt)
+        refuse_target_of(answer, columns - used, rows, framed(prompt))
     _refuse_late(rows, columns, target, used)
     beside = {name for name in ("id", "cluster", "level") if name in everywhere} - hidden - used
     if not all(_is_whole(row.value.get("level")) for row in rows):
@@ -106,6 +105,37 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         ignored=tuple(name for name in everywhere if name in hidden),
         left=tuple(name for name in everywhere if name not in used),
     )
+
+
+def _answer(
+    rows: Sequence[Row],
+    target: TargetData,
+    columns: set[str],
+    hidden: set[str],
+    prompt: str,
+    layout: Layout | None,
+    choices: Sequence[str],
+) -> str | None:
+    """Return the column of right answers among `columns`, or None: the chat ends with it."""
+    if target.answer is not None:
+        refuse_marked(target.answer, rows, is_named=True)
+        return target.answer
+    is_asked = chat_in(rows[0].value.get(prompt)) is None
+    taken = {*in_braces(prompt), prompt, target.system, *choices}
+    usual = [name for name in ANSWERS if name not in taken]
+    if layout is not None and layout.answer is not None:
+        usual = [layout.answer]
+    if is_asked:
+        _refuse_blank_first(rows, usual, columns, hidden)
+    names = [name for name in usual if name in columns]
+    if is_asked and not names:
+        refuse_marked_options(rows[0])
+    for name in names:
+        refuse_marked(name, rows)
+        if not choices:
+            refuse_wrong_among(rows, name, in_braces(prompt) or [prompt])
+    refuse_judged_pair(names, rows, framed(prompt), is_chat=not is_asked)
+    return _only("answer", usual, columns, rows[0], is_needed=is_asked)
 
 
 def _refuse_blank_first(
@@ -203,35 +233,6 @@ def _only(
         f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{of_none(role, columns, row)}",
         id="target.no-column",
     )
-
-
-_ANSWER, _PASSAGE = ("answer", "answers"), ("reference", "references")
-
-
-def _is_long(rows: Sequence[Row], name: str) -> bool:
-    """Return whether some row has several words: then it may be a passage, too."""
-    return any(len(str(row.value[name]).split()) > 2 for row in rows)
-
-
-def _refuse_outputs(answer: str | None, columns: set[str], rows: Sequence[Row]) -> None:
-    """Refuse what a model has said as the answer, where what is right stands beside it."""
-    if answer is None or folded(answer) not in MODEL_OUTPUTS:
-        return
-    right = [
-        name
-        for name in rows[0].value
-        if name in columns
-        and folded(name) in REFERENCES
-        and all(says(row.value.get(name)) for row in rows)
-        and not (folded(answer) in _ANSWER and folded(name) in _PASSAGE and _is_long(rows, name))
-    ]
-    if right:
-        raise SuiteError(
-            f"{rows[0].source}: {answer} may be what a model has said, and {right[0]} what is "
-            f"right; name the answer with {mend('answer', right[0])}, or say --target-ignore "
-            f"{quoted(right[0])}",
-            id="target.two-columns",
-        )
 
 
 def _refuse_unknown(columns: Sequence[str], target: TargetData, source: str) -> None:

@@ -34,7 +34,8 @@ from cliffguard.suites.target.chats import (
 from cliffguard.suites.target.choices import choices_of
 from cliffguard.suites.target.columns import Columns, filled_in, in_braces
 from cliffguard.suites.target.known import PREFERRED, are_labels, mend, quoted
-from cliffguard.suites.target.likely import may_be_right, of_two_answers
+from cliffguard.suites.target.likely import may_be_right
+from cliffguard.suites.target.outputs import two_answers
 from cliffguard.suites.target.rights import are_together, unwrapped
 
 
@@ -63,12 +64,7 @@ def parse_row(row: Row, columns: Columns) -> ParsedRow:
     """Return what a row asks. Raises SuiteError with file, line and column for what it lacks."""
     prompt, last = _prompt(row, columns)
     if columns.answer is not None and last is not None:
-        raise SuiteError(
-            f"{row.where}: the chat in {columns.prompt} ends with the assistant's turn, and "
-            f"{columns.answer} is the answer; "
-            f"{of_two_answers(row, columns.prompt, columns.answer)}",
-            id="target.two-answers",
-        )
+        raise two_answers(row, columns.prompt, columns.answer)
     if columns.answer is None and last is None:
         such = ", ".join(may_be_right(row, row.value)[:4])
         raise SuiteError(

@@ -22,6 +22,8 @@ _BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 _THOUGHT = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
 
+_WHOLE = re.compile(r"(-?\d{1,15})(?:\.0)?")
+
 _MARK = re.compile(r"<think>|<(?:thinking|reasoning|thought)>|\[THINK\]|<\|channel\|>|◁think▷")
 """Where models begin to reason; only <think>…</think> is taken away."""
 
@@ -73,6 +75,37 @@ def final_answers(drafts: Sequence[ParsedRow], metric: str | None) -> Finals:
         notes.append(Caveat(id="target.steps-taken-away", text=text))
         suits = "numeric" if _are_numbers(kept) else None
     return Finals(drafts=tuple(kept), caveats=tuple(notes), metric=suits)
+
+
+def without_zeros(
+    drafts: Sequence[ParsedRow], metric: str, *, is_choice: bool
+) -> tuple[Sequence[ParsedRow], str | None]:
+    """Return the drafts with 7 for 7.0 where all answers are whole numbers, and a note on it.
+
+    Pandas makes 7.0 of 7 where a column has gaps, and nobody answers so.
+    """
+    answers = [answer for draft in drafts for answer in draft.answers]
+    wholes = [_whole(answer) for answer in answers]
+    if is_choice or metric in (*_PATTERNS, "numeric") or None in wholes:
+        return drafts, None
+    changed = [a for a in answers if isinstance(a, float) or (isinstance(a, str) and "." in a)]
+    if not changed:
+        return drafts, None
+    kept = [_mapped(draft, lambda answer, _: _whole(answer) or answer) for draft in drafts]
+    n = f"{len(changed)} of {n_things(len(answers), 'right answer')}"
+    are = plural(len(changed), "is a whole number", "are whole numbers")
+    first, made = str(changed[0]).strip(), _whole(changed[0])
+    note = f"{n} {are} with .0, as pandas writes them, and read without it: {first} is {made}."
+    return kept, note
+
+
+def _whole(answer: Value) -> str | None:
+    """Return a whole number without a point, or None where an answer is none."""
+    if isinstance(answer, bool) or (isinstance(answer, float) and not answer.is_integer()):
+        return None
+    if isinstance(answer, (int, float)):
+        return str(int(answer))
+    return _WHOLE.sub(r"\1", answer.strip()) if _WHOLE.fullmatch(answer.strip()) else None
 
 
 def _final_of(drafts: Sequence[ParsedRow], metric: str | None) -> _Final | None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.texts import first_of
+from cliffguard.core.texts import first_of, n_things
 from cliffguard.suites.target.cells import as_text
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
-from cliffguard.suites.target.known import mend, quoted
+from cliffguard.suites.target.known import mend, quoted, says
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
 _JOINED = re.compile(r"(?<=[^\W\d_])[-_\s]+(?=[^\W\d_])")  # in_scope and in-scope, not 1-2
 _NAMED = 3  # labels that a message names
+_MOST_OTHERS = 0.05  # share of rows in which a name may be another one; one in ten rows may, too
+_SOME = 10
 _UNLABELLED = ("-1", "-", "<unk>")  # of GLUE, of SNLI and of TriviaQA
 
 
@@ -34,18 +38,39 @@ def refuse_numbers_with_names(drafts: Sequence[ParsedRow], columns: Columns) -> 
         return
     for column in columns.left:
         names = [draft.row.value.get(column) for draft in drafts]
-        if not all(isinstance(name, str) and name.strip() for name in names):
-            continue
-        pairs = set(zip(answers, names, strict=True))
-        is_named = len(pairs) == len(distinct) == len({name for _, name in pairs})
-        if is_named and not all(_WHOLE.fullmatch(str(name)) for _, name in pairs):
+        if (n_others := _n_unnamed(answers, names)) is not None:
             kind = "true and false" if is_switch else "numbers"
             raise SuiteError(
-                f"{drafts[0].row.source}: the answers are {kind}, and {column!r} names them; take "
-                f"the names with {mend('answer', column)}, or say that they are no part of it with "
-                f"--target-ignore {quoted(column)}",
+                f"{drafts[0].row.source}: the answers are {kind}, and {column!r} names them"
+                f"{_but(n_others, len(answers))}; take the names with {mend('answer', column)}, or "
+                f"say that they are no part of it with --target-ignore {quoted(column)}",
                 id="target.numbered-labels",
             )
+
+
+def _n_unnamed(answers: Sequence[str], names: Sequence[Any]) -> int | None:
+    """Return in how many rows a column of names is blank or has another name, or None: it is none.
+
+    Each answer has one name, but for spelling, and another one in few rows at most.
+    """
+    texts = [(answer, name) for answer, name in zip(answers, names, strict=True) if says(name)]
+    if not all(isinstance(name, str) for _, name in texts) or 2 * len(texts) < len(answers):
+        return None
+    counts = Counter((answer, _folded(name)) for answer, name in texts)
+    first: dict[str, str] = {}
+    for (answer, name), _ in counts.most_common():
+        first.setdefault(answer, name)
+    are_apart = len(first) == len({*first.values()}) == len({*answers})
+    if not are_apart or all(map(_WHOLE.fullmatch, first.values())):
+        return None
+    n_others = len(texts) - sum(counts[pair] for pair in first.items())
+    if n_others > _MOST_OTHERS * len(texts) and (n_others > 1 or len(texts) < _SOME):
+        return None
+    return len(answers) - len(texts) + n_others
+
+
+def _but(n_others: int, n_rows: int) -> str:
+    return f", but for {n_others} of {n_things(n_rows, 'row')}" if n_others else ""
 
 
 def refuse_unfit(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> None:

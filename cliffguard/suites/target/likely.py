@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.cells import from_json, inside, is_safe, rewritten
-from cliffguard.suites.target.chats import before_last_answer, chat_in, turns_of
+from cliffguard.suites.target.cells import from_json, inside
+from cliffguard.suites.target.chats import chat_in, spoken_by
 from cliffguard.suites.target.headers import may_lack_header, named_command
 from cliffguard.suites.target.known import (
     AFTER,
     ANSWERS,
     BEFORE,
-    MODEL_OUTPUTS,
     OPTION_LISTS,
     PREFERRED,
     PROMPTS,
@@ -34,6 +31,7 @@ from cliffguard.suites.target.known import (
 _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
 """Where the answer begins in a text as trainers render rows."""
 
+_RIGHT = ("answer", "answers", "label", "target", "expected")
 _INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 
@@ -67,16 +65,12 @@ def of_none(role: str, columns: set[str], row: Row) -> str:
 
 def of_several(role: str, names: Sequence[str], row: Row) -> str:
     """Return what is likely meant by several columns of one role."""
-    if role == "answer":
-        return _judged(names, row)
     if role != "prompt":
         return ""
     chats = [name for name in names if chat_in(row.value.get(name))]
-    if chats and (answers := [name for name in row.value if folded(name) in ANSWERS]):
-        return (
-            f"; {quoted(chats[0])} is a chat, whose last turn may be what a model has said, where "
-            f"{first_of(answers, _INNER)} is right"
-        )
+    if chats and _holds_output(row, chats[0]):
+        others = ", ".join(name for name in names if name not in chats)
+        return f"; the chat in {chats[0]} ends with what a model may have said, after {others}"
     if chats:
         return f"; --target-prompt {quoted(chats[0])} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
@@ -103,31 +97,6 @@ def may_be_right(row: Row, columns: Collection[str]) -> list[str]:
     ]
 
 
-def asked_turns(value: Any) -> list[dict[str, str]]:
-    """Return the turns of a chat without the assistant's that ends it, where one does."""
-    turns, _ = before_last_answer(turns_of(chat_in(value) or (), "a row"))
-    return [{"role": role, "content": text} for role, text in turns]
-
-
-def of_two_answers(row: Row, prompt: str, answer: str) -> str:
-    """Return what to do about a chat that a model has ended, beside another answer."""
-    chat, label = f"r[{prompt!r}]", f"r[{answer!r}]"
-    # A path is no column of the file, and of a hub's data there is none.
-    is_known = is_safe(f"{prompt}{answer}") and "." not in f"{prompt}{answer}"
-    is_known = is_known and Path(row.source).is_file()
-    if str(row.value.get(answer)).casefold() in ("true", "false"):  # of KTO
-        how = f"keep those that {answer} calls right, and leave it out of them"
-        kept = f"{{k: v for k, v in r.items() if k != {answer!r}}}"
-        made = rewritten(row.source, kept, f"if str({label}).casefold() == 'true'")
-        return f"{how}{f': {made}' if is_known else ''}"
-    how = f"where {answer} is right, end the chat with what is asked"
-    if is_known:
-        more = "from cliffguard.suites.target import asked_turns"
-        ended = f"{{**r, {prompt!r}: asked_turns({chat})}}"
-        how += f": {rewritten(row.source, ended, more=more)}"
-    return f"{how}; where the last turn is, say --target-ignore {quoted(answer)}"
-
-
 _JUDGEMENTS = (
     *("label", "labels", "category", "categories", "class", "classes", "intent", "intents"),
     *("sentiment", "emotion", "emotions", "topic", "topics", "tag", "tags", "stars", "rating"),
@@ -145,18 +114,11 @@ def _is_given(name: str, row: Row) -> bool:
     return says(value)
 
 
-def _judged(names: Sequence[str], row: Row) -> str:
-    """Return the two readings of an output of a model beside a label that may judge it."""
-    outputs = [name for name in names if folded(name) in MODEL_OUTPUTS and not are_labels(name)]
-    labels = [name for name in names if are_labels(name)]
-    prompts = [name for name in row.value if folded(name) in PROMPTS]
-    if not (len(outputs) == len(labels) == len(prompts) == 1):
-        return ""
-    asking = quoted(_frame([*prompts, *outputs]))
-    return (
-        f"; where {labels[0]} judges {outputs[0]}, --target-prompt {asking} --target-answer "
-        f"{quoted(labels[0])} asks for it"
-    )
+def _holds_output(row: Row, chat: str) -> bool:
+    """Return whether a chat ends with the assistant's turn, and what is right stands beside it."""
+    held = chat_in(row.value.get(chat))
+    right = [name for name in row.value if folded(name) in (*_RIGHT, *REFERENCES)]
+    return held is not None and spoken_by(held[-1]) == "assistant" and bool(right)
 
 
 def _inner_paths(row: Row) -> str:

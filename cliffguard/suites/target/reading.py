@@ -14,6 +14,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
 from cliffguard.suites.rows import has_header
+from cliffguard.suites.scorers import number_in
 from cliffguard.suites.target.cells import texts_in
 from cliffguard.suites.target.chats import chat_in, has_thoughts
 from cliffguard.suites.target.columns import Columns, in_braces, named_parts
@@ -158,7 +159,7 @@ def _looks_listed(cell: Any) -> bool:
 
 
 def without_conflicts(
-    items: Sequence[Item], drafts: Sequence[ParsedRow]
+    items: Sequence[Item], drafts: Sequence[ParsedRow], metric: str
 ) -> tuple[tuple[Item, ...], Caveat | None]:
     """Return the items without those that another one with the same question answers otherwise.
 
@@ -167,12 +168,13 @@ def without_conflicts(
     places: dict[tuple[str, frozenset[str]], list[int]] = {}
     for index, item in enumerate(items):
         places.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(index)
-    wrong = [same for same in places.values() if len({_rights(items[n]) for n in same}) > 1]
+    wrong = [same for same in places.values() if len({_rights(items[n], metric) for n in same}) > 1]
     if not wrong:
         return tuple(items), None
     out = {index for same in wrong for index in same}
     first = items[wrong[0][0]]
-    other = next(n for n in wrong[0] if _rights(items[n]) != _rights(first))
+    rights = _rights(first, metric)
+    other = next(n for n in wrong[0] if _rights(items[n], metric) != rights)
     message = (
         f"{len(out)} of {n_things(len(items), 'row')} {plural(len(out), 'has', 'have')} a prompt "
         f"that other rows answer otherwise, such as {drafts[wrong[0][0]].row.where} "
@@ -189,5 +191,7 @@ def without_conflicts(
     return kept, Caveat(id="target.conflicts-left-out", text=f"{message}: they are left out.")
 
 
-def _rights(item: Item) -> frozenset[str]:
-    return frozenset(" ".join(answer.casefold().split()) for answer in item.right)
+def _rights(item: Item, metric: str) -> frozenset[object]:
+    """Return what is right, in a spelling in which it is compared: 5 and 5.0 are one number."""
+    texts = (" ".join(answer.casefold().split()) for answer in item.right)
+    return frozenset(number_in(text) if metric == "numeric" else text for text in texts)

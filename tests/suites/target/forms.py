@@ -187,8 +187,6 @@ COMMANDS = {
         {"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"
     ),
     "promptfoo, a table": Form({"question": "Q?", "__expected": "equals: b"}, "Q?", "b"),
-    "kto": Form({"prompt": "Q?", "completion": "b", "label": True}, "Q?", "b"),
-    "kto, response": Form({"prompt": "Q?", "response": "b", "label": "True"}, "Q?", "b"),
     "helm": Form(
         {
             "input": {"text": "Q?"},

@@ -143,7 +143,7 @@ def test_rejected_completions_are_left_out(tmp_path: Path) -> None:
     rows.append({"prompt": "R?", "completion": "b", "label": True})
     path = support.write_jsonl(tmp_path / "data.jsonl", rows)
 
-    (command,) = commands_in(line_of(path, "target.other-form"))
+    (command,) = commands_in(line_of(path, "target.two-columns"))
 
     assert questions(done(command, tmp_path)) == [("R?", "b")]
 
@@ -158,7 +158,7 @@ def test_rejected_completions_are_left_out(tmp_path: Path) -> None:
 )
 def test_a_suggestion_is_no_right_answer(tmp_path: Path, row: dict[str, Any]) -> None:
     """Nobody has confirmed it, and no flag names it."""
-    assert "--target-answer" not in refused(tmp_path, [row] * 2, "target.other-form")
+    assert "answer" not in flags_in(refused(tmp_path, [row] * 2, "target.other-form"))
 
 
 def test_what_equals_does_not_decide_is_left_out(tmp_path: Path) -> None:
