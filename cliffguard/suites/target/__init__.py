@@ -32,7 +32,7 @@ from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
 from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns, find_columns
-from cliffguard.suites.target.drafts import parse_row
+from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers, without_zeros
 from cliffguard.suites.target.judgements import refuse_judgements
@@ -118,6 +118,7 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 
 
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
+<<<<<<< HEAD
     where = _where(target)
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(
@@ -140,17 +141,17 @@ def _read_rows(
     rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], target: TargetData
 ) -> Reading:
     n_rows = len(rows)
+=======
+    where = f"target: {target.data}"
+    _refuse_unknown_metric(target, where)
+    rows, names = _data(target, offline=offline, hub=hub)
+    refuse_exports(rows, target)
+>>>>>>> w-answers
     refuse_lines_of_names(rows)
+    n_rows = len(rows)
     rows, divided = without_divided(rows, target)
     rows, without_input = without_no_input(rows)
-    rows = opened(rows, target)
-    columns = find_columns(rows, target)
-    refuse_unknown_speakers(rows, columns)
-    refuse_lost_in_turns(rows, columns)
-    drafts = [parse_row(row, columns) for row in rows]
-    refuse_unfilled(drafts, columns)
-    refuse_unused(drafts, columns)
-    refuse_judgements(drafts, columns)
+    columns, drafts = _parsed(opened(rows, target), target)
     refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
@@ -176,8 +177,30 @@ def _read_rows(
     )
 
 
+<<<<<<< HEAD
 def _where(target: TargetData) -> str:
     return f"target: {target.data}"
+=======
+def _refuse_unknown_metric(target: TargetData, where: str) -> None:
+    if target.metric is not None and target.metric not in OWN_METRICS:
+        raise SuiteError(
+            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
+            f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
+            id="target.unknown-metric",
+        )
+
+
+def _parsed(rows: Sequence[Row], target: TargetData) -> tuple[Columns, list[ParsedRow]]:
+    """Return what the columns are and what each row asks, once nothing of a question is lost."""
+    columns = find_columns(rows, target)
+    refuse_unknown_speakers(rows, columns)
+    refuse_lost_in_turns(rows, columns)
+    drafts = [parse_row(row, columns) for row in rows]
+    refuse_unfilled(drafts, columns)
+    refuse_unused(drafts, columns)
+    refuse_judgements(drafts, columns)
+    return columns, drafts
+>>>>>>> w-answers
 
 
 def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite:
@@ -278,11 +301,22 @@ def _data(
         data = find_data(
             target.data, subset=target.subset, split=target.split, offline=offline, hub=hub
         )
-        return data.rows, data.label_names
+        return _some(data.rows, target), data.label_names
     if target.subset is not None:
         raise UsageError(
             f"{target.data}: only a data set on a hub has subsets; leave --target-subset out",
             id="target.subset",
         )
     rows = tuple(read_records(target.data, split=target.split))
-    return rows, label_names(target.data, split=target.split)
+    return _some(rows, target), label_names(target.data, split=target.split)
+
+
+def _some(rows: Sequence[Row], target: TargetData) -> Sequence[Row]:
+    """Return rows that are some. Raises SuiteError where there are none."""
+    if not rows:
+        raise SuiteError(
+            f"{target.data}: holds no items; a target needs at least one: name other data with "
+            "--target",
+            id="target.no-items",
+        )
+    return rows

@@ -21,8 +21,8 @@ _TEXTS = ("text", "answer", "option", "content", "value", "body", "choice", "lab
 _BY_HAND = "write what is right into a column of its own, and what is to choose from into one"
 
 _WHICH = frozenset(
-    {"label", "labels", "correct", "right", "gold", "golden", "target", "targets", "key", "index"}
-    | {"idx", "indices", "solution", "truth", "true", "best", "answer", "ans", "answerkey", "mask"}
+    {"label", "labels", "correct", "right", "gold", "golden", "target", "targets", "key"}
+    | {"solution", "truth", "true", "best", "answer", "ans", "answerkey", "mask"}
     | {"correctness", "chosen", "accepted", "richtig", "korrekt", "lösung", "correcta", "correcto"}
     | {"respuesta", "solución", "réponse", "bonne", "corretta", "risposta", "resposta", "correta"}
     | {"ответ", "правильный", "答案", "正确答案", "正解", "정답"}

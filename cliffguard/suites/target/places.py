@@ -70,12 +70,10 @@ def _first_of_list(drafts: Sequence[ParsedRow], columns: Columns, data: str) -> 
     if not places or len(places) < len(drafts) or 0 in numbers:
         return 0
     is_same = len(set(numbers)) == 1 and len(numbers) < _FEW_ROWS
-    if all(number <= n_choices for number, n_choices in places) and any(
-        number == n_choices for number, n_choices in places
-    ):
-        return 1
     if is_same or any(number > n_choices for number, n_choices in places):
         return 0  # the row of a number beyond all is refused for it
+    if any(number == n_choices for number, n_choices in places):
+        return 1
     raise SuiteError(
         f"{data}: no answer of {len(places)} is 0, the place of the first choice, so that they may "
         f"count from 1; where they do, {_as_letters(drafts, columns, 1)} makes letters of them, "

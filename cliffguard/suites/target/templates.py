@@ -19,18 +19,20 @@ _PLACE = re.compile(
     r"|\{(?P<single>[^{}\n]{1,60})\}|%\((?P<percent>[^()\n]{1,60})\)s|<<(?P<angle>[^<>\n]{1,60})>>"
     r"|\[\[(?P<square>[^\[\]\n]{1,60})\]\]"
 )
+_TEX = re.compile(r"(?:\\[A-Za-z]+|[_^}])$")
+_MOST_TEX = 30  # characters of a command of TeX
 _NAMED = 4  # places that a message names
 
 
 def refuse_unfilled(drafts: Sequence[ParsedRow], columns: Columns) -> None:
     """Raise SuiteError where a prompt names a column as a place to fill: it would be asked so."""
-    hidden = {columns.answer, *columns.ignored}
+    hidden = {columns.answer, *columns.ignored, *columns.prompts, *columns.choices}
     for draft in drafts:
         places = [match for match in _PLACE.finditer(draft.prompt)]
         if not places:
             continue
         texts = _texts(draft.row.value)
-        names = [n for place in places if (n := _name(place)) in texts and n not in hidden]
+        names = [n for p in places if (n := _name(p)) in texts.keys() - hidden and _is_place(p)]
         if names:
             raise _unfilled(list(dict.fromkeys(names)), places, draft, columns)
 
@@ -71,6 +73,12 @@ def filled(value: Any, row: Mapping[str, Any], names: Sequence[str]) -> Any:
         return value
     texts = _texts(row)
     return _PLACE.sub(lambda p: texts[_name(p)] if _name(p) in names else p[0], value)
+
+
+def _is_place(place: re.Match[str]) -> bool:
+    """Return whether braces are a place to fill, and not TeX's: a letter, or behind a command."""
+    before = place.string[: place.start()]
+    return len(_name(place)) > 1 and _TEX.search(before[-_MOST_TEX:]) is None
 
 
 def _name(place: re.Match[str]) -> str:

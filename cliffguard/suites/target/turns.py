@@ -12,7 +12,7 @@ from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import at, is_safe, rewritten, shown
 from cliffguard.suites.target.chats import chat_in, spoken_by, text_key
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.known import folded, may_be_part, says
+from cliffguard.suites.target.known import SYSTEMS, folded, may_be_part, says
 
 _TEXTS = ("content", "text", "value", "parts")  # Claude's exports have two of them
 _NAMES = ("name", "speaker", "author_name", "user_name", "username", "nickname")
@@ -41,7 +41,9 @@ def refuse_lost_in_turns(rows: Sequence[Row], columns: Columns) -> None:
 def _part_in(turn: Mapping[str, Any]) -> str | None:
     """Return the key under which a turn has a passage or the like that its text has not."""
     for key, value in turn.items():
-        if folded(str(key)) in _TEXTS or not may_be_part(str(key)) or not says(value):
+        name = folded(str(key))
+        is_part = may_be_part(str(key)) or name in SYSTEMS
+        if name in _TEXTS or not is_part or not says(value):
             continue
         is_prose = not isinstance(value, str) or len(value.split()) > _FEW_WORDS or _is_wide(value)
         text = turn.get(text_key(turn))

@@ -27,7 +27,19 @@ _WRONGNESS = frozenset(
 """The same, where true says that it is not."""
 
 _WORTH = frozenset(
-    {"score", "rating", "ratings", "stars", "reward", "grade", "quality", "helpfulness", "helpful"}
+    {
+        "score",
+        "scores",
+        "rating",
+        "ratings",
+        "correctness",
+        "stars",
+        "reward",
+        "grade",
+        "quality",
+        "helpfulness",
+        "helpful",
+    }
     | {"thumbs", "thumb", "feedback", "vote", "votes", "upvotes", "likes", "safe", "safety"}
     | {"verdict", "judgement", "judgment", "evaluation", "preference", "faithful", "faithfulness"}
     | {"truthful", "truthfulness", "honest", "harmless", "grounded", "groundedness", "factual"}
