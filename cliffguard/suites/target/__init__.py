@@ -118,14 +118,7 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 
 
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
-<<<<<<< HEAD
-    where = _where(target)
-    if target.metric is not None and target.metric not in OWN_METRICS:
-        raise SuiteError(
-            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
-            f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
-            id="target.unknown-metric",
-        )
+    _refuse_unknown_metric(target)
     rows, names = _data(target, offline=offline, hub=hub)
     if not rows:
         raise SuiteError(
@@ -140,13 +133,6 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
 def _read_rows(
     rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], target: TargetData
 ) -> Reading:
-    n_rows = len(rows)
-=======
-    where = f"target: {target.data}"
-    _refuse_unknown_metric(target, where)
-    rows, names = _data(target, offline=offline, hub=hub)
-    refuse_exports(rows, target)
->>>>>>> w-answers
     refuse_lines_of_names(rows)
     n_rows = len(rows)
     rows, divided = without_divided(rows, target)
@@ -177,14 +163,14 @@ def _read_rows(
     )
 
 
-<<<<<<< HEAD
 def _where(target: TargetData) -> str:
     return f"target: {target.data}"
-=======
-def _refuse_unknown_metric(target: TargetData, where: str) -> None:
+
+
+def _refuse_unknown_metric(target: TargetData) -> None:
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(
-            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
+            f"{_where(target)}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
             f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
             id="target.unknown-metric",
         )
@@ -200,7 +186,6 @@ def _parsed(rows: Sequence[Row], target: TargetData) -> tuple[Columns, list[Pars
     refuse_unused(drafts, columns)
     refuse_judgements(drafts, columns)
     return columns, drafts
->>>>>>> w-answers
 
 
 def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite:
