@@ -120,12 +120,6 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     _refuse_unknown_metric(target)
     rows, names = _data(target, offline=offline, hub=hub)
-    if not rows:
-        raise SuiteError(
-            f"{target.data}: holds no items; a target needs at least one: name other data with "
-            "--target",
-            id="target.no-items",
-        )
     refuse_exports(rows, target, lambda named: _read_rows(rows, names, named))
     return _read_rows(rows, names, target)
 
