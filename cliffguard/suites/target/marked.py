@@ -30,10 +30,10 @@ _WHICH = frozenset(
 """Words in the name of a column that says which of a list is right."""
 
 
-def refuse_wrong_among(rows: Sequence[Row], answer: str, asked: Container[str]) -> None:
+def refuse_wrong_among(rows: Sequence[Row], answer: str, prompts: Container[str]) -> None:
     """Raise SuiteError where a list of texts is taken for right answers and a column picks one.
 
-    Any column may, also one that is ignored, but for those that are `asked`.
+    Any column may, also one that is ignored, but for those of `prompts`.
     """
     lists = [(row, texts) for row in rows if (texts := _texts_of(row.value.get(answer)))]
     several = [(row, texts) for row, texts in lists if len(texts) > 1]
@@ -41,7 +41,7 @@ def refuse_wrong_among(rows: Sequence[Row], answer: str, asked: Container[str]) 
         return
     row, texts = several[0]
     for name in row.value:
-        if name == answer or name in asked:
+        if name == answer or name in prompts:
             continue
         if all(_is_which(name, row.value.get(name), texts) for row, texts in several):
             raise SuiteError(
@@ -62,9 +62,9 @@ def _choosing(name: str, answer: str, rows: Sequence[Row]) -> str:
     are_single = all(list(map(_number, given)).count(1) == 1 for given in marks)
     if not is_safe(name) or not are_single:
         return f"{_BY_HAND}; {flags}"
-    place = f"list(map(int, from_json(r[{name!r}]))).index(1)"
+    index = f"list(map(int, from_json(r[{name!r}]))).index(1)"
     more = "from cliffguard.suites.target import from_json"
-    made = rewritten(rows[0].source, f"{{**r, {name!r}: {place}}}", more=more)
+    made = rewritten(rows[0].source, f"{{**r, {name!r}: {index}}}", more=more)
     return f"{made}, and then --target {new_file(rows[0].source)} {flags},"
 
 

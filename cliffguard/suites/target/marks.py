@@ -70,7 +70,7 @@ def refuse_marks(
         marks = _SURE if column in columns.choices or not in_braces(columns.prompt) else _ALL
         marked = [draft for draft in drafts if _cell(draft, column) in marks - {"None"}]
         if marked:
-            raise _asked(column, marked, drafts, columns)
+            raise _in_question(column, marked, drafts, columns)
     marked = [
         draft
         for draft in drafts
@@ -115,7 +115,7 @@ def _leaving_out(draft: ParsedRow, column: str | None) -> str:
     return f"{made} leaves such rows out"
 
 
-def _asked(
+def _in_question(
     column: str, marked: Sequence[ParsedRow], drafts: Sequence[ParsedRow], columns: Columns
 ) -> SuiteError:
     """Return the error of a part of a question that is a word for nothing."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import first_of
-from cliffguard.suites.target.cells import from_json, is_safe, rewritten
+from cliffguard.suites.target.cells import from_json, inside, is_safe, rewritten
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import quoted, says
 
-_PLACE = re.compile(
+_BRACES = re.compile(
     r"\{\{\s*(?P<two>[^{}\n]{1,60}?)\s*\}\}|\$\{(?P<shell>[^{}\n]{1,60})\}"
     r"|\{(?P<single>[^{}\n]{1,60})\}|%\((?P<percent>[^()\n]{1,60})\)s|<<(?P<angle>[^<>\n]{1,60})>>"
     r"|\[\[(?P<square>[^\[\]\n]{1,60})\]\]"
@@ -28,7 +28,7 @@ def refuse_unfilled(drafts: Sequence[ParsedRow], columns: Columns) -> None:
     """Raise SuiteError where a prompt names a column as a place to fill: it would be asked so."""
     hidden = {columns.answer, *columns.ignored, *columns.prompts, *columns.choices}
     for draft in drafts:
-        places = [match for match in _PLACE.finditer(draft.prompt)]
+        places = [match for match in _BRACES.finditer(draft.prompt)]
         if not places:
             continue
         texts = _texts(draft.row.value)
@@ -41,7 +41,7 @@ def _unfilled(
     names: Sequence[str], places: Sequence[re.Match[str]], draft: ParsedRow, columns: Columns
 ) -> SuiteError:
     row = draft.row
-    written = dict.fromkeys(place[0] for place in places if _name(place) in names)
+    written = dict.fromkeys(match[0] for match in places if _name(match) in names)
     cells = ((name, str(row.value.get(name))) for name in columns.prompts)
     column = next((name for name, cell in cells if next(iter(written)) in cell), columns.prompt)
     how = "fill them in"
@@ -52,7 +52,7 @@ def _unfilled(
             more="from cliffguard.suites.target import filled",
         )
         how = f"{made} fills them in"
-    ignoring = " ".join(f"--target-ignore {quoted(name)}" for name in names)
+    ignoring = " ".join(f"--target-ignore {quoted(_path(name, row.value))}" for name in names)
     return SuiteError(
         f"{row.where}: the prompt has places to fill, {first_of(list(written), _NAMED)}, and "
         f"columns of these names stand beside it; {how}; {ignoring} says that they are part of "
@@ -72,17 +72,28 @@ def filled(value: Any, row: Mapping[str, Any], names: Sequence[str]) -> Any:
     if not isinstance(value, str):
         return value
     texts = _texts(row)
-    return _PLACE.sub(lambda p: texts[_name(p)] if _name(p) in names else p[0], value)
+
+    def text_of(match: re.Match[str]) -> str:
+        name = _name(match)
+        return texts.get(name, match[0]) if name in names and _is_place(match) else match[0]
+
+    return _BRACES.sub(text_of, value)
 
 
-def _is_place(place: re.Match[str]) -> bool:
+def _path(name: str, row: Mapping[str, Any]) -> str:
+    """Return where a name stands in a row, as flags name it."""
+    outer = (key for key, cell in row.items() if name in dict(inside(cell)))
+    return name if name in row else f"{next(outer, name)}.{name}"
+
+
+def _is_place(match: re.Match[str]) -> bool:
     """Return whether braces are a place to fill, and not TeX's: a letter, or behind a command."""
-    before = place.string[: place.start()]
-    return len(_name(place)) > 1 and _TEX.search(before[-_MOST_TEX:]) is None
+    before = match.string[: match.start()]
+    return len(_name(match)) > 1 and _TEX.search(before[-_MOST_TEX:]) is None
 
 
-def _name(place: re.Match[str]) -> str:
-    return str(place[place.lastgroup or 0]).strip()
+def _name(match: re.Match[str]) -> str:
+    return str(match[match.lastgroup or 0]).strip()
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:

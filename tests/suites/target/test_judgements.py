@@ -127,8 +127,8 @@ def test_labels_of_a_completion_are_not_dropped(tmp_path: Path, labels: Any) -> 
     flags = flags_in(message.split(" asks for it")[0])
 
     assert rights(tmp_path / "rows.jsonl") == [f"It is c{n}" for n in range(0, 20, 2)]
-    asked = items(tmp_path, rows, **flags, metric="exact_match")
-    assert asked[1].prompt == "P1\nIt is c1"
+    read = items(tmp_path, rows, **flags, metric="exact_match")
+    assert read[1].prompt == "P1\nIt is c1"
     refused(tmp_path, rows, "target.unused-column", answer="label", metric="exact_match")
 
 

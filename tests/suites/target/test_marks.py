@@ -156,20 +156,23 @@ def test_cells_that_a_viewer_has_cut_are_refused(tmp_path: Path, is_page: bool) 
 # --- places to fill -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", ["{topic}", "{{topic}}", "{{ topic }}", "${topic}", "%(topic)s"])
+@pytest.mark.parametrize("braces", ["{topic}", "{{topic}}", "{{ topic }}", "${topic}", "%(topic)s"])
 @pytest.mark.parametrize("is_inner", [True, False])
 def test_places_that_columns_fill_are_filled_by_a_command(
-    tmp_path: Path, place: str, is_inner: bool
+    tmp_path: Path, braces: str, is_inner: bool
 ) -> None:
     """In a text and in a chat; braces that name nothing are text."""
     cell = {"variables": {"topic": "refunds"}} if is_inner else {"topic": "refunds"}
-    row = {"prompt": f"Write on {place} as {{json}}", "completion": "ok", **cell}
+    row = {"prompt": f"Write on {braces} as {{json}}", "completion": "ok", **cell}
     chat = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": "ok"}]
 
-    for asked in (row, {"messages": chat, **cell}):
-        message = refused(tmp_path, [asked], "target.unfilled-places")
+    for given in (row, {"messages": chat, **cell}):
+        message = refused(tmp_path, [given], "target.unfilled-places")
         run(command_in(message)[0], tmp_path)
         assert written(tmp_path)[0].prompt == "Write on refunds as {json}"
+        ignored = ("variables.topic" if is_inner else "topic",)
+        assert f"--target-ignore {ignored[0]}" in message
+        assert braces in items(tmp_path, [given], ignore=ignored)[0].prompt
 
 
 def test_a_place_that_is_part_of_the_text_is_ignored(tmp_path: Path) -> None:
