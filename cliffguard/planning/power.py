@@ -119,10 +119,7 @@ def power_analysis(
         n_expected=sum(row.n_expected for row in gate.rows),
         n_tokens=_n_tokens(gate.rows, holds_both=holds_both),
         looks=manifest,
-        remarks=(
-            *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
-            *_remarks(gate.rows, tasks, plan, policy),
-        ),
+        remarks=_remarks(gate.rows, tasks, plan, policy, unmeasured),
         mean_price=gate.price,
     )
 
@@ -202,9 +199,14 @@ def _with_expected_items(
 
 
 def _remarks(
-    rows: Sequence[CapabilityPower], tasks: Sequence[Task], plan: Plan, policy: Policy
-) -> list[str]:
-    remarks = [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
+    rows: Sequence[CapabilityPower],
+    tasks: Sequence[Task],
+    plan: Plan,
+    policy: Policy,
+    unmeasured: Sequence[str],
+) -> tuple[str, ...]:
+    remarks = [f"{name}: the policy names it, but no suite measures it" for name in unmeasured]
+    remarks += [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
     graded = {task.capability for task in tasks if task.is_graded(plan.protocol.repeats)}
     for row in rows:
         if row.role != "gating":
@@ -230,7 +232,7 @@ def _remarks(
         remarks.append(
             "estimand: suite takes fewer items than are told here, and decides at the last"
         )
-    return remarks
+    return tuple(remarks)
 
 
 def _on_graded(row: CapabilityPower, policy: Policy) -> str:

@@ -149,11 +149,13 @@ def _how(
 
     Where several columns may be the answer, in any of the rows, none is named for another.
     """
-    prompt, place, _ = _parts(export, row.value)
-    if not prompt or place is None:
+    prompt, pattern, _ = _parts(export, row.value)
+    if not prompt or pattern is None:
         return None
     alike = [_parts(export, each.value) for each in tried if _has(each.value, export.has)]
-    rights = list(dict.fromkeys(path for _, at, paths in alike if at == place for path in paths))
+    rights = list(
+        dict.fromkeys(path for _, number, paths in alike if number == pattern for path in paths)
+    )
     asking = f"--target-prompt {quoted(prompt)}"
     if len(rights) > 1:
         return (
