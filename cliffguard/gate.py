@@ -13,6 +13,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError
 from cliffguard.core.hub_names import is_offline
+from cliffguard.core.libraries import refuse_lacking
 from cliffguard.core.progress import Progress, doing, silent
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan
@@ -101,7 +102,11 @@ def refused(plan: Plan, runner: Runner) -> CliffguardError | None:
 
 
 def runner_for(plan: Plan) -> Runner:
-    """Return who answers under the plan's settings."""
+    """Return who answers under the plan's settings.
+
+    Raises InfrastructureError where a library that answering may need is not there.
+    """
+    refuse_lacking()
     # Here, since who compares stored answers needs no lm-eval.
     with doing("loading torch and lm-eval"):
         from cliffguard.runners.harness import HarnessRunner

@@ -16,9 +16,9 @@ from cliffguard.core.hashing import sha256_of_file
 
 _TOKENIZER_FILES = (
     "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt",
-    "merges.txt", "tekken.json",
+    "merges.txt", "tekken.json", "bpe.codes", "dict.txt", "emoji.json", "byte_maps.json",
 )  # fmt: skip
-_TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
+_TOKENIZER_PATTERNS = ("*.model", "*.tiktoken", "*.spm")
 # Where it lay, who wrote it, and what has a digest of its own.
 _NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
 # Keys that say where something lay or which version wrote it, not how the model answers.
@@ -51,26 +51,6 @@ def _template_in(path: Path) -> str:
         raise IntegrityError(
             f"{path}: not readable as text: {failure}; copy it again", id="checkpoint.not-text"
         ) from None
-
-
-# With these keys transformers reads other files than those by the usual names, which are hashed.
-_OTHER_FILES = {
-    "config.json": ("transformers_weights", "configuration_files"),
-    "tokenizer_config.json": ("fast_tokenizer_files",),
-}
-
-
-def refuse_other_files(name: str, folder: Path) -> None:
-    """Refuse settings that lead a loader to files which no digest covers."""
-    for file, keys in _OTHER_FILES.items():
-        settings = read_json(folder / file) if (folder / file).is_file() else {}
-        for key in keys:
-            if settings.get(key):
-                raise IntegrityError(
-                    f"{name}: its {file} sets {key}, so that other files than the usual ones would "
-                    "be read; take the key out, and put the files in their usual places",
-                    id="checkpoint.other-files",
-                )
 
 
 def no_chat_template(name: str, *, may_be_base: bool) -> UsageError:
@@ -177,11 +157,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def tokenizer_digest(folder: Path) -> str:
-    """Return the digest of all files that make a tokenizer, but for its chat template."""
+def tokenizer_files(folder: Path) -> list[Path]:
+    """Return the files of `folder` that make a tokenizer, but for its settings and template."""
     names = {name for name in _TOKENIZER_FILES if (folder / name).is_file()}
     names |= {path.name for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)}
-    parts: dict[str, Any] = {name: sha256_of_file(folder / name) for name in names}
+    return [folder / name for name in sorted(names)]
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """Return the digest of all files that make a tokenizer, but for its chat template."""
+    parts: dict[str, Any] = {path.name: sha256_of_file(path) for path in tokenizer_files(folder)}
     settings = settings_of(folder, "tokenizer_config.json") or {}
     kept = {name: value for name, value in settings.items() if name not in _NOT_TOKENS}
     return digest({**parts, "settings": kept} if kept else parts)

@@ -111,6 +111,12 @@ def _listed(names: Sequence[str]) -> str:
 # By what lies in a folder: what it is, and what to do. The first that matches is told.
 _FORMATS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
+        ("model_index.json",),
+        "checkpoint.diffusers",
+        "a pipeline of diffusers, which makes images, sound or video, and not a language model; "
+        "give the language model that was fine-tuned",
+    ),
+    (
         ("zero_to_fp32.py", "global_step*", "*_optim_states.pt", "*mp_rank_*_model_states.pt"),
         "checkpoint.deepspeed",
         "the sharded state of a DeepSpeed run, no weights; gather them with `python "

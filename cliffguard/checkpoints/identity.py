@@ -16,7 +16,6 @@ from cliffguard.checkpoints.files import (
     chat_template_of,
     has_tokenizer,
     read_json,
-    refuse_other_files,
     settings_digest,
     settings_of,
     stated_window,
@@ -32,6 +31,7 @@ from cliffguard.checkpoints.formats import (
     whole_model_in,
 )
 from cliffguard.checkpoints.hub import locate
+from cliffguard.checkpoints.other_files import refuse_other_files
 from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
 from cliffguard.checkpoints.trained_on import refuse_other_base
 from cliffguard.checkpoints.weight_sets import pickled_beside, refuse_two_sets

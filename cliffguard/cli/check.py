@@ -17,6 +17,7 @@ from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     finished,
     in_turn,
+    left_empty,
     one_of_both,
     places_of,
     prepare,
@@ -146,7 +147,8 @@ class _Checks:
         screen.start(f"candidate {index + 1} of {len(self.plans)}" if several else "")
         before = runner.spent()
         decisions: list[Decision] = []
-        with failure_recorded(folder), contextlib.closing(screen):
+        unnamed = folder if self.out is None and not several else None
+        with left_empty(unnamed), failure_recorded(folder), contextlib.closing(screen):
             review = guard(
                 plan,
                 store=answers,

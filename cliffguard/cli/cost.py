@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cliffguard.cli.plan import analysis_of, minutes_of
+from cliffguard.cli.plan import analysis_of
 from cliffguard.config import AROUND_A_TARGET
 from cliffguard.core.texts import n_things
 
@@ -59,6 +59,8 @@ def foretold(plans: Sequence[Plan], store: Path | None, *, stops_early: bool) ->
     if not takes_more(plan):
         return None
     assert plan.target is not None
+    from cliffguard.planning.running_time import minutes_of
+
     # Items that the training data hold do not count, which makes little of the cost.
     analysis, _, base = analysis_of(dataclasses.replace(plan, train=()), store, stops_early)
     minutes = minutes_of(plan, base, analysis)

@@ -14,7 +14,8 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import InfrastructureError, UsageError
+from cliffguard.core.libraries import OPTIONAL, missing, refuse_lacking, versions
 from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
@@ -52,9 +53,14 @@ def doctor(
         )
     shown(quiet=False, verbose=True)
     try:
-        checkup = _examined(flags, candidate, store, load=load)
+        if (lack := _lacking()) is None:
+            checkup = _examined(flags, candidate, store, load=load)
     except ImportError as failure:  # which is what a doctor is for
-        raise typer.Exit(_print_missing(failure, output_format)) from None
+        lack = missing(failure)
+        if lack is None:
+            raise
+    if lack is not None:
+        raise typer.Exit(_print_missing(lack, output_format))
     if output_format == "json":
         payload = {**dataclasses.asdict(checkup), "exit_code": checkup.exit_code}
         payload["found"] = payload.pop("observations")  # the key that scripts know
@@ -80,13 +86,17 @@ def _examined(
         return examine(plan, open_store(store), runner_for(plan) if plan and load else None)
 
 
-def _print_missing(failure: ImportError, output_format: str) -> int:
-    """Say which library keeps everything else from being looked at; return the exit code."""
-    from cliffguard.core.libraries import missing, versions
+def _lacking() -> InfrastructureError | None:
+    """Return what to tell of libraries that are not there, None where all are."""
+    try:
+        refuse_lacking()
+    except InfrastructureError as failure:
+        return failure
+    return None
 
-    error = missing(failure)
-    if error is None:
-        raise failure
+
+def _print_missing(error: InfrastructureError, output_format: str) -> int:
+    """Say which library keeps everything else from being looked at; return the exit code."""
     text, _, advice = str(error).partition("; ")
     if output_format == "json":
         fault = {"kind": "fault", "about": "libraries", "text": text, "advice": advice}
@@ -103,13 +113,11 @@ def _print_missing(failure: ImportError, output_format: str) -> int:
     return error.exit_code
 
 
-def _print_versions(versions: Mapping[str, str | None]) -> None:
-    from cliffguard.core.libraries import OPTIONAL
-
+def _print_versions(by_name: Mapping[str, str | None]) -> None:
     print("versions")
-    for name, number in versions.items():
-        missing = f"not installed (for {OPTIONAL[name]})" if name in OPTIONAL else "not installed"
-        print(f"  {name:<14} {number or missing}")
+    for name, number in by_name.items():
+        absent = f"not installed (for {OPTIONAL[name]})" if name in OPTIONAL else "not installed"
+        print(f"  {name:<14} {number or absent}")
 
 
 def _print(checkup: Checkup) -> None:

@@ -101,6 +101,28 @@ def _is_ours(folder: Path, stamp: str) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def left_empty(folder: Path | None) -> Iterator[None]:
+    """Remove a folder that nobody named once the run in it is refused for what was written.
+
+    Whoever mends a name in the command would find a numbered folder for each of the tries.
+    """
+    try:
+        yield
+    except UsageError:
+        with contextlib.suppress(OSError):  # gone, or beside the folders of other runs
+            files = [] if folder is None else list(folder.iterdir())
+            if folder is not None and {path.name for path in files} <= _OF_REFUSED:
+                for path in files:
+                    path.unlink()
+                folder.rmdir()
+                folder.parent.rmdir()
+        raise
+
+
+_OF_REFUSED = {_MARK, "failure.json", "junit.xml"}
+
+
 def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[Caveat, ...]:
     """Return what a report says where another one stands beside it that has to pass as well."""
     if not are_both(plans):

@@ -62,6 +62,8 @@ def plan(
 
         plans = shared(plans, choose)
         remarks = foretold(choose, plans)
+    from cliffguard.planning.running_time import minutes_of
+
     stops_early = not no_early_stop
     with doing("reading what is planned"):
         analysis, in_force, base = analysis_of(plans[0], store, stops_early)
@@ -91,6 +93,7 @@ def analysis_of(
     from cliffguard.evaluate.allocation import expected_churn, stored_flips
     from cliffguard.gate import default_policy, with_margins
     from cliffguard.planning.power import power_analysis
+    from cliffguard.planning.running_time import characters_a_token
     from cliffguard.report.clean import one_line
     from cliffguard.suites.contamination import drop_contaminated
     from cliffguard.suites.target import suites_of
@@ -104,7 +107,7 @@ def analysis_of(
         print(one_line(caveat.text), file=sys.stderr)
     tasks, _ = drop_contaminated(_tasks(plan, suites), training)
     refuse_unknown_fields(tasks, policy)
-    base = _base(plan)
+    base, unseen = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
     churn = expected_churn(plan, suites, tasks, flips)
     analysis = power_analysis(
@@ -115,9 +118,14 @@ def analysis_of(
         churn=churn,
         stops_early=stops_early,
         holds_both=_is_adapter(plan),
+        characters_a_token=characters_a_token(base, tasks),
     )
     remarks = _noise_remarks(churn, tasks, flips)
-    return dataclasses.replace(analysis, remarks=(*analysis.remarks, *remarks)), policy, base
+    return (
+        dataclasses.replace(analysis, remarks=(*analysis.remarks, *remarks, *unseen)),
+        policy,
+        base,
+    )
 
 
 def _noise_remarks(
@@ -158,34 +166,22 @@ def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     return runner_for(plan).resolve(suites, plan.protocol)
 
 
-def minutes_of(plan: Plan, base: Checkpoint | None, analysis: PowerAnalysis) -> float | None:
-    """Return a rough estimate on this machine; None where the base is not at hand."""
-    if base is None or base.files is None or not plan.runner.is_local:
-        return None
-    from cliffguard.checkpoints.weights import n_parameters
-    from cliffguard.engine.speed import tokens_a_second
+def _base(plan: Plan) -> tuple[Checkpoint | None, list[str]]:
+    """Return the plan's base if it lies on this machine, and what to tell of one that does not.
 
-    size = n_parameters(base.files.weights)
-    if size is None:
-        return None
-    try:
-        speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
-    except CliffguardError:  # a device that this machine lacks: planning needs none
-        return None
-    return analysis.n_tokens / speed / 60.0
-
-
-def _base(plan: Plan) -> Checkpoint | None:
-    """Return the plan's base if it lies on this machine; the candidate need not be there yet."""
+    The candidate need not be there yet, and a base may be fetched by the run.
+    """
     from cliffguard.gate import find_alone, find_sides
 
     here = dataclasses.replace(plan, offline=True)
     try:
         if plan.base is not None:
-            return find_alone(dataclasses.replace(here, candidate=plan.base, base=None))
-        return find_sides(here)[0]  # that of an adapter
-    except CliffguardError:
-        return None
+            return find_alone(dataclasses.replace(here, candidate=plan.base, base=None)), []
+        return find_sides(here)[0], []  # that of an adapter
+    except CliffguardError as failure:
+        if plan.base is None:
+            return None, []
+        return None, [f"without the base, neither time nor noise are foretold: {failure.line}"]
 
 
 def _print(analysis: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> None:

@@ -290,10 +290,17 @@ def _not_measured(capability: CapabilityComparison, role: Role) -> Finding:
     return _finding(capability, role, _Decided(Outcome.NOT_MEASURED, reason))
 
 
-def unmeasured_by_any(capability: str, role: Role, margin: float) -> Finding:
-    """Return the finding of what the policy demands and no suite measures."""
+def unmeasured_by_any(
+    capability: str, role: Role, margin: float, *, of_samples: bool = False
+) -> Finding:
+    """Return the finding of what the policy demands and no suite measures.
+
+    Of samples that lm-eval logged its task may be there, and have no score that is an item's.
+    """
     ring: Ring = "target" if role == "target" else "general"
     reason = "the policy names it, but no suite measures it"
+    if of_samples:
+        reason = "the policy names it, but no task in the folders has a score an item for it"
     return _unmeasured(capability, "", ring, role, margin, reason)
 
 

@@ -67,6 +67,8 @@ def summary_of(
         if "target" in roles:
             reason = "nothing around the target counts" if idle else "nothing but the target gates"
             more = " (target_only: true in a policy judges the target alone)"
+        elif target_only:
+            more = " (target_only: true needs a gain to judge it by: target: {min_gain: 0.0})"
         return f"{reason}, so nothing can pass{more}{beside}."
     mean = "" if mean_held is not False else _open_mean(comparison.mean)
     if all(finding.outcome is Outcome.HELD for finding in counted):

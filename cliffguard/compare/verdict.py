@@ -16,7 +16,7 @@ from cliffguard.compare.ladder_shapes import shapes_of
 from cliffguard.compare.strata_evidence import with_parts
 from cliffguard.compare.summary import summary_of
 from cliffguard.core.comparisons import CapabilityComparison, Comparison
-from cliffguard.core.reviews import EXIT_CODES, Finding, Outcome, Pooled, Verdict
+from cliffguard.core.reviews import EXIT_CODES, SAMPLES, Finding, Outcome, Pooled, Verdict
 from cliffguard.core.settings import Policy, Ring, Role
 from cliffguard.evaluate.alpha_shares import scaled, shares
 from cliffguard.stats.multiplicity import Share, pooled_p_value
@@ -91,7 +91,8 @@ def is_decided(finding: Finding) -> bool:
 
 def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
     rings = {capability.capability: capability.ring for capability in comparison.capabilities}
-    return [unmeasured_by_any(*demand) for demand in absent(policy, rings)]
+    of_samples = any(capability.suite == SAMPLES for capability in comparison.capabilities)
+    return [unmeasured_by_any(*demand, of_samples=of_samples) for demand in absent(policy, rings)]
 
 
 def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role, float]]:

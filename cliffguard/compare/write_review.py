@@ -15,6 +15,7 @@ from cliffguard.core.commits import commit_here, own_commit
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import redactor
 from cliffguard.core.items import Suite
+from cliffguard.core.libraries import installed
 from cliffguard.core.reviews import (
     REVIEW_FORMAT,
     Example,
@@ -102,7 +103,9 @@ def build_review(
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+    # Samples that lm-eval logged are compared where models cannot be loaded, without torch.
+    numbers = {name: installed(name) for name in _LIBRARIES}
+    return {"python": platform.python_version(), **{k: v for k, v in numbers.items() if v}}
 
 
 def pick_examples(pairs: Sequence[Pair]) -> tuple[Example, ...]:

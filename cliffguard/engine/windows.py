@@ -6,6 +6,7 @@ from typing import Any
 
 from cliffguard.checkpoints.files import settings_of, window_in
 from cliffguard.checkpoints.identity import context_window
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 
@@ -19,6 +20,25 @@ def window_of(checkpoint: Checkpoint) -> int | None:
     if files is None:
         return None
     return context_window(checkpoint) or _class_default(files.weights)
+
+
+def assumed(checkpoint: Checkpoint) -> tuple[Caveat, ...]:
+    """Return what to tell of a checkpoint that leaves its length to the class of its config.
+
+    The class has one number for models of many lengths, and a prompt beyond it loses its beginning.
+    """
+    files = checkpoint.files
+    if files is None or context_window(checkpoint) is not None:
+        return ()
+    if (window := _class_default(files.weights)) is None:  # `settled` refuses it
+        return ()
+    text = (
+        f"{checkpoint.name}: neither its config.json nor its tokenizer says how many tokens the "
+        f"model reads: it is asked within {window:,}, which its class in transformers takes for "
+        "granted, or within --max-length; if it reads another number, write "
+        "max_position_embeddings into its config.json."
+    )
+    return (Caveat(id="context.assumed-length", text=text),)
 
 
 def window_of_model(config: Any, tokenizer: Any) -> int | None:

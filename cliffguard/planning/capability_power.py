@@ -25,7 +25,9 @@ _FINENESS = 1.05  # steps in which a drop beyond the churn is sought
 _SEED = 0
 _LEAST_POWER = 1e-3  # above alpha, and below 1, between which a number of items is sought
 _LEAST_CHURN = 1e-6  # by which clusters are weighed where nothing is expected to change
-_CHARACTERS_A_TOKEN = 4.0  # of English prose under the usual vocabularies
+CHARACTERS_A_TOKEN = 4.0
+"""Of English prose under the usual vocabularies."""
+
 _USUAL_ANSWER_TOKENS = 128  # of a generated answer that nothing says more about
 _ANSWER_TOKENS = {"likelihood": 0, "short generation": 16, "long generation": 256}  # by cost
 _N_READ = 200  # items of a task from which its tokens are estimated
@@ -62,7 +64,7 @@ class CapabilityPower:
     n_tokens: float
 
 
-def capability_power(
+def capability_power(  # noqa: PLR0913 (all that a plan knows of one)
     suite: Suite,
     capability: Capability,
     planned: Sequence[TaskProgress],
@@ -72,6 +74,7 @@ def capability_power(
     level: float,
     plan: Plan,
     policy: Policy,
+    characters_a_token: float = CHARACTERS_A_TOKEN,
 ) -> tuple[CapabilityPower, Design | None]:
     """Return what the plan can say of one capability, and its simulation if it can decide."""
     role = policy.role(capability.name, capability.ring)
@@ -106,7 +109,7 @@ def capability_power(
         smallest_drop=_smallest_drop(n_seen, churn, level) if n_seen and design else None,
         chance_held=None if alone is None else float(alone.held.mean()),
         n_expected=len(items) * share,
-        n_tokens=_tokens(planned, plan.protocol),
+        n_tokens=_tokens(planned, plan.protocol, characters_a_token),
     )
     return power, design
 
@@ -173,7 +176,9 @@ def outcomes_of(
     )
 
 
-def _tokens(planned: Sequence[TaskProgress], protocol: EvalSettings) -> float:
+def _tokens(
+    planned: Sequence[TaskProgress], protocol: EvalSettings, characters_a_token: float
+) -> float:
     """Return the tokens of an item, from its text: what is asked, and its choices or its answer."""
     total, n_items = 0.0, 0
     for series in planned:
@@ -185,7 +190,7 @@ def _tokens(planned: Sequence[TaskProgress], protocol: EvalSettings) -> float:
         longest = protocol.max_tokens or task.max_tokens or usual
         is_read = task.cost == "likelihood"  # which some tasks without choices are
         tokens = sum(
-            len(item.prompt + "".join(item.choices)) / _CHARACTERS_A_TOKEN
+            len(item.prompt + "".join(item.choices)) / characters_a_token
             + (0 if item.choices or is_read else protocol.repeats * longest)
             for item in read
         )

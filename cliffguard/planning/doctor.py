@@ -201,9 +201,10 @@ def _about_pair(
 ) -> Iterator[Observation]:
     """Yield all that a run would find in their files, what would end it and what it would tell."""
     from cliffguard.engine.rehearsal import rehearse
+    from cliffguard.engine.windows import assumed
 
     faults = []
-    for note in (*base.notes, *candidate.notes):
+    for note in (*base.notes, *candidate.notes, *assumed(base), *assumed(candidate)):
         yield Observation(kind="remark", about="pair", text=note.text)
     for check in pair_checks():
         try:

@@ -19,7 +19,12 @@ from cliffguard.core.texts import in_points, n_things, plural
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import plan_looks
-from cliffguard.planning.capability_power import CapabilityPower, capability_power, outcomes_of
+from cliffguard.planning.capability_power import (
+    CHARACTERS_A_TOKEN,
+    CapabilityPower,
+    capability_power,
+    outcomes_of,
+)
 from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.simulate import Design, Outcomes
 from cliffguard.store.shards import in_order
@@ -67,10 +72,12 @@ def power_analysis(
     churn: Mapping[str, float] | None = None,
     stops_early: bool = True,
     holds_both: bool = True,
+    characters_a_token: float = CHARACTERS_A_TOKEN,
 ) -> PowerAnalysis:
     """Return what a plan over these tasks can decide; `churn` is expected of each capability.
 
-    Unless the runner `holds_both` checkpoints, the base is asked in full.
+    Unless the runner `holds_both` checkpoints, the base is asked in full. `characters_a_token` are
+    those of the base's tokenizer, where it is at hand.
     """
     # 1. The looks of the run itself, from the same functions, so that both plan the same items.
     measured = [(suite, capability) for suite in suites for capability in suite.capabilities]
@@ -95,6 +102,7 @@ def power_analysis(
             level=level,
             plan=plan,
             policy=policy,
+            characters_a_token=characters_a_token,
         )
         rows.append(row)
         if row.role == "gating":
@@ -111,10 +119,7 @@ def power_analysis(
         n_expected=sum(row.n_expected for row in gate.rows),
         n_tokens=_n_tokens(gate.rows, holds_both=holds_both),
         looks=manifest,
-        remarks=(
-            *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
-            *_remarks(gate.rows, tasks, plan, policy),
-        ),
+        remarks=_remarks(gate.rows, tasks, plan, policy, unmeasured),
         mean_price=gate.price,
     )
 
@@ -194,9 +199,14 @@ def _with_expected_items(
 
 
 def _remarks(
-    rows: Sequence[CapabilityPower], tasks: Sequence[Task], plan: Plan, policy: Policy
-) -> list[str]:
-    remarks = [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
+    rows: Sequence[CapabilityPower],
+    tasks: Sequence[Task],
+    plan: Plan,
+    policy: Policy,
+    unmeasured: Sequence[str],
+) -> tuple[str, ...]:
+    remarks = [f"{name}: the policy names it, but no suite measures it" for name in unmeasured]
+    remarks += [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
     graded = {task.capability for task in tasks if task.is_graded(plan.protocol.repeats)}
     for row in rows:
         if row.role != "gating":
@@ -222,7 +232,7 @@ def _remarks(
         remarks.append(
             "estimand: suite takes fewer items than are told here, and decides at the last"
         )
-    return remarks
+    return tuple(remarks)
 
 
 def _on_graded(row: CapabilityPower, policy: Policy) -> str:

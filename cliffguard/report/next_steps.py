@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cliffguard.core.reviews import Outcome
+from cliffguard.core.texts import n_things
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
@@ -32,9 +33,9 @@ def next_steps(page: Page) -> tuple[str, ...]:
             )
     for row in counted:
         if row.finding.outcome is Outcome.INCONCLUSIVE:
-            steps.append(_more_items(row))
+            steps.append(_more_items(row, of="samples" if page.is_of_samples else "answers"))
         if row.finding.outcome is Outcome.NOT_MEASURED:
-            steps.append(_measure(row))
+            steps.append(_measure(row, of_samples=page.is_of_samples))
     steps += _enough(page, counted)
     if page.outcome is Outcome.PASS:
         steps.append("Nothing to do. Keep review.json with the checkpoint.")
@@ -43,6 +44,8 @@ def next_steps(page: Page) -> tuple[str, ...]:
 
 def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
     """What to add where nothing gates, or nothing but the target."""
+    if not counted and page.lacks_gain:
+        return ["Say in the policy which gain must be proven (`target: {min_gain: 0.0}`)."]
     if not counted:
         return ["Let the policy gate at least one capability that the suites measure."]
     if page.may_pass_alone or any(row.finding.role != "target" for row in counted):
@@ -60,13 +63,18 @@ def _lost(row: CapabilityRow) -> str:
     return f"{row.capability} (by format)" if row.finding.cause == "format" else row.capability
 
 
-def _measure(row: CapabilityRow) -> str:
+def _measure(row: CapabilityRow, *, of_samples: bool) -> str:
+    if row.comparison is None and of_samples:
+        return (
+            f"Name a `metric` of {row.capability} that is a score an item in the policy, measure "
+            f"it on both sides, or leave it out of the policy: {row.reason}."
+        )
     if row.finding.counts:
         return f"Measure {row.capability}: {row.reason}."
     return f"Ask {row.capability} by items that this base can answer: {row.reason}."
 
 
-def _more_items(row: CapabilityRow) -> str:
+def _more_items(row: CapabilityRow, *, of: str) -> str:
     capability = row.comparison
     if capability is not None and capability.has_nothing_to_lose and capability.is_finished:
         return f"{row.capability} is open: {row.reason}."
@@ -82,8 +90,22 @@ def _more_items(row: CapabilityRow) -> str:
     ):
         return f"No further run can decide {row.capability}: nothing of alpha is left for one."
     needed = row.finding.n_items_needed
+    if capability is not None and capability.counts.n_unscored and not needed:
+        return _complete(row, of)
     about = f" (about {needed:,} would decide)" if needed else ""
     return (
         f"Measure more items of {row.capability}{about}: raise or drop the limit, or add items "
         "to the suite."
+    )
+
+
+def _complete(row: CapabilityRow, of: str) -> str:
+    """Say whose answers are incomplete: more items would lack as many."""
+    assert row.comparison is not None
+    counts = row.comparison.counts
+    sides = {"base": counts.n_missing_base, "candidate": counts.n_missing_candidate}
+    whose = " and the ".join(f"{side}'s" for side, n in sides.items() if n)
+    return (
+        f"Complete the {whose} {of} of {row.capability}: {counts.n_unscored:,} of "
+        f"{n_things(counts.n_asked, 'item', ',')} have none of one side."
     )

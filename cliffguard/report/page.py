@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison, Contamination
 from cliffguard.core.item_results import ITEMS_FILE
-from cliffguard.core.reviews import Example, Outcome, Review
+from cliffguard.core.reviews import SAMPLES, Example, Outcome, Review
 from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
@@ -70,6 +70,17 @@ class Page:
         """Does the policy let a target pass with nothing around it?"""
         policy = self.review.plan.policy
         return policy is not None and policy.target_only
+
+    @property
+    def lacks_gain(self) -> bool:
+        """Is the target to decide alone, and no gain of it demanded?"""
+        policy = self.review.plan.policy
+        return self.may_pass_alone and policy is not None and policy.target is None
+
+    @property
+    def is_of_samples(self) -> bool:
+        """Were the answers logged by lm-eval?"""
+        return self.review.plan.suites == (SAMPLES,)
 
     @property
     def confidence(self) -> str:

@@ -25,6 +25,7 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine.tokenizing import panics_explained
+from cliffguard.engine.windows import assumed
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
 
 
-_LOOK = "looked at, format 2"
+_LOOK = "looked at, format 3"
 """Raised where a look refuses or remarks something else."""
 
 _N_TRIED = 8  # items of a task whose prompts a trial of packing chooses from
@@ -139,7 +140,7 @@ class HarnessRunner(Runner):
         """Refuse what could not be loaded by its headers, and a template that loses its prompt."""
         if checkpoint.files is None:
             return ()
-        remarks = self._backend.look_at(checkpoint, self.dtype(protocol))
+        remarks = (*assumed(checkpoint), *self._backend.look_at(checkpoint, self.dtype(protocol)))
         if self.loads_models:
             from cliffguard.engine.packing_support import attention_reason, refuse_packed
             from cliffguard.engine.rehearsal import rehearse

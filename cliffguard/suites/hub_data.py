@@ -18,6 +18,7 @@ from cliffguard.core.hub_names import (
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import cut_middle
 from cliffguard.suites.rows import Row
+from cliffguard.suites.rows.arrow_values import rows_in
 
 # --- data sets -----------------------------------------------------------------------------------
 
@@ -107,6 +108,6 @@ def _rows(table: Any, source: str) -> Iterator[Row]:
     # As Arrow has them: pictures and sounds are not decoded.
     number = 0
     for batch in table.with_format("arrow").iter(batch_size=1000):
-        for value in batch.to_pylist():
+        for value in rows_in(batch):
             number += 1
             yield Row(value=value, source=source, line=number)

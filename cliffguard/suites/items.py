@@ -79,12 +79,14 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
 def _refuse_unknown_keys(row: dict[str, Any], level: str | None, where: str) -> None:
     # An unknown key is a misspelt one: read past, it would change the item in silence.
     known = {*ITEM_KEYS, level}
-    for key in row:
-        if key not in known:
-            raise SuiteError(
-                f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}",
-                id="item.unknown-key",
-            )
+    for key, value in row.items():
+        if key in known:
+            continue
+        hint = nearest(key, filter(None, known))
+        if level is None and isinstance(value, int) and not isinstance(value, bool):
+            # No key but a level holds a number.
+            hint = f"; if it is the level, say level: {key} in the task that has these items"
+        raise SuiteError(f"{where}: unknown key {key!r}{hint}", id="item.unknown-key")
 
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:

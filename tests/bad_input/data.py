@@ -80,6 +80,9 @@ CASES: Cases = {
     "no line of names": Case(
         lambda p: target(p, "t.csv", "one,yes\ntwo,no\nthree,yes\n"), 2, "target.no-header"
     ),
+    "rows of JSON under the name of a table": Case(
+        lambda p: target(p, "t.csv", '{"question": "a", "answer": "b"}\n'), 2, "rows.no-table"
+    ),
     "a key twice in a row": Case(
         lambda p: target(p, "t.jsonl", '{"question": "a", "answer": "b", "answer": "c"}'),
         2,

@@ -126,6 +126,12 @@ FOLDERS = {
     "a hub's cache": Refused(
         cache_folder, 2, "checkpoint.run-folder", rf"in it: snapshots/{'a' * 40}$"
     ),
+    "diffusers": Refused(
+        lambda f: tree(f, "model_index.json", "unet/config.json", "vae/model.safetensors"),
+        2,
+        "checkpoint.diffusers",
+        r"a pipeline of diffusers, .* not a language model",
+    ),
     "DeepSpeed": Refused(
         lambda f: tree(f, "zero_to_fp32.py", "latest", "global_step5/x.pt", config=LLAMA),
         2,

@@ -732,6 +732,10 @@ OTHER_FILES = [
     ("config.json", "transformers_weights", "sub/model.safetensors"),
     ("config.json", "configuration_files", ["config.4.0.0.json"]),
     ("tokenizer_config.json", "fast_tokenizer_files", ["tokenizer.4.0.0.json"]),
+    ("tokenizer_config.json", "init_inputs", ["/elsewhere/vocab.json"]),
+    ("tokenizer_config.json", "vocab", "/elsewhere/vocab.json"),
+    ("tokenizer_config.json", "merges", "merges.txt"),
+    ("special_tokens_map.json", "vocab", "/elsewhere/vocab.json"),
 ]
 
 
@@ -744,6 +748,56 @@ def test_a_loader_is_not_led_to_files_that_no_digest_covers(
 
     with support.refused("checkpoint.other-files", 12, file, key):
         find_base(str(base), OFFLINE)
+
+
+OF_A_TOKENIZER = ["tokenizer_file", "vocab_file", "merges_file", "spm_file", "gguf_file"]
+
+
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
+@pytest.mark.parametrize("key", OF_A_TOKENIZER)
+def test_nor_to_a_tokenizers_file_outside(
+    key: str, file: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its whole path, by one from the working directory, or beside the files that are hashed."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "tokenizer.json").write_text("{}")
+    (base / "spare.json").write_text("{}")
+    monkeypatch.chdir(elsewhere)
+
+    for value in (str(elsewhere / "tokenizer.json"), "tokenizer.json", "spare.json"):
+        change_json(base / file, **{key: value})
+        with support.refused("checkpoint.other-files", 12, file, key):
+            find_base(str(base), OFFLINE)
+
+
+@pytest.mark.parametrize(
+    "value", [None, "/gone/tokenizer.json", "x" * 5000, "a\0b", "copy", "itself"], ids=repr
+)
+def test_where_a_tokenizer_once_lay_is_no_matter(
+    value: str | None, base: Path, tmp_path: Path
+) -> None:
+    """Many checkpoints still say it: nothing lies there, or what was copied from there."""
+    if value == "copy":
+        value = str(shutil.copy(base / "tokenizer.json", tmp_path))
+    if value == "itself":
+        value = str(base / "tokenizer.json")
+    before = find_base(str(base), OFFLINE).fingerprint
+
+    change_json(base / "tokenizer_config.json", tokenizer_file=value)
+    change_json(base / "tokenizer_config.json", special_tokens_map_file=__file__)
+
+    assert find_base(str(base), OFFLINE).fingerprint == before
+
+
+@pytest.mark.parametrize("name", ["emoji.json", "bpe.codes", "dict.txt", "source.spm"])
+def test_what_some_tokenizers_read_beside_is_part_of_the_identity(name: str, base: Path) -> None:
+    """Tokenizers of a kind of their own read files that others do not have."""
+    before = find_base(str(base), OFFLINE).fingerprint
+
+    (base / name).write_text("{}")
+
+    assert find_base(str(base), OFFLINE).fingerprint != before
 
 
 def test_nor_by_an_adapters_tokenizer(adapter: Path) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cliffguard import Plan
+from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.cli.app import app
 from cliffguard.cli.cost import bfloat16_hint
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.timing import Spent
 from cliffguard.engine import speed
+from cliffguard.planning.running_time import characters_a_token
+from tests import support
 
+OFFLINE = FindOptions(offline=True)
 CPU = Plan(candidate="ft", base="base", suites=("adjacent",), runner=RunnerSettings(device="cpu"))
 FOUR_MINUTES = {
     "scoring": Spent(seconds=180.0, n_tokens=1),
@@ -60,6 +69,43 @@ def test_a_processor_without_bfloat16_would_save_memory_alone(gain: list[float])
 def test_nobody_else_is_told(plan: Plan, dtype: str, seconds: float, gain: list[float]) -> None:
     """Who chose, whose runner is another, or who waited less than a minute."""
     assert bfloat16_hint(plan, dtype, {"scoring": Spent(seconds=seconds, n_tokens=1)}) is None
+
+
+def test_a_plan_tells_that_its_base_is_not_there(tmp_path: Path, tiny_base: Path) -> None:
+    """It may be fetched by the run, or misspelt: then neither time nor noise are foretold."""
+    words = ["plan", "--suite", "adjacent", "--store", str(tmp_path), "--format", "json", "--base"]
+
+    missing, given = (
+        json.loads(CliRunner().invoke(app, [*words, base], catch_exceptions=False).stdout)
+        for base in ("org/name", str(tiny_base))
+    )
+
+    assert missing["minutes"] is None
+    assert any("org/name: no such directory" in remark for remark in missing["remarks"])
+    assert not any("without the base" in remark for remark in given["remarks"])
+
+
+def test_a_small_model_is_no_faster_than_what_stands_around_it() -> None:
+    """A few thousand weights multiply in no time; a token takes small steps all the same."""
+    small, usual = (speed.tokens_a_second(n, "cpu", "float32") for n in (13_000, 135_000_000))
+
+    assert small < 2.0 / (speed.small_step_seconds() * 30.0)
+    assert usual < small
+
+
+def test_tokens_are_counted_by_the_base_s_tokenizer(tiny_base: Path, tmp_path: Path) -> None:
+    """One that reads bytes makes four times as many of a prompt; a broken one, the usual number."""
+    tasks = [support.task([support.item(number) for number in range(9)])]
+    broken = Path(shutil.copytree(tiny_base, tmp_path / "broken"))
+    (broken / "tokenizer.json").write_text("{}")
+
+    of_bytes, of_none, of_broken = (
+        characters_a_token(base, tasks)
+        for base in (find_base(str(tiny_base), OFFLINE), None, find_base(str(broken), OFFLINE))
+    )
+
+    assert of_bytes == pytest.approx(1.0, abs=0.1)
+    assert of_none == of_broken == 4.0
 
 
 def test_a_gain_is_of_two_measured_rates() -> None:

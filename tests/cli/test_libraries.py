@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cliffguard.core.libraries import missing
+from cliffguard.core.libraries import missing, refuse_lacking
 from tests import support
 from tests.cli.test_verbs import run
 
@@ -30,7 +31,7 @@ class Without:
 _OF_OURS = ("cliffguard.engine", "cliffguard.planning.doctor", "cliffguard.runners.")
 
 
-@pytest.fixture(params=["torch", "lm_eval"])
+@pytest.fixture(params=["torch", "lm_eval", "peft", "accelerate"])
 def lacking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A process without one of the libraries; the name of its package."""
     wanted = (*_OF_OURS, f"{request.param}.")
@@ -48,7 +49,14 @@ def lacking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             setattr(sys.modules[parent], attribute, module)
 
 
-@pytest.mark.parametrize("verb", ["check", "plan", "measure"])
+IMPORTED_AT_ONCE, IMPORTED_LATE = ("torch", "lm_eval"), ("peft", "accelerate")
+NEEDING = [
+    *((verb, name) for verb in ("check", "plan", "measure") for name in IMPORTED_AT_ONCE),
+    *((verb, name) for verb in ("check", "measure") for name in IMPORTED_LATE),
+]
+
+
+@pytest.mark.parametrize(("verb", "lacking"), NEEDING, indirect=["lacking"])
 def test_what_to_install_is_one_line(verb: str, lacking: str, tmp_path: Path) -> None:
     """Exit 20, and a failure.json where a report was expected."""
     base = support.write_checkpoint(tmp_path / "base", seed=0)
@@ -80,6 +88,33 @@ def test_a_doctor_says_what_is_missing(form: str, lacking: str) -> None:
     assert "transformers" in result.stdout
     if form == "json":
         assert json.loads(result.stdout)["exit_code"] == 20
+
+
+def test_all_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One command installs it, before anything is asked; what only an extra needs is not missed."""
+    gone = ("peft", "yaml", "bitsandbytes", "vllm")
+    for name in gone:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Without(name), *sys.meta_path])
+
+    with support.refused("environment.missing-library", 20) as refused:
+        refuse_lacking()
+
+    line = str(refused.value)
+    assert line.startswith("peft, pyyaml are not installed, and this needs them; pip install 'peft")
+    assert "' 'pyyaml>=" in line
+    assert not any(name in line for name in ("bitsandbytes", "vllm"))
+
+
+def test_a_sentence_in_place_of_a_name_names_the_library() -> None:
+    """transformers checks what it stands on, and raises a sentence as the package's name."""
+    sentence = "The 'safetensors>=0.4.3' distribution was not found and is required by this"
+
+    lack = missing(PackageNotFoundError(sentence))
+
+    assert lack is not None
+    assert str(lack).startswith("safetensors is not installed, and this needs it; pip install 'saf")
+    assert "distribution" not in str(lack)
 
 
 def test_a_library_that_breaks_as_it_is_imported_is_named() -> None:

@@ -356,6 +356,25 @@ def test_a_repeat_without_a_place_leaves_other_reviews_alone(workspace: Path) ->
 
 
 @pytest.mark.usefixtures("losing")
+def test_what_is_refused_leaves_no_numbered_folders(workspace: Path) -> None:
+    """A name is mended, and the run goes where the first try would have gone."""
+    here = workspace / "cliffguard-out"
+
+    refused = [
+        run("check", PAIR[0], PAIR[1], "--candidate", f"gone/{more}tuned", *PAIR[4:])
+        for more in ("", "e/", "ee/")
+    ]
+
+    assert [result.exit_code for result in refused] == [2, 2, 2]
+    assert not here.exists()
+    assert run("check", *PAIR).exit_code == 10
+    again = run("check", PAIR[0], PAIR[1], "--candidate", "gone/tuned", *PAIR[4:])
+    assert again.exit_code == 2
+    assert [path.name for path in here.iterdir()] == ["tuned"]
+    assert (here / "tuned" / "review.json").exists()
+
+
+@pytest.mark.usefixtures("losing")
 def test_a_review_that_somebody_put_there_stays(workspace: Path) -> None:
     """Whether it was written with --out or by an older release: nothing says whose it is."""
     run("check", *PAIR, "--out", "cliffguard-out/tuned")

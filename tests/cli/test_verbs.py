@@ -24,6 +24,7 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.timing import Spent
 from cliffguard.engine.loading import out_of_memory_explained
 from tests import support
+from tests.docs.place import write_samples
 from tests.fake_runner import FakeRunner, Script
 from tests.runners import test_imports
 from tests.support import all_right, loses_hard_levels
@@ -719,25 +720,47 @@ def test_report_writes_a_file(right: dict[str, str]) -> None:
     assert page.read_bytes() == (Path(right["out"]) / "report.html").read_bytes()
 
 
-def test_compare_loads_no_torch(losing: dict[str, str]) -> None:
-    """compare and report run without torch, lm-eval and datasets in the process."""
-    check(losing)
+WITHOUT_HEAVY = """
+import sys
+from importlib import metadata
+heavy = {"torch", "transformers", "tokenizers", "lm_eval", "lm-eval", "datasets", "peft"}
+sys.modules.update(dict.fromkeys(heavy))  # None: cannot be imported
+there = metadata.Distribution.from_name
+def from_name(name):
+    if name in heavy:
+        raise metadata.PackageNotFoundError(name)
+    return there(name)
+metadata.Distribution.from_name = from_name
+from cliffguard.cli import main
+sys.argv[0] = "cliffguard"
+main()
+"""
+
+
+@pytest.mark.parametrize("of", ["store", "samples"])
+def test_compare_needs_no_torch(of: str, losing: dict[str, str], tmp_path: Path) -> None:
+    """Neither torch nor lm-eval nor datasets need be installed, for what is stored or logged."""
     words = ["compare", losing["base"], losing["tuned"], "-s", losing["suite"]]
-    words += ["--store", losing["store"], "--out", losing["out"]]
-    script = (
-        "import sys\n"
-        f"sys.argv = ['cliffguard', *{words!r}]\n"
-        "from cliffguard.cli import main\n"
-        "try:\n    main()\nexcept SystemExit as stop:\n    code = stop.code\n"
-        "heavy = {'torch', 'transformers', 'lm_eval', 'datasets', 'peft'} & set(sys.modules)\n"
-        "print(code, sorted(heavy))\n"
-    )
+    if of == "store":
+        check(losing)
+        words += ["--store", losing["store"]]
+    else:
+        sides = [str(tmp_path / "one"), str(tmp_path / "two")]
+        write_samples(Path(sides[0]), logprob=-0.5)
+        write_samples(Path(sides[1]), logprob=-0.6)
+        words = ["compare", *sides, "--exit-zero"]
 
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", WITHOUT_HEAVY, *words, "--out", losing["out"]],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
-    assert done.stdout.strip() == "10 []", done.stderr
+    assert done.returncode == (10 if of == "store" else 0), done.stderr
+    provenance = json.loads((Path(losing["out"]) / "review.json").read_text())["provenance"]
+    assert not {"torch", "peft"} & set(provenance["versions"])
+    assert "numpy" in provenance["versions"]
 
 
 def test_version_is_printed() -> None:

@@ -310,7 +310,9 @@ def test_target_only_without_a_demanded_gain_passes_nothing() -> None:
     policy = Policy(target_only=True)
     target = capability("tickets", 5, 100, ring="target")
 
-    assert judged(target, policy=policy).outcome is Outcome.INCONCLUSIVE
+    open_verdict = judged(target, policy=policy)
+    assert open_verdict.outcome is Outcome.INCONCLUSIVE
+    assert "needs a gain to judge it by: target: {min_gain: 0.0}" in open_verdict.sentence
     lost = judged(target, capability("a", 60, 10), policy=policy)
     assert lost.outcome is Outcome.FAIL
 

@@ -160,7 +160,6 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         "{{ range(900) | map('string') | map('center', 1000000) | list | length }}",
         "took more than",
     ),
-    "a long complaint": ("{{ raise_exception('a' * 5000000) }}", "wrote more than 4 MiB"),
     "recursion": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "RecursionError"),
     "deep nesting": ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "RecursionError"),
     "deep blocks": ("{% if true %}" * 3000 + "{% endif %}" * 3000, "RecursionError"),
@@ -191,6 +190,17 @@ def test_what_has_no_end_is_ended(kind: str, tokenizers: Tokenizers, short: None
     assert time.monotonic() - start < 10.0
     there.chat_template = support.CHAT_TEMPLATE
     assert there.apply_chat_template(USER, tokenize=False) == "<|user|>Hi\n"
+
+
+def test_a_long_complaint_of_a_template_is_cut(tokenizers: Tokenizers) -> None:
+    """What it raises is its reason, of whatever length; the limit is of what it writes."""
+    _, there = tokenizers("{{ raise_exception('No tools. ' * 1000000) }}")
+
+    with pytest.raises(TemplateError) as caught:
+        there.apply_chat_template(USER, tokenize=False)
+
+    assert str(caught.value).startswith("No tools. No tools. ")
+    assert len(str(caught.value)) <= 500
 
 
 def test_what_comes_first_ends_a_template(tokenizers: Tokenizers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from cliffguard.checkpoints.files import stated_window, window_in
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Question
-from cliffguard.core.settings import EvalSettings, RunnerSettings
-from cliffguard.engine.windows import settled, window_of, window_of_model
+from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings
+from cliffguard.engine.windows import assumed, settled, window_of, window_of_model
+from cliffguard.gate import find_sides, runner_for
+from cliffguard.planning.doctor import examine
 from cliffguard.runners.backends import make_backend
+from cliffguard.store.answers import Store
 from tests import support
 
 CONFIGS: dict[str, tuple[dict[str, Any], int | None]] = {
@@ -65,6 +69,54 @@ def test_a_number_that_is_left_out_is_its_class_own(tmp_path: Path) -> None:
     written = {"model_type": "gemma3", "text_config": {"hidden_size": 64}}
 
     assert window_of(_asking(tmp_path / "gemma", written)) == 131072
+
+
+@pytest.mark.parametrize(
+    ("written", "n_tokens"),
+    [
+        ({"model_type": "llama", "hidden_size": 64}, "2,048"),
+        ({"model_type": "gemma3", "text_config": {"hidden_size": 64}}, "131,072"),
+    ],
+    ids=["llama", "gemma-3"],
+)
+def test_a_length_that_is_its_class_own_is_told(
+    tmp_path: Path, written: dict[str, Any], n_tokens: str
+) -> None:
+    """A class has one number for models of many: a reader must know that nobody wrote it."""
+    silent = _asking(tmp_path / "m", written)
+    (tmp_path / "m" / "tokenizer_config.json").write_text('{"model_max_length": 1e30}')
+
+    [caveat] = assumed(silent)
+
+    assert caveat.id == "context.assumed-length"
+    assert n_tokens in caveat.text
+    assert assumed(_asking(tmp_path / "t", {**written, "max_position_embeddings": 64})) == ()
+    assert assumed(_asking(tmp_path / "u", {"model_type": "mamba", "hidden_size": 8})) == ()
+
+
+def test_a_run_and_a_doctor_tell_it(tiny_base: Path, tiny_tuned: Path, tmp_path: Path) -> None:
+    """Of either side, before anything is asked."""
+    sides = []
+    for folder in (tiny_base, tiny_tuned):
+        copy = Path(shutil.copytree(folder, tmp_path / f"copy-{len(sides)}"))
+        config = json.loads((copy / "config.json").read_text())
+        del config["max_position_embeddings"]
+        (copy / "config.json").write_text(json.dumps(config))
+        tokenizer = json.loads((copy / "tokenizer_config.json").read_text())
+        tokenizer["model_max_length"] = 1e30
+        (copy / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+        sides.append(str(copy))
+    plan = Plan(base=sides[0], candidate=sides[1], suites=("adjacent",))
+    runner = runner_for(plan)
+
+    remarks = [runner.look_at(side, plan.protocol) for side in find_sides(plan)]
+    observations = examine(plan, Store(tmp_path / "store")).observations
+
+    assert ["context.assumed-length" in [c.id for c in caveats] for caveats in remarks] == [
+        True,
+        True,
+    ]
+    assert sum("takes for granted" in note.text for note in observations) == 2
 
 
 @pytest.mark.parametrize("model", ["cliffguard", "local-completions"])

@@ -15,6 +15,8 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples
 from cliffguard.report.json import read_review, render_json
+from cliffguard.report.next_steps import next_steps
+from cliffguard.report.page import lay_out
 from cliffguard.runners.lmeval_import import is_logged
 from tests import support
 
@@ -187,6 +189,10 @@ def test_items_of_one_side_are_counted_and_not_dropped(folders: tuple[Path, Path
         60,
     )
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
+    (step,) = next_steps(lay_out(review))
+    assert step == (
+        "Complete the candidate's samples of reading: 60 of 400 items have none of one side."
+    )
 
 
 def test_scores_that_are_none_are_unscored(folders: tuple[Path, Path]) -> None:

@@ -26,6 +26,8 @@ from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples
+from cliffguard.report.next_steps import next_steps
+from cliffguard.report.page import lay_out
 from cliffguard.runners.lmeval_import.folders import find_run
 from tests import support
 from tests.runners.test_imports import Row, policy, results, row, scored, write
@@ -793,6 +795,9 @@ def test_a_task_without_a_score_leaves_its_capability_open(tmp_path: Path) -> No
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
     named = {finding.capability: finding.outcome for finding in review.verdict.findings}
     assert named["words"] is Outcome.NOT_MEASURED
+    (step,) = next_steps(lay_out(review))
+    assert step.startswith("Name a `metric` of words that is a score an item in the policy")
+    assert step.endswith("but no task in the folders has a score an item for it.")
 
 
 def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:

@@ -230,7 +230,8 @@ def test_a_faulty_choice_item_is_refused_with_its_line(
         ({**GENERATED, "question": "Say? "}, ("item.white-space", 2, "one.jsonl:1")),
         ({**GENERATED, "question": "Say?", "expected": 1}, ("item.text", 2, "one.jsonl:1")),
         ({**GENERATED, "context": ""}, ("item.text", 2, "one.jsonl:1")),
-        ({**GENERATED, "hops": 1}, ("item.unknown-key", 2, "one.jsonl:1", "'hops'")),
+        ({**GENERATED, "hops": 1}, ("item.unknown-key", 2, "one.jsonl:1", "say level: hops")),
+        ({**GENERATED, "hop": "1"}, ("item.unknown-key", 2, "one.jsonl:1", "'hop'")),
         ({**GENERATED, "answer": ""}, ("item.text", 2, "one.jsonl:1")),
     ],
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-_MOST_SAID = 500  # characters of an error's message, which may quote anything
+MOST_CHARACTERS = 500  # characters of an error's message, which may quote anything
 _CPU_SECONDS = 30  # of one answer: for the day that nobody is left to end us
 
 
@@ -48,7 +48,7 @@ def _tried(work: Callable[[Any], Any], question: Any) -> dict[str, Any]:
 
 def _message_of(failure: Exception) -> str:
     try:
-        text = " ".join(str(failure).split())[:_MOST_SAID]
+        text = " ".join(str(failure).split())[:MOST_CHARACTERS]
     except Exception:  # the text of an error may be made by what failed
         text = ""
     name = type(failure).__name__

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from cliffguard.core.sandbox.child import MOST_CHARACTERS
+
 
 def start() -> Callable[[Any], Any]:
     """Return what renders: from the arguments of `render_jinja_template` to its answer.
@@ -21,7 +23,7 @@ def start() -> Callable[[Any], Any]:
         try:
             return {"rendered": render(**arguments)}
         except TemplateError as failure:
-            return {"refused": str(failure)}
+            return {"refused": str(failure)[:MOST_CHARACTERS]}
 
     return answer
 

@@ -46,10 +46,7 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     except UsageError:  # which is a ValueError, too
         raise
     except ValueError as failure:
-        what = getattr(failure, "msg", None) or str(failure)[:100]
-        raise IntegrityError(
-            f"{path}: torn or no JSON Lines ({what}); run lm-eval again", id="samples.torn"
-        ) from None
+        raise _torn(str(path), failure) from None
     except OSError as failure:
         raise UsageError(
             f"{path}: {failure.strerror or failure}", id="samples.unreadable"
@@ -98,9 +95,23 @@ def _values(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
         yield from enumerate(_listed(path, line, lines), start=1)
         return
     if line.strip():
-        yield number, parse_json(line)
+        yield number, _parsed(path, number, line)
     for number, line in numbered:
-        yield number, parse_json(line)
+        yield number, _parsed(path, number, line)
+
+
+def _parsed(path: Path, number: int, line: str) -> Any:
+    try:
+        return parse_json(line)
+    except ValueError as failure:
+        raise _torn(f"{path}:{number}", failure) from None
+
+
+def _torn(where: str, failure: ValueError) -> IntegrityError:
+    what = getattr(failure, "msg", None) or str(failure)[:100]
+    return IntegrityError(
+        f"{where}: torn or no JSON Lines ({what}); run lm-eval again", id="samples.torn"
+    )
 
 
 def _decoded(stream: IO[bytes]) -> Iterator[str]:

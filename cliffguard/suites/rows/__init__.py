@@ -11,24 +11,28 @@ from cliffguard.core.files import has_half_characters, user_path
 from cliffguard.suites.rows import tables
 from cliffguard.suites.rows.cells import header_of, named
 from cliffguard.suites.rows.foreign import (
-    are_pairs,
-    index_told,
+    by_jq,
+    jq_name,
+    jq_path,
     named_file,
     new_file,
     rows_of,
-    told_by_ending,
-    told_by_shape,
 )
+from cliffguard.suites.rows.kinds import told_by_ending
 from cliffguard.suites.rows.packed import PACKED, kind_of
 from cliffguard.suites.rows.row import Row
+from cliffguard.suites.rows.shapes import are_pairs, index_told, told_by_shape
 from cliffguard.suites.rows.texts import TEXTS
 
 __all__ = [
     "Row",
     "are_pairs",
+    "by_jq",
     "has_header",
     "index_told",
     "is_data_file",
+    "jq_name",
+    "jq_path",
     "label_names",
     "named_file",
     "new_file",

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import n_things
-from cliffguard.suites.rows.foreign import refuse_markdown, without_lines_before
+from cliffguard.suites.rows.foreign import (
+    copied,
+    is_object,
+    new_file,
+    refuse_markdown,
+    without_lines_before,
+)
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.quotes import advise_uneven, mend_quotes, refuse_swallowed
 from cliffguard.suites.rows.row import Row, row_of
@@ -35,6 +41,7 @@ def from_csv(path: Path) -> Iterator[Row]:
     """
     csv.field_size_limit(sys.maxsize)
     text = read_packed(path)
+    _refuse_objects(text, path)
     match = _SEPARATOR_LINE.match(text)
     text, line = (text[match.end() :], 2) if match else (text, 1)
     separator = match[1] if match else _separator(text, _USUAL.get(kind_of(path), ","))
@@ -64,6 +71,17 @@ def from_csv(path: Path) -> Iterator[Row]:
             f"{path}:{line}: not valid CSV: {failure}; {mend_quotes(text, separator, path)}",
             id="rows.csv",
         ) from None
+
+
+def _refuse_objects(text: str, path: Path) -> None:
+    """Refuse JSON Lines under the name of a table: its first row would name the columns."""
+    first = text.lstrip().partition("\n")[0]
+    if is_object(first):
+        raise UsageError(
+            f"{path}:1: holds JSON Lines, which are named .jsonl: "
+            f"{copied(path, new_file(path.name))}",
+            id="rows.no-table",
+        )
 
 
 class _Kept:

@@ -11,7 +11,7 @@ from typing import Any
 from cliffguard.core.canonical_json import refuse_depth
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import cut_middle
-from cliffguard.suites.rows.foreign import in_shell, named_file, new_file
+from cliffguard.suites.rows.foreign import by_jq, in_shell, named_file, new_file
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.row import Row, row_of
 
@@ -91,6 +91,8 @@ def _advice_behind(value: Any, rest: str, path: Path) -> str:
     if isinstance(value, int) and rest.lstrip(":.) ").startswith("{"):
         command = f"sed -E 's/^[0-9]+[^{{]*//' {in_shell(path)} > {new_file(path.name)}"
         return f"{command} leaves out the numbers of lines"
+    if isinstance(value, Mapping) and rest.startswith("{"):
+        return f"where rows follow each other, {by_jq('.', path)} gives each a line of its own"
     return "write each row on a line of its own"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def advise_uneven(text: str, separator: str, path: Path) -> str:
     """Return what to do about a row, by its text, that has more or fewer cells than the first."""
     if separator in _BARE and '"' in text:
         return f"where quotes are characters of the text, {_unquoted(path, separator)} makes rows"
+    if re.search(f'{re.escape(separator)} +"', text):
+        made = _written_anew(path, separator, "skipinitialspace=True")
+        return f"a blank stands before a quote that begins a cell: {made} leaves it out"
     return "a cell that holds the separator or a line break needs quotes around it"
 
 

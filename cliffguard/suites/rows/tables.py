@@ -11,6 +11,7 @@ from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text
 from cliffguard.core.texts import first_line
+from cliffguard.suites.rows.arrow_values import rows_in
 from cliffguard.suites.rows.row import Row, row_of
 
 
@@ -84,7 +85,7 @@ def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[R
     number = 0
     for batch in batches:
         batch.validate(full=True)  # a damaged one may point outside its own memory
-        for row in batch.select(names).to_pylist():
+        for row in rows_in(batch.select(names)):
             number += 1
             yield row_of(row, path, number)
 

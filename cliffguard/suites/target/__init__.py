@@ -7,7 +7,7 @@ makes a suite's files, for whoever wants to go on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -118,10 +118,15 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 
 
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
-    where = f"target: {target.data}"
-    _refuse_unknown_metric(target, where)
+    _refuse_unknown_metric(target)
     rows, names = _data(target, offline=offline, hub=hub)
-    refuse_exports(rows, target)
+    refuse_exports(rows, target, lambda named: _read_rows(rows, names, named))
+    return _read_rows(rows, names, target)
+
+
+def _read_rows(
+    rows: Sequence[Row], names: Mapping[str, tuple[str, ...]], target: TargetData
+) -> Reading:
     refuse_lines_of_names(rows)
     n_rows = len(rows)
     rows, divided = without_divided(rows, target)
@@ -134,7 +139,7 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     marks = refuse_marks(finals.drafts, columns, way, target)
     kept, zeros = without_zeros(finals.drafts, way.metric, is_choice=way.is_choice)
     items, left_out = without_conflicts(make_items(kept, way, columns), drafts, way.metric)
-    task = _task(target, way, columns, items, where)
+    task = _task(target, way, columns, items)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
         suite=_suite(target, task, remarks),
@@ -152,10 +157,14 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     )
 
 
-def _refuse_unknown_metric(target: TargetData, where: str) -> None:
+def _where(target: TargetData) -> str:
+    return f"target: {target.data}"
+
+
+def _refuse_unknown_metric(target: TargetData) -> None:
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(
-            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
+            f"{_where(target)}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
             f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
             id="target.unknown-metric",
         )
@@ -237,10 +246,9 @@ def _as_row(item: Item) -> dict[str, Any]:
 # --- from data to a task -------------------------------------------------------------------------
 
 
-def _task(
-    target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...], where: str
-) -> Task:
+def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...]) -> Task:
     """Return the task over the items, by the rules of a suite's own."""
+    where = _where(target)
     written = validate(
         TypeAdapter(TaskFile),
         {

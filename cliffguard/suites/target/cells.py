@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.texts import cut_end, plural
+from cliffguard.core.texts import cut_end, first_of, plural
 from cliffguard.suites.rows import Row, named_file, new_file
-from cliffguard.suites.target.known import is_passages, mend
+from cliffguard.suites.target.known import is_passages, mend, quoted
 from cliffguard.suites.target.literals import from_literal
 
 Value = str | int | float
@@ -36,13 +36,28 @@ def value_of(row: Row, column: str) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         raise missing(row, column)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        within = "".join(f", such as {column}.{name}" for name, _ in inside(value)[:1])
         raise SuiteError(
-            f"{row.where}: {column} must be text, found {shown(value)}; name another column"
-            f"{within} with {mend('prompt', 'COLUMN')}",
+            f"{row.where}: {column} must be text, found {shown(value)}; {_instead(value, column)} "
+            f"with {mend('prompt', 'COLUMN')}",
             id="target.no-text",
         )
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _instead(value: Any, column: str) -> str:
+    """Return what to name where a cell is no text, without any part of it that would be lost."""
+    if isinstance(value, bytes):
+        return "it is binary that is no UTF-8: write it as text, or name another column"
+    if texts_in(value, column):
+        name = quoted(f"{{{column}}}")
+        return f"--target-prompt {name} asks all its texts, a line each; or name another column"
+    texts = [f"{column}.{name}" for name, nested in inside(value) if isinstance(nested, str)]
+    if isinstance(value, Mapping) and texts:
+        return f"name another column, or one inside ({first_of(texts, _LISTED)})"
+    return "name another column"
+
+
+_LISTED = 5  # columns that a message names
 
 
 def missing(row: Row, *columns: str) -> SuiteError:
@@ -80,8 +95,11 @@ def rewritten(source: str, row: str, each: str = "", more: str = "") -> str:
     """Return the command that writes `row`, in Python, for each row r of a file.
 
     Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list,
-    and `more` a further statement.
+    and `more` a further statement. Where a name in it would end the quotes of a shell there is no
+    command to print.
     """
+    if {*f"{row}{each}"} & {*'"$`'} or not f"{row}{each}".isprintable():
+        return "a script of your own"
     rows = f"(x.value for x in read_records({named_file(source)}))"
     return (
         'python -c "import json; from cliffguard.suites.rows import read_records; '

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.cells import as_text, from_json, has, shown, value_of
+from cliffguard.suites.target.cells import (
+    as_text,
+    from_json,
+    has,
+    is_safe,
+    rewritten,
+    shown,
+    value_of,
+)
 from cliffguard.suites.target.columns import framed
-from cliffguard.suites.target.known import mend, suffix_of
+from cliffguard.suites.target.known import mend, quoted, suffix_of
 
 
 def choices_of(
@@ -32,7 +41,7 @@ def choices_of(
     if value is None:
         raise SuiteError(
             f"{row.where}: {column} is missing; give every row choices, or say --target-ignore "
-            f"{column}",
+            f"{quoted(column)}",
             id="target.blank",
         )
     given = from_json(value)
@@ -49,20 +58,36 @@ def choices_of(
     is_list = isinstance(given, (list, tuple)) and len(given) >= 2
     if not is_list or not all(isinstance(choice, (str, int, float)) for choice in given):
         if isinstance(given, str) and given.strip():
+            shown_too = quoted(f"{framed(prompt)}\\n{{{column}}}")
             raise SuiteError(
                 f"{row.where}: {column} holds its choices as one text, {shown(value)}; "
-                f"--target-prompt '{framed(prompt)}\\n{{{column}}}' asks it as it is (in a plan, "
+                f"--target-prompt {shown_too} asks it as it is (in a plan, "
                 "keys of target without the prefix)",
                 id="target.choices",
             )
         raise SuiteError(
             f"{row.where}: {column} must be a list of at least two texts, found {shown(value)}"
             f"; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
-            f"{column}",
+            f"{quoted(column)}",
             id="target.choices",
         )
     called = {str(name): index for index, name in enumerate(names[: len(given)])}
     return tuple(map(as_text, given)), called
+
+
+def mend_letter(row: Row, text: str, names: Mapping[str, int]) -> str:
+    """Return how an answer that is no choice is mended, where it is a letter written otherwise."""
+    columns = [name for name, value in row.value.items() if value == text]
+    is_known = len(columns) == 1 and is_safe(columns[0]) and Path(row.source).is_file()
+    if text.strip(_AROUND).upper() not in names or not is_known:
+        return "mend it"
+    letter = f"r[{columns[0]!r}].strip({_AROUND!r})"
+    held = f"{letter}.upper() if len({letter}) == 1 else r[{columns[0]!r}]"
+    made = rewritten(row.source, f"{{**r, {columns[0]!r}: {held}}}")
+    return f"where it is a letter, {made} writes it as the choices are counted"
+
+
+_AROUND = "()[]. "  # what stands around a letter: (A), A.
 
 
 def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence[Any]) -> None:

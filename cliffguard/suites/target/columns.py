@@ -24,6 +24,7 @@ from cliffguard.suites.target.known import (
     Layout,
     folded,
     mend,
+    quoted,
     says,
 )
 from cliffguard.suites.target.likely import of_none, of_several
@@ -283,7 +284,7 @@ def _refuse_late(
         if late:
             raise SuiteError(
                 f"{row.where}: has {late[0]}, which the first row lacks; give every row the same "
-                f"columns, or say --target-ignore {late[0]}",
+                f"columns, or say --target-ignore {quoted(late[0])}",
                 id="target.late-column",
             )
 

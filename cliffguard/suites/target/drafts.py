@@ -33,7 +33,8 @@ from cliffguard.suites.target.chats import (
 )
 from cliffguard.suites.target.choices import choices_of
 from cliffguard.suites.target.columns import Columns, filled_in, in_braces
-from cliffguard.suites.target.known import PREFERRED, are_labels, mend
+from cliffguard.suites.target.known import PREFERRED, are_labels, mend, quoted
+from cliffguard.suites.target.likely import may_be_right
 from cliffguard.suites.target.outputs import two_answers
 from cliffguard.suites.target.rights import are_together, unwrapped
 
@@ -65,10 +66,12 @@ def parse_row(row: Row, columns: Columns) -> ParsedRow:
     if columns.answer is not None and last is not None:
         raise two_answers(row, columns.prompt, columns.answer)
     if columns.answer is None and last is None:
+        such = ", ".join(may_be_right(row, row.value)[:4])
         raise SuiteError(
             f"{row.where}: the chat in {columns.prompt} does not end with the assistant's turn, "
             "which would be the answer; add it, or name a column: "
-            f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}",
+            f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}"
+            f"{such and f'; what is right may be in {such}'}",
             id="target.no-answer",
         )
     choices, names = choices_of(row, columns.choices, columns.prompt)
@@ -110,6 +113,9 @@ def _prompt(row: Row, columns: Columns) -> tuple[str, str | None]:
     return rendered(_with_system(turns, row, columns.system)).rstrip(), last
 
 
+SYSTEM_ROLES = ("system", "developer")
+
+
 def _with_system(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
     """Return the turns after the system prompt that a column holds, where it holds one."""
     if column is None or not has(row, column):
@@ -118,10 +124,10 @@ def _with_system(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
     system = (parts if isinstance(parts, str) else value_of(row, column)).strip()
     if ("system", system) in turns[:1]:
         return turns
-    if any(role in ("system", "developer") for role, _ in turns):
+    if any(role in SYSTEM_ROLES for role, _ in turns):
         raise SuiteError(
             f"{row.where}: has a system prompt in {column} and another one in its chat; keep one, "
-            f"or say --target-ignore {column}",
+            f"or say --target-ignore {quoted(column)}",
             id="target.two-systems",
         )
     return [("system", system), *turns]
@@ -177,7 +183,7 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     if isinstance(value, Mapping) and is_turn(value):
         value = [value]
     if (chat := chat_in(value)) is not None:
-        return (_last_of(row, column, chat, prompt),)
+        return (_last_of(row, columns, chat, prompt),)
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if not values:
         raise SuiteError(
@@ -253,20 +259,26 @@ def _blank_among(row: Row, column: str) -> SuiteError:
     )
 
 
-def _last_of(row: Row, column: str, value: Sequence[Mapping[str, Any]], prompt: str) -> str:
+def _last_of(row: Row, columns: Columns, value: Sequence[Mapping[str, Any]], prompt: str) -> str:
     """Return the assistant's turn that ends a chat whose other turns ask what the prompt asks."""
     turns, last = before_last_answer(turns_of(value, row.where))
     if last is None:
         raise SuiteError(
-            f"{row.where}: the chat in {column} does not end with the assistant's turn, which "
-            f"would be the answer; name another column with {mend('answer', 'COLUMN')}",
+            f"{row.where}: the chat in {columns.answer} does not end with the assistant's turn, "
+            f"which would be the answer; name another column with {mend('answer', 'COLUMN')}",
             id="target.no-answer",
         )
-    before = rendered(turns).rstrip()
-    if before and before.strip() != prompt.strip():
+    if columns.system is not None and not any(role in SYSTEM_ROLES for role, _ in turns):
+        turns = _with_system(turns, row, columns.system)
+    before = rendered(turns).strip()
+    if before and before != prompt.strip():
+        spoken = rendered([turn for turn in turns if turn[0] not in SYSTEM_ROLES]).strip()
+        what = "asks something else than the prompt"
+        if spoken == prompt.strip():
+            what = "has a system prompt, which the prompt beside it lacks"
         raise SuiteError(
-            f"{row.where}: the chat in {column} asks something else than the prompt; take all of "
-            f"it with --target-prompt {column}",
+            f"{row.where}: the chat in {columns.answer} {what}; take all of it with "
+            f"--target-prompt {quoted(str(columns.answer))}",
             id="target.two-prompts",
         )
     return last

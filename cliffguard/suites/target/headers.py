@@ -53,8 +53,11 @@ def named_command(rows: Sequence[Row]) -> str:
     source, n_columns = rows[0].source, len(rows[0].value)
     last = {str(list(row.value.values())[-1]).strip() for row in rows}
     letters = [chr(ord("A") + number) for number in range(n_columns - 2)]
-    if n_columns == 2 or (len(letters) < 10 and last <= {*letters}):
-        names, before = ("question", *letters, "answer"), ""
+    before = ""
+    if n_columns == 2 and (pair := _pair_of(rows)) is not None:
+        names = pair
+    elif n_columns > 2 and len(letters) < 10 and last <= {*letters}:
+        names = ("question", *letters, "answer")
     else:
         names = tuple(f"NAME-{number}" for number in range(1, n_columns + 1))
         before = "with the names that they have, "
@@ -64,6 +67,23 @@ def named_command(rows: Sequence[Row]) -> str:
         f'" > {new_file(source)}'
     )
     return f"where line 1 is a row, {before}{made} makes rows of all lines"
+
+
+def _pair_of(rows: Sequence[Row]) -> tuple[str, ...] | None:
+    """Return which of two columns is the question, by which repeats and which is longer."""
+    first, second = (
+        [[*row.value][n] for row in rows[:1]] + [str([*row.value.values()][n]) for row in rows]
+        for n in (0, 1)
+    )
+    if _repeats(first) != _repeats(second):
+        return ("answer", "question") if _repeats(first) else ("question", "answer")
+    n_words = [sum(len(cell.split()) for cell in cells) for cells in (first, second)]
+    return ("question", "answer") if n_words[0] > n_words[1] else None
+
+
+def _repeats(cells: Sequence[str]) -> bool:
+    """Return whether cells are labels: few, and each of one word or two."""
+    return 2 * len({*cells}) <= len(cells) and all(len(cell.split()) < 3 for cell in cells)
 
 
 def _is_cell(name: str, rows: Sequence[Row]) -> bool:

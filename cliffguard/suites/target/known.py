@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -272,8 +273,10 @@ def are_labels(path: str) -> bool:
 
 
 def quoted(name: str) -> str:
-    """Return a name as a shell takes it."""
-    return name if name.replace("_", "").replace(".", "").isalnum() else f"'{name}'"
+    """Return a name as one word of a command: data are a stranger's, and a shell reads it."""
+    if name.replace("_", "").replace(".", "").isalnum():
+        return name
+    return shlex.quote(name) if name.isprintable() else "COLUMN"
 
 
 def says(value: Any) -> bool:
@@ -287,4 +290,4 @@ def says(value: Any) -> bool:
 
 def mend(role: str, value: str) -> str:
     """Return the flag that says what a column is, and the same for a plan."""
-    return f"--target-{role} {value} (in a plan, target: {{{role}: …}})"
+    return f"--target-{role} {quoted(value)} (in a plan, target: {{{role}: …}})"

@@ -13,7 +13,7 @@ from cliffguard.core.texts import first_of, n_things
 from cliffguard.suites.target.cells import as_text
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
-from cliffguard.suites.target.known import mend, says
+from cliffguard.suites.target.known import mend, quoted, says
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
@@ -43,7 +43,7 @@ def refuse_numbers_with_names(drafts: Sequence[ParsedRow], columns: Columns) -> 
             raise SuiteError(
                 f"{drafts[0].row.source}: the answers are {kind}, and {column!r} names them"
                 f"{_but(n_others, len(answers))}; take the names with {mend('answer', column)}, or "
-                f"say that they are no part of it with --target-ignore {column}",
+                f"say that they are no part of it with --target-ignore {quoted(column)}",
                 id="target.numbered-labels",
             )
 
@@ -77,7 +77,7 @@ def refuse_unfit(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> None:
     """Refuse answers as labels: floats, numbers that count up from 0, spellings of one word."""
     source = drafts[0].row.source
     shown = first_of(distinct, _NAMED)
-    named = " ".join(f"--target-labels {label}" for label in distinct[:_NAMED])
+    named = " ".join(f"--target-labels {quoted(label)}" for label in distinct[:_NAMED])
     how = (
         "name all labels in their order with --target-labels, once for each (in a plan, target: "
         f"{{labels: […]}}), keep these by {named}{' …' if len(distinct) > _NAMED else ''}, "

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.cells import inside
+from cliffguard.suites.target.cells import from_json, inside
 from cliffguard.suites.target.chats import chat_in, spoken_by
 from cliffguard.suites.target.headers import may_lack_header, named_command
 from cliffguard.suites.target.known import (
     AFTER,
     ANSWERS,
     BEFORE,
+    OPTION_LISTS,
     PREFERRED,
     PROMPTS,
     REFERENCES,
@@ -22,6 +23,7 @@ from cliffguard.suites.target.known import (
     folded,
     is_option_stem,
     may_be_part,
+    quoted,
     says,
     series,
 )
@@ -36,7 +38,7 @@ _LISTED = 12  # columns that a message names
 
 _WHOLE_QUESTIONS = (
     *("description", "problem", "message", "email", "comment", "review", "sentence", "utterance"),
-    *("post", "tweet", "ticket", "details", "user_input", "goal", "claim"),
+    *("post", "tweet", "ticket", "details", "user_input", "goal", "claim", "source"),
 )
 """What may be all of a question, where nothing goes by the usual name of a prompt."""
 
@@ -52,10 +54,8 @@ def of_none(role: str, columns: set[str], row: Row) -> str:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
         more = _of_parts([name for name in row.value if name in columns], row)
-    elif right := [name for name in row.value if name in columns and folded(name) in REFERENCES]:
+    elif right := may_be_right(row, columns):
         more = f"; what is right may be in {first_of(right, _INNER)}"
-    elif lists := [name for name in row.value if name in columns and _is_labels(name, row)]:
-        more = f"; what is right may be in {first_of(lists, _INNER)}"
     elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
     if not more and may_lack_header(row):
@@ -72,9 +72,46 @@ def of_several(role: str, names: Sequence[str], row: Row) -> str:
         others = ", ".join(name for name in names if name not in chats)
         return f"; the chat in {chats[0]} ends with what a model may have said, after {others}"
     if chats:
-        return f"; --target-prompt {chats[0]} is the chat"
+        return f"; --target-prompt {quoted(chats[0])} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
-    return f"; '{_frame(sorted(names, key=lambda name: order.index(folded(name))))}' is all of them"
+    frame = _frame(sorted(names, key=lambda name: order.index(folded(name))))
+    return f"; {quoted(frame)} is all of them"
+
+
+def may_be_right(row: Row, columns: Collection[str]) -> list[str]:
+    """Return the columns, and the paths inside of columns, that may be of right answers."""
+    references = [name for name in row.value if name in columns and folded(name) in REFERENCES]
+    inner = [
+        f"{column}.{name}"
+        for column, value in row.value.items()
+        if isinstance(held := from_json(value), Mapping)
+        for name in map(str, held)
+        if folded(name) in (*REFERENCES, *ANSWERS) and says(held[name])
+    ]
+    if references or inner:
+        return [*references, *inner]
+    return [
+        name
+        for name in row.value
+        if name in columns and folded(name).split("_")[-1] in _JUDGEMENTS and _is_given(name, row)
+    ]
+
+
+_JUDGEMENTS = (
+    *("label", "labels", "category", "categories", "class", "classes", "intent", "intents"),
+    *("sentiment", "emotion", "emotions", "topic", "topics", "tag", "tags", "stars", "rating"),
+    *("score", "grade", "priority", "correct", "solution", "verdict", "translation"),
+)
+"""Last words of names that may be of right answers, where no column goes by a usual name."""
+
+
+def _is_given(name: str, row: Row) -> bool:
+    """Return whether a cell holds a text, a number or a list of texts."""
+    value = row.value[name]
+    listed = [nested for _, nested in inside(value)]
+    if listed or isinstance(from_json(value), Mapping):
+        return are_labels(name) and all(isinstance(nested, str) for nested in listed)
+    return says(value)
 
 
 def _holds_output(row: Row, chat: str) -> bool:
@@ -89,6 +126,7 @@ def _inner_paths(row: Row) -> str:
     texts = [
         f"{column}.{name}"
         for column, value in row.value.items()
+        if folded(column) not in OPTION_LISTS
         for name, nested in inside(value)
         if isinstance(nested, str) and says(nested)
     ]
@@ -114,20 +152,16 @@ def _of_parts(columns: Sequence[str], row: Row) -> str:
     parts.sort(key=lambda name: {**order, **last}.get(folded(name), len(order)))
     taken = [*ANSWERS, *REFERENCES, "id", "idx", "cluster", "level"]
     left = [name for name in columns if name not in parts and folded(name) not in taken]
-    framed = f"; '{_frame(parts)}' is all that could be asked"
+    frame = quoted(_frame(parts))
+    framed = f"; {frame} is all that could be asked"
     if left:
         framed = (
-            f"; '{_frame(parts)}' asks what goes by the name of a part, and leaves "
-            f"{first_of(left, _LISTED)}"
+            f"; {frame} asks what goes by the name of a part, and leaves {first_of(left, _LISTED)}"
         )
     if options:
-        framed += f"; --target-choices '{''.join(f'{{{name}}}' for name in options)}' are options"
+        listed = quoted("".join(f"{{{name}}}" for name in options))
+        framed += f"; --target-choices {listed} are options"
     return framed
-
-
-def _is_labels(name: str, row: Row) -> bool:
-    values = [value for _, value in inside(row.value[name])]
-    return are_labels(name) and bool(values) and all(isinstance(value, str) for value in values)
 
 
 def _frame(columns: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from cliffguard.core.texts import cut_middle, n_things
 from cliffguard.suites.items import refuse_several
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text
+from cliffguard.suites.target.choices import mend_letter
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.labels import (
@@ -175,8 +176,9 @@ def _answer_of(value: Value, draft: ParsedRow, way: ScoringPlan) -> str:
     if choice is None:
         noun, flag = ("labels", "labels") if way.labels else ("choices", "answer")
         raise SuiteError(
-            f"{draft.row.where}: the answer {cut_middle(text)!r} is not among the {noun}; mend it, "
-            f"or name other {noun if way.labels else 'answers'} with --target-{flag}",
+            f"{draft.row.where}: the answer {cut_middle(text)!r} is not among the {noun}; "
+            f"{mend_letter(draft.row, text, draft.names)}, or name other "
+            f"{noun if way.labels else 'answers'} with --target-{flag}",
             id="target.no-choice",
         )
     return choice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from cliffguard.suites.target.known import (
     SUBJECTS,
     folded,
     last_name,
+    quoted,
     says,
 )
 
@@ -45,7 +45,7 @@ def asking(parts: Sequence[str], columns: Columns, drafts: Sequence[ParsedRow]) 
     before.sort(key=lambda name: order.get(folded(last_name(name)), len(order)))
     frame = [f"{{{name}}}" for name in before]
     frame += [framed(columns.prompt), *(f"{{{name}}}" for name in behind)]
-    whole = shlex.quote("\\n".join(frame))
+    whole = quoted("\\n".join(frame))
     return f"--target-prompt {whole} asks {'it' if len(parts) == 1 else 'them'}"
 
 
@@ -82,11 +82,6 @@ def _can_be_asked(name: str, drafts: Sequence[ParsedRow]) -> bool:
     return is_text(name, drafts) or all(
         texts_in(value, name) is not None for value in values if says(value)
     )
-
-
-def quoted(name: str) -> str:
-    """Return a name as a shell takes it."""
-    return name if name.replace("_", "").isalnum() else shlex.quote(name)
 
 
 def is_text(path: str, drafts: Sequence[ParsedRow], *, is_number_text: bool = True) -> bool:

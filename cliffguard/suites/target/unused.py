@@ -31,6 +31,7 @@ from cliffguard.suites.target.known import (
     is_option_stem,
     last_name,
     may_be_part,
+    quoted,
     says,
     series,
 )
@@ -42,7 +43,7 @@ from cliffguard.suites.target.left import (
     is_wordy,
     kind_of_file,
 )
-from cliffguard.suites.target.part_flags import askable, asking, is_text, quoted, with_right
+from cliffguard.suites.target.part_flags import askable, asking, is_text, with_right
 
 _PARTS = {*BEFORE, *AFTER, *UNASKABLE, *POINTERS} - {*LOOSE}
 _JUDGED = frozenset(
@@ -132,7 +133,8 @@ def _refuse_choices(
         if _is_option_list(name, drafts) and not columns.choices:
             how = f"--target-choices {quoted(name)} takes them as choices"
             if is_text(name, drafts):
-                how = f"--target-prompt '{framed(columns.prompt)}\\n{{{name}}}' asks it as it is"
+                whole = quoted(f"{framed(columns.prompt)}\\n{{{name}}}")
+                how = f"--target-prompt {whole} asks it as it is"
             raise _unused([name], columns, source, how)
         if folded(last_name(name)) in WRONG_LISTS and not columns.choices:
             raise _unused([name], columns, source, with_right(name, columns, source))
@@ -140,17 +142,17 @@ def _refuse_choices(
         if columns.choices and stem:  # the choices stand elsewhere, and these are texts of a kind
             continue
         right = [columns.answer] if stem in WRONG_STEMS and columns.answer else []
-        listed = "".join(f"{{{name}}}" for name in (*right, *names))
+        listed = quoted("".join(f"{{{name}}}" for name in (*right, *names)))
         if right:
             how = (
-                f"--target-answer {quoted(right[0])} --target-choices '{listed}' takes them and "
+                f"--target-answer {quoted(right[0])} --target-choices {listed} takes them and "
                 "the right one as choices"
             )
             raise _unused(names, columns, source, how)
         shown = "\\n".join(f"{name.strip(AROUND)}. {{{name}}}" for name in names)
         how = (
-            f"--target-choices '{listed}' takes them as choices, --target-prompt "
-            f"'{framed(columns.prompt)}\\n{shown}' shows them"
+            f"--target-choices {listed} takes them as choices, --target-prompt "
+            f"{quoted(f'{framed(columns.prompt)}{chr(92)}n{shown}')} shows them"
         )
         raise _unused(names, columns, source, how)
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +21,7 @@ from cliffguard.suites.target import read_target
 from cliffguard.suites.target.reading import Reading
 from tests import support
 
+ROOT = Path(__file__).parents[3]
 Rows = Sequence[dict[str, Any]]
 
 
@@ -37,3 +44,52 @@ def refused(folder: Path, rows: Rows, error_id: str, **keys: Any) -> str:
     assert caught.value.exit_code == 2
     assert "\n" not in caught.value.line
     return str(caught.value)
+
+
+def flags_in(text: str) -> dict[str, Any]:
+    """Return the keys of a target that the flags in a line set, as a shell reads them."""
+    keys: dict[str, Any] = {}
+    for name, value in re.findall(_FLAG, text):
+        (word,) = shlex.split(value)
+        keys[name] = (*keys.get(name, ()), word) if name in ("ignore", "labels") else word
+    return keys
+
+
+_FLAG = r"""--target-(\w+) ((?:'[^']*'|"[^"]*"|[^\s;'"])+)"""
+_COMMANDS = re.compile(
+    r"""(?:(?:[gb]zip2?|xz)\ -dc\ \S+\ \|\ )?jq\ -c\ .+?\ >\ \S+\.jsonl
+    |python\ -c\ "[^"]+"(?:\ >\ \S+\.jsonl)?|cp\ \S+\ rows\.\S+""",
+    re.VERBOSE,
+)
+
+
+def commands_in(line: str) -> list[str]:
+    """Return the commands that a line prints, in their order."""
+    return _COMMANDS.findall(line)
+
+
+def done(command: str, folder: Path) -> Path:
+    """Do what a line prints, in a shell and in a folder, and return the file that it makes."""
+    tools = {word for word in ("jq", "gzip", "sqlite3") if word in command.split()}
+    if missing := [tool for tool in tools if shutil.which(tool) is None]:
+        pytest.skip(f"no {missing[0]} here")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    modules = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    where = os.environ | {"PATH": path, "PYTHONPATH": modules}
+    before = {file.name for file in folder.iterdir()}
+    subprocess.run(["bash", "-c", command], cwd=folder, env=where, check=True)
+    (made,) = (file for file in folder.iterdir() if file.name not in before)
+    return made
+
+
+def line_of(path: Path, error_id: str, **keys: Any) -> str:
+    """Return the one line with which a file is refused under an id."""
+    with support.refused(error_id, 2) as caught:
+        read_target(TargetData(data=str(path), **keys))
+    return str(caught.value)
+
+
+def questions(path: Path, **keys: Any) -> list[tuple[str, str]]:
+    """Return what a file asks under these keys, and what is right."""
+    tried = read_target(TargetData(data=str(path), **keys)).task.items
+    return [(item.prompt, item.answer or " or ".join(item.answers)) for item in tried]

@@ -145,8 +145,30 @@ FLAGS = {
     "mlflow": Form({"inputs": {"q": "Q?"}, "expectations": {"r": "b"}}, "Q?", "b"),
     "langfuse": Form({"input": {"q": "Q?"}, "expectedOutput": {"a": "b"}}, "Q?", "b"),
     "phoenix": Form({"input": {"q": "Q?"}, "output": {"a": "b"}, "metadata": {}}, "Q?", "b"),
-    "promptfoo": Form(
-        {"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"
+    "deepeval, retrieved": Form(
+        {"input": "Q?", "expected_output": "b", "context": None, "retrieval_context": ["C."]},
+        "C.\nQ?",
+        "b",
+    ),
+    "deepeval, two contexts": Form(
+        {"input": "Q?", "expected_output": "b", "context": ["C."], "retrieval_context": ["D."]},
+        "C.\nD.\nQ?",
+        "b",
+    ),
+    "dream": Form(
+        {"dialogue": ["W: A?", "M: B."], "question": "Q?", "choice": ["b", "c"], "answer": "b"},
+        "W: A?\nM: B.\nQ?",
+        "b",
+    ),
+    "svamp": Form(
+        {"ID": "1", "Body": "Two.", "Question": "Q?", "Equation": "(2)", "Answer": 2},
+        "Two.\nQ?",
+        "2",
+    ),
+    "inspect": Form(
+        {"input": "Q?", "target": "b", "messages": [*TALK, REPLY], "output": {"choices": [REPLY]}},
+        "Q?",
+        "b",
     ),
     "mt-bench": Form({"question_id": 1, "turns": ["Q?", "R?"], "reference": ["b", "c"]}, "Q?", "b"),
     "samples": Form(
@@ -161,6 +183,29 @@ FLAGS = {
 }
 
 COMMANDS = {
+    "promptfoo": Form(
+        {"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"
+    ),
+    "promptfoo, a table": Form({"question": "Q?", "__expected": "equals: b"}, "Q?", "b"),
+    "helm": Form(
+        {
+            "input": {"text": "Q?"},
+            "references": [
+                {"output": {"text": "a"}, "tags": []},
+                {"output": {"text": "b"}, "tags": ["correct"]},
+            ],
+        },
+        "Q?",
+        "b",
+    ),
+    "helm, open": Form(
+        {
+            "input": {"text": "Q?"},
+            "references": [{"output": {"text": "b"}, "tags": ["correct"]}],
+        },
+        "Q?",
+        "b",
+    ),
     "coqa": Form(
         {
             "story": "S.",

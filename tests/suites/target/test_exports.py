@@ -19,17 +19,8 @@ from cliffguard.core.errors import UsageError
 from cliffguard.suites.target import read_target
 from cliffguard.suites.target.exports import known_forms
 from tests import support
-from tests.suites.target.data import items, reading, refused
+from tests.suites.target.data import flags_in, items, reading, refused
 from tests.suites.target.forms import COMMANDS, FLAGS, PARTS, REPLY, TALK, THOUGHT, WHOLE
-
-
-def flags_in(text: str) -> dict[str, Any]:
-    """Return the keys of a target that the flags in a line set."""
-    keys: dict[str, Any] = {}
-    for name, value in re.findall(r"--target-(\w+) ('[^']*'|\S+)", text):
-        (argument,) = shlex.split(value)
-        keys[name] = (*keys.get(name, ()), argument) if name in ("ignore", "labels") else argument
-    return keys
 
 
 def run(command: str, folder: Path) -> None:
