@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from cliffguard.core.words import content_words
-from cliffguard.suites.target.cells import from_json
+from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import ANSWERS, PREFERRED, folded, last_name, says
@@ -24,7 +24,8 @@ id ids uid uuid guid key hash sha md5 index idx number no url uri urls link link
 filename source sources src origin dataset split subset config fold batch run commit author authors
 username user annotator annotators worker reviewer reviewers assignee owner creator by model version
 license licence citation citations provenance doi isbn date time timestamp day month year at created
-updated modified metadata meta
+updated modified metadata meta name agent address company customer requester email phone parse
+canary
 """
 _SORTS = """
 language languages lang locale country region category categories topic topics subject tag tags
@@ -36,10 +37,27 @@ _BEHIND_ANSWERS = """
 explanation explanations rationale rationales reasoning solution solutions cot thought thoughts
 thinking justification justifications proof steps chain_of_thought exp derivation feedback critique
 equation equations formula rejected worst prediction predictions predicted generated annotation
-annotations aliases
+annotations aliases erklärung begründung lösung explicación explicacion explication justificación
+解析 解释 解説 해설 объяснение
 """
+_MAY_TELL = """
+analysis working workings why hint remark remarks note notes comment comments kommentar quote
+resolution step_by_step solución 理由 分析 решение
+"""
+_JUDGEMENTS = """
+label labels verdict grade grading score scores points mark marks rating judgement judgment judge
+correct correctness class category winner preference preferred toxicity toxic harm harmful
+hallucination hallucinated refusal quality faithful faithfulness safe unsafe safety
+"""
+_WRITTEN = """
+response responses reply answer answers output outputs completion completions generation generated
+prediction predicted solution
+"""
+_YES_OR_NO = "yes no true false ja nein oui non sí да нет 是 否"
+_MOST_CLASSES = 20
 _SHORT_ASIDE = frozenset(f"{_ORIGINS} {_SORTS}".split())  # long texts of that name are sources
 _ASIDE = frozenset(_BEHIND_ANSWERS.split())
+_TELLING = _ASIDE | {*_MAY_TELL.split()}
 
 _ALONE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LONG = 8  # words of a text that is no name and no category, even where all rows have the same
@@ -80,14 +98,62 @@ def is_long(texts: Sequence[str]) -> bool:
 def is_aside(name: str, texts: Sequence[str] = (), *, is_judged: bool) -> bool:
     """Return whether a column of these texts is no part of a question, by its name.
 
-    Another answer is none, unless the right answer is a label (`is_judged`), which may be of it.
+    What explains an answer and what is another one are none, unless the right answer judges or
+    sorts (`is_judged`), which may be them.
     """
-    words = folded(last_name(name)).split("_")
+    words = _words_of(name)
+    is_origin = not is_long(texts) and _is_called(words, _SHORT_ASIDE)
     is_answer = not {*words}.isdisjoint({*ANSWERS, PREFERRED, "rejected"} - {"target", "input"})
-    if len(words) > 1 and words[-1] in ("content", "text"):
-        words.pop()
-    known = _ASIDE if is_long(texts) else _ASIDE | _SHORT_ASIDE
-    return not known.isdisjoint({words[-1], "_".join(words)}) or (is_answer and not is_judged)
+    return is_origin or (not is_judged and (is_answer or _is_called(words, _ASIDE)))
+
+
+def _words_of(name: str) -> list[str]:
+    words = folded(last_name(name)).split("_")
+    return words[:-1] if len(words) > 1 and words[-1] in ("content", "text") else words
+
+
+def _is_called(words: Sequence[str], names: frozenset[str]) -> bool:
+    return not names.isdisjoint({words[-1], "_".join(words)})
+
+
+def is_written(name: str, texts: Sequence[str]) -> bool:
+    """Return whether a column is of what somebody has answered, by its name: response_a.
+
+    Prodigy calls so what an annotator did with the row.
+    """
+    words = _words_of(name)
+    is_called = not {words[0], words[-1]}.isdisjoint(_WRITTEN.split())
+    return is_called and not {"accept", "reject", "ignore"}.issuperset(texts)
+
+
+def is_judged(drafts: Sequence[ParsedRow], columns: Columns) -> bool:
+    """Return whether right answers judge or sort a text, by the column's name or a few words.
+
+    Yes and no answer a question, and letters and numbers pick a choice.
+    """
+    if columns.answer is None or columns.choices:
+        return False
+    words = _words_of(columns.answer)
+    if words[-1] not in _WRITTEN.split() and not {*words}.isdisjoint(_JUDGEMENTS.split()):
+        return True
+    answers = [str(draft.answer).strip().casefold() for draft in drafts]
+    classes = {*answers} - {*_YES_OR_NO.split()}
+    are_words = all(len(text) > 1 and text.replace(" ", "").isalpha() for text in classes)
+    is_few = 2 * len(classes) <= len(answers) and len(classes) <= _MOST_CLASSES
+    return bool(classes) and is_few and are_words and max(map(n_words, classes)) <= _FEW_WORDS
+
+
+def may_tell_answer(path: str, drafts: Sequence[ParsedRow]) -> bool:
+    """Return whether a column may give the answer away: by its name, or as it holds most of them.
+
+    A passage does so, too.
+    """
+    if _is_called(_words_of(path), _TELLING):
+        return True
+    cells = [(draft, at(draft.row.value, path)) for draft in drafts]
+    texts = [(_words(str(d.answer)), _words(str(cell))) for d, cell in cells if says(cell)]
+    n_held = sum(len(answer) > 3 and answer in text for answer, text in texts)
+    return 2 * n_held > len(texts)
 
 
 def kind_of_file(texts: Sequence[str]) -> str | None:

@@ -38,19 +38,17 @@ from cliffguard.suites.target.known import (
 from cliffguard.suites.target.left import (
     held_by,
     is_aside,
+    is_judged,
     is_prose,
     is_rendering,
     is_wordy,
+    is_written,
     kind_of_file,
+    may_tell_answer,
 )
 from cliffguard.suites.target.part_flags import askable, asking, is_text, with_right
 
 _PARTS = {*BEFORE, *AFTER, *UNASKABLE, *POINTERS} - {*LOOSE}
-_JUDGED = frozenset(
-    {"label", "verdict", "grade", "score", "rating", "judgement", "judgment", "correct"}
-    | {"is_correct", "correctness", "class", "category"}
-)
-"""Answers that may judge another answer, which is then part of the question."""
 
 
 def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
@@ -66,15 +64,19 @@ def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
             raise _unused([path], columns, source, f"--target-system {quoted(path)} says it before")
     _refuse_choices(left, lost, drafts, columns)
     tables = {name for name in lost if not _can_be_text(name, drafts)}
+    judged = is_judged(drafts, columns)
     parts = [
         askable(path, drafts)
         for path, texts in held.items()
-        if _is_part(path, texts, columns, tables) or _is_subject(path, drafts, columns)
+        if _is_part(path, texts, columns, tables, is_judged=judged)
+        or _is_subject(path, drafts, columns)
     ]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
         parts = list(dict.fromkeys(parts))
-        raise _unused(parts, columns, source, asking(parts, columns, drafts))
+        how = asking(parts, columns, drafts)
+        telling = [path for path in parts if not _is_named(path) and may_tell_answer(path, drafts)]
+        raise _unused(parts, columns, source, how, telling=telling)
 
 
 def _texts_by_path(lost: Sequence[str], drafts: Sequence[ParsedRow]) -> dict[str, list[str]]:
@@ -106,7 +108,14 @@ def _refuse_unaskable(held: Mapping[str, Sequence[str]], drafts: Sequence[Parsed
             )
 
 
-def _is_part(path: str, texts: Sequence[str], columns: Columns, tables: Container[str]) -> bool:
+def _is_part(
+    path: str,
+    texts: Sequence[str],
+    columns: Columns,
+    tables: Container[str],
+    *,
+    is_judged: bool,
+) -> bool:
     """Return whether a path is a part of the question, by its name or by what it holds.
 
     Inside of a column a title is one of many things, and no question.
@@ -119,9 +128,14 @@ def _is_part(path: str, texts: Sequence[str], columns: Columns, tables: Containe
         return True
     if may_be_part(last_name(path)) and (any(map(is_wordy, texts)) or path in tables):
         return True
-    is_judged = columns.answer is not None and folded(last_name(columns.answer)) in _JUDGED
+    if is_judged and is_written(path, texts):
+        return True
     names = path.split(".") if is_inside else [path]
     return is_prose(texts) and not any(is_aside(part, texts, is_judged=is_judged) for part in names)
+
+
+def _is_named(path: str) -> bool:
+    return folded(last_name(path)) in _PARTS - {"text"} or may_be_part(last_name(path))
 
 
 def _refuse_choices(
@@ -157,16 +171,28 @@ def _refuse_choices(
         raise _unused(names, columns, source, how)
 
 
-def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> SuiteError:
+def _unused(
+    names: Sequence[str],
+    columns: Columns,
+    source: str,
+    how: str,
+    telling: Sequence[str] = (),
+) -> SuiteError:
+    """Return the error; `telling` are columns that may tell the answer, which nobody should ask."""
     noun, them = f"a column {names[0]!r}", "it"
     if len(names) > 1:
         noun, them = f"columns {', '.join(map(repr, names))}", "them"
     beside = " and ".join(map(repr, columns.prompts))
     ignoring = " ".join(f"--target-ignore {quoted(name)}" for name in names)
+    says_so = f"{ignoring} says that {'it is' if len(names) == 1 else 'they are'} no part of it"
+    if telling:
+        which = ", ".join(telling)
+        advice = f"{says_so}, as where {which} explains the answer; if part of the question, {how}"
+    else:
+        advice = f"{how}; {says_so}"
     return SuiteError(
-        f"{source}: has {noun} beside {beside}, and nothing reads {them}; {how}; {ignoring} says "
-        f"that {them if len(names) == 1 else 'they'} {'is' if len(names) == 1 else 'are'} no part "
-        "of the question (in a plan, keys of target without the prefix)",
+        f"{source}: has {noun} beside {beside}, and nothing reads {them}, which may be part of the "
+        f"question; {advice} (in a plan, keys of target without the prefix)",
         id="target.unused-column",
     )
 
@@ -212,6 +238,8 @@ def _series(
     for stem, names in series(left).items():
         bare = stem.removesuffix("0")
         holds_text = is_option or all(is_text(n, drafts, is_number_text=False) for n in names)
+        if not is_option and is_aside(bare, is_judged=False):
+            continue  # model_a and model_b
         if is_option_stem(stem) is is_option and holds_text and set(names) & set(lost):
             by_stem[bare] = names
     return by_stem
@@ -222,8 +250,7 @@ def _is_lost(name: str, drafts: Sequence[ParsedRow], columns: Columns) -> bool:
 
     What is the whole row once more is no loss.
     """
-    is_named = folded(last_name(name)) in _PARTS - {"text"} or may_be_part(last_name(name))
-    if is_rendering(name, drafts, columns, may_be_part=is_named):
+    if is_rendering(name, drafts, columns, may_be_part=_is_named(name)):
         return False
     return any(
         says(value := draft.row.value.get(name))

@@ -172,6 +172,61 @@ def test_another_answer_is_part_of_the_question_that_judges_it(tmp_path: Path) -
     assert items(tmp_path, varied(model_answer=SENTENCE))
 
 
+@pytest.mark.parametrize(
+    "name", ["solution", "reasoning", "explanation", "prediction", "generated_text", "steps"]
+)
+@pytest.mark.parametrize(
+    ("answer", "values"),
+    [
+        ("label", ("a", "b")),
+        ("response_label", ("a", "b")),
+        ("Points", ("1", "2")),
+        ("winner_model_a", ("0", "1")),
+        ("answer", ("faithful", "made up")),
+    ],
+)
+def test_what_a_verdict_is_about_is_part_of_the_question(
+    tmp_path: Path, name: str, answer: str, values: tuple[str, str]
+) -> None:
+    """By the name of the answer, or because a few words are right in all rows."""
+    rows = [
+        {"question": f"Is it so, {n}?", name: f"It is so in {n} cases.", answer: values[n % 2]}
+        for n in range(12)
+    ]
+
+    refused(tmp_path, rows, "target.unused-column", answer=answer)
+
+
+@pytest.mark.parametrize("values", [("yes", "no"), ("A", "B"), ("3", "4")])
+def test_a_solution_beside_a_short_answer_is_none(tmp_path: Path, values: tuple[str, str]) -> None:
+    """Yes and no answer a question; letters and numbers pick a choice."""
+    rows = [
+        {"question": f"So, {n}?", "solution": f"It is so in {n} cases.", "answer": values[n % 2]}
+        for n in range(12)
+    ]
+
+    assert items(tmp_path, rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("notes", "see the manual, page #"), ("why", SENTENCE), ("x", "so it is at # then")],
+)
+def test_what_may_tell_the_answer_is_to_be_ignored_first(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    """An explanation before the question gives it away; the other flag comes second."""
+    message = refused(tmp_path, varied(**{name: text}), "target.unused-column")
+
+    ignoring, asking = f"--target-ignore {name}", f"'{{{name}}}\\n{{question}}' asks it"
+    assert message.index(ignoring) < message.index(asking)
+
+
+def test_names_of_people_are_no_part(tmp_path: Path) -> None:
+    """Nor are those of models, addresses and companies."""
+    assert items(tmp_path, varied(agent_name="Anna Maria Schmidt #", company="Lamps and more #"))
+
+
 @pytest.mark.parametrize("name", ["context", "document", "passage"])
 @pytest.mark.parametrize("n_rows", [1, 2, 12])
 def test_a_passage_that_holds_the_prompt_is_none_of_its_renderings(
