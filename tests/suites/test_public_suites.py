@@ -217,7 +217,7 @@ def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
     spoken = dataclasses.replace(task, cost="long generation")
 
     assert (
-        _tokens([in_full(spoken, items)], EvalSettings())
-        - _tokens([in_full(task, items)], EvalSettings())
+        _tokens([in_full(spoken, items)], EvalSettings(), 4.0)
+        - _tokens([in_full(task, items)], EvalSettings(), 4.0)
         == 256
     )

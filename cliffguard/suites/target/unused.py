@@ -184,15 +184,14 @@ def _unused(
         noun, them = f"columns {', '.join(map(repr, names))}", "them"
     beside = " and ".join(map(repr, columns.prompts))
     ignoring = " ".join(f"--target-ignore {quoted(name)}" for name in names)
-    says_so = f"{ignoring} says that {'it is' if len(names) == 1 else 'they are'} no part of it"
+    they = "it is" if len(names) == 1 else "they are"
+    says_so = f"{ignoring} says that {they} no part of the question"
+    advice = f"{how}; {says_so}"
     if telling:
-        which = ", ".join(telling)
-        advice = f"{says_so}, as where {which} explains the answer; if part of the question, {how}"
-    else:
-        advice = f"{how}; {says_so}"
+        advice = f"{says_so}, as what explains its answer is none; else {how}"
     return SuiteError(
-        f"{source}: has {noun} beside {beside}, and nothing reads {them}, which may be part of the "
-        f"question; {advice} (in a plan, keys of target without the prefix)",
+        f"{source}: has {noun} beside {beside}, and nothing reads {them}; {advice} (in a plan, "
+        "keys of target without the prefix)",
         id="target.unused-column",
     )
 
