@@ -6,7 +6,6 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 
 from cliffguard.core.errors import InfrastructureError
@@ -21,12 +20,14 @@ _MODULES = {"pyyaml": "yaml"}  # where the module's name is not the package's
 
 def versions() -> dict[str, str | None]:
     """Return the version of each library, and ours; None of what is not installed."""
-    by_name = {name: installed(name) for name in (*LIBRARIES, *OPTIONAL)}
-    return {"cliffguard": version("cliffguard"), "python": platform.python_version(), **by_name}
+    by_name = {name: installed(name) for name in ("cliffguard", *LIBRARIES, *OPTIONAL)}
+    return {"cliffguard": by_name.pop("cliffguard"), "python": platform.python_version(), **by_name}
 
 
 def installed(name: str) -> str | None:
     """Return the version of a package; None of what is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # which --help need not load
+
     try:
         return version(name)
     except PackageNotFoundError:
@@ -56,6 +57,8 @@ def refuse_lacking() -> None:
 
 def missing(failure: ImportError) -> InfrastructureError | None:
     """Return what to tell of a library that cannot be imported; None where it is a file of ours."""
+    from importlib.metadata import PackageNotFoundError
+
     module = (failure.name or "").partition(".")[0]
     if isinstance(failure, PackageNotFoundError):  # others put a sentence in place of its name
         quoted = re.search(r"'([A-Za-z][\w.-]*)", str(failure.name))
@@ -85,6 +88,8 @@ def _required() -> list[str]:
 
 
 def _requirements() -> list[str]:
+    from importlib.metadata import requires
+
     return requires("cliffguard") or []
 
 
