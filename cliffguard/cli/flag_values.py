@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from cliffguard.cli.options import ALL, KEYS
+from cliffguard.cli.options import ALL, KEYS, SINGLE
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
+from cliffguard.core.texts import first_of
+
+_LISTED = 4  # values that a message names
 
 
 def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,6 +41,30 @@ def spelt(flags: Mapping[str, Any]) -> list[str]:
     """Return the given flags that set a key, as they are typed."""
     names = [KEYS[name].option for name in given_of(flags) if name in KEYS]
     return [*names, *(["--apply-chat-template"] if flags.get("apply_chat_template") else [])]
+
+
+def _single(option: str, given: str | Sequence[str]) -> str:
+    """Return what a flag says. Raises UsageError where it says two things: one would be dropped."""
+    values = [given] if isinstance(given, str) else list(dict.fromkeys(given))
+    if len(values) > 1:
+        how = "leave all but one out"
+        if option == "--target" and all(Path(value).is_file() for value in values):
+            how = _together(values)
+        raise UsageError(
+            f"{option}: is given several times ({first_of(values, _LISTED)}), and only one can be "
+            f"read; {how}",
+            id="flag.repeated",
+        )
+    return values[0]
+
+
+def _together(files: Sequence[str]) -> str:
+    """Return the command that puts the rows of several files into a new one."""
+    from cliffguard.suites.rows import in_one, named_file, new_file
+
+    to = max(map(new_file, files), key=lambda name: name != "rows.jsonl")
+    made = in_one(f"[{', '.join(map(named_file, files))}]", to=to)
+    return f"{made} puts them together, for --target {to}"
 
 
 def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
@@ -101,4 +129,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "data": _by_task,
     "churn": _churn,
     "policy": str,
+    **{name: functools.partial(_single, option) for name, option in SINGLE.items()},
 }

@@ -159,6 +159,8 @@ class PlanKey(NamedTuple):
 
 KEYS: dict[str, PlanKey] = {}
 """By parameter."""
+SINGLE: dict[str, str] = {}
+"""Options of which all values are kept, so that a second one is seen, by parameter."""
 
 
 def _options(record: Any, *keys: str, prefixes: Sequence[str] = ()) -> dict[str, Any]:
@@ -177,9 +179,15 @@ def _options(record: Any, *keys: str, prefixes: Sequence[str] = ()) -> dict[str,
         parameter = key if section is None else name.removeprefix("--").replace("-", "_")
         KEYS.setdefault(parameter, PlanKey(section, key, name))
         kind = _TYPED.get(parameter) or _typed(hints[key])
+        if record is TargetData and kind is str:
+            SINGLE[parameter] = name
+            kind = list[str]
         names = [before + ending for before in prefixes] or [name, *flag.aliases]
         panel = None if prefixes or flag.panel == EVERYDAY else flag.panel
-        options[parameter] = _option(kind, flag, names, panel, is_limit=key == "limit")
+        is_repeatable = get_origin(kind) is list and parameter not in SINGLE
+        more = " Repeatable." * is_repeatable + _NO_LIMIT * (key == "limit")
+        parser = _limit if key == "limit" else None
+        options[parameter] = _option(kind, flag, names, panel, more, parser)
     return options
 
 
@@ -198,14 +206,19 @@ def _typed(hint: Any) -> Any:
 
 
 def _option(
-    kind: Any, flag: Flag, names: Sequence[str], panel: str | None, *, is_limit: bool
+    kind: Any,
+    flag: Flag,
+    names: Sequence[str],
+    panel: str | None,
+    more: str,
+    parser: Callable[[str], Any] | None,
 ) -> Any:
     """Return the annotation by which typer reads an option; one left alone is None, or False."""
     option = typer.Option(
         *names,
-        help=flag.help + " Repeatable." * (get_origin(kind) is list) + _NO_LIMIT * is_limit,
+        help=flag.help + more,
         metavar=flag.metavar,
-        parser=_limit if is_limit else None,
+        parser=parser,
         rich_help_panel=panel,
     )
     return Annotated[kind if kind is bool else kind | None, option]

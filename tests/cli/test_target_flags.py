@@ -18,6 +18,7 @@ from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.runners import test_imports
+from tests.suites.target.data import commands_in, done, questions
 
 LABELS = ("billing", "security", "shipping")
 TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]
@@ -420,3 +421,22 @@ def test_data_are_read_once(
     run("measure", base, *alone)
     (tmp_path / "tickets.jsonl").write_text('{"text": "Another?", "label": "yes"}\n' * 2)
     assert "2 rows" in run("measure", base, *alone).stderr
+
+
+def test_a_flag_of_a_target_says_one_thing(tmp_path: Path) -> None:
+    """Of two files, or two columns, one would be dropped; a command puts the files together."""
+    files = [
+        support.write_jsonl(tmp_path / f"{name}.jsonl", [{"question": name, "answer": "b"}])
+        for name in ("rows", "more")
+    ]
+    twice = [word for file in files for word in ("--target", str(file))]
+
+    result = run("plan", *twice, "--candidate", "x")
+
+    assert (result.exit_code, "error[flag.repeated]" in result.stderr) == (2, True)
+    (command,) = commands_in(result.stderr)
+    made = done(command, tmp_path)
+    assert made.name == "rows-2.jsonl"
+    assert [prompt for prompt, _ in questions(made)] == ["rows", "more"]
+    result = run("suites", "new", str(made), "--prompt", "question", "--prompt", "answer")
+    assert (result.exit_code, "--target-prompt: is given" in result.stderr) == (2, True)

@@ -12,6 +12,7 @@ from cliffguard.suites.rows import tables
 from cliffguard.suites.rows.cells import header_of, named
 from cliffguard.suites.rows.foreign import (
     by_jq,
+    in_one,
     jq_name,
     jq_path,
     named_file,
@@ -29,6 +30,7 @@ __all__ = [
     "are_pairs",
     "by_jq",
     "has_header",
+    "in_one",
     "index_told",
     "is_data_file",
     "jq_name",

@@ -83,6 +83,52 @@ def copied(path: Path, to: str) -> str:
     return f"cp {in_shell(path)} {to}{packed}"
 
 
+_PART = re.compile(r"(?P<stem>part|[\w.-]+(?=-\d{5}-of-))-\d{5}.*", re.ASCII)
+_LINES = (".json", ".jsonl", ".ndjson")
+_LONGEST_LINE = 1_000_000  # characters by which a file of objects is told
+
+
+def together(folder: Path, names: Sequence[str]) -> str | None:
+    """Return the command that makes one file of the parts in a folder, as Spark writes them.
+
+    None where they are of several tables, as of splits, or of a kind that may have no names.
+    """
+    parts = [(match["stem"], name) for name in names if (match := _PART.fullmatch(name))]
+    kinds = {(stem, Path(name).suffix) for stem, name in parts}
+    if len(kinds) != 1:
+        return None
+    ((stem, ending),) = kinds
+    pattern = f"{stem}-*{ending}"
+    if ending in _LINES and _are_lines([folder / name for _, name in parts]):
+        # awk ends the last line of each file, which cat would join to the next one.
+        made = f"awk 1 {in_shell(folder)}/{pattern} > rows.jsonl"
+    elif ending == ".parquet":
+        named = f"sorted(map(str, Path({named_file(str(folder))}).glob({pattern!r})))"
+        made = in_one(named, more="from pathlib import Path; ")
+    else:
+        return None
+    return f"{made} makes one file of its parts, for --target rows.jsonl"
+
+
+def in_one(files: str, more: str = "", to: str = "rows.jsonl") -> str:
+    """Return the command that writes the rows of several files, a list in Python, into one."""
+    return (
+        f'python -c "import json; {more}from cliffguard.suites.rows import read_records; '
+        f'[print(json.dumps(x.value)) for f in {files} for x in read_records(f)]" > {to}'
+    )
+
+
+def _are_lines(files: Sequence[Path]) -> bool:
+    """Return whether files hold objects, one a line; some may be empty, but not all."""
+    lines = list(filter(None, map(_first_line, files)))
+    return bool(lines) and all(map(is_object, lines))
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline(_LONGEST_LINE)
+
+
 _TAGGED = re.compile(r"\S+(?:\s+\S+){0,2}\s+(?:O|[BIESLU]-\w+)")  # a word of CoNLL's
 
 

@@ -12,6 +12,7 @@ from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text
 from cliffguard.core.texts import first_line
 from cliffguard.suites.rows.arrow_values import rows_in
+from cliffguard.suites.rows.foreign import together
 from cliffguard.suites.rows.row import Row, row_of
 
 
@@ -147,10 +148,11 @@ def arrow_files(folder: Path) -> Sequence[Path]:
     """Return the files of what `datasets` has saved with save_to_disk."""
     state = folder / "state.json"
     if not state.is_file():
-        inside = sorted(path.name for path in folder.iterdir() if path.is_file())[:_LISTED]
+        inside = sorted(path.name for path in folder.iterdir() if path.is_file())
+        first_few = ", ".join(inside[:_LISTED])
+        how = together(folder, inside) or f"name one file{f' of {first_few}' * bool(inside)}"
         raise UsageError(
-            f"{folder}: not a folder that datasets has saved (no state.json); name its files one "
-            f"by one{': ' if inside else ''}{', '.join(inside)}",
+            f"{folder}: not a folder that datasets has saved (no state.json); {how}",
             id="rows.folder",
         )
     listed = _settings(state).get("_data_files")

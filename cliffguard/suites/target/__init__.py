@@ -38,7 +38,7 @@ from cliffguard.suites.target.finals import final_answers, without_zeros
 from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.making import by_flags, make_items
-from cliffguard.suites.target.marked import objects_of
+from cliffguard.suites.target.marked import objects_of, refuse_wrong_text
 from cliffguard.suites.target.marks import is_mark, refuse_marks, without_no_input
 from cliffguard.suites.target.metrics import ScoringPlan, plan_scoring
 from cliffguard.suites.target.multilabel import refuse_labels_together
@@ -177,6 +177,7 @@ def _parsed(rows: Sequence[Row], target: TargetData) -> tuple[Columns, list[Pars
     refuse_lost_in_turns(rows, columns)
     drafts = [parse_row(row, columns) for row in rows]
     refuse_unfilled(drafts, columns)
+    refuse_wrong_text(rows, columns.answer, () if columns.choices else columns.left)
     refuse_unused(drafts, columns)
     refuse_judgements(drafts, columns)
     return columns, drafts

@@ -20,6 +20,7 @@ from cliffguard.suites.target.known import (
 )
 
 _KNOWN = {*PROMPTS, *CHATS, *CHOICES, *ANSWERS, *BEFORE, *AFTER, *REFERENCES, *SUBJECTS, "id"}
+_NAME = 2  # words of a name of a column
 _MARKS = ("?", ".", "!")  # that end a sentence
 
 
@@ -46,6 +47,13 @@ def refuse_no_header(rows: Sequence[Row]) -> None:
 def may_lack_header(row: Row) -> bool:
     """Return whether a row is of a table of text none of whose columns has a usual name."""
     return has_header(row) and not any(folded(name) in _KNOWN for name in row.value)
+
+
+def names_columns(row: Row) -> bool:
+    """Return whether line 1 is one of names: none is more than two words, above a sentence."""
+    names = [name.split() for name in row.value]
+    cells = [str(value).split() for value in row.value.values()]
+    return all(len(name) <= _NAME for name in names) and any(len(c) > 2 * _NAME for c in cells)
 
 
 def named_command(rows: Sequence[Row]) -> str:

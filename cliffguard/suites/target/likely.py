@@ -9,11 +9,12 @@ from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import from_json, inside
 from cliffguard.suites.target.chats import chat_in, spoken_by
-from cliffguard.suites.target.headers import may_lack_header, named_command
+from cliffguard.suites.target.headers import may_lack_header, named_command, names_columns
 from cliffguard.suites.target.known import (
     AFTER,
     ANSWERS,
     BEFORE,
+    LOOSE,
     OPTION_LISTS,
     PREFERRED,
     PROMPTS,
@@ -27,6 +28,7 @@ from cliffguard.suites.target.known import (
     says,
     series,
 )
+from cliffguard.suites.target.translated import by_translation
 
 _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
 """Where the answer begins in a text as trainers render rows."""
@@ -34,11 +36,13 @@ _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\
 _RIGHT = ("answer", "answers", "label", "target", "expected")
 _INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
+_SENTENCE = 20  # characters, where a script has no spaces
 
 
 _WHOLE_QUESTIONS = (
     *("description", "problem", "message", "email", "comment", "review", "sentence", "utterance"),
     *("post", "tweet", "ticket", "details", "user_input", "goal", "claim", "source"),
+    *("utt", "src", "source_sentence", "sms"),
 )
 """What may be all of a question, where nothing goes by the usual name of a prompt."""
 
@@ -54,11 +58,15 @@ def of_none(role: str, columns: set[str], row: Row) -> str:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
         more = _of_parts([name for name in row.value if name in columns], row)
+    elif chats := [name for name in row.value if name in columns and _is_answered(name, row)]:
+        more = f"; --target-prompt {quoted(chats[0])} is a chat, whose last turn is the answer"
     elif right := may_be_right(row, columns):
         more = f"; what is right may be in {first_of(right, _INNER)}"
     elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
-    if not more and may_lack_header(row):
+    if translated := by_translation(row.value, columns):
+        return f"; {translated}"
+    if not more and may_lack_header(row) and not names_columns(row):
         return f"; {named_command([row])}"
     return more or _inner_paths(row)
 
@@ -88,8 +96,9 @@ def may_be_right(row: Row, columns: Collection[str]) -> list[str]:
         for name in map(str, held)
         if folded(name) in (*REFERENCES, *ANSWERS) and says(held[name])
     ]
-    if references or inner:
-        return [*references, *inner]
+    answers = [name for name in row.value if name in columns and _is_answer(name, row)]
+    if references or inner or answers:
+        return list(dict.fromkeys([*references, *answers, *inner]))
     return [
         name
         for name in row.value
@@ -103,6 +112,31 @@ _JUDGEMENTS = (
     *("score", "grade", "priority", "correct", "solution", "verdict", "translation"),
 )
 """Last words of names that may be of right answers, where no column goes by a usual name."""
+
+
+_RIGHT_NAMES = frozenset(
+    {"summary", "highlights", "final_decision", "decision", "tgt", "sql", "sql_query"}
+    | {"target_text", "output_text", "target_sentence", "simplification", "paraphrase"}
+)
+"""What is made of a text or a question, beside which no column goes by a usual name."""
+
+_WRONG_WORDS = frozenset(
+    {"incorrect", "wrong", "false", "bad", "worst", "model", "student", "user", "generated"}
+    | {"predicted", "rejected", "is", "has", "num", "n"}
+)
+_SQL = re.compile(r"\s*(?:select|with|insert|update|delete)\b", re.IGNORECASE)
+
+
+def _is_answer(name: str, row: Row) -> bool:
+    """Return whether a column may be of right answers by its name: Best Answer, summary.
+
+    A query is one where it is of SQL, and else a question.
+    """
+    value, tokens = row.value[name], folded(name).split("_")
+    if folded(name) == "query":
+        return isinstance(value, str) and _SQL.match(value) is not None
+    is_usual = tokens[-1] in ("answer", "answers") and _WRONG_WORDS.isdisjoint(tokens)
+    return (is_usual or folded(name) in _RIGHT_NAMES) and says(value)
 
 
 def _is_given(name: str, row: Row) -> bool:
@@ -119,6 +153,12 @@ def _holds_output(row: Row, chat: str) -> bool:
     held = chat_in(row.value.get(chat))
     right = [name for name in row.value if folded(name) in (*_RIGHT, *REFERENCES)]
     return held is not None and spoken_by(held[-1]) == "assistant" and bool(right)
+
+
+def _is_answered(name: str, row: Row) -> bool:
+    """Return whether a column is a chat that ends with the assistant's turn."""
+    held = chat_in(row.value[name])
+    return held is not None and spoken_by(held[-1]) == "assistant"
 
 
 def _inner_paths(row: Row) -> str:
@@ -139,11 +179,7 @@ def _of_parts(columns: Sequence[str], row: Row) -> str:
     plain = [name for name in columns if not inside(row.value[name])]
     counted = series([name for name in plain if not _is_number(row.value[name])])
     options = [name for stem, names in counted.items() if is_option_stem(stem) for name in names]
-    parts = [
-        name
-        for name in plain
-        if name not in options and (folded(name) in _PARTS or may_be_part(name))
-    ]
+    parts = [name for name in plain if name not in options and _may_be_asked(name, row)]
     parts += [n for names in counted.values() for n in names if n not in (*parts, *options)]
     if not parts:
         return ""
@@ -162,6 +198,14 @@ def _of_parts(columns: Sequence[str], row: Row) -> str:
         listed = quoted("".join(f"{{{name}}}" for name in options))
         framed += f"; --target-choices {listed} are options"
     return framed
+
+
+def _may_be_asked(name: str, row: Row) -> bool:
+    """Return whether a column may be a part of a question; of a loose name, only one of words."""
+    text = str(row.value[name])
+    if folded(name) in LOOSE and len(text.split()) < 3 and len(text) < _SENTENCE:
+        return False  # a category
+    return folded(name) in _PARTS or may_be_part(name)
 
 
 def _frame(columns: Sequence[str]) -> str:

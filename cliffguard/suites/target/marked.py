@@ -12,7 +12,7 @@ from cliffguard.core.texts import cut_middle
 from cliffguard.suites.rows import Row, new_file
 from cliffguard.suites.target.cells import as_text, from_json, is_safe, rewritten, shown
 from cliffguard.suites.target.chats import is_chat
-from cliffguard.suites.target.known import OPTION_LISTS, folded, mend, quoted
+from cliffguard.suites.target.known import OPTION_LISTS, WRONG_LISTS, folded, mend, quoted
 from cliffguard.suites.target.verdicts import says_how_good
 
 _TEXTS = ("text", "answer", "option", "content", "value", "body", "choice", "label")
@@ -66,6 +66,47 @@ def _choosing(name: str, answer: str, rows: Sequence[Row]) -> str:
     more = "from cliffguard.suites.target import from_json"
     made = rewritten(rows[0].source, f"{{**r, {name!r}: {index}}}", more=more)
     return f"{made}, and then --target {new_file(rows[0].source)} {flags},"
+
+
+def refuse_wrong_text(rows: Sequence[Row], answer: str | None, columns: Sequence[str]) -> None:
+    """Raise SuiteError for a column of wrong options that holds them as one text: a; b; c.
+
+    The command takes them apart; of several right answers in one text it keeps the first, since
+    choices have one that is right.
+    """
+    wrong = [name for name in columns if folded(name) in WRONG_LISTS]
+    if answer is None or not wrong:
+        return
+    cells = [from_json(row.value.get(wrong[0])) for row in rows]
+    texts = [cell for cell in cells if isinstance(cell, str) and cell.strip()]
+    if not texts or any(isinstance(cell, (list, tuple)) for cell in cells):
+        return
+    raise SuiteError(
+        f"{rows[0].source}: {wrong[0]!r} holds wrong options as one text, {shown(texts[0])}; "
+        f"{_taking_apart(rows, answer, wrong[0], texts)}",
+        id="target.wrong-text",
+    )
+
+
+def _taking_apart(rows: Sequence[Row], answer: str, wrong: str, texts: Sequence[str]) -> str:
+    """Return the command that makes choices of wrong ones in one text, and the flag without."""
+    source, rights = rows[0].source, [from_json(row.value.get(answer)) for row in rows]
+    mark = max((";", "|", "\n"), key=lambda sign: sum(sign in text for text in texts))
+    are_several = 2 * sum(mark in str(right) for right in rights) > len(rights)
+    how = _BY_HAND
+    if is_safe(f"{answer}{wrong}") and not any(isinstance(each, (list, dict)) for each in rights):
+        rest = f"**{{k: v for k, v in r.items() if k not in ({answer!r}, {wrong!r})}}"
+        parts = f"[t.strip() for t in str(r[{wrong!r}] or '').split({mark!r}) if t.strip()]"
+        right = f"str(r[{answer!r}] or ''){f'.split({mark!r})[0]' * are_several}.strip()"
+        each = f"for a in [{right}] for w in [{parts}] if a and w"
+        made = rewritten(source, f"{{{rest}, 'choices': [a, *w], 'answer': a}}", each=each)
+        how = f"{made} makes choices of them and the right one, for --target {new_file(source)}"
+    if are_several:  # as one text they would be one answer, which no model gives
+        return how
+    return (
+        f"{how}; --target-ignore {quoted(wrong)} asks the question without them (in a plan, keys "
+        "of target without the prefix)"
+    )
 
 
 def refuse_marked_options(row: Row) -> None:

@@ -127,8 +127,11 @@ def test_a_batch_is_put_together(
         ),
         ({"object": "chat.completion", "choices": [{"message": REPLY}]}, "file of the questions"),
         ({"info": {}, "images": [{}], "annotations": [{}], "categories": []}, "pictures"),
-        ({"task_id": "H/0", "prompt": "def f():", "entry_point": "f", "test": ""}, "humaneval"),
-        ({"task_id": 1, "text": "Write.", "code": "", "test_list": ["assert f"]}, "mbpp"),
+        ({"task_id": "H/0", "prompt": "def f():", "entry_point": "f", "test": ""}, "has to be run"),
+        (
+            {"task_id": 1, "text": "Write.", "code": "", "test_list": ["assert f"]},
+            "has to be run",
+        ),
     ],
 )
 def test_what_holds_nothing_to_ask_says_so(
