@@ -56,7 +56,12 @@ from cliffguard.suites.target.repeated import refuse_lines_of_names, repeats_nam
 from cliffguard.suites.target.rights import right_answers
 from cliffguard.suites.target.speakers import refuse_unknown_speakers
 from cliffguard.suites.target.templates import filled, refuse_unfilled
-from cliffguard.suites.target.turns import refuse_lost_in_turns, up_to_weight, with_key
+from cliffguard.suites.target.turns import (
+    last_turn,
+    refuse_lost_in_turns,
+    up_to_weight,
+    with_key,
+)
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
@@ -65,6 +70,7 @@ __all__ = [
     "filled",
     "from_json",
     "is_mark",
+    "last_turn",
     "objects_of",
     "read_target",
     "repeats_names",
