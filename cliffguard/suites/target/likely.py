@@ -34,6 +34,7 @@ _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\
 _RIGHT = ("answer", "answers", "label", "target", "expected")
 _INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
+_LEAST_REPEATS = 4  # of each value, in a column that is likely of labels
 
 
 _WHOLE_QUESTIONS = (
@@ -45,15 +46,18 @@ _WHOLE_QUESTIONS = (
 _PARTS = (*SUBJECTS, *BEFORE, *AFTER, *_WHOLE_QUESTIONS)
 
 
-def of_none(role: str, columns: set[str], row: Row) -> str:
-    """Return what is likely meant where no column goes by a usual name of its role."""
+def of_none(role: str, columns: set[str], row: Row, labels: Collection[str] = ()) -> str:
+    """Return what is likely meant where no column goes by a usual name of its role.
+
+    `labels` are columns that are no part of a question, whatever they are called.
+    """
     more = ""
     if PREFERRED in columns:
         is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
         if role == "answer" or is_whole:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
-        more = _of_parts([name for name in row.value if name in columns], row)
+        more = _of_parts([name for name in row.value if name in columns], row, labels)
     elif right := may_be_right(row, columns):
         more = f"; what is right may be in {first_of(right, _INNER)}"
     elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
@@ -76,6 +80,13 @@ def of_several(role: str, names: Sequence[str], row: Row) -> str:
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
     frame = _frame(sorted(names, key=lambda name: order.index(folded(name))))
     return f"; {quoted(frame)} is all of them"
+
+
+def few_valued(rows: Sequence[Row], columns: Collection[str]) -> list[str]:
+    """Return the columns that count up (v1, v2) and repeat few values: labels, and no questions."""
+    counted = [name for names in series(sorted(columns)).values() for name in names]
+    values = {name: {str(row.value.get(name)) for row in rows} for name in counted}
+    return [name for name in counted if len(values[name]) * _LEAST_REPEATS <= len(rows)]
 
 
 def may_be_right(row: Row, columns: Collection[str]) -> list[str]:
@@ -134,7 +145,7 @@ def _inner_paths(row: Row) -> str:
     return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
 
 
-def _of_parts(columns: Sequence[str], row: Row) -> str:
+def _of_parts(columns: Sequence[str], row: Row, labels: Collection[str]) -> str:
     """Return the prompt of all columns that go by the name of a part, and what it leaves."""
     plain = [name for name in columns if not inside(row.value[name])]
     counted = series([name for name in plain if not _is_number(row.value[name])])
@@ -144,7 +155,9 @@ def _of_parts(columns: Sequence[str], row: Row) -> str:
         for name in plain
         if name not in options and (folded(name) in _PARTS or may_be_part(name))
     ]
-    parts += [n for names in counted.values() for n in names if n not in (*parts, *options)]
+    parts += [
+        n for names in counted.values() for n in names if n not in (*parts, *options, *labels)
+    ]
     if not parts:
         return ""
     order = {name: index for index, name in enumerate((*SUBJECTS, *BEFORE))}
