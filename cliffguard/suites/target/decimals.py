@@ -8,6 +8,7 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import cut_middle
+from cliffguard.suites.scorers import number_in
 from cliffguard.suites.target.cells import as_text, is_safe, rewritten
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
@@ -23,7 +24,7 @@ def refuse_decimal_commas(drafts: Sequence[ParsedRow], columns: Columns) -> None
     """Raise SuiteError for a number whose comma parts no three digits: 1,5 would be read as 15."""
     answers = [(draft, as_text(value)) for draft in drafts for value in draft.answers]
     for draft, text in answers:
-        if "," in text.rstrip(",") and not _GROUPED.fullmatch(text.rstrip(",")):
+        if _is_decimal(text.rstrip(",")):
             is_unclear = any(_OF_BOTH.fullmatch(answer) for _, answer in answers)
             how = "write all answers with a decimal point and without commas"
             if not is_unclear and (made := _with_points(draft, columns.answer)):
@@ -33,6 +34,17 @@ def refuse_decimal_commas(drafts: Sequence[ParsedRow], columns: Columns) -> None
                 f"no groups of three digits, and would be read as {text.replace(',', '')}; {how}",
                 id="target.decimal-comma",
             )
+
+
+def _is_decimal(text: str) -> bool:
+    """Return whether a number has a comma that parts no thousands; other texts are no answers."""
+    if "," not in text or _GROUPED.fullmatch(text):
+        return False
+    try:
+        number_in(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_points(draft: ParsedRow, answer: str | None) -> str | None:

@@ -86,7 +86,8 @@ def few_valued(rows: Sequence[Row], columns: Collection[str]) -> list[str]:
     """Return the columns that count up (v1, v2) and repeat few values: labels, and no questions."""
     counted = [name for names in series(sorted(columns)).values() for name in names]
     values = {name: {str(row.value.get(name)) for row in rows} for name in counted}
-    return [name for name in counted if len(values[name]) * _LEAST_REPEATS <= len(rows)]
+    few = [name for name in counted if len(values[name]) * _LEAST_REPEATS <= len(rows)]
+    return few if len(few) < len(counted) else []
 
 
 def may_be_right(row: Row, columns: Collection[str]) -> list[str]:

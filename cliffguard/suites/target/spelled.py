@@ -58,10 +58,12 @@ def meant(text: str, choices: Sequence[str], names: Mapping[str, int]) -> int | 
             return int(mark) - 1 if 1 <= int(mark) <= len(choices) else None
         return names.get(mark, names.get(mark.upper()))
     marked = _MARKED.fullmatch(text.strip())
-    place = names.get(marked["mark"].upper()) if marked else None
-    wanted = {_plain(text)} | ({_plain(marked["text"])} if marked and place is not None else set())
+    by_letter = names.get(marked["mark"].upper()) if marked else None
+    wanted = {_plain(text)} | (
+        {_plain(marked["text"])} if marked and by_letter is not None else set()
+    )
     alike = [index for index, choice in enumerate(choices) if wanted & _forms(choice)]
-    is_sure = len(alike) == 1 and place in (None, alike[0])  # letter and text say the same
+    is_sure = len(alike) == 1 and by_letter in (None, alike[0])  # letter and text say the same
     return alike[0] if is_sure else None
 
 

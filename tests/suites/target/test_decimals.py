@@ -48,3 +48,8 @@ def test_commas_between_thousands_are_read_as_ever(tmp_path: Path) -> None:
 
     assert len(items(tmp_path, rows_of(*answers), metric="numeric")) == 6
     assert len(items(tmp_path, rows_of("0,5", "1,5"))) == 2
+
+
+def test_what_is_no_number_is_not_taken_for_a_decimal(tmp_path: Path) -> None:
+    """$1,000.50 has a group of three digits; its sign is what has to go."""
+    refused(tmp_path, rows_of("$1,000.50", "3"), "item.answer", metric="numeric")
