@@ -32,9 +32,11 @@ from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
 from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns, find_columns
+from cliffguard.suites.target.decimals import with_points
 from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers, without_zeros
+from cliffguard.suites.target.in_prompt import refuse_answer_in_prompt
 from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.making import by_flags, make_items
@@ -55,8 +57,14 @@ from cliffguard.suites.target.reading import (
 from cliffguard.suites.target.repeated import refuse_lines_of_names, repeats_names
 from cliffguard.suites.target.rights import right_answers
 from cliffguard.suites.target.speakers import refuse_unknown_speakers
+from cliffguard.suites.target.spelled import has_several, with_choice
 from cliffguard.suites.target.templates import filled, refuse_unfilled
-from cliffguard.suites.target.turns import refuse_lost_in_turns, up_to_weight, with_key
+from cliffguard.suites.target.turns import (
+    last_turn,
+    refuse_lost_in_turns,
+    up_to_weight,
+    with_key,
+)
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
@@ -64,7 +72,9 @@ __all__ = [
     "at",
     "filled",
     "from_json",
+    "has_several",
     "is_mark",
+    "last_turn",
     "objects_of",
     "read_target",
     "repeats_names",
@@ -76,7 +86,9 @@ __all__ = [
     "target_suite",
     "unanswered",
     "up_to_weight",
+    "with_choice",
     "with_key",
+    "with_points",
     "without_withdrawn",
 ]
 
@@ -173,6 +185,7 @@ def _refuse_unknown_metric(target: TargetData) -> None:
 def _parsed(rows: Sequence[Row], target: TargetData) -> tuple[Columns, list[ParsedRow]]:
     """Return what the columns are and what each row asks, once nothing of a question is lost."""
     columns = find_columns(rows, target)
+    refuse_answer_in_prompt(rows, columns)
     refuse_unknown_speakers(rows, columns)
     refuse_lost_in_turns(rows, columns)
     drafts = [parse_row(row, columns) for row in rows]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
@@ -14,8 +13,6 @@ from cliffguard.suites.target.cells import (
     as_text,
     from_json,
     has,
-    is_safe,
-    rewritten,
     shown,
     value_of,
 )
@@ -53,8 +50,8 @@ def choices_of(
         else:
             kept = {key: choice for key, choice in given.items() if choice is not None}
             given, names = list(kept.values()), list(kept)
-    elif _are_named(given):  # ARC's raw rows, Prodigy's options
-        given, names = [choice["text"] for choice in given], [_name_of(choice) for choice in given]
+    elif (keys := _keys_of(given)) is not None:  # ARC's raw rows, Prodigy's options, MedQA's
+        given, names = ([choice[key] for choice in given] for key in keys)
     is_list = isinstance(given, (list, tuple)) and len(given) >= 2
     if not is_list or not all(isinstance(choice, (str, int, float)) for choice in given):
         if isinstance(given, str) and given.strip():
@@ -75,21 +72,6 @@ def choices_of(
     return tuple(map(as_text, given)), called
 
 
-def mend_letter(row: Row, text: str, names: Mapping[str, int]) -> str:
-    """Return how an answer that is no choice is mended, where it is a letter written otherwise."""
-    columns = [name for name, value in row.value.items() if value == text]
-    is_known = len(columns) == 1 and is_safe(columns[0]) and Path(row.source).is_file()
-    if text.strip(_AROUND).upper() not in names or not is_known:
-        return "mend it"
-    letter = f"r[{columns[0]!r}].strip({_AROUND!r})"
-    held = f"{letter}.upper() if len({letter}) == 1 else r[{columns[0]!r}]"
-    made = rewritten(row.source, f"{{**r, {columns[0]!r}: {held}}}")
-    return f"where it is a letter, {made} writes it as the choices are counted"
-
-
-_AROUND = "()[]. "  # what stands around a letter: (A), A.
-
-
 def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence[Any]) -> None:
     """Refuse labels that do not name each text once: an answer could mean another choice."""
     if len(texts) != len(labels) or len({*map(str, labels)}) < len(labels):
@@ -100,26 +82,28 @@ def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence
         )
 
 
-def _are_named(given: Any) -> bool:
-    """Return whether choices are a list of objects, each with a text and a label or an id."""
-    return isinstance(given, (list, tuple)) and all(
-        isinstance(choice, Mapping) and "text" in choice and {"label", "id"} & choice.keys()
-        for choice in given
-    )
+_NAMES_OF_TEXTS = (("text", "label"), ("text", "id"), ("value", "key"), ("text", "key"))
 
 
-def _name_of(choice: Mapping[str, Any]) -> Any:
-    return choice.get("label", choice.get("id"))
+def _keys_of(given: Any) -> tuple[str, str] | None:
+    """Return under which keys the objects of a list have a text and its name, if all have them."""
+    if not isinstance(given, (list, tuple)) or not given:
+        return None
+    are_objects = all(isinstance(choice, Mapping) for choice in given)
+    pairs = (keys for keys in _NAMES_OF_TEXTS if all({*keys} <= choice.keys() for choice in given))
+    return next(pairs, None) if are_objects else None
 
 
 def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the choices that stand in columns of their own; a blank one is none in this row."""
     texts: list[str] = []
     names: dict[str, int] = {}
+    letters = _letters(columns)
     for column in columns:
         if has(row, column):
             suffix = suffix_of(column) or column
-            names |= dict.fromkeys((column, suffix, suffix.upper(), suffix.lower()), len(texts))
+            called = (column, suffix, suffix.upper(), suffix.lower(), *letters.get(column, ()))
+            names |= dict.fromkeys(called, len(texts))
             texts.append(as_text(value_of(row, column)))
     if len(texts) < 2:
         raise SuiteError(
@@ -128,3 +112,12 @@ def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], di
             id="target.choices",
         )
     return tuple(texts), names
+
+
+def _letters(columns: Sequence[str]) -> Mapping[str, str]:
+    """Return the letters of choices in columns that count in order: A is Option 1."""
+    numbers = [suffix_of(column) or "" for column in columns]
+    first = 0 if numbers[0] == "0" else 1
+    if numbers != [str(number) for number in range(first, first + len(columns))]:
+        return {}
+    return dict(zip(columns, ascii_uppercase, strict=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from cliffguard.suites.target.known import (
     quoted,
     says,
 )
-from cliffguard.suites.target.likely import of_none, of_several
+from cliffguard.suites.target.likely import few_valued, of_none, of_several
 from cliffguard.suites.target.marked import (
     refuse_marked,
     refuse_marked_options,
@@ -156,7 +156,7 @@ def _prompt(rows: Sequence[Row], columns: set[str], hidden: set[str]) -> str:
     chats = {name for name in columns & {*CHATS} if chat_in(rows[0].value[name]) is not None}
     if usual or not chats:
         _refuse_blank_first(rows, PROMPTS, usual or columns, hidden)
-        column = _only("prompt", PROMPTS, usual or columns, rows[0])
+        column = _only("prompt", PROMPTS, usual or columns, rows[0], few_valued(rows, columns))
     else:
         column = _only("prompt", CHATS, chats, rows[0])
     assert column is not None, "one is needed"
@@ -210,7 +210,13 @@ def _layout(rows: Sequence[Row], target: TargetData, hidden: set[str]) -> Layout
 
 
 def _only(
-    role: str, usual: Sequence[str], columns: set[str], row: Row, *, is_needed: bool = True
+    role: str,
+    usual: Sequence[str],
+    columns: set[str],
+    row: Row,
+    labels: Collection[str] = (),
+    *,
+    is_needed: bool = True,
 ) -> str | None:
     """Return the one column that goes by a usual name; None where there is none and none is needed.
 
@@ -227,10 +233,11 @@ def _only(
             f"{mend(role, 'COLUMN')}{of_several(role, names, row)}",
             id="target.two-columns",
         )
+    more = of_none(role, columns, row, labels)
     # The first row may lack what the others have: then the line says more.
     raise SuiteError(
         f"{row.where}: {usual[0]} is missing, and so is any column that is usually the {role} "
-        f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{of_none(role, columns, row)}",
+        f"({listed(row.value)}); name it with {mend(role, 'COLUMN')}{more}",
         id="target.no-column",
     )
 

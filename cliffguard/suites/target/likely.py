@@ -37,6 +37,7 @@ _RIGHT = ("answer", "answers", "label", "target", "expected")
 _INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 _SENTENCE = 20  # characters, where a script has no spaces
+_LEAST_REPEATS = 4  # of each value, in a column that is likely of labels
 
 
 _WHOLE_QUESTIONS = (
@@ -49,15 +50,18 @@ _WHOLE_QUESTIONS = (
 _PARTS = (*SUBJECTS, *BEFORE, *AFTER, *_WHOLE_QUESTIONS)
 
 
-def of_none(role: str, columns: set[str], row: Row) -> str:
-    """Return what is likely meant where no column goes by a usual name of its role."""
+def of_none(role: str, columns: set[str], row: Row, labels: Collection[str] = ()) -> str:
+    """Return what is likely meant where no column goes by a usual name of its role.
+
+    `labels` are columns that are no part of a question, whatever they are called.
+    """
     more = ""
     if PREFERRED in columns:
         is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
         if role == "answer" or is_whole:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
-        more = _of_parts([name for name in row.value if name in columns], row)
+        more = _of_parts([name for name in row.value if name in columns], row, labels)
     elif chats := [name for name in row.value if name in columns and _is_answered(name, row)]:
         more = f"; --target-prompt {quoted(chats[0])} is a chat, whose last turn is the answer"
     elif right := may_be_right(row, columns):
@@ -84,6 +88,14 @@ def of_several(role: str, names: Sequence[str], row: Row) -> str:
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
     frame = _frame(sorted(names, key=lambda name: order.index(folded(name))))
     return f"; {quoted(frame)} is all of them"
+
+
+def few_valued(rows: Sequence[Row], columns: Collection[str]) -> list[str]:
+    """Return the columns that count up (v1, v2) and repeat few values: labels, and no questions."""
+    counted = [name for names in series(sorted(columns)).values() for name in names]
+    values = {name: {str(row.value.get(name)) for row in rows} for name in counted}
+    few = [name for name in counted if len(values[name]) * _LEAST_REPEATS <= len(rows)]
+    return few if len(few) < len(counted) else []
 
 
 def may_be_right(row: Row, columns: Collection[str]) -> list[str]:
@@ -174,13 +186,15 @@ def _inner_paths(row: Row) -> str:
     return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
 
 
-def _of_parts(columns: Sequence[str], row: Row) -> str:
+def _of_parts(columns: Sequence[str], row: Row, labels: Collection[str]) -> str:
     """Return the prompt of all columns that go by the name of a part, and what it leaves."""
     plain = [name for name in columns if not inside(row.value[name])]
     counted = series([name for name in plain if not _is_number(row.value[name])])
     options = [name for stem, names in counted.items() if is_option_stem(stem) for name in names]
     parts = [name for name in plain if name not in options and _may_be_asked(name, row)]
-    parts += [n for names in counted.values() for n in names if n not in (*parts, *options)]
+    parts += [
+        n for names in counted.values() for n in names if n not in (*parts, *options, *labels)
+    ]
     if not parts:
         return ""
     order = {name: index for index, name in enumerate((*SUBJECTS, *BEFORE))}

@@ -25,7 +25,7 @@ def make_items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) 
     seen: dict[str, str] = {}
     for number, row_draft in enumerate(drafts, start=1):
         row = row_draft.row
-        answers = answers_of(row_draft, way)
+        answers = answers_of(row_draft, way, columns)
         made: dict[str, Any] = {
             "id": _id(number, row, columns, seen),
             "prompt": row_draft.prompt,

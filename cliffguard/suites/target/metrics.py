@@ -11,8 +11,8 @@ from cliffguard.core.texts import cut_middle, n_things
 from cliffguard.suites.items import refuse_several
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text
-from cliffguard.suites.target.choices import mend_letter
 from cliffguard.suites.target.columns import Columns
+from cliffguard.suites.target.decimals import refuse_decimal_commas
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.labels import (
     label_like,
@@ -30,6 +30,7 @@ from cliffguard.suites.target.places import (
     refuse_two_readings,
     whole_number,
 )
+from cliffguard.suites.target.spelled import mend_spelling, refuse_several_choices
 
 MOST_LABELS = 20
 """So many distinct answers at most are taken for labels …"""
@@ -81,8 +82,12 @@ def plan_scoring(
         drafts, target, columns, suggested
     )
     several = next((draft for draft in drafts if len(draft.answers) > 1), None)
+    if several is not None and way.is_choice and several.choices:
+        refuse_several_choices(several, way.metric, columns)
     if several is not None:
         refuse_several(way.metric, several.row.where)
+    if way.metric == "numeric":
+        refuse_decimal_commas(drafts, columns)
     return way
 
 
@@ -155,13 +160,13 @@ def _is_closed(answers: Sequence[str]) -> bool:
     return 2 <= n_labels <= MOST_LABELS and len(answers) >= LEAST_REPEATS * n_labels
 
 
-def answers_of(draft: ParsedRow, way: ScoringPlan) -> tuple[str, ...]:
+def answers_of(draft: ParsedRow, way: ScoringPlan, columns: Columns) -> tuple[str, ...]:
     """Return the right answers of a row as they are scored; SuiteError for one that is none."""
-    texts = (_answer_of(value, draft, way) for value in draft.answers)
+    texts = (_answer_of(value, draft, way, columns) for value in draft.answers)
     return tuple(dict.fromkeys(texts))
 
 
-def _answer_of(value: Value, draft: ParsedRow, way: ScoringPlan) -> str:
+def _answer_of(value: Value, draft: ParsedRow, way: ScoringPlan, columns: Columns) -> str:
     choices = way.labels or draft.choices
     text = as_text(value)
     if not way.is_by_place or not choices:
@@ -177,7 +182,7 @@ def _answer_of(value: Value, draft: ParsedRow, way: ScoringPlan) -> str:
         noun, flag = ("labels", "labels") if way.labels else ("choices", "answer")
         raise SuiteError(
             f"{draft.row.where}: the answer {cut_middle(text)!r} is not among the {noun}; "
-            f"{mend_letter(draft.row, text, draft.names)}, or name other "
+            f"{mend_spelling(draft, text, columns)}, or name other "
             f"{noun if way.labels else 'answers'} with --target-{flag}",
             id="target.no-choice",
         )

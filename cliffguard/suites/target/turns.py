@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.texts import cut_middle
+from cliffguard.core.texts import cut_middle, first_of, n_things
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import at, is_safe, rewritten, shown
-from cliffguard.suites.target.chats import chat_in, spoken_by, text_key
+from cliffguard.suites.target.chats import chat_in, role_key, spoken_by, text_key
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.known import SYSTEMS, folded, may_be_part, says
+from cliffguard.suites.target.verdicts import grades, rejecting
 
 _TEXTS = ("content", "text", "value", "parts")  # Claude's exports have two of them
 _NAMES = ("name", "speaker", "author_name", "user_name", "username", "nickname")
@@ -20,6 +21,7 @@ _COUNTS = ("weight", "train", "training", "trainable", "loss", "loss_weight", "l
 """Keys by which trainers are told whether a turn counts: OpenAI's, Axolotl's, …"""
 
 _FEW_WORDS = 2
+_NAMED = 4  # values that a message names
 
 
 def refuse_lost_in_turns(rows: Sequence[Row], columns: Columns) -> None:
@@ -36,6 +38,8 @@ def refuse_lost_in_turns(rows: Sequence[Row], columns: Columns) -> None:
                 raise _nameless(row, column, key)
             if columns.answer in (None, column) and _is_weightless(chat[-1]):
                 raise _weightless(row, column, chat[-1])
+        if columns.answer in (None, column):
+            _refuse_judged(rows, column)
 
 
 def _part_in(turn: Mapping[str, Any]) -> str | None:
@@ -157,3 +161,56 @@ def up_to_weight(value: Mapping[str, Any], column: str) -> Iterator[dict[str, An
         if spoken_by(chat[end - 1]) == "assistant" and not _is_weightless(chat[end - 1]):
             yield {**value, column: list(chat[:end])}
             return
+
+
+def last_turn(value: Mapping[str, Any], column: str) -> Mapping[str, Any]:
+    """Return the turn of the assistant that ends the chat of a row, or an empty one."""
+    chat = chat_in(at(value, column)) or ()
+    return chat[-1] if chat and spoken_by(chat[-1]) == "assistant" else {}
+
+
+def _refuse_judged(rows: Sequence[Row], column: str) -> None:
+    """Refuse what the turns that are the right answers hold of not being right, or how good."""
+    answers = [last_turn(row.value, column) for row in rows]
+    paths = dict.fromkeys(path for turn in answers for path in _paths(turn))
+    for path in paths:
+        values = [at(turn, path) for turn in answers]
+        if bad := rejecting(path, values, is_text=True):
+            raise _judged(rows, column, path, bad)
+        if given := grades(path, values):
+            raise SuiteError(
+                f"{rows[0].source}: {cut_middle(path)!r} in the last turns of {column} may say how "
+                f"good they are ({first_of([shown(value) for value in given], _NAMED)}), and all "
+                "would count as right answers; leave out the rows whose last turn is not right; "
+                "where it is of something else, leave the key out",
+                id="target.judged-answers",
+            )
+
+
+def _paths(turn: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a turn holds beside its text: its keys, and what stands inside of an object."""
+    for key, value in turn.items():
+        if key not in (*_TEXTS, *_NAMES, role_key(turn)):
+            yield str(key)
+            if isinstance(value, Mapping):
+                yield from (f"{key}.{name}" for name in value)
+
+
+def _judged(rows: Sequence[Row], column: str, path: str, bad: Sequence[Any]) -> SuiteError:
+    n_bad = sum(at(last_turn(row.value, column), path) in bad for row in rows)
+    how = "leave such rows out"
+    if is_safe("".join(map(str, (column, path, *bad)))) and n_bad < len(rows):
+        made = rewritten(
+            rows[0].source,
+            "r",
+            f"if at(last_turn(r, {column!r}), {path!r}) not in {tuple(bad)!r}",
+            more="from cliffguard.suites.target import at, last_turn",
+        )
+        how = f"{made} leaves them out"
+    listed = first_of([shown(value) for value in bad], _NAMED)
+    return SuiteError(
+        f"{rows[0].source}: {cut_middle(path)!r} in the last turn of {column} is {listed} in "
+        f"{n_bad} of {n_things(len(rows), 'row')}, where that turn would then not be right; {how}; "
+        "where it is of something else, leave the key out",
+        id="target.judged-answers",
+    )
