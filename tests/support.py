@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -283,6 +284,17 @@ def refused(
 def placeless(report: Path, folder: Path) -> str:
     """Return a report without the folder of its run, which its command names."""
     return report.read_text(encoding="utf-8").replace(str(folder), "")
+
+
+def slowness() -> float:
+    """Return how many times longer this machine computes now than the one that limits are of.
+
+    At least 1; a loop that took 0.3 seconds there. What shares a processor slows both alike.
+    """
+    start = time.process_time()
+    for number in range(5_000_000):
+        _ = number + 1
+    return max(1.0, (time.process_time() - start) / 0.3)
 
 
 _RECORDS = {"counts": CapabilityCounts, "evidence": CapabilityEvidence, "diagnostics": Diagnostics}

@@ -206,5 +206,5 @@ def test_twenty_thousand_items_take_three_seconds(tmp_path: Path) -> None:
     began = time.process_time()
     done = run("flips", folder)
 
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 3 * support.slowness()
     assert done.stdout.startswith("10,000 items\n")
