@@ -8,18 +8,18 @@ from typing import Any
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import cut_middle, first_of, n_things
 from cliffguard.suites.target.cells import from_json, is_safe, rewritten, shown
-from cliffguard.suites.target.columns import Columns, framed
+from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import REFERENCES, are_labels, folded, last_name, quoted
 from cliffguard.suites.target.verdicts import grades, rejecting
 
 _NAMED = 4  # values that a message names
 _RIGHT = ("target", "expected", *REFERENCES)
-_WRITTEN = ("response", "output", "completion", "reply", "generation", "generated_text")
 _BY_MODEL = (
-    *_WRITTEN, "prediction", "predictions", "generated", "predicted", "model_answer",
-    "model_output", "model_response", "llm_output", "llm_answer", "llm_response",
-    "predicted_answer", "student_answer", "generated_answer", "generated_response",
+    "response", "output", "completion", "reply", "generation", "generated_text", "prediction",
+    "predictions", "generated", "predicted", "model_answer", "model_output", "model_response",
+    "llm_output", "llm_answer", "llm_response", "predicted_answer", "student_answer",
+    "generated_answer", "generated_response",
 )  # fmt: skip
 
 
@@ -28,7 +28,6 @@ def refuse_judgements(drafts: Sequence[ParsedRow], columns: Columns) -> None:
 
     So does one of scores that differ; but what stands beside a model's output judges that.
     """
-    _refuse_unasked_output(drafts, columns)
     left = [folded(last_name(name)) for name in columns.left]
     if columns.answer is not None and any(name in _BY_MODEL for name in left):
         return
@@ -95,25 +94,3 @@ def _at(draft: ParsedRow, name: str) -> Any:
     column = next(key for key in value if name.startswith(f"{key}."))
     held = from_json(value[column])
     return held.get(name[len(column) + 1 :]) if isinstance(held, Mapping) else None
-
-
-def _refuse_unasked_output(drafts: Sequence[ParsedRow], columns: Columns) -> None:
-    """Refuse what a model has written where a label of it, or a verdict, is asked without it."""
-    if columns.answer is None or not columns.is_answer_named:
-        return
-    values = [draft.row.value.get(columns.answer) for draft in drafts]
-    is_verdict = rejecting(columns.answer, values, is_text=True) or grades(columns.answer, values)
-    if not is_verdict and folded(last_name(columns.answer)) not in ("label", "labels"):
-        return
-    for name in columns.left:
-        texts = [draft.row.value.get(name) for draft in drafts]
-        is_prose = any(isinstance(text, str) and " " in text.strip() for text in texts)
-        if folded(last_name(name)) in _WRITTEN and is_prose:
-            raise SuiteError(
-                f"{drafts[0].row.source}: has a column {name!r}, which {columns.answer} may be "
-                f"about, and nothing reads it; --target-prompt "
-                f"'{framed(columns.prompt)}\\n{{{name}}}' asks it; --target-ignore {quoted(name)} "
-                "says that it is no part of the question (in a plan, keys of target without the "
-                "prefix)",
-                id="target.unused-column",
-            )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from statistics import median
 from typing import Any
 
@@ -44,16 +45,19 @@ _MAY_TELL = """
 analysis working workings why hint remark remarks note notes comment comments kommentar quote
 resolution step_by_step solución 理由 分析 решение
 """
-_JUDGEMENTS = """
+_OF_JUDGEMENTS = """
 label labels verdict grade grading score scores points mark marks rating judgement judgment judge
 correct correctness class category winner preference preferred toxicity toxic harm harmful
 hallucination hallucinated refusal quality faithful faithfulness safe unsafe safety
 """
-_WRITTEN = """
+_OF_ANSWERS = """
 response responses reply answer answers output outputs completion completions generation generated
 prediction predicted solution
 """
-_YES_OR_NO = "yes no true false ja nein oui non sí да нет 是 否"
+_OF_YES_OR_NO = "yes no true false ja nein oui non sí да нет 是 否"
+_JUDGEMENTS = frozenset(_OF_JUDGEMENTS.split())
+_WRITTEN = frozenset(_OF_ANSWERS.split())
+_YES_OR_NO = frozenset(_OF_YES_OR_NO.split())
 _MOST_CLASSES = 20
 _SHORT_ASIDE = frozenset(f"{_ORIGINS} {_SORTS}".split())  # long texts of that name are sources
 _ASIDE = frozenset(_BEHIND_ANSWERS.split())
@@ -122,7 +126,7 @@ def is_written(name: str, texts: Sequence[str]) -> bool:
     Prodigy calls so what an annotator did with the row.
     """
     words = _words_of(name)
-    is_called = not {words[0], words[-1]}.isdisjoint(_WRITTEN.split())
+    is_called = not {words[0], words[-1]}.isdisjoint(_WRITTEN)
     return is_called and not {"accept", "reject", "ignore"}.issuperset(texts)
 
 
@@ -134,10 +138,10 @@ def is_judged(drafts: Sequence[ParsedRow], columns: Columns) -> bool:
     if columns.answer is None or columns.choices:
         return False
     words = _words_of(columns.answer)
-    if words[-1] not in _WRITTEN.split() and not {*words}.isdisjoint(_JUDGEMENTS.split()):
+    if words[-1] not in _WRITTEN and not {*words}.isdisjoint(_JUDGEMENTS):
         return True
     answers = [str(draft.answer).strip().casefold() for draft in drafts]
-    classes = {*answers} - {*_YES_OR_NO.split()}
+    classes = {*answers} - _YES_OR_NO
     are_words = all(len(text) > 1 and text.replace(" ", "").isalpha() for text in classes)
     is_few = 2 * len(classes) <= len(answers) and len(classes) <= _MOST_CLASSES
     return bool(classes) and is_few and are_words and max(map(n_words, classes)) <= _FEW_WORDS
@@ -151,7 +155,8 @@ def may_tell_answer(path: str, drafts: Sequence[ParsedRow]) -> bool:
     if _is_called(_words_of(path), _TELLING):
         return True
     cells = [(draft, at(draft.row.value, path)) for draft in drafts]
-    texts = [(_words(str(d.answer)), _words(str(cell))) for d, cell in cells if says(cell)]
+    pairs = [(str(draft.answer), str(cell)) for draft, cell in cells if says(cell)]
+    texts = [(spaced_words(answer), spaced_words(text)) for answer, text in pairs]
     n_held = sum(len(answer) > 3 and answer in text for answer, text in texts)
     return 2 * n_held > len(texts)
 
@@ -204,18 +209,20 @@ def _frame(text: Any, draft: ParsedRow, columns: Columns) -> str | None:
     """Return a text with marks for its row's prompt and answer; None where no prompt is in it."""
     if not isinstance(text, str):
         return None
-    frame = _words(text)
-    if (prompt := _words(draft.prompt)) in frame:
+    frame = spaced_words(text)
+    if (prompt := spaced_words(draft.prompt)) in frame:
         frame = frame.replace(prompt, _PROMPT, 1)
     else:
         for column in columns.prompts:
-            cell = _words(str(draft.row.value.get(column) or ""))
+            cell = spaced_words(str(draft.row.value.get(column) or ""))
             if cell not in frame:
                 return None
             frame = frame.replace(cell, _PROMPT, 1) if cell.strip() else frame
-    answer = _words(str(draft.answer))
+    answer = spaced_words(str(draft.answer))
     return frame.replace(answer, _ANSWER, 1) if answer.strip() else frame
 
 
-def _words(text: str) -> str:
+@lru_cache(maxsize=256)  # a prompt is compared with every text of its row
+def spaced_words(text: str) -> str:
+    """Return the words of a text with a blank around each, to look for one text in another."""
     return f" {' '.join(content_words(text))} "

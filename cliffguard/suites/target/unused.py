@@ -9,7 +9,6 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.words import content_words
 from cliffguard.suites.target.cells import from_json, inside
 from cliffguard.suites.target.columns import Columns, framed
 from cliffguard.suites.target.drafts import ParsedRow
@@ -45,6 +44,7 @@ from cliffguard.suites.target.left import (
     is_written,
     kind_of_file,
     may_tell_answer,
+    spaced_words,
 )
 from cliffguard.suites.target.part_flags import askable, asking, is_text, with_right
 
@@ -264,8 +264,8 @@ def _stands_in(draft: ParsedRow, name: str, text: str) -> bool:
 
 
 def _holds(text: str, part: str) -> bool:
-    words = " ".join(content_words(part))
-    return bool(words) and f" {words} " in f" {' '.join(content_words(text))} "
+    words = spaced_words(part)
+    return bool(words.strip()) and words in spaced_words(text)
 
 
 def _is_subject(name: str, drafts: Sequence[ParsedRow], columns: Columns) -> bool:
