@@ -20,9 +20,10 @@ def next_steps(page: Page) -> tuple[str, ...]:
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
     if lost:
         names = ", ".join(_lost(row) for row in lost)
-        steps.append(
-            f"Do not ship this candidate: {names}. The items that broke are in the report."
-        )
+        where = "The items that broke are in the report."
+        if page.review.items is not None and page.has_items:
+            where = "The items that broke: `cliffguard flips`, with the folder of this report."
+        steps.append(f"Do not ship this candidate: {names}. {where}")
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")

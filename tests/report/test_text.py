@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from cliffguard.core.item_results import ITEMS_FILE, ItemsFile
 from cliffguard.report.text import print_review, render_text
 from tests.report import samples
 
@@ -141,6 +142,15 @@ def test_markup_of_the_console_is_text() -> None:
 def test_next_steps(name: str, step: str) -> None:
     """The report ends with what to do."""
     assert step in render_text(getattr(samples, name)()).partition("What next\n")[2]
+
+
+def test_the_items_that_broke_are_named_by_their_command() -> None:
+    """Where a review has its items beside it; where it has none, the report is all there is."""
+    items = ItemsFile(file=ITEMS_FILE, sha256="a" * 64, n=9)
+    kept = render_text(replace(samples.failed(), items=items)).partition("What next\n")[2]
+
+    assert "`cliffguard flips`" in kept
+    assert "flips" not in render_text(samples.failed()).partition("What next\n")[2]
 
 
 def test_same_bytes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
