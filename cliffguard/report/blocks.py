@@ -1,0 +1,169 @@
+"""What a report is made of: headings, paragraphs, lists, tables, figures, details and code.
+
+A section is built once, as blocks; text, Markdown and HTML each write every kind of block. Texts
+here are clean but not escaped: each format escapes for itself. `is_brief` False leaves a block out
+of the terminal, whose reader has one screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from cliffguard.core.reviews import Outcome
+from cliffguard.report.bars import Bar
+from cliffguard.report.figures.charts import Chart
+
+Side = Literal["left", "right"]
+Tone = Literal["", "lost", "aside"]
+"""How a row stands out: *lost*, where something broke; *aside*, what is shown and not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of a line's text that is set apart: strong, or as code."""
+
+    text: str
+    kind: Literal["strong", "code"]
+
+
+Line = str | tuple[str | Span, ...]
+"""One line of prose. Its parts are set one after the other, without a space between them."""
+
+
+def plain(line: Line) -> str:
+    """Return a line without its marks."""
+    if isinstance(line, str):
+        return line
+    return "".join(part if isinstance(part, str) else part.text for part in line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """A heading inside of a section; those of sections are their titles."""
+
+    text: str
+    outcome: Outcome | None = None
+    is_brief: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paragraph:
+    text: Line
+    is_brief: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list of lines; numbered where their order is that of doing."""
+
+    lines: tuple[Line, ...]
+    is_numbered: bool = False
+    is_brief: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table; `is_page_only` leaves it out of text and Markdown."""
+
+    name: str
+    side: Side = "right"
+    is_page_only: bool = False
+
+
+Cell = str | Bar
+"""A bar is drawn on the page alone; its numbers stand in cells of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A line about a row, under it or under the table; `sign` stands before it in a terminal."""
+
+    text: str
+    sign: str = ""
+    is_brief: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row: a cell for each column, of which the first names it."""
+
+    cells: tuple[Cell, ...]
+    tone: Tone = ""
+    outcome: Outcome | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table; `kind` lets a page lay out one kind its own way.
+
+    In a terminal stand all of its rows, or those where something was lost (*lost*), or none.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    kind: str = ""
+    brief: Literal["all", "lost", "none"] = "all"
+
+    @property
+    def is_brief(self) -> bool:
+        return bool(self.brief_rows)
+
+    @property
+    def brief_rows(self) -> tuple[Row, ...]:
+        """The rows that a terminal shows."""
+        if self.brief == "none":
+            return ()
+        return tuple(row for row in self.rows if self.brief == "all" or row.tone == "lost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure, drawn on the page alone, and its numbers as a table, which every format shows.
+
+    `is_wide`: beside it there is no space for the table, which is folded under it.
+    """
+
+    chart: Chart
+    table: Table
+    is_wide: bool = False
+
+    @property
+    def is_brief(self) -> bool:
+        return self.table.is_brief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """Blocks that are folded under one line; a terminal leaves them out."""
+
+    summary: str
+    blocks: tuple[Block, ...]
+    is_brief: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A text that is shown as it is, such as a command."""
+
+    text: str
+    is_brief: bool = False
+
+
+Block = Heading | Paragraph | Listing | Table | Figure | Details | Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a report under a title; `anchor` is its address on a page."""
+
+    title: str
+    anchor: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def brief(self) -> Iterator[Block]:
+        """The blocks that a terminal shows."""
+        return (block for block in self.blocks if block.is_brief)
