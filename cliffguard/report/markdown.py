@@ -21,10 +21,10 @@ from cliffguard.report.blocks import (
     Line,
     Listing,
     Paragraph,
-    Row,
     Section,
     Span,
-    Table,
+    TableBlock,
+    TableRow,
 )  # fmt: skip
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.labels import BesideReview
@@ -140,7 +140,7 @@ def _block(block: Block) -> str:
         return "\n".join(
             f"{sign} {_line(line)}" for sign, line in zip(signs, block.lines, strict=True)
         )
-    if isinstance(block, (Figure, Table)):
+    if isinstance(block, (Figure, TableBlock)):
         return _table(block.table if isinstance(block, Figure) else block)
     if isinstance(block, Details):
         body = "\n\n".join(_blocks(block.blocks))
@@ -162,7 +162,7 @@ def _span(part: str | Span) -> str:
     return code(part.text) if part.kind == "code" else f"**{escape(part.text)}**"
 
 
-def _table(table: Table) -> str:
+def _table(table: TableBlock) -> str:
     """Return a table and, under it, what is noted of its rows."""
     if not table.rows:
         return escape(table.empty)
@@ -180,7 +180,7 @@ def _table(table: Table) -> str:
     return f"{text}\n\n{notes}" if notes else text
 
 
-def _cells(table: Table, row: Row) -> list[str]:
+def _cells(table: TableBlock, row: TableRow) -> list[str]:
     cells = [
         escape_cell(cell)
         for column, cell in zip(table.columns, row.cells, strict=True)
