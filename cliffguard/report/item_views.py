@@ -67,7 +67,11 @@ class ItemView:
     @property
     def sides(self) -> tuple[tuple[str, SideView, bool], ...]:
         """Both sides, each with its name and whether it is the better one."""
-        return ("base", self.base, self.is_broken), ("candidate", self.candidate, not self.is_broken)
+        return ("base", self.base, self.is_broken), (
+            "candidate",
+            self.candidate,
+            not self.is_broken,
+        )
 
 
 def encoded(name: str) -> str:

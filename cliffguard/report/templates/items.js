@@ -66,7 +66,7 @@
     if (!byKey.has(key)) byKey.set(key, item);
   }
 
-  const control = (name) => controls.querySelector(`[data-control=${name}]`);
+  const control = (name) => document.getElementById(`item-${name}`);
   const show = control("show"), capability = control("capability"), level = control("level");
   const order = control("order"), search = control("search");
   const list = root.querySelector(".item-list"), more = root.querySelector(".item-more");
@@ -172,11 +172,13 @@
   const percent = (share, digits) => `${(100 * share).toFixed(digits)} %`;
   const points = Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 
+  const clipped = (text) => {
+    const letters = Array.from(text.slice(0, 240).split(/\s+/u).join(" ").trim());
+    return letters.length > 60 ? `${letters.slice(0, 59).join("")}…` : letters.join("");
+  };
+
   const brief = (side) => {
-    const line = isText(side.text) ? side.text.slice(0, 240).split(/\s+/u).join(" ").trim()
-      : `SHA-256 ${side.text.sha256}…`;
-    const letters = Array.from(line);
-    const text = letters.length > 60 ? `${letters.slice(0, 59).join("")}…` : line;
+    const text = isText(side.text) ? clipped(side.text) : `SHA-256 ${side.text.sha256}…`;
     const sure = side.confidence === null ? "" : ` ${percent(side.confidence, 0)}`;
     return make("bdi", "", text + sure);
   };
@@ -226,7 +228,7 @@
     const name = data.capabilities[item.capability].name;
     const where = item.level === null ? [] : [` · level ${item.level}`];
     const summary = make("summary", "", kind, " ", make("bdi", "item-id", item.id), " ",
-      make("span", "item-aside", make("bdi", "", name), ...where), " ",
+      make("span", "item-aside", make("bdi", "", clipped(name)), ...where), " ",
       make("span", "item-change", brief(item.base), " → ", brief(item.candidate)));
     const details = make("details", "item", summary);
     details.addEventListener("toggle", () => { if (details.open) fill(details, item); });
@@ -356,7 +358,7 @@
   };
 
   data.capabilities.forEach((each, position) => {
-    capability.append(new Option(each.name, String(position)));
+    capability.append(new Option(clipped(each.name), String(position)));
   });
   if (!items.some((item) => item.is_broken)) show.value = "all";
   for (const each of [show, capability, level, order]) each.addEventListener("change", update);
@@ -364,7 +366,9 @@
   more.addEventListener("click", () => { const first = listMore(); if (first) first.focus(); });
   addEventListener("hashchange", follow);
   for (const part of root.querySelectorAll(".item-controls, .item-count, .item-live")) part.hidden = false;
-  root.querySelector(".item-static").hidden = true;
+  const fixed = root.querySelector(".item-static"); // still there for paper
+  fixed.hidden = true;
+  for (const part of fixed.querySelectorAll("[id]")) part.removeAttribute("id"); // links are ours now
   update();
   follow();
 })();

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from cliffguard.core.item_results import ItemResult
+from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.report.item_browser import ItemBrowser
 from tests.report import listed
 
@@ -87,29 +88,29 @@ WORDS = ["ticket", "office", "market", "hotel", "shop", "river", "Grüße", "let
 
 
 def many(n_capabilities: int, n_items: int, n_characters: int) -> Iterator[ItemResult]:
-    """Yield items of which 30 % changed, two of three for the worse, with long prompts."""
+    """Yield items with long prompts of which 20 % broke and 10 % were fixed."""
     rng = random.Random(7)
     text = " ".join(rng.choices(WORDS, k=n_characters))
-    for capability in range(n_capabilities):
-        for item in range(n_items):
-            changed = item % 10 < 3
-            broke = changed and item % 10 < 2
-            start = rng.randrange(len(text))
-            yield listed.result(
-                f"item-{item}",
-                float(broke or not changed),
-                float(not broke or not changed),
-                capability=f"capability_{capability}",
-                task=f"task_{capability}",
-                level=item % 5 + 1,
-                prompt=(text + text)[start : start + n_characters],
-                text=rng.choice(WORDS),
-                sure=round(rng.random(), 6),
-            )
+    same, changed = listed.result("same", 1.0, 1.0), listed.result("changed")
+    for number in range(n_capabilities * n_items):
+        capability, item = divmod(number, n_items)
+        start = rng.randrange(n_characters)
+        confidence = rng.random()
+        yield replace(
+            same if item % 10 > 2 else changed,
+            item=f"item-{item}",
+            capability=f"capability_{capability}",
+            task=f"task_{capability}",
+            level=item % 5 + 1,
+            drop=(1.0, 1.0, -1.0, *[0.0] * 7)[item % 10],
+            prompt=ItemText(text=text[start : start + n_characters], sha256="d" * 64),
+            base=listed.side("Omar", 1.0, confidence),
+            candidate=listed.side(rng.choice(WORDS), 0.0, 1 - confidence),
+        )
 
 
-def page_items() -> list[ItemResult]:
-    """Return some items of two capabilities: what a test filters, sorts, searches and opens."""
+def few() -> list[ItemResult]:
+    """Return items of two capabilities: what a test filters, sorts, searches and opens."""
     made = [
         listed.result(
             f"m-{number}",
