@@ -34,6 +34,7 @@ from markupsafe import Markup
 
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.core.reviews import Review
+from cliffguard.core.texts import clip
 from cliffguard.report.clean import one_line
 from cliffguard.report.item_views import (
     LONGEST,
@@ -60,6 +61,7 @@ BUDGET = 1_500_000
 LENGTHS = (LONGEST, 1200, 800, 600, 400, 300, 240, 200, 160, 120)
 """Characters of a prompt; other texts have half as many. The most that fit the budget are taken."""
 
+_TITLE = 200  # characters
 _MARKUP = 1_000  # bytes around the texts of an item that is readable without a script
 _DIGITS = 6  # of a confidence: over-trained models answer with 0.9999
 _DIGEST = 16
@@ -87,6 +89,10 @@ class ItemGroup:
     @property
     def surest(self) -> tuple[ItemView, ...]:
         return self.broken[:N_SURE]
+
+    @property
+    def title(self) -> str:
+        return clip(self.capability, _TITLE)
 
     @property
     def counts(self) -> str:
@@ -126,7 +132,7 @@ class ItemBrowser:
 def item_browser(
     review: Review, results: Iterable[ItemResult] | None, order: Sequence[str] = ()
 ) -> ItemBrowser:
-    """Return the items of a page; `results` are read one by one, and what does not count is not shown.
+    """Return the items of a page: those that count and changed; `results` are read one by one.
 
     See the head of this file. Raises what reading `results` raises.
     """

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText
 from cliffguard.core.reviews import Example, with_texts
 from cliffguard.core.texts import clip, cut_middle
+from cliffguard.report import numbers
 from cliffguard.report.clean import clean, one_line
 from cliffguard.report.flips import largest
 
@@ -38,6 +39,21 @@ class SideView:
         sure = "" if self.confidence is None else f" {100 * self.confidence:.0f} %"
         return clip(one_line(shown(self.text)), _IN_A_LINE) + sure
 
+    def label(self, name: str, is_better: bool) -> str:
+        """Return what stands above it: whose it is, whether right or only better, how sure."""
+        if self.score in (None, 0.0, 1.0):
+            words = [f"{'✓' if is_better else '✗'} {name}"]
+        else:
+            words = [f"{name} ({'better' if is_better else 'worse'})"]
+        words += [f"score {self.score:.4g}"] if self.score is not None else []
+        words += (
+            [f"confidence {numbers.percent(self.confidence)}"]
+            if self.confidence is not None
+            else []
+        )
+        words += [f"ended: {self.ended}"] if self.ended else []
+        return " · ".join(words)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView:
@@ -65,13 +81,13 @@ class ItemView:
         return tuple(text for text in self.right if text not in self.choices)
 
     @property
-    def sides(self) -> tuple[tuple[str, SideView, bool], ...]:
-        """Both sides, each with its name and whether it is the better one."""
-        return ("base", self.base, self.is_broken), (
-            "candidate",
-            self.candidate,
-            not self.is_broken,
+    def sides(self) -> tuple[tuple[str, ItemText, bool], ...]:
+        """Of both sides the label, the answer, and whether it is the better one."""
+        both = (
+            ("base", self.base, self.is_broken),
+            ("candidate", self.candidate, not self.is_broken),
         )
+        return tuple((side.label(name, better), side.text, better) for name, side, better in both)
 
 
 def encoded(name: str) -> str:

@@ -16,7 +16,7 @@ from cliffguard.report.item_browser import item_browser
 from cliffguard.report.item_views import encoded
 from tests.browser.conftest import Opener
 from tests.report import samples
-from tests.report.item_page import few, many, page_of
+from tests.report.item_page import few, many, page_of, template
 from tests.report.listed import result, side
 
 if TYPE_CHECKING:
@@ -165,6 +165,31 @@ def test_long_answers_are_compared_word_by_word(open_page: Opener) -> None:
     assert page.locator("pre.is-worse mark").all_text_contents() == ["Lena", "by"]
 
 
+def test_marked_words_side_by_side_are_one_mark(open_page: Opener) -> None:
+    """A phrase is read as one."""
+    page = open_page(markup([result("b", prompt="Ask New  York, not York.", text="New York")]))
+    page.locator(".item-list summary").click()
+
+    marks = page.locator(".item-list pre").first.locator("mark")
+    assert marks.all_text_contents() == ["New  York", "York"]
+
+
+def test_labels_are_those_of_the_static_list(open_page: Opener) -> None:
+    """The script and the macro write the same of scores, confidences and ends."""
+    half = replace(
+        result("h", 0.75, 0.5), candidate=replace(side("x", 0.5, 0.25), finish_reason="length")
+    )
+    scripted = open_page(markup([half]))
+    static = open_page(markup([half]), java_script_enabled=False)
+    scripted.evaluate("location.hash = 'item=ball_passing/h'")
+    scripted.locator(".item-list details[open]").first.wait_for()
+
+    labels = scripted.locator(".item-list details[open] .item-label").all_text_contents()
+    expected = static.locator("[id='item=ball_passing/h'] .item-label").all_text_contents()
+    assert labels == expected
+    assert labels[-1] == "candidate (worse) · score 0.5 · confidence 25.0 % · ended: length"
+
+
 def test_examples_stand_in_for_items(open_page: Opener) -> None:
     """In the same list, without a command."""
     page = open_page(markup(None))
@@ -240,7 +265,7 @@ def test_a_fragment_is_encoded_as_the_browser_does(open_page: Opener) -> None:
     """Python and the script write the same link."""
     page = open_page(markup(few()))
 
-    for name in ("a b/c", "it's (100%) ~!*", "ü😀", "<&>\"#?", "-_.", "\u200d"):
+    for name in ("a b/c", "it's (100%) ~!*", "ü😀", '<&>"#?', "-_.", "\u200d"):
         assert page.evaluate("name => encodeURIComponent(name)", name) == encoded(name)
 
 
@@ -274,9 +299,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab(open_page: Opener) -> No
     names = []
     for _ in range(6):
         page.keyboard.press("Tab")
-        names.append(
-            page.evaluate("(document.activeElement.labels ?? [])[0]?.textContent ?? ''")
-        )
+        names.append(page.evaluate("(document.activeElement.labels ?? [])[0]?.textContent ?? ''"))
 
     assert names == ["Show", "Capability", "Level", "Order", "Search", ""]
 
@@ -334,7 +357,7 @@ def hostile() -> list[ItemResult]:
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
 def test_hostile_texts_do_nothing_and_stay_in_their_boxes(open_page: Opener, width: int) -> None:
-    """Names and texts with markup, long words and two directions: nothing runs, nothing sticks out."""
+    """Nor do markup, long words and two directions of writing widen the page."""
     page = open_page(markup(hostile()), viewport={"width": width, "height": 800})
     control(page, "Search").fill("<img src=x")
     page.locator(".item-list summary").click()
@@ -344,7 +367,8 @@ def test_hostile_texts_do_nothing_and_stay_in_their_boxes(open_page: Opener, wid
     assert page.locator("img").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     outside = """() => [...document.querySelectorAll('main *')].filter(
-        each => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1).length"""
+        each => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1
+    ).length"""
     assert page.evaluate(outside) == 0
 
 
@@ -385,6 +409,25 @@ def test_a_large_page_loads_within_two_seconds(open_page: Opener, large: str) ->
     assert statistics.median(times) < 2.0
 
 
+def serious(page: Page) -> list[str]:
+    """Return the rules of axe that a page breaks seriously."""
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(axe)
+    violations = page.evaluate("axe.run()")["violations"]
+    return [each["id"] for each in violations if each["impact"] in ("serious", "critical")]
+
+
+def test_nothing_serious_is_wrong_where_no_script_runs(open_page: Opener) -> None:
+    """Of the static list, by the rules of axe, which would see a control without a name."""
+    bare = markup(few()).replace(template("items.js"), "")
+    page = open_page(bare, bypass_csp=True)
+    page.locator("summary").first.click()
+
+    assert serious(page) == []
+    page.evaluate("document.body.append(document.createElement('select'))")
+    assert serious(page) == ["select-name"]
+
+
 @pytest.mark.parametrize(
     ("width", "scheme"), [(390, "light"), (768, "light"), (1280, "light"), (390, "dark")]
 )
@@ -392,7 +435,6 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
     open_page: Opener, width: int, scheme: str
 ) -> None:
     """By the rules of axe, in both colour schemes, and nothing scrolls sideways."""
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     page = open_page(
         markup(few()),
         viewport={"width": width, "height": 800},
@@ -403,8 +445,5 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
         page.locator(".item-list summary").nth(position).click()
     page.locator(".item-list .item-body").nth(1).wait_for()
 
-    page.evaluate(axe)
-    violations = page.evaluate("axe.run()")["violations"]
-
-    assert [each["id"] for each in violations if each["impact"] in ("serious", "critical")] == []
+    assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

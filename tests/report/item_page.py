@@ -28,7 +28,8 @@ VARIABLES = """
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.55 system-ui, sans-serif; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 15px/1.55 system-ui, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 28px 12px 64px; }
 @media print { :root { --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb;
   --soft: #f4f4f4; --good: #00735a; --bad: #b34700; } }

@@ -91,7 +91,8 @@
     return element;
   };
 
-  // Marks the words of a text; `classOf` names the class of a word, or nothing.
+  // Marks the words of a text, those side by side together; `classOf` names the class of a word,
+  // or nothing.
   const marked = (tokens, classOf) => {
     const parts = [];
     let plain = "";
@@ -101,7 +102,10 @@
         plain += token;
         return;
       }
-      parts.push(plain, make("mark", className, token));
+      const before = parts[parts.length - 1];
+      if (before && before.className === className && plain.trim() === "") {
+        before.append(plain, token);
+      } else parts.push(plain, make("mark", className, token));
       plain = "";
     });
     return [...parts, plain];
@@ -195,10 +199,12 @@
   const sideOf = (item, name, parts) => {
     const side = item[name];
     const isBetter = (name === "base") === Boolean(item.is_broken);
-    const label = make("p", "item-label", `${isBetter ? "✓" : "✗"} ${name}`);
-    if (side.score !== null) label.append(` · score ${points.format(side.score)}`);
-    if (side.confidence !== null) label.append(` · confidence ${percent(side.confidence, 1)}`);
-    if (side.ended) label.append(` · ended: ${side.ended}`);
+    const isGraded = ![null, 0, 1].includes(side.score);
+    const words = [isGraded ? `${name} (${isBetter ? "better" : "worse"})` : `${isBetter ? "✓" : "✗"} ${name}`];
+    if (side.score !== null) words.push(`score ${points.format(side.score)}`);
+    if (side.confidence !== null) words.push(`confidence ${percent(side.confidence, 1)}`);
+    if (side.ended) words.push(`ended: ${side.ended}`);
+    const label = make("p", "item-label", words.join(" · "));
     return make("div", "", label, block(side.text, parts, isBetter ? "is-better" : "is-worse"));
   };
 
@@ -226,7 +232,7 @@
     const kind = item.is_broken ? make("span", "item-kind is-broken", "✗ broken")
       : make("span", "item-kind is-fixed", "✓ fixed");
     const name = data.capabilities[item.capability].name;
-    const where = item.level === null ? [] : [` · level ${item.level}`];
+    const where = item.level === null ? [] : [` · level\u00a0${item.level}`];
     const summary = make("summary", "", kind, " ", make("bdi", "item-id", item.id), " ",
       make("span", "item-aside", make("bdi", "", clipped(name)), ...where), " ",
       make("span", "item-change", brief(item.base), " → ", brief(item.candidate)));
@@ -291,7 +297,7 @@
     list.replaceChildren();
     listMore();
     const scope = capability.value === "" ? data : data.capabilities[Number(capability.value)];
-    if (held) held.textContent = `On this page: ${scope.counts}.`;
+    held.textContent = `On this page: ${scope.counts}.`;
     if (command) command.textContent = scope.command;
   };
 
@@ -365,7 +371,7 @@
   search.addEventListener("input", update);
   more.addEventListener("click", () => { const first = listMore(); if (first) first.focus(); });
   addEventListener("hashchange", follow);
-  for (const part of root.querySelectorAll(".item-controls, .item-count, .item-live")) part.hidden = false;
+  for (const part of root.querySelectorAll(".item-controls, .item-count, .item-live, .item-held")) part.hidden = false;
   const fixed = root.querySelector(".item-static"); // still there for paper
   fixed.hidden = true;
   for (const part of fixed.querySelectorAll("[id]")) part.removeAttribute("id"); // links are ours now
