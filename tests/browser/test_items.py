@@ -58,6 +58,13 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.querySelector('summary:focus .item-id')?.textContent"))
 
 
+def open_item(page: Page, position: int = 0) -> None:
+    """Open an item of the list; its content is made a moment later."""
+    entry = page.locator(".item-list > li").nth(position)
+    entry.locator("summary").click()
+    entry.locator(".item-body").wait_for()
+
+
 # --- the list ------------------------------------------------------------------------------------
 
 
@@ -140,7 +147,7 @@ def test_100_items_are_listed_at_once(open_page: Opener, large: str) -> None:
 def test_words_of_both_answers_are_marked_in_the_prompt(open_page: Opener) -> None:
     """Those of the better and of the worse one apart."""
     page = open_page(markup([result("b", prompt="Omar has it; omar gives it to Lena. Lenas?")]))
-    page.locator(".item-list summary").click()
+    open_item(page)
     prompt = page.locator(".item-list pre").first
 
     assert prompt.locator("mark.is-better").all_text_contents() == ["Omar", "omar"]
@@ -157,7 +164,7 @@ def test_long_answers_are_compared_word_by_word(open_page: Opener) -> None:
     page = open_page(
         markup([replace(result("b"), base=side(base, 1.0), candidate=side(candidate, 0.0))])
     )
-    page.locator(".item-list summary").click()
+    open_item(page)
 
     assert page.locator("pre.is-better").last.inner_text() == base
     assert page.locator("pre.is-worse").last.inner_text() == candidate
@@ -168,7 +175,7 @@ def test_long_answers_are_compared_word_by_word(open_page: Opener) -> None:
 def test_marked_words_side_by_side_are_one_mark(open_page: Opener) -> None:
     """A phrase is read as one."""
     page = open_page(markup([result("b", prompt="Ask New  York, not York.", text="New York")]))
-    page.locator(".item-list summary").click()
+    open_item(page)
 
     marks = page.locator(".item-list pre").first.locator("mark")
     assert marks.all_text_contents() == ["New  York", "York"]
@@ -204,7 +211,7 @@ def test_texts_that_were_not_kept(open_page: Opener) -> None:
     item = result("b")
     answer = replace(item.base, answer=text)
     page = open_page(markup([replace(item, prompt=text, base=answer, candidate=answer)]))
-    page.locator(".item-list summary").click()
+    open_item(page)
 
     shown = page.locator(".item-list").inner_text()
     assert shown.count("text not kept, SHA-256 0123456789abcdef…") == 3
@@ -237,6 +244,11 @@ def test_a_link_finds_what_the_filters_hide(open_page: Opener) -> None:
     assert control(page, "Show").input_value() == "fixed"
 
 
+FOLLOWED = """fragment => new Promise(resolve => {
+    addEventListener('hashchange', () => setTimeout(resolve), { once: true });
+    location.hash = fragment;
+    setTimeout(resolve, 500);
+})"""
 UNKNOWN = [
     "#item=ball_passing/none", "#item=%E0%A4%A", "#item=", "#item=a/b/c", "#other", "#item",
     "#item=<img src=x onerror=alert(1)>/x", "#capability=__proto__", "#item=__proto__/toString",
@@ -247,7 +259,7 @@ def test_an_unknown_link_does_nothing(open_page: Opener) -> None:
     """Whatever is in it, as the page is opened and later."""
     page = open_page(markup(few()), UNKNOWN[0])
     for fragment in UNKNOWN:
-        page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        page.evaluate(FOLLOWED, fragment)
 
         assert page.locator(".item-list details[open]").count() == 0
         assert len(listed_ids(page)) == 15
@@ -360,8 +372,7 @@ def test_hostile_texts_do_nothing_and_stay_in_their_boxes(open_page: Opener, wid
     """Nor do markup, long words and two directions of writing widen the page."""
     page = open_page(markup(hostile()), viewport={"width": width, "height": 800})
     control(page, "Search").fill("<img src=x")
-    page.locator(".item-list summary").click()
-    page.locator(".item-list .item-body").wait_for()
+    open_item(page)
 
     assert page.title() == "items"
     assert page.locator("img").count() == 0
@@ -386,7 +397,7 @@ def test_without_a_script_hostile_texts_do_nothing(open_page: Opener) -> None:
 def test_a_text_is_set_in_its_direction(open_page: Opener) -> None:
     """Of right-to-left letters from the right."""
     page = open_page(markup([result("b", prompt="מי מחזיק בכדור?")]))
-    page.locator(".item-list summary").click()
+    open_item(page)
     prompt = page.locator(".item-list pre").first
 
     assert prompt.evaluate("each => each.matches(':dir(rtl)')")
@@ -441,9 +452,8 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
         color_scheme=scheme,
         bypass_csp=True,
     )
-    for position in range(2):
-        page.locator(".item-list summary").nth(position).click()
-    page.locator(".item-list .item-body").nth(1).wait_for()
+    open_item(page, 0)
+    open_item(page, 1)
 
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -18,7 +18,7 @@ from cliffguard.compare.item_results import kept
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.report.clean import clean, cleaned
 from cliffguard.report.flips import largest
-from cliffguard.report.item_browser import BUDGET, LENGTHS, ItemBrowser, item_browser
+from cliffguard.report.item_browser import LENGTHS, ItemBrowser, item_browser
 from cliffguard.report.item_views import CUT, LONGEST, Best, cut_to, example_view, view_of
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review
@@ -161,7 +161,7 @@ def test_20000_items_with_long_prompts_fit_a_page() -> None:
     page = page_of(view)
 
     assert view.counts == "2,000 of 4,000 broken, 1,000 of 2,000 fixed"
-    assert len(page.encode("utf-8")) < BUDGET + 40_000  # the style and the script
+    assert len(page.encode("utf-8")) < 1_540_000  # the style and the script among them
     assert view.length >= 200
     assert f"Of prompts the page has at most {view.length} characters" in page
 
