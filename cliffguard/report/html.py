@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -22,13 +23,15 @@ from cliffguard.report.figures import looks
 from cliffguard.report.figures.charts import Chart
 from cliffguard.report.figures.inline import inline_svg
 from cliffguard.report.figures.layout import lay_out_chart
+from cliffguard.report.item_browser import ItemBrowser, item_browser
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out
-from cliffguard.report.sections import document
+from cliffguard.report.sections import broken, document
 from cliffguard.report.wording import MARKS
 
 _NAME_CHARACTERS = 400  # of a name, a heading, a cell: beyond that somebody is playing
 _LINE_CHARACTERS = 1200  # of a sentence
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def render_html(
@@ -37,28 +40,32 @@ def render_html(
     beside: BesideReview | None = None,
 ) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
-    return html_of(document(lay_out(cleaned(review), beside), times.read(timings)))
+    page = lay_out(cleaned(review), beside)
+    results = None if page.items is None else page.results
+    items = item_browser(page.review, results, [row.capability for row in page.rows])
+    return html_of(document(page, times.read(timings)), items)
 
 
-def html_of(report: Document) -> str:
-    """Return a report as a page of its own."""
-    css = _template("report.css") + looks.css()
-    environment = _environment()
-    return environment.get_template("page.html.j2").render(
-        report=report,
-        head=report.head,
-        next_title=next_steps.TITLE,
-        marks=MARKS,
-        css=Markup(css),
-        policy=_policy(css),
-    )
-
-
-def _policy(css: str) -> str:
-    """Return what a browser is told to refuse: everything but this style sheet."""
+def html_of(report: Document, items: ItemBrowser | None = None) -> str:
+    """Return a report as a page of its own; `items` take the place of its section about them."""
+    css = "".join((_template("report.css"), looks.css(), _template("items.css")))
+    script = _template("items.js")
     return (
-        f"default-src 'none'; img-src data:; style-src {_digest(css)}; "
-        "base-uri 'none'; form-action 'none'"
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            head=report.head,
+            next_title=next_steps.TITLE,
+            marks=MARKS,
+            items=items,
+            items_anchor=broken.ANCHOR,
+            css=Markup(css),
+            script=Markup(script),
+            # A browser is told to refuse everything but this style sheet and this script.
+            policy=f"default-src 'none'; img-src data:; style-src {_digest(css)}; script-src "
+            f"{_digest(script)}; base-uri 'none'; form-action 'none'",
+        )
     )
 
 
@@ -90,9 +97,18 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment.filters["svg"] = svg
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["name"] = lambda text: shorten(one_line(text), _NAME_CHARACTERS)
-    environment.filters["line"] = lambda text: shorten(one_line(text), _LINE_CHARACTERS)
+    environment.filters["line"] = _prose
     environment.filters["breakable"] = _breakable
     return environment
+
+
+def _prose(text: str) -> Markup:
+    """Return a sentence whose parts in backticks are code."""
+    parts = _CODE.split(shorten(one_line(text), _LINE_CHARACTERS))
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
 
 
 def _breakable(name: str) -> Markup:

@@ -44,12 +44,12 @@ def test_what_is_none_does_not_fit(
     """A wrong word, a wrong type, a missing key."""
     review = json.loads(render(samples.failed(), "json"))
     *folders, key = path
-    place = review
+    record = review
     for folder in folders:
-        place = place[folder]
+        record = record[folder]
     if value is None:
-        del place[key]
+        del record[key]
     else:
-        place[key] = value
+        record[key] = value
 
     assert not validator.is_valid(review)

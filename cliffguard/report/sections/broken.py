@@ -9,7 +9,7 @@ from cliffguard.report.blocks import Code, Details, Paragraph, Section
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
-ANCHOR = "items"
+ANCHOR = "broken"  # the page's data has the id "items"
 
 _MOST = 10  # a job summary and a comment have their limits
 _PROMPT_CHARACTERS = 600
