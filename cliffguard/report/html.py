@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -45,32 +46,28 @@ def render_html(
     distance = single.distance(placed)
     spent = times.read(timings)  # after all that is drawn
     comparison = page.review.comparison
-    return (
-        _environment()
-        .from_string(_source())
-        .render(
-            page=page,
-            bars=bars(page),
-            next_steps=next_steps,
-            ladders=ladders,
-            parts=parts,
-            part_views=parts.part_views(page),
-            reach=reach,
-            reaches=placed,
-            reach_figure=distance and _svg(distance, "distance"),
-            chart_css=Markup(looks.css()),
-            classes=classes,
-            class_view=classes.class_view(page),
-            behaviour=behaviour,
-            behaviour_view=behaviour.behaviour_view(page),
-            base_facts=checkpoint_facts(comparison.base),
-            candidate_facts=checkpoint_facts(comparison.candidate),
-            run_facts=run_facts(page.review),
-            times=times,
-            spent=spent,
-            wording=wording,
-            overlaps=comparison.overlaps[:_MOST_OVERLAPS],
-        )
+    return _template().render(
+        page=page,
+        bars=bars(page),
+        next_steps=next_steps,
+        ladders=ladders,
+        parts=parts,
+        part_views=parts.part_views(page),
+        reach=reach,
+        reaches=placed,
+        reach_figure=distance and _svg(distance, "distance"),
+        chart_css=Markup(looks.css()),
+        classes=classes,
+        class_view=classes.class_view(page),
+        behaviour=behaviour,
+        behaviour_view=behaviour.behaviour_view(page),
+        base_facts=checkpoint_facts(comparison.base),
+        candidate_facts=checkpoint_facts(comparison.candidate),
+        run_facts=run_facts(page.review),
+        times=times,
+        spent=spent,
+        wording=wording,
+        overlaps=comparison.overlaps[:_MOST_OVERLAPS],
     )
 
 
@@ -79,8 +76,10 @@ def _svg(chart: Chart, prefix: str) -> Markup:
     return Markup(inline_svg(lay_out_chart(chart, has_title=False), prefix))
 
 
-def _source() -> str:
-    return files("cliffguard.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+@cache
+def _template() -> Template:
+    source = files("cliffguard.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    return _environment().from_string(source)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
