@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two workers on two cores: one thread of arithmetic each. A file goes to one of them as a whole, so that
 # its fixtures are made once. (Marks xdist_group do nothing: xdist 3.8.0 writes what pytest 9.2 reads no more.)
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# Bytecode is kept, or the workers and each program that a test starts compile all modules again.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format test coverage test-slow test-gpu fuzz golden schemas pages docs clean

@@ -41,6 +41,11 @@ def definitions(tree: ast.AST) -> Iterator[Definition]:
 MAKERS = {"TypedDict", "NamedTuple", "namedtuple", "make_dataclass"}
 
 
+def called_name(call: ast.Call) -> str:
+    """Return the name of what a call calls, without what it is an attribute of."""
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
 def records(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield every class of a file, also one that a call makes, with the number of its fields.
 
@@ -50,7 +55,7 @@ def records(tree: ast.AST) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.ClassDef):
             declared = {ast.unparse(n.target) for n in node.body if isinstance(n, ast.AnnAssign)}
             yield node.name, max(len(declared), len(set_at_start(node)))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in MAKERS:
+        elif isinstance(node, ast.Call) and called_name(node) in MAKERS:
             name, fields = ast.literal_eval(node.args[0]), node.args[1]
             n_keys = len(fields.keys) if isinstance(fields, ast.Dict) else 0
             yield name, n_keys + len(getattr(fields, "elts", ()))
@@ -70,12 +75,19 @@ def set_at_start(record: ast.ClassDef) -> set[str]:
 
 
 @cache
+def trees() -> dict[Path, ast.Module]:
+    """Return the syntax trees of the package by file."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+@cache
 def nodes() -> tuple[tuple[Path, Definition], ...]:
     """Return the classes and functions of the package, each with its file."""
     return tuple(
         (path.relative_to(PACKAGE), node)
-        for path in sorted(PACKAGE.rglob("*.py"))
-        for node in definitions(ast.parse(path.read_text(encoding="utf-8")))
+        for path, tree in trees().items()
+        for node in definitions(tree)
     )
 
 
@@ -201,12 +213,7 @@ def test_the_fields_of_a_record_are_counted(kind: str) -> None:
 
 def test_wide_records_have_a_reason() -> None:
     """A class with more than 12 fields has its reason in the table, and none is there in vain."""
-    wide = {
-        name
-        for path in sorted(PACKAGE.rglob("*.py"))
-        for name, n in records(ast.parse(path.read_text(encoding="utf-8")))
-        if n > MOST_FIELDS
-    }
+    wide = {name for tree in trees().values() for name, n in records(tree) if n > MOST_FIELDS}
 
     assert wide == WIDE.keys()
 

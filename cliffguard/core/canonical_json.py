@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 
 def canonical_json(value: Any) -> str:
     """Return the only JSON text of `value`: ASCII, sorted keys, no spaces, NaN refused.
 
     ASCII, since models do emit half a surrogate pair, which UTF-8 cannot hold.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:

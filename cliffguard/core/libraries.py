@@ -6,6 +6,7 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 
 from cliffguard.core.errors import InfrastructureError
@@ -26,12 +27,20 @@ def versions() -> dict[str, str | None]:
 
 def installed(name: str) -> str | None:
     """Return the version of a package; None of what is not installed."""
-    from importlib.metadata import PackageNotFoundError, version  # which --help need not load
+    from importlib.metadata import PackageNotFoundError  # which --help need not load
 
     try:
-        return version(name)
+        return _version(name, tuple(sys.path))
     except PackageNotFoundError:
         return None
+
+
+@cache
+def _version(name: str, _: tuple[str, ...]) -> str:
+    """Return the version of a package on a path; the whole of its metadata is read for it."""
+    from importlib.metadata import version
+
+    return version(name)
 
 
 def is_newer(saved_by: str, this: str) -> bool:

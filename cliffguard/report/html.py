@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from itertools import count
@@ -58,6 +59,7 @@ def html_of(report: Document, items: ItemBrowser | None = None) -> str:
             head=report.head,
             next_title=next_steps.TITLE,
             marks=MARKS,
+            svg=partial(_svg, number=count(1)),
             items=items,
             items_anchor=broken.ANCHOR,
             css=Markup(css),
@@ -69,6 +71,12 @@ def html_of(report: Document, items: ItemBrowser | None = None) -> str:
     )
 
 
+def _svg(chart: Chart, number: Iterator[int]) -> Markup:
+    # It comes from ElementTree, which has escaped every text in it.
+    scene = lay_out_chart(chart, has_title=False)
+    return Markup(inline_svg(scene, f"figure{next(number)}"))
+
+
 def _digest(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
@@ -78,6 +86,7 @@ def _template(name: str) -> str:
     return files("cliffguard.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
+@cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=FunctionLoader(_template),
@@ -87,14 +96,6 @@ def _environment() -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    number = count(1)
-
-    def svg(chart: Chart) -> Markup:
-        # It comes from ElementTree, which has escaped every text in it.
-        scene = lay_out_chart(chart, has_title=False)
-        return Markup(inline_svg(scene, f"figure{next(number)}"))
-
-    environment.filters["svg"] = svg
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["name"] = lambda text: shorten(one_line(text), _NAME_CHARACTERS)
     environment.filters["line"] = _prose

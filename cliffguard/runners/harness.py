@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.answers import LOW, Answer
@@ -19,6 +18,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.hub_names import no_connection
 from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.libraries import installed
 from cliffguard.core.progress import doing
 from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import EvalSettings, RunnerSettings
@@ -86,7 +86,7 @@ class HarnessRunner(Runner):
         """Model class and versions of the libraries that compute the answers."""
         parts = _PARTS | dict.fromkeys(self.settings.kind.libraries, 2)
         versions = [
-            f"{part} {'.'.join(_version(part).split('.')[:n])}" for part, n in parts.items()
+            f"{part} {'.'.join(_release(part).split('.')[:n])}" for part, n in parts.items()
         ]
         return f"{identity_of(self.settings)}: {', '.join(versions)}"
 
@@ -107,7 +107,7 @@ class HarnessRunner(Runner):
     @property
     def _libraries(self) -> str:
         parts = (*_PARTS, *self.settings.kind.libraries)
-        return " ".join(f"{part} {_version(part)}" for part in parts)
+        return " ".join(f"{part} {_release(part)}" for part in parts)
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""
@@ -324,9 +324,6 @@ class HarnessRunner(Runner):
             return load_stock(entry, protocol, self._data)
 
 
-def _version(package: str) -> str:
+def _release(package: str) -> str:
     """Return a package's version; of one that is not there no answer can be stored."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "missing"
+    return installed(package) or "missing"

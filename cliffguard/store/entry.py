@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -28,7 +27,7 @@ from cliffguard.store.item_lists import (
     list_path,
     parsed_list,
 )
-from cliffguard.store.types import are
+from cliffguard.store.types import are, row_of
 
 _ABOUT = {"name", "suite", "entry", "metric", "filter", "shots"}
 _QUESTION = {"asked", "about", "items"}
@@ -98,9 +97,10 @@ class Entry:
         `notes` say what should not change an answer: device, batches. The last line is a seal, a
         digest of all others.
         """
-        lines = [*(dataclasses.asdict(answer) for answer in answers), {"notes": dict(notes)}]
-        text = "".join(canonical_json(line) + "\n" for line in [*lines, {"seal": digest(lines)}])
-        return write_new(self.shard_file(number), text)
+        rows = [*(row_of(answer) for answer in answers), {"notes": dict(notes)}]
+        lines = [canonical_json(row) for row in rows]
+        lines.append(canonical_json({"seal": digest_of_lines(lines)}))
+        return write_new(self.shard_file(number), "".join(line + "\n" for line in lines))
 
     def shard_numbers(self) -> list[int]:
         """Return the numbers of the shards that are there, in order."""

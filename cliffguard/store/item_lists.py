@@ -8,7 +8,6 @@ earlier versions have a copy beside each question.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -20,7 +19,7 @@ from typing import Any
 from cliffguard.core.canonical_json import canonical_json, parse_json
 from cliffguard.core.files import write_whole
 from cliffguard.core.items import Item
-from cliffguard.store.types import are
+from cliffguard.store.types import are, row_of
 
 FOLDER = "items"
 BESIDE = "items.jsonl"
@@ -93,7 +92,7 @@ def digest_of_lines(lines: Iterable[str]) -> str:
 
 def _row(item: Item) -> dict[str, Any]:
     """Return an item as it is kept: several right answers only where there are some."""
-    row: dict[str, Any] = json.loads(canonical_json(dataclasses.asdict(item)))
+    row: dict[str, Any] = json.loads(canonical_json(row_of(item)))
     return row if item.answers else {key: value for key, value in row.items() if key != "answers"}
 
 

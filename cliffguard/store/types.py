@@ -37,3 +37,8 @@ def _fit(values: Any, kind: Any) -> bool:
     if get_origin(kind) not in (Literal, tuple):
         values = {type(value): value for value in values}.values()
     return all(fits(value, kind) for value in values)
+
+
+def row_of(record: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass by name; `dataclasses.asdict` would copy each value."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}

@@ -378,10 +378,10 @@ def test_versions_that_compute_answers_are_in_the_identity(
     """A base that was stored under another is another question; what is not is in the notes."""
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     runs = []
-    for installed in (before, after):
-        versions = {library: installed}
+    for release in (before, after):
+        versions = {library: release}
         monkeypatch.setattr(
-            "cliffguard.runners.harness.version",
+            "cliffguard.runners.harness.installed",
             lambda name, versions=versions: versions.get(name, "1.0.0"),
         )
         runs.append((runner.identity, runner.notes()["libraries"]))

@@ -33,7 +33,7 @@ def falls(drops, n, *, is_blocked=False, churn=0.08, seed=7):
     rng = np.random.default_rng(seed)
     return [
         find_onset(
-            drawn(rng, drops, n, churn), is_blocked=is_blocked, n_permutations=199, n_lines=199
+            drawn(rng, drops, n, churn), is_blocked=is_blocked, n_permutations=99, n_lines=99
         )
         for _ in range(N_RUNS)
     ]
@@ -55,7 +55,7 @@ def test_noise_that_grows_with_difficulty_is_no_fall():
     n_differs = 0
     for _ in range(N_RUNS):
         levels = [drawn(rng, [0.0], 100, churn)[0] for churn in np.linspace(0.04, 0.2, 6)]
-        fall = find_onset(levels, n_permutations=199, n_lines=9)
+        fall = find_onset(levels, n_permutations=99, n_lines=9)
         n_differs += fall.p_differs <= 0.05
 
     assert n_differs / N_RUNS <= 0.10
