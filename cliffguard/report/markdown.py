@@ -28,6 +28,7 @@ _MOST_OVERLAPS = 50
 _SPECIAL = re.compile(r"([\\`*\[\]|~$])")
 _LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
+_REFERENCE = re.compile(r"([#!]|(?<![a-z])GH-)(?=\d)", re.IGNORECASE)
 _NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
 
 
@@ -59,13 +60,17 @@ def render_markdown(
 
 
 def escape(text: str) -> str:
-    """Return `text` as one line that Markdown shows as it is: no markup, links or mentions."""
+    """Return `text` as one line that Markdown shows as it is: no markup, links or mentions.
+
+    Nor does it refer to issues (#1, GH-1) or merge requests (!1).
+    """
     text = shorten(one_line(text), _LINE_CHARACTERS)
+    text = _REFERENCE.sub("\\1\u200b", text)
     text = html.escape(text, quote=False)
     text = _SPECIAL.sub(r"\\\1", text)
     text = _LOOSE_UNDERSCORE.sub(r"\\_", text)
     text = _LINE_START.sub(r"\\\1" if not text[:1].isdigit() else r"\1\\", text)
-    return _unlinked(text)
+    return _unlinked(text).replace("\u200b", "&#8203;")
 
 
 def block(text: str) -> str:

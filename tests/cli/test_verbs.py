@@ -29,7 +29,10 @@ from tests.fake_runner import FakeRunner, Script
 from tests.runners import test_imports
 from tests.support import all_right, loses_hard_levels
 
-REPORTS = ("items.jsonl", "junit.xml", "report.html", "report.md", "review.json", "timings.json")
+REPORTS = (
+    "comment.md", "items.jsonl", "junit.xml", "report.html", "report.md", "review.json",
+    "timings.json",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -703,7 +706,7 @@ def test_report_is_a_pure_function(losing: dict[str, str]) -> None:
     """report renders a review in any format, the same bytes twice."""
     check(losing)
 
-    for output_format in ("text", "markdown", "html", "json", "junit"):
+    for output_format in ("text", "markdown", "html", "json", "junit", "comment", "github"):
         words = ("report", str(Path(losing["out"]) / "review.json"), "--format", output_format)
         once, again = run(*words), run(*words)
         assert once.exit_code == 0
