@@ -51,7 +51,6 @@ def compare(
     Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
     loaded.
     """
-    from cliffguard.gate import compare_samples
     from cliffguard.runners.lmeval_import import is_logged
 
     output = output_of(output_format, comment_id, report_url)
@@ -68,10 +67,7 @@ def compare(
         with failure_recorded(folder):
             policy = _policy_of(path, flags["policy"])
             _refuse_others(base, candidate, logged, flags)
-            seen = [_review(path) for path in after or ()]
-            review = compare_samples(
-                base, candidate, policy, after=seen, witness=decisions.append, command=again
-            )
+            review = _from_samples(base, candidate, policy, after, again, decisions.append)
     else:
         resolved = _plan_of(base, candidate, path, flags, after)
         if show_config:
@@ -177,6 +173,21 @@ def _from_store(
         witness=witness,
         command=again,
     )
+
+
+def _from_samples(
+    base: str,
+    candidate: str,
+    policy: Policy | None,
+    after: Sequence[Path] | None,
+    again: str,
+    witness: Callable[[Decision], None],
+) -> Review:
+    """Return the review of two folders of samples, after the looks of earlier reviews."""
+    from cliffguard.gate import compare_samples
+
+    seen = [_review(path) for path in after or ()]
+    return compare_samples(base, candidate, policy, after=seen, witness=witness, command=again)
 
 
 def _refuse_to_show(is_wanted: bool) -> None:

@@ -30,11 +30,14 @@ code = int(os.environ["STUB_CODE"])
 out = Path(words[words.index("--out") + 1])
 out.mkdir(parents=True, exist_ok=True)
 id = words[words.index("--comment-id") + 1]
-for name in ("review.json", "comment.md"):
+for name in ("review.json", "comment.md", "failure.json"):
     (out / name).unlink(missing_ok=True)
 if code in (0, 10, 11):
     (out / "review.json").write_text("{}")
     (out / "comment.md").write_text(f"<!-- cliffguard:{id} -->\\nverdict {code}\\n")
+if code in (2, 12, 20):
+    failure = {"exit_code": code, "id": "sides.one-run", "message": '"id": "`x`"'}
+    (out / "failure.json").write_text(json.dumps(failure, indent=2) + "\\n")
 sys.exit(code)
 """
 

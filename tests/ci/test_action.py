@@ -152,7 +152,8 @@ def test_without_a_verdict_an_old_one_does_not_stay(job: Job, code: int, word: s
     assert done.returncode == code
     ((first, second, *_),) = [c["body"].split("\n") for c in job.comments]
     assert first == MARKER
-    assert second.startswith(f"**– no verdict**, exit code {code}: ")
+    error_id = ", `sides.one-run`" if code in (2, 12, 20) else ""
+    assert second.startswith(f"**– no verdict**, exit code {code}{error_id}: ")
     assert word in second
     assert f"::error title=cliffguard::no verdict, exit code {code}: " in done.stdout
     assert "/actions/runs/42>)" in job.summary

@@ -92,8 +92,8 @@ def test_permissions_are_the_least() -> None:
     """Contents to read and the comment to write; the action says so, too."""
     assert WORKFLOW["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert "pull_request_target" not in WORKFLOW[True]  # YAML reads `on` as true
-    said = (ACTION / "action.yml").read_text(encoding="utf-8")
-    assert "#     contents: read\n#     pull-requests: write\n" in said
+    action = (ACTION / "action.yml").read_text(encoding="utf-8")
+    assert "#     contents: read\n#     pull-requests: write\n" in action
 
 
 def test_the_lines_of_the_workflow_run(job: Job) -> None:

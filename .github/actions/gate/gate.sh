@@ -55,9 +55,13 @@ no_verdict() { # no_verdict CODE: the comment where there is no verdict; an old 
     127) why='cliffguard is not installed in this job' ;;
     *) why='it did not end by itself, as out of memory; run it again' ;;
   esac
+  local id_of_error=''
+  if [[ $1 =~ ^(2|12|20)$ && -f $out/failure.json ]]; then # an id is letters, digits, dots, hyphens
+    id_of_error=$(sed -nE 's/^  "id": "([a-z0-9.-]+)",?$/, `\1`/p' "$out/failure.json")
+  fi
   note error "no verdict, exit code $1: $why"
-  printf '%s\n**– no verdict**, exit code %s: %s.\n\n[What it printed](<%s>)\n' \
-    "$marker" "$1" "$why" "$run_url" >"$comment"
+  printf '%s\n**– no verdict**, exit code %s%s: %s.\n\n[What it printed](<%s>)\n' \
+    "$marker" "$1" "$id_of_error" "$why" "$run_url" >"$comment"
 }
 
 own_comments() { # the ids of our comments, oldest first, over all pages
