@@ -131,12 +131,9 @@ class _Comment:
         shown: dict[Part, int] = dict.fromkeys(n_parts, 0)
         for part in order:
             more = {**shown, part: shown[part] + 1}
-            if more[part] > n_parts[part]:
-                continue
-            if len(self.text(more).encode("utf-8")) <= MOST_BYTES:
+            fits = len(self.text(more).encode("utf-8")) <= MOST_BYTES
+            if more[part] <= n_parts[part] and fits:
                 shown = more
-            else:  # whole ones, in their order: behind one that does not fit comes none
-                n_parts[part] = shown[part]
         return shown
 
     def text(self, shown: dict[Part, int]) -> str:
@@ -174,7 +171,7 @@ class _Comment:
 
 def _headline(page: Page) -> str:
     gains = [_gain(row) for row in page.targets]
-    more = f" and {len(gains) - 1} more targets" if len(gains) > 1 else ""
+    more = f" and {n_things(len(gains) - 1, 'other')}" if len(gains) > 1 else ""
     gain = f"Target gain: {gains[0]}{more}." if gains else "No target was measured."
     return f"**{page.mark} {page.outcome}**: {fitted(page.sentence, _SENTENCE_BYTES)} {gain}"
 

@@ -146,6 +146,9 @@ def test_comments_that_cannot_be_read_are_not_doubled(job: Job) -> None:
 def test_without_a_verdict_an_old_one_does_not_stay(job: Job, code: int, word: str) -> None:
     """The comment says that there is none, and what to do."""
     job.set_comments([comment(5, f"{MARKER}\nverdict 0\n")])
+    old = job.root / "work" / "cliffguard-out" / "gate"
+    old.mkdir(parents=True)
+    (old / "comment.md").write_text(f"{MARKER}\nverdict 0\n")
 
     done = run(job, code)
 

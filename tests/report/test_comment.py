@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -156,6 +157,28 @@ def test_only_what_is_not_held_has_a_row() -> None:
     assert "|" not in render_comment(samples.passed())
 
 
+def test_losses_come_before_what_is_open() -> None:
+    """However large the drops of the open ones are."""
+    outcomes = [row[3] for row in cells(render_comment(samples.crowded()))[1:]]
+
+    assert outcomes == sorted(outcomes, key=["✗ REGRESSED", "? INCONCLUSIVE"].index)
+    assert len({*outcomes}) == 2
+
+
+def test_where_a_loss_is_proven_its_items_are_quoted() -> None:
+    """Not those of what is open, however sure both sides were of them."""
+    review = samples.crowded()
+    findings = review.verdict.findings[:3]  # held, open, lost
+    examples = tuple(
+        samples.example(capability=finding.capability, base_confidence=1.0) for finding in findings
+    )
+    verdict = replace(review.verdict, findings=findings)
+
+    text = render_comment(replace(review, verdict=verdict, examples=examples))
+
+    assert re.findall(r"^capability_number_(\d+)_.*: ball", text, re.MULTILINE) == ["02"]
+
+
 def test_what_next_is_left_out_step_by_step() -> None:
     """And how many are left out is said."""
     text = render_comment(many("open " + "n" * 150, outcome=Outcome.INCONCLUSIVE))
@@ -252,7 +275,7 @@ def test_an_address_stays_in_its_link(end: str) -> None:
 
     parts = [part for token in tokens(text) for part in token.children or ()]
     (link,) = (part for part in parts if part.type == "link_open")
-    assert str(link.attrs["href"]).startswith(f"{TARGET}?")
+    assert unquote(str(link.attrs["href"])) == unquote(f"{TARGET}?{end}")
     assert [p.content for p in parts if p.content.startswith("Full")] == ["Full report"]
     assert text.rstrip().endswith(">)")
 

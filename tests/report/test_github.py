@@ -95,6 +95,15 @@ def test_a_loss_of_all_together_is_an_error() -> None:
     assert lines == [("error", "cliffguard FAIL, runs/ft/support-tickets", "all together dropped.")]
 
 
+def test_a_loss_of_all_together_comes_before_what_is_open() -> None:
+    """Of which each has its warning."""
+    verdict = replace(samples.inconclusive().verdict, outcome=Outcome.FAIL)
+
+    lines = commands(render_github(replace(samples.inconclusive(), verdict=verdict)))
+
+    assert [level for level, _, _ in lines] == ["error", "warning"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_begins_a_command(name: str) -> None:
     """Whatever it holds, each line is one command of ours."""
