@@ -52,7 +52,7 @@ def test_what_the_first_layout_did_not_know_is_at_its_default(path: Path) -> Non
     assert all(finding.cause is None and finding.counts for finding in findings)
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "junit"])
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "junit", "comment", "github"])
 @pytest.mark.parametrize("path", REVIEWS, ids=lambda path: path.stem)
 def test_a_review_of_an_earlier_layout_is_rendered(path: Path, form: str) -> None:
     """In every form, with no trace of what later layouts added."""

@@ -15,10 +15,12 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import ProgressOutput, explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import (
+    Output,
     finished,
     in_turn,
     left_empty,
     one_of_both,
+    output_of,
     places_of,
     prepare,
     print_together,
@@ -50,6 +52,8 @@ def check(
     out: opt.Out = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
+    comment_id: opt.CommentId = None,
+    report_url: opt.ReportUrl = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
     no_early_stop: opt.NoEarlyStop = False,
@@ -62,6 +66,7 @@ def check(
     """Measure base and candidate, compare them, judge, and report."""
     screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
+        output = output_of(output_format, comment_id, report_url)
         plans = plans_of(plan, flags)
     if show_config:
         show(plans)
@@ -80,7 +85,7 @@ def check(
             out=out,
             store=store,
             screen=screen,
-            output_format=output_format,
+            output=output,
             texts=texts,
             stops_early=not no_early_stop,
             max_minutes=max_minutes,
@@ -97,14 +102,14 @@ def check(
 class _Checks:
     """The comparisons of one run, which share a runner: candidates over one base find it in memory.
 
-    `output_format`, `texts`, `max_minutes` and `choose` are the flags of those names.
+    `texts`, `max_minutes` and `choose` are the flags of those names.
     """
 
     plans: Sequence[Plan]
     out: Path | None
     store: Path | None
     screen: ProgressOutput
-    output_format: str | None
+    output: Output
     texts: Texts
     stops_early: bool
     max_minutes: float | None
@@ -129,7 +134,7 @@ class _Checks:
             screen.say(line)
         ask = partial(self._ask, runner, open_store(self.store))
         codes = in_turn(self.plans, self.folders, self.choose, ask, self.caveats)
-        print_together(self.plans, self.reviews, self.output_format)
+        print_together(self.plans, self.reviews, self.output.form)
         return codes
 
     def _ask(
@@ -173,8 +178,8 @@ class _Checks:
         self.reviews[index] = review
         spent = since(runner.spent(), before)
         # Of several, one JSON document is printed at the end.
-        form = None if several and self.output_format == "json" else self.output_format
-        code = finished(review, folder, screen, form, spent)
+        form = None if several and self.output.form == "json" else self.output.form
+        code = finished(review, folder, screen, self.output._replace(form=form), spent)
         if hint := bfloat16_hint(plan, runner.dtype(plan.protocol), spent):
             screen.say(hint)
         return CandidateReview(review, decisions[-1].pairs), code

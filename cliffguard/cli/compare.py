@@ -13,7 +13,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
-from cliffguard.cli.outcome import finished, prepare, recorded
+from cliffguard.cli.outcome import finished, output_of, prepare, recorded
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 
@@ -38,6 +38,8 @@ def compare(
     out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
+    comment_id: opt.CommentId = None,
+    report_url: opt.ReportUrl = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
     show_config: opt.ShowConfig = False,
@@ -49,9 +51,9 @@ def compare(
     Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
     loaded.
     """
-    from cliffguard.gate import compare_samples
     from cliffguard.runners.lmeval_import import is_logged
 
+    output = output_of(output_format, comment_id, report_url)
     path = None
     if candidate is None:
         path, base, candidate = _sides_in(base)
@@ -65,10 +67,7 @@ def compare(
         with failure_recorded(folder):
             policy = _policy_of(path, flags["policy"])
             _refuse_others(base, candidate, logged, flags)
-            seen = [_review(path) for path in after or ()]
-            review = compare_samples(
-                base, candidate, policy, after=seen, witness=decisions.append, command=again
-            )
+            review = _from_samples(base, candidate, policy, after, again, decisions.append)
     else:
         resolved = _plan_of(base, candidate, path, flags, after)
         if show_config:
@@ -81,7 +80,7 @@ def compare(
             review = _from_store(resolved, protocol, store, again, decisions.append)
     with failure_recorded(folder):
         review = recorded(review, decisions, folder, texts)
-    code = finished(review, folder, screen, output_format)
+    code = finished(review, folder, screen, output)
     raise typer.Exit(0 if exit_zero else code)
 
 
@@ -91,11 +90,12 @@ def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
 
     if folder is None:
         of_files = {"store"} if "after" in flags else set()  # samples stand in no store
-        return said_again(context, without={"output_format", "exit_zero", *_LOUDNESS, *of_files})
+        return said_again(context, without={*_OUTPUT, *_LOUDNESS, *of_files})
     return command("compare", folder, **flags)
 
 
 _LOUDNESS = ("quiet", "verbose")
+_OUTPUT = ("output_format", "comment_id", "report_url", "exit_zero")
 
 
 def _plan_of(
@@ -173,6 +173,21 @@ def _from_store(
         witness=witness,
         command=again,
     )
+
+
+def _from_samples(
+    base: str,
+    candidate: str,
+    policy: Policy | None,
+    after: Sequence[Path] | None,
+    again: str,
+    witness: Callable[[Decision], None],
+) -> Review:
+    """Return the review of two folders of samples, after the looks of earlier reviews."""
+    from cliffguard.gate import compare_samples
+
+    seen = [_review(path) for path in after or ()]
+    return compare_samples(base, candidate, policy, after=seen, witness=witness, command=again)
 
 
 def _refuse_to_show(is_wanted: bool) -> None:

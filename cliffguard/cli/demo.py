@@ -37,7 +37,7 @@ def demo(
         sys.stdout.write(f"{base}\n")
         return
     from cliffguard.cli.given import open_store
-    from cliffguard.cli.outcome import finished, prepare, recorded
+    from cliffguard.cli.outcome import Output, finished, prepare, recorded
     from cliffguard.compare.repeat_command import command
     from cliffguard.core.timing import since
     from cliffguard.gate import guard, runner_for
@@ -64,7 +64,7 @@ def demo(
             )
             review = recorded(review, decisions, folders[name], texts)
         spent = since(runner.spent(), before)
-        code = finished(review, folders[name], screen, None, spent)
+        code = finished(review, folders[name], screen, Output(), spent)
         summary.append((name, review.verdict, code, folders[name] / "report.html"))
     screen.say("")
     for name, verdict, code, path in summary:

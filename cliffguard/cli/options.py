@@ -99,9 +99,31 @@ ShowConfig = Annotated[
     bool, _output("--show-config", "--show_config", help="Print the resolved plan; run nothing.")
 ]
 ExitZero = Annotated[bool, _output("--exit-zero", help="Report only: exit 0 whatever the verdict.")]
+Format = Literal["text", "markdown", "html", "json", "junit", "comment", "github"]
 OutputFormat = Annotated[
-    Literal["text", "markdown", "html", "json", "junit"] | None,
-    _output("--format", help="Print the report in this format on stdout."),
+    Format | None,
+    _output(
+        "--format",
+        help="Print the report in this format on stdout. comment: for a pull request; github: "
+        "annotations of a job.",
+    ),
+]
+CommentId = Annotated[
+    str | None,
+    _output(
+        "--comment-id",
+        metavar="ID",
+        help="Tells the comments of several gates apart (default: the candidate's name).",
+    ),
+]
+ReportUrl = Annotated[
+    str | None,
+    _output(
+        "--report-url",
+        envvar="CLIFFGUARD_REPORT_URL",
+        metavar="URL",
+        help="Where the comment links to.",
+    ),
 ]
 KeptTexts = Annotated[
     Texts,
@@ -266,6 +288,8 @@ NO_MATTER: dict[str, Any] = {
         "out": Out,
         "exit_zero": ExitZero,
         "texts": KeptTexts,
+        "comment_id": CommentId,
+        "report_url": ReportUrl,
         "max_minutes": MaxMinutes,
         "quiet": Quiet,
         "verbose": Verbose,

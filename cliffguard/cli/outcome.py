@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cliffguard.cli.console import ProgressOutput, complain
 from cliffguard.core.canonical_json import digest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cliffguard.core.texts import Texts
     from cliffguard.core.timing import Spent
     from cliffguard.planning.selection import CandidateReview, Choice
+    from cliffguard.report.comment_options import CommentOptions
     from cliffguard.runners import Runner
 
 
@@ -225,17 +226,28 @@ def recorded(
         return write_items(review, out, item_results(decisions[-1], texts))
 
 
+class Output(NamedTuple):
+    """What goes to stdout (`form` None: nothing), and what a comment shows beside its review."""
+
+    form: str | None = None
+    comment: CommentOptions | None = None
+
+
+def output_of(form: str | None, comment_id: str | None, report_url: str | None) -> Output:
+    """Return the output that flags ask for; what they may not say is refused before a run."""
+    from cliffguard.report.comment_options import CommentOptions
+
+    return Output(form, CommentOptions(comment_id=comment_id, report_url=report_url))
+
+
 def finished(
     review: Review,
     out: Path | None,
     screen: ProgressOutput,
-    output_format: str | None,
+    output: Output,
     spent: Mapping[str, Spent] | None = None,
 ) -> int:
-    """Print and write the reports of a review; return its exit code.
-
-    `output_format` None: nothing goes to stdout.
-    """
+    """Print and write the reports of a review; return its exit code."""
     from cliffguard.core.timing import Timings
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
@@ -254,14 +266,15 @@ def finished(
         print_review(review, screen.console)
     if out is not None:
         with doing("writing the reports"):
-            written = write_reports(review, out, timings)
+            written = write_reports(review, out, timings, output.comment)
         screen.close()
         text = json.dumps(dataclasses.asdict(timings()), indent=2)
         write_whole(out / "timings.json", text + "\n")
         screen.say(f"time: {summary_of(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
-    if output_format is not None:
-        printed(render(review, output_format, timings))
+    if output.form is not None:
+        comment = output.comment and dataclasses.replace(output.comment, folder=out)
+        printed(render(review, output.form, timings, comment=comment))
     return review.verdict.exit_code
 
 

@@ -9,6 +9,7 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,6 +21,7 @@ from cliffguard.core.reviews import Review
 from cliffguard.report.timings import TimingsOrLater
 
 if TYPE_CHECKING:
+    from cliffguard.report.comment_options import CommentOptions
     from cliffguard.report.labels import BesideReview
 
 RENDERERS = {
@@ -28,17 +30,20 @@ RENDERERS = {
     "html": "cliffguard.report.html:render_html",
     "junit": "cliffguard.report.junit:render_junit",
     "json": "cliffguard.report.json:render_json",
+    "comment": "cliffguard.report.comment:render_comment",
+    "github": "cliffguard.report.github:render_github",
 }
 """Format → the function that renders it, loaded on first use."""
 
 _WITH_TIMINGS = ("html", "markdown", "junit")
-_WITH_LABELS = ("text", "html", "markdown")
+_WITH_LABELS = ("text", "html", "markdown", "comment")
 
 FILES = {
     "review.json": "json",
     "report.html": "html",
     "report.md": "markdown",
     "junit.xml": "junit",
+    "comment.md": "comment",
 }
 """File → its format: what `write_reports` leaves in a folder."""
 
@@ -48,11 +53,13 @@ def render(
     format: str,
     timings: TimingsOrLater = None,
     beside: BesideReview | None = None,
+    comment: CommentOptions | None = None,
 ) -> str:
     """Return `review` as text in one of the formats of `RENDERERS`.
 
     The same review gives the same bytes; HTML, Markdown and JUnit show `timings`, of a clock. HTML,
-    Markdown and text show what lies `beside` the review (None: its items, where it names any).
+    Markdown, text and comments show what lies `beside` the review (None: its items, where it names
+    any); `comment` is what a comment shows beside its review.
     Raises UsageError for a format that does not exist.
 
     >>> from cliffguard import Plan, guard, render
@@ -69,29 +76,37 @@ def render(
     module, name = RENDERERS[format].split(":")
     renderer = cast(Callable[..., str], getattr(import_module(module), name))
     more: dict[str, object] = {"timings": timings} if format in _WITH_TIMINGS else {}
-    return renderer(review, **more, **({"beside": beside} if format in _WITH_LABELS else {}))
+    more |= {"beside": beside} if format in _WITH_LABELS else {}
+    more |= {"options": comment} if format == "comment" else {}
+    return renderer(review, **more)
 
 
 def write_reports(
-    review: Review, directory: Path, timings: TimingsOrLater = None
+    review: Review,
+    directory: Path,
+    timings: TimingsOrLater = None,
+    comment: CommentOptions | None = None,
 ) -> tuple[Path, ...]:
     """Write every file of `FILES` into `directory` and return their paths.
 
-    Plan and policy lie beside them, for the command that repeats the comparison, and the items that
-    `write_items` wrote before. Everything is rendered before the first file is touched, and each
-    file appears whole or not at all. Raises UsageError where the place cannot be written to,
-    InfrastructureError where it is full, IntegrityError where other items lie there.
+    `comment` is what comment.md shows beside the review. Plan and policy lie beside them, for the
+    command that repeats the comparison, and the items that `write_items` wrote before. Everything
+    is rendered before the first file is touched, and each file appears whole or not at all. Raises
+    UsageError where the place cannot be written to, InfrastructureError where it is full,
+    IntegrityError where other items lie there.
     """
     from cliffguard.compare.repeat_command import (  # reads suites, which no renderer needs
         placed,
         write_plan,
     )
+    from cliffguard.report.comment_options import CommentOptions
     from cliffguard.report.labels import beside
 
     review = placed(review, Path(directory))
     there = beside(review, Path(directory))
+    comment = replace(comment or CommentOptions(), folder=Path(directory))
     texts = {
-        Path(directory) / name: render(review, format, timings, there)
+        Path(directory) / name: render(review, format, timings, there, comment)
         for name, format in FILES.items()
     }
     for path, text in texts.items():

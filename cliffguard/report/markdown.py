@@ -38,6 +38,7 @@ _LINE_CHARACTERS = 1200  # of a sentence
 _SPECIAL = re.compile(r"([\\`*\[\]|~$])")
 _LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
+_REFERENCE = re.compile(r"([#!]|(?<![a-z])GH-)(?=\d)", re.IGNORECASE)
 _NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
 
 
@@ -56,7 +57,10 @@ def markdown_of(report: Document) -> str:
 
 
 def escape(text: str) -> str:
-    """Return `text` as one line that Markdown shows as it is: no markup, links or mentions."""
+    """Return `text` as one line that Markdown shows as it is: no markup, links or mentions.
+
+    Nor does it refer to issues (#1, GH-1) or merge requests (!1).
+    """
     text = _escaped(text, _LINE_CHARACTERS)
     return _LINE_START.sub(r"\\\1" if not text[:1].isdigit() else r"\1\\", text)
 
@@ -67,9 +71,10 @@ def escape_cell(text: str) -> str:
 
 
 def _escaped(text: str, n_characters: int) -> str:
-    text = html.escape(shorten(one_line(text), n_characters), quote=False)
+    text = _REFERENCE.sub("\\1\u200b", shorten(one_line(text), n_characters))
+    text = html.escape(text, quote=False)
     text = _SPECIAL.sub(r"\\\1", text)
-    return _unlinked(_LOOSE_UNDERSCORE.sub(r"\\_", text))
+    return _unlinked(_LOOSE_UNDERSCORE.sub(r"\\_", text)).replace("\u200b", "&#8203;")
 
 
 def preformatted(text: str) -> str:

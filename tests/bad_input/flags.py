@@ -45,6 +45,12 @@ CASES: Cases = {
     ),
     "compare what was not measured": Case(emptied_store, 2, "compare.not-stored"),
     "compare without suite": Case(lambda p: ["compare", p.base, p.tuned], 2, "suite.none"),
+    "a comment's id that ends a comment": Case(
+        lambda p: p.check("--comment-id", "gate-->"), 2, "comment.id"
+    ),
+    "a report's address that is no page": Case(
+        lambda p: p.check("--report-url", "javascript:alert(1)"), 2, "comment.url"
+    ),
     "arguments that are no pairs": Case(
         lambda p: p.check("--model", "vllm", "--model-args", "a,b=1"), 2, "flag.key-value"
     ),

@@ -69,14 +69,22 @@ def files(folder: Path) -> Iterator[tuple[str, str]]:
             yield path.name, path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("format", ["text", "markdown", "html", "json", "junit"])
+@pytest.mark.parametrize(
+    "format", ["text", "markdown", "html", "json", "junit", "comment", "github"]
+)
 def test_none_leaves_no_text_anywhere(texts: Workspace, format: str) -> None:
     """In no file, on neither stream; the reports say so, and what repeats them does the same."""
     done = check(texts, "--texts", "none", "--format", format)
 
     assert done.exit_code == 10, done.output
     written = dict(files(texts.out))
-    assert {"items.jsonl", "review.json", "report.html", "report.md", "junit.xml"} <= written.keys()
+    assert {
+        "items.jsonl",
+        "review.json",
+        "report.html",
+        "report.md",
+        "comment.md",
+    } <= written.keys()
     assert [name for name, text in written.items() if BEGIN in text or MIDDLE in text] == []
     assert BEGIN not in done.output
     assert "--texts none" in json.loads(written["review.json"])["provenance"]["command"]

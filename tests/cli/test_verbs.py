@@ -29,7 +29,10 @@ from tests.fake_runner import FakeRunner, Script
 from tests.runners import test_imports
 from tests.support import all_right, loses_hard_levels
 
-REPORTS = ("items.jsonl", "junit.xml", "report.html", "report.md", "review.json", "timings.json")
+REPORTS = (
+    "comment.md", "items.jsonl", "junit.xml", "report.html", "report.md", "review.json",
+    "timings.json",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -703,11 +706,41 @@ def test_report_is_a_pure_function(losing: dict[str, str]) -> None:
     """report renders a review in any format, the same bytes twice."""
     check(losing)
 
-    for output_format in ("text", "markdown", "html", "json", "junit"):
+    for output_format in ("text", "markdown", "html", "json", "junit", "comment", "github"):
         words = ("report", str(Path(losing["out"]) / "review.json"), "--format", output_format)
         once, again = run(*words), run(*words)
         assert once.exit_code == 0
         assert once.stdout == again.stdout != ""
+
+
+def test_the_comment_has_the_id_and_the_address_of_the_command(losing: dict[str, str]) -> None:
+    """Beside the reports and on stdout, of check and of compare; no command repeats them."""
+    flags = (
+        "--format",
+        "comment",
+        "--comment-id",
+        "gate-2",
+        "--report-url",
+        "https://ci.example/7",
+    )
+
+    checked = check(losing, *flags)
+    compared = run(
+        "compare", losing["base"], losing["tuned"], "-s", losing["suite"], "--store",
+        losing["store"], *flags, "--out", losing["out"],
+    )  # fmt: skip
+
+    for done in (checked, compared):
+        assert done.exit_code == 10
+        assert done.stdout.startswith("<!-- cliffguard:gate-2 -->\n**✗ FAIL**: ")
+        assert done.stdout.endswith(" [Full report](<https://ci.example/7>)\n")
+        assert "that broke, the surest first" in done.stdout
+    assert (Path(losing["out"]) / "comment.md").read_text("utf-8") == compared.stdout
+    unwritten = run(
+        "compare", losing["base"], losing["tuned"], "-s", losing["suite"], "--store",
+        losing["store"], "--report-url", "https://ci.example/7", "--format", "json",
+    )  # fmt: skip
+    assert "ci.example" not in unwritten.stdout
 
 
 def test_report_writes_a_file(right: dict[str, str]) -> None:

@@ -112,9 +112,9 @@ def furnish(root: Path, base: Path, adapter: Path) -> None:
         encoding="utf-8",
     )
     (root / "policy.yaml").write_text("default_margin: 0.05\n", encoding="utf-8")
-    (root / "plan.yaml").write_text(
-        "base: models/base\ncandidate: runs/ft/adapter\nsuites: [adjacent]\n", encoding="utf-8"
-    )
+    plan = "base: models/base\ncandidate: runs/ft/adapter\nsuites: [adjacent]\n"
+    for name in ("plan.yaml", "gate.yaml"):
+        (root / name).write_text(plan, encoding="utf-8")
     for side, logprob in {"base": -0.5, "candidate": -0.6}.items():
         write_samples(root / "results" / side, logprob)
 

@@ -14,7 +14,9 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-REPORTS = {"junit.xml", "report.html", "report.md", "review.json", "timings.json"}
+REPORTS = {
+    "comment.md", "junit.xml", "report.html", "report.md", "review.json", "timings.json",
+}  # fmt: skip
 POINTS_ABOVE_CHANCE = 0.15
 
 

@@ -46,7 +46,7 @@ def test_items_are_printed_without_loss(hostile: Workspace) -> None:
     assert json.loads(result.stdout.splitlines()[0])["prompt"].startswith(HOSTILE)
 
 
-@pytest.mark.parametrize("name", ["text", "markdown", "html", "junit", "json"])
+@pytest.mark.parametrize("name", ["text", "markdown", "html", "junit", "json", "comment", "github"])
 def test_a_check_of_a_hostile_suite_is_printed_clean(
     hostile: Workspace, name: str, always_right: object
 ) -> None:

@@ -32,6 +32,10 @@ def test_golden(name: str, check_golden: Callable[[str, str], None]) -> None:
         ("1. list", "1\\. list"),
         ("http://x", "http&#58;//x"),
         ("a $x$", "a \\$x\\$"),
+        ("#1", "\\#&#8203;1"),
+        ("org/repo#1", "org/repo#&#8203;1"),
+        ("gh-1", "gh-&#8203;1"),
+        ("!1 high-1", "!&#8203;1 high-1"),
     ],
 )
 def test_escape(text: str, expected: str) -> None:

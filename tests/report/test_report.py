@@ -114,6 +114,6 @@ def test_what_next_has_the_same_words_everywhere(name: str) -> None:
     steps = next_steps(lay_out(review))
 
     assert steps
-    for output_format in ("text", "markdown", "html", "junit"):
+    for output_format in ("text", "markdown", "html", "junit", "comment"):
         shown = unescape(render(review, output_format)).replace("\\", "")
         assert all(step in " ".join(shown.split()) for step in steps), output_format

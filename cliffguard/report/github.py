@@ -1,0 +1,71 @@
+"""Workflow commands of GitHub Actions: what failed the gate, as annotations of a job."""
+
+from __future__ import annotations
+
+from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.texts import clip
+from cliffguard.report.capability_row import CapabilityRow
+from cliffguard.report.clean import cleaned, one_line
+from cliffguard.report.comment import decides, how, not_held
+from cliffguard.report.page import Page, lay_out
+
+MOST = 10
+"""Annotations of one level that a step shows."""
+
+_NAME_CHARACTERS, _MESSAGE_CHARACTERS = 80, 600
+
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def render_github(review: Review) -> str:
+    """Return a line for each capability that keeps the gate closed, worst first; at most ten.
+
+    A proven loss is an error, what is open a warning; PASS is one notice. The tenth of more than
+    ten says how many are left. A verdict that no single capability explains stands for itself.
+    """
+    page = lay_out(cleaned(review))
+    if page.outcome is Outcome.PASS:
+        return _command("notice", _verdict(page), page.sentence)
+    rows = [row for row in not_held(page) if decides(row)]
+    lines = [_of(row, page) for row in rows]
+    levels = [_level(row.finding.outcome) for row in rows]
+    if _level(page.outcome) not in levels:
+        lines.insert(0, _command(_level(page.outcome), _verdict(page), page.sentence))
+        levels.insert(0, _level(page.outcome))
+    if n_left := len(lines[MOST - 1 :]) if len(lines) > MOST else 0:
+        more = f"{n_left} more are in the report."
+        lines[MOST - 1 :] = [_command(levels[MOST - 1], _verdict(page), more)]
+    return "".join(lines)
+
+
+def _of(row: CapabilityRow, page: Page) -> str:
+    outcome = row.finding.outcome
+    numbers = ""
+    if row.evidence is not None and row.evidence.drop is not None:
+        interval = f"{page.confidence} interval {row.interval} pp, margin {row.margin}"
+        numbers = f"{row.change}, drop {row.drop}, {interval}. "
+    return _command(
+        _level(outcome),
+        f"{_name(row.capability)} {outcome}{_name(how(row))}",
+        f"{numbers}{row.reason}",
+    )
+
+
+def _verdict(page: Page) -> str:
+    return f"cliffguard {page.outcome}, {_name(page.candidate)}"
+
+
+def _name(name: str) -> str:
+    return clip(name, _NAME_CHARACTERS)
+
+
+def _level(outcome: Outcome) -> str:
+    return "error" if outcome in (Outcome.REGRESSED, Outcome.FAIL) else "warning"
+
+
+def _command(level: str, title: str, message: str) -> str:
+    """Return a command on one line, in which nothing can end a property or begin another one."""
+    title = one_line(title).translate(_PROPERTY)
+    message = clip(one_line(message), _MESSAGE_CHARACTERS).translate(_DATA)
+    return f"::{level} title={title}::{message}\n"
