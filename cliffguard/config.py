@@ -18,6 +18,7 @@ from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.item_results import ItemResult
+from cliffguard.core.overviews import Overview
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.core.validation import SECTIONS, validate
 from cliffguard.core.yaml_files import read_yaml
@@ -29,6 +30,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "target": TypeAdapter(TargetData),
     "suite": TypeAdapter(SuiteFile),
     "item": TypeAdapter(ItemResult),
+    "overview": TypeAdapter(Overview),
 }
 _FROM_PLAN_FOLDER = ("base", "candidate")
 BOTH_TEMPLATES = ("own", "base")
@@ -186,7 +188,7 @@ def as_written(plan: Plan) -> dict[str, Any]:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of a "plan", "policy" or "suite" file, or of an "item" of results."""
+    """Return the JSON Schema of a "plan", "policy" or "suite", an "item" or an "overview"."""
     described = _ADAPTERS[kind].json_schema()
     if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):

@@ -72,7 +72,17 @@ class Column:
     is_page_only: bool = False
 
 
-Cell = str | Bar
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datum:
+    """A cell with more than its text: a relative link, an outcome, a number to sort by."""
+
+    text: str
+    href: str = ""
+    outcome: Outcome | None = None
+    key: float | None = None
+
+
+Cell = str | Datum | Bar
 """A bar is drawn on the page alone; its numbers stand in cells of their own."""
 
 
