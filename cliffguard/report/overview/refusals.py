@@ -23,7 +23,7 @@ _CHOICES: dict[str, Choice] = {
     "choose.tested-in-order": "last",
 }
 _N_SHARING = re.compile(r"One of ([0-9]+) candidates?\b")
-_NEXT = "an overview has one table; give the reviews that belong into it"
+_NEXT = "such reviews stand in no one table; leave some of them out"
 
 
 @dataclass(frozen=True, slots=True)

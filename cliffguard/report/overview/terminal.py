@@ -19,9 +19,9 @@ from cliffguard.core.overviews import (
     OverviewCell,
     Uncompared,
 )
-from cliffguard.core.reviews import Outcome
+from cliffguard.core.reviews import Outcome, with_texts
 from cliffguard.core.texts import clip, clip_start
-from cliffguard.report.clean import cleaned
+from cliffguard.report.clean import one_line
 from cliffguard.report.numbers import MISSING, signed
 from cliffguard.report.overview.wording import falls, headline, in_order
 from cliffguard.report.wording import MARKS, STYLES
@@ -50,7 +50,7 @@ def print_matrix(overview: Overview, console: Console) -> None:
 
     Capabilities for which there is no room are counted in a last column, with what is lost there.
     """
-    overview = cleaned(overview)
+    overview = with_texts(overview, one_line)
     _line(console, headline(overview), "bold")
     console.print(_table(overview, console.width))
     if words := falls(overview):

@@ -1,0 +1,77 @@
+"""The section of an overview about single items: broken by all candidates, or by one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cliffguard.core.overviews import BrokenItem, BrokenItems, Overview
+from cliffguard.core.texts import n_things
+from cliffguard.report.blocks import (
+    Block,
+    Column,
+    Datum,
+    Details,
+    Listing,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
+
+
+def item_section(overview: Overview) -> Section:
+    """Return which items broke under all candidates, and which under one; the first by name."""
+    blocks: list[Block] = []
+    if overview.without_items:
+        them = ", ".join(overview.without_items)
+        blocks.append(Paragraph(text=f"No items lie beside these reviews; left out: {them}."))
+    if overview.broken:
+        blocks += [_broken(overview), *_named(overview)]
+    else:
+        blocks.append(Paragraph(text="Items of two candidates or more are needed."))
+    return Section(title="Items that broke", anchor="items", blocks=tuple(blocks))
+
+
+def _broken(overview: Overview) -> Table:
+    rows = tuple(
+        Row(
+            cells=(
+                row.capability,
+                *(
+                    Datum(text=f"{n:,}", key=n)
+                    for n in (row.n_candidates, row.n_common, row.n_by_all, row.n_alone)
+                ),
+            ),
+            tone="lost" if row.n_by_all else "",
+        )
+        for row in overview.broken
+    )
+    names = ("candidates", "items that count for all", "broken by all", "broken by one alone")
+    columns = (Column(name="capability", side="left"), *(Column(name=name) for name in names))
+    return Table(columns=columns, rows=rows, kind="overview", brief="none")
+
+
+def _named(overview: Overview) -> Iterator[Block]:
+    """Yield the first items by name: broken by all, then by each candidate alone."""
+    every = [row for row in overview.broken if row.n_by_all]
+    if every:
+        lines = tuple(f"{row.capability}: {_ids(row.by_all, row.n_by_all)}" for row in every)
+        yield Details(summary="Broken by all", blocks=(Listing(lines=lines),))
+    alone = list(_alone(overview.broken, [row.name for row in overview.candidates]))
+    if alone:
+        yield Details(summary="Broken by one alone", blocks=(Listing(lines=tuple(alone)),))
+
+
+def _alone(broken: Sequence[BrokenItems], names: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each candidate and capability, in the order of the candidates."""
+    for name in names:
+        for row in broken:
+            for part in row.alone:
+                if part.candidate == name:
+                    yield f"{name}, {row.capability}: {_ids(part.items, part.n_items)}"
+
+
+def _ids(items: Sequence[BrokenItem], n: int) -> str:
+    more = n - len(items)
+    ids = ", ".join(f"{item.task}/{item.item}" for item in items)
+    return f"{n_things(n, 'item', ',')}: {ids}{f' and {more:,} more' if more > 0 else ''}"
