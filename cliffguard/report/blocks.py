@@ -7,13 +7,14 @@ of the terminal, whose reader has one screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from cliffguard.core.reviews import Outcome
 from cliffguard.report.bars import Bar
 from cliffguard.report.figures.charts import Chart
+from cliffguard.report.wording import MARKS
 
 Side = Literal["left", "right"]
 Tone = Literal["", "lost", "aside"]
@@ -50,7 +51,10 @@ class Heading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
+    """A paragraph; `is_page_only` leaves it out of text and Markdown."""
+
     text: Line
+    is_page_only: bool = False
     is_brief: bool = True
 
 
@@ -65,11 +69,21 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table; `is_page_only` leaves it out of text and Markdown."""
+    """A column of a table.
+
+    `is_page_only` leaves it out of text and Markdown. A column with `is_group` heads, in a
+    terminal, the rows that share its cell.
+    """
 
     name: str
     side: Side = "right"
     is_page_only: bool = False
+    is_group: bool = False
+
+
+def columns(*names: str, left: Collection[str] = ()) -> tuple[Column, ...]:
+    """Return columns of numbers, but for those of `left`, which hold words."""
+    return tuple(Column(name=name, side="left" if name in left else "right") for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +111,21 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row: a cell for each column, of which the first names it."""
+    """A row: a cell for each column, of which the first names it.
+
+    `outcome` stands at its end, in its colour, with `standing` beside it.
+    """
 
     cells: tuple[Cell, ...]
     tone: Tone = ""
     outcome: Outcome | None = None
+    standing: str = ""
     notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table; `kind` lets a page lay out one kind its own way.
+    """A table; `kind` lets a page lay out one kind its own way, `empty` stands where it has no row.
 
     In a terminal stand all of its rows, or those where something was lost (*lost*), or none.
     """
@@ -115,6 +133,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     kind: str = ""
+    empty: str = ""
     brief: Literal["all", "lost", "none"] = "all"
 
     @property
@@ -156,9 +175,10 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A text that is shown as it is, such as a command."""
+    """A text that is shown as it is; a command can be copied."""
 
     text: str
+    is_command: bool = False
     is_brief: bool = False
 
 
@@ -174,6 +194,32 @@ class Section:
     blocks: tuple[Block, ...]
 
     @property
-    def brief(self) -> Iterator[Block]:
+    def brief(self) -> tuple[Block, ...]:
         """The blocks that a terminal shows."""
-        return (block for block in self.blocks if block.is_brief)
+        return tuple(block for block in self.blocks if block.is_brief)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a reader sees first: the outcome in one word and one sentence, and what to do."""
+
+    outcome: Outcome
+    aside: str
+    sentence: str
+    facts: tuple[tuple[str, str], ...]
+    doubts: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """The outcome after its sign, so that colour never stands alone."""
+        return f"{MARKS[self.outcome]} {self.outcome}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A whole report."""
+
+    title: str
+    head: Head
+    sections: tuple[Section, ...]

@@ -172,6 +172,10 @@ class TaskRow:
     task: TaskComparison
 
     @property
+    def name(self) -> str:
+        return one_line(self.task.task)
+
+    @property
     def metric(self) -> str:
         """The metric's name, with its direction where lower is better."""
         words = DIRECTIONS[self.task.direction]

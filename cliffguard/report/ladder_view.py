@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from cliffguard.core.diagnostics import Ladder, LevelComparison
 from cliffguard.core.reviews import LadderFinding
+from cliffguard.core.texts import clip
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.wording import EDGES, SHAPES
 from cliffguard.stats.ladder_shapes import Shape
+
+_NAME_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,12 @@ class LadderView:
 
     @property
     def level_name(self) -> str:
-        return one_line(self.ladder.level_name) or "level"
+        return clip(one_line(self.ladder.level_name), _NAME_CHARACTERS) or "level"
 
     @property
     def title(self) -> str:
-        return f"{self.row.capability} · {one_line(self.ladder.task)} by {self.level_name}"
+        task = clip(one_line(self.ladder.task), _NAME_CHARACTERS)
+        return f"{clip(self.row.capability, _NAME_CHARACTERS)} · {task} by {self.level_name}"
 
     @property
     def chance(self) -> str:
@@ -108,11 +112,21 @@ class LadderView:
         return f"{EDGES[self._shape]}: {self.edge_level}" if self.edge_level else ""
 
     @property
+    def is_lost(self) -> bool:
+        """Is any drop proven along it?"""
+        return self._shape != "level"
+
+    @property
+    def sentence(self) -> str:
+        """How the drop runs along it, under its name."""
+        return f"{self.title}: {SHAPES[self._shape]}"
+
+    @property
     def summary(self) -> str:
         """The figure in one sentence, for those who do not see it."""
         finding = self.finding
         if finding is None or not finding.is_placed:
-            return f"{self.title}: {SHAPES[self._shape]}."
+            return f"{self.sentence}."
         change = f"{numbers.percent(finding.base_mean)} → {numbers.percent(finding.candidate_mean)}"
         tests = f"same at every level: {numbers.p_value(finding.p_differs)}"
         if finding.p_abrupt is not None:

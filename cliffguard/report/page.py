@@ -22,6 +22,9 @@ from cliffguard.report.wording import MARKS, ROLE_ORDER
 
 _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
 _N_SHARED_NAMED = 3
+_OUTCOME_ORDER = {
+    Outcome.REGRESSED: 0, Outcome.INCONCLUSIVE: 1, Outcome.NOT_MEASURED: 2, Outcome.HELD: 3,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,25 +186,25 @@ def source_line(overlap: Contamination) -> str:
 
 
 def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
-    """Arrange a clean review: targets first, then what gates, then what is only monitored.
+    """Arrange a clean review: what gates first, then targets, then what is monitored; worst first.
 
     `beside` None: its items, if it names any, are taken to lie where they were written.
     """
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
-    findings = sorted(review.verdict.findings, key=lambda finding: ROLE_ORDER[finding.role])
     first = (1.0 - review.comparison.confidence) / 2.0
-    rows = tuple(
+    rows = [
         CapabilityRow(
             finding=f,
             comparison=measured.get(f.capability),
             first_level=first,
             labels=_labels(measured.get(f.capability), beside),
         )
-        for f in findings
-    )
+        for f in review.verdict.findings
+    ]
+    rows.sort(key=_badness)
     return Page(
         review=review,
-        rows=rows,
+        rows=tuple(rows),
         ladders=tuple(view for row in rows for view in _ladders(row)),
         tasks=tuple(
             TaskRow(capability=row.capability, task=task)
@@ -217,6 +220,13 @@ def _labels(comparison: CapabilityComparison | None, beside: BesideReview | None
     if comparison is None or beside is None:
         return ""
     return beside.of(comparison.capability, comparison.counts.n_broken)
+
+
+def _badness(row: CapabilityRow) -> tuple[int, bool, int, float]:
+    """Return what rows are sorted by: role, whether it counts, outcome, the larger drop first."""
+    finding, evidence = row.finding, row.evidence
+    drop = 0.0 if evidence is None or evidence.drop is None else evidence.drop
+    return ROLE_ORDER[finding.role], not finding.counts, _OUTCOME_ORDER[finding.outcome], -drop
 
 
 def _worst_first(

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import groupby
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.table import Table as Grid
 from rich.text import Text
 
 from cliffguard.core.reviews import Outcome, Review
-from cliffguard.report import classes, next_steps
-from cliffguard.report.behaviour import behaviour_view
-from cliffguard.report.capability_row import CapabilityRow
+from cliffguard.report import next_steps
+from cliffguard.report.bars import Bar
+from cliffguard.report.blocks import (
+    Block,
+    Column,
+    Document,
+    Figure,
+    Head,
+    Heading,
+    Listing,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    plain,
+)  # fmt: skip
 from cliffguard.report.clean import cleaned
 from cliffguard.report.labels import BesideReview
-from cliffguard.report.ladder_view import LadderView
-from cliffguard.report.numbers import percent, points
-from cliffguard.report.page import Page, lay_out
-from cliffguard.report.parts import PartsView, part_views
-from cliffguard.report.reach import reaches
-from cliffguard.report.wording import SIGN_CONVENTION
+from cliffguard.report.page import lay_out
+from cliffguard.report.sections import document
+from cliffguard.report.wording import MARKS
 
+_SHORT_NAME = 6  # characters of a column's name that stand on one line
 _WIDTH = 100  # columns of `render_text`, whatever terminal it is called from
 
 _STYLES = {
@@ -32,6 +45,8 @@ _STYLES = {
     Outcome.INCONCLUSIVE: "yellow",
     Outcome.NOT_MEASURED: "yellow",
 }
+_TONES = {"lost": "bold red", "aside": "dim", "": ""}
+_SIGNS = {"lost": "▶ ", "aside": "  ", "": "  "}
 
 
 def render_text(review: Review, beside: BesideReview | None = None) -> str:
@@ -46,67 +61,60 @@ def render_text(review: Review, beside: BesideReview | None = None) -> str:
 
 def print_review(review: Review, console: Console, beside: BesideReview | None = None) -> None:
     """Print the report. Lines wrap at the console's width; no number is ever cut."""
-    page = lay_out(cleaned(review), beside)
-    _print(console, _headline(page))
-    _print(console, Text(f"base       {page.base}\ncandidate  {page.candidate}", style="dim"))
-    _print_list(console, [("!", line) for line in page.doubts])
+    print_document(document(lay_out(cleaned(review), beside)), console)
+
+
+def print_document(report: Document, console: Console) -> None:
+    """Print what is brief of a report: the head, its sections, and last what is to be done."""
+    _print_head(report.head, console)
+    for number, section in enumerate(report.sections):
+        _print_section(section, console, has_title=number > 0)
+    if report.head.steps:
+        console.print()
+        _print(console, Text(next_steps.TITLE, style="bold"))
+        _print_list(console, [("  •", step) for step in report.head.steps])
+
+
+def _print_head(head: Head, console: Console) -> None:
+    style = _STYLES[head.outcome]
+    line = Text.assemble(
+        (head.word, f"bold {style}"), (f" ({head.aside})  ", "dim"), (head.sentence, "bold")
+    )
+    _print(console, line)
+    width = max((len(label) for label, _ in head.facts), default=0)
+    for label, value in head.facts:
+        _print(console, Text(f"{label:<{width}}  {value}", style="dim"))
+    _print_list(console, [("!", line) for line in head.doubts])
+
+
+def _print_section(section: Section, console: Console, *, has_title: bool) -> None:
+    blocks = section.brief
+    if not blocks:
+        return
     console.print()
-    table = _table(page)
-    roomy = console.options.update(width=10_000, max_width=10_000)
-    if console.measure(table, options=roomy).maximum <= console.width:
-        console.print(table)
-    else:
-        for row in page.rows:
-            _print(console, _stacked(row, page.confidence))
-    console.print()
-    _print_list(console, _remarks(page))
-    for remark in (*page.remarks, SIGN_CONVENTION):
-        _print(console, Text(remark, style="dim"))
-    _print_inside(console, page)
-    behaviour = behaviour_view(page)
-    for title, lines in (
-        ("Behaviour, beside the verdict", behaviour.notes if behaviour else ()),
-        ("Suite health", page.health),
-        ("Caveats", review_caveats(page)),
-        (next_steps.TITLE, next_steps.next_steps(page)),
-    ):
-        if lines:
-            console.print()
-            _print(console, Text(title, style="bold"))
-            _print_list(console, [("  •", line) for line in lines])
+    if has_title:  # the numbers need none under the verdict
+        _print(console, Text(section.title, style="bold"))
+    for block in blocks:
+        _print_block(block, console, indent=2 * has_title)
 
 
-def _print_inside(console: Console, page: Page) -> None:
-    """Print where inside of capabilities something was lost: ladders, parts, classes, distance."""
-    for view in page.ladders:
-        console.print()
-        _print(console, _ladder(view))
-    for parts in part_views(page):
-        if parts.proven or parts.has_untested:
-            console.print()
-            _print(console, _parts(parts))
-    if (view_of_classes := classes.class_view(page)) is not None:
-        console.print()
-        _print(console, Text(classes.TITLE, style="bold"))
-        console.print(_classes(view_of_classes))
-        _print_list(console, [("  •", line) for line in view_of_classes.notes])
-    if placed := reaches(page):
-        console.print()
-        _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
-        width = max(len(reach.capability) for reach in placed)
-        for reach in placed:
-            line = f"  {reach.distance.median:.2f}  {reach.capability:<{width}}  drop "
-            _print(console, Text(f"{line}{points(reach.drop):>9}  {reach.outcome}"))
-
-
-def review_caveats(page: Page) -> tuple[str, ...]:
-    """The doubts that touch trust, one line each."""
-    return tuple(" ".join(caveat.text.split()) for caveat in page.review.comparison.caveats)
+def _print_block(block: Block, console: Console, *, indent: int) -> None:
+    if isinstance(block, Heading):
+        _print(console, Text(f"  {block.text}", style="bold"))
+    elif isinstance(block, Paragraph):
+        words = Text(plain(block.text), style="dim")
+        console.print(Padding(words, (0, 0, 0, indent)), highlight=False)
+    elif isinstance(block, Listing):
+        _print_list(console, [("  •", plain(line)) for line in block.lines])
+    elif isinstance(block, Figure):
+        _print_table(block.table, console)
+    elif isinstance(block, Table):
+        _print_table(block, console)
 
 
 def _print_list(console: Console, lines: Sequence[tuple[str, str]]) -> None:
     """Print lines, each after its sign, with what wraps set below its own first word."""
-    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid = Grid.grid(padding=(0, 1, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for sign, line in lines:
@@ -120,102 +128,90 @@ def _print(console: Console, text: Text) -> None:
     console.print(text, highlight=False, overflow="fold")
 
 
-def _headline(page: Page) -> Text:
-    style = _STYLES[page.outcome]
-    return Text.assemble(
-        (f"{page.mark} {page.outcome}", f"bold {style}"),
-        (f" (exit {page.exit_code})  ", "dim"),
-        (page.sentence, "bold"),
-    )
+# --- tables --------------------------------------------------------------------------------------
 
 
-def _table(page: Page) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("capability", no_wrap=True, vertical="bottom")
-    headers = ("base →\ncandidate", "drop,\npp", f"{page.confidence}\ninterval", "margin", "n")
-    for header in (*headers, "broken\n/ fixed"):
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    role = None
-    for row in page.rows:
-        if row.finding.role != role:
-            role = row.finding.role
-            table.add_row(Text(role, style="dim italic"))
-        table.add_row(*_cells(row))
-    return table
-
-
-def _cells(row: CapabilityRow) -> list[Text]:
-    margin = row.margin.removeprefix("gain ").removesuffix(" pp")
-    numbers = (row.drop.removesuffix(" pp"), row.interval, margin, row.n_items, row.flips)
-    return [
-        Text(f"  {row.capability}"),
-        Text(row.means),
-        *(Text(number) for number in numbers),
-        _outcome(row),
+def _print_table(table: Table, console: Console) -> None:
+    """Print a table, or where it is too wide each row over two lines; then the notes on rows."""
+    rows = table.brief_rows
+    if not rows:
+        _print(console, Text(table.empty))
+        return
+    grid = _grid(table, rows)
+    roomy = console.options.update(width=10_000, max_width=10_000)
+    if console.measure(grid, options=roomy).maximum <= console.width:
+        console.print(grid)
+    else:
+        for row in rows:
+            _print(console, _stacked(table.columns, row))
+    notes = [
+        (note.sign, f"{row.cells[0]}: {note.text}")
+        for row in rows
+        for note in row.notes
+        if note.is_brief
     ]
+    if notes:
+        console.print()
+    _print_list(console, notes)
 
 
-def _outcome(row: CapabilityRow) -> Text:
-    return Text(f"{row.mark} {row.finding.outcome}", style=_STYLES[row.finding.outcome])
+def _grid(table: Table, rows: Sequence[Row]) -> Grid:
+    grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    names = [column for column in table.columns if not (column.is_page_only or column.is_group)]
+    for number, column in enumerate(names):
+        name = f"  {column.name}" if number == 0 else _broken(column.name)
+        grid.add_column(name, justify=column.side, no_wrap=True)
+    if any(row.outcome for row in rows):
+        grid.add_column("outcome", no_wrap=True)
+    for head in grid.columns:
+        head.vertical = "bottom"
+    for group, members in groupby(rows, key=lambda row: _group(table.columns, row)):
+        if group:
+            grid.add_row(Text(group, style="dim italic"))
+        for row in members:
+            cells = list(_cells(table.columns, row))
+            first = Text(_SIGNS[row.tone] + cells[0], style=_TONES[row.tone])
+            rest = [Text(cell, style=_TONES[row.tone]) for cell in cells[1:]]
+            grid.add_row(first, *rest, *([_outcome(row)] if row.outcome else []))
+    return grid
 
 
-def _remarks(page: Page) -> list[tuple[str, str]]:
-    """Why a capability did not hold, and what is missing from its n, each after its sign."""
-    remarks = []
-    for row in page.rows:
-        is_measured = row.comparison is not None and row.comparison.evidence.drop is not None
-        if row.direction and is_measured:
-            remarks.append(("↓", f"{row.capability}: {row.change}"))
-        if row.finding.outcome is not Outcome.HELD:
-            p = f" ({row.proof})" if is_measured and row.proof else ""
-            standing = f"{row.standing}: " if row.standing else ""
-            remarks.append((row.mark, f"{row.capability}: {standing}{row.reason}{p}"))
-        remarks += [("!", f"{row.capability}: {line}") for line in row.details]
-    return remarks
+def _broken(name: str) -> str:
+    """Return the name of a column over two lines where its middle has a blank."""
+    blanks = [at for at, sign in enumerate(name) if sign == " "]
+    if len(name) <= _SHORT_NAME or not blanks:
+        return name
+    at = min(blanks, key=lambda at: abs(at - (len(name) - at)))
+    return f"{name[:at]}\n{name[at + 1 :]}"
 
 
-def _stacked(row: CapabilityRow, confidence: str) -> Text:
-    """One capability over two lines, where the table would not fit."""
-    numbers = (
-        f"    {row.change}, drop {row.drop}, {confidence} interval {row.interval}, "
-        f"margin {row.margin}, n {row.n_items}, broken / fixed {row.flips.replace(' ', '')}"
+def _group(columns: Sequence[Column], row: Row) -> str:
+    cells = zip(columns, row.cells, strict=True)
+    return next((str(cell) for column, cell in cells if column.is_group), "")
+
+
+def _cells(columns: Sequence[Column], row: Row) -> Iterator[str]:
+    for column, cell in zip(columns, row.cells, strict=True):
+        if not (column.is_page_only or column.is_group or isinstance(cell, Bar)):
+            yield cell
+
+
+def _outcome(row: Row) -> Text:
+    assert row.outcome is not None
+    return Text(f"{MARKS[row.outcome]} {row.outcome}", style=_STYLES[row.outcome])
+
+
+def _stacked(columns: Sequence[Column], row: Row) -> Text:
+    """One row over two lines, where the table would not fit."""
+    first, *values = _cells(columns, row)
+    names = [c.name for c in columns if not (c.is_page_only or c.is_group)][1:]
+    numbers = " · ".join(
+        f"{name} {value}".strip() for name, value in zip(names, values, strict=True) if value
     )
-    role = (f" ({row.finding.role})", "dim")
-    return Text.assemble(_outcome(row), "  ", (row.capability, "bold"), role, "\n", numbers)
-
-
-def _ladder(view: LadderView) -> Text:
-    text = Text.assemble((view.title, "bold"), (f"  (chance {view.chance})", "dim"))
-    width = max((len(str(rung.level.level)) for rung in view.rungs), default=1)
-    for rung in view.rungs:
-        sign = "▶" if rung.is_edge else " "
-        line = (
-            f"\n {sign} {rung.level.level:>{width}}  {rung.base:>7} → "
-            f"{percent(rung.level.candidate_mean):>7}  {rung.drop:>9}  n {rung.level.n_items}"
-        )
-        text.append(line, style="bold red" if rung.is_edge else "")
-        if rung.note:
-            text.append(f"  {rung.note}", style="bold red" if rung.is_edge else "dim")
-    return text
-
-
-def _parts(view: PartsView) -> Text:
-    """The parts of a capability in which a loss is proven; a review has them all."""
-    text = Text.assemble(
-        (f"{view.row.capability} by its parts", "bold"), (f"  {view.summary}", "dim")
+    group = _group(columns, row)
+    return Text.assemble(
+        *((_outcome(row), "  ") if row.outcome else ()),
+        (first, "bold"),
+        (f" ({group})" if group else "", "dim"),
+        f"\n    {numbers}",
     )
-    for row in view.proven:
-        line = f"\n ▶ {row.name}  {row.means}  {row.drop}  n {row.part.n_items:,}"
-        text.append(line, style="bold red")
-    return text
-
-
-def _classes(view: classes.ClassView) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column, header in enumerate(classes.HEADERS):
-        is_name = column < 2
-        table.add_column(header, justify="left" if is_name else "right", overflow="fold")
-    for row in view.rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table

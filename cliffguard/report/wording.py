@@ -44,10 +44,11 @@ EDGES: dict[Shape, str] = {
 }
 """The note at the level where a fall begins (*easiest*: until which more is lost)."""
 
-ROLE_ORDER: dict[Role, int] = {"target": 0, "gating": 1, "monitored": 2}
+ROLE_ORDER: dict[Role, int] = {"gating": 0, "target": 1, "monitored": 2}
 
 SIGN_CONVENTION = (
-    "Drop = base − candidate in percentage points (pp): positive is worse. "
+    "Drop = base − candidate in percentage points (pp): positive is worse; of a "
+    "target the gain, whose sign is the other way round. "
     "Broken: right under the base, wrong under the candidate; fixed: the other way round."
 )
 

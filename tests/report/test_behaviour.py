@@ -9,10 +9,11 @@ import pytest
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.diagnostics import ResponseComparison
 from cliffguard.core.reviews import Outcome
-from cliffguard.report.behaviour import BehaviourView, behaviour_view
+from cliffguard.report.blocks import Listing, Section, Table
 from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown
 from cliffguard.report.page import lay_out
+from cliffguard.report.sections import behaviour as behaviours
 from cliffguard.report.text import render_text
 from tests import support
 from tests.report import samples
@@ -20,8 +21,8 @@ from tests.report import samples
 
 def viewed(
     behaviour: ResponseComparison | None, *, n_broken: int = 8, n_lost: int = 0, **changes: object
-) -> BehaviourView | None:
-    """Return the view of a review of one capability; `changes` are of its finding."""
+) -> Section | None:
+    """Return the section of a review of one capability; `changes` are of its finding."""
     capability: CapabilityComparison = support.changed(
         samples.measured(
             "reading", n_items=200, n_right_base=160, n_broken=n_broken, n_fixed=6, p_drop=0.3,
@@ -30,14 +31,17 @@ def viewed(
         n_lost=n_lost,
     )  # fmt: skip
     finding = replace(samples.finding(capability, Outcome.HELD, "held"), **changes)  # type: ignore[arg-type]
-    return behaviour_view(lay_out(samples.review(Outcome.PASS, "held.", [(capability, finding)])))
+    return behaviours.section(
+        lay_out(samples.review(Outcome.PASS, "held.", [(capability, finding)]))
+    )
 
 
 def notes(behaviour: ResponseComparison, **changes: object) -> tuple[str, ...]:
     """Return what is noted about one capability."""
-    view = viewed(behaviour, **changes)  # type: ignore[arg-type]
-    assert view is not None
-    return tuple(note.removeprefix("reading: ") for note in view.notes)
+    section = viewed(behaviour, **changes)  # type: ignore[arg-type]
+    assert section is not None
+    lists = [block for block in section.blocks if isinstance(block, Listing)]
+    return tuple(str(line).removeprefix("reading: ") for lines in lists for line in lines.lines)
 
 
 def talking(**candidate: float) -> ResponseComparison:
@@ -58,12 +62,14 @@ def test_no_behaviour_no_section() -> None:
 
 def test_only_columns_with_a_value() -> None:
     """Choices have no length, and no column for it."""
-    view = viewed(samples.choosing())
+    section = viewed(samples.choosing())
 
-    assert view is not None
-    assert view.columns == ("agreement", "confident wrong", "smECE")
-    assert view.rows[0].cells == ("93.5 %", "2.0 → 2.0 %", "4.4 → 4.4 %")
-    assert "length" not in view.key
+    assert section is not None
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    names = [column.name for column in table.columns]
+    assert names == ["capability", "agreement", "confident wrong", "smECE"]
+    assert table.rows[0].cells == ("reading", "93.5 %", "2.0 → 2.0 %", "4.4 → 4.4 %")
+    assert "length" not in str(section.blocks[-1])
 
 
 def test_two_alike_are_not_worth_a_note() -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.reviews import Outcome, Review
-from cliffguard.report.classes import MOST_ROWS, class_view
+from cliffguard.report.blocks import Listing, Table
 from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown
 from cliffguard.report.page import lay_out
+from cliffguard.report.sections.classes import MOST_ROWS, section
 from cliffguard.report.text import render_text
 from tests.report import samples
 
@@ -24,6 +25,16 @@ def review_of(*classes: ClassesComparison) -> Review:
     return samples.review(
         Outcome.PASS, "held.", [(capability, samples.finding(capability, Outcome.HELD, "h"))]
     )
+
+
+def shown(review: Review) -> tuple[Table, Listing]:
+    """Return the table of classes, and what is noted under it."""
+    classes = section(lay_out(review))
+    assert classes is not None
+    table, notes = classes.blocks
+    assert isinstance(table, Table)
+    assert isinstance(notes, Listing)
+    return table, notes
 
 
 def many(n_classes: int) -> ClassesComparison:
@@ -41,10 +52,9 @@ def many(n_classes: int) -> ClassesComparison:
 
 def test_the_class_that_lost_most_is_first() -> None:
     """A reader looks at the first row."""
-    view = class_view(lay_out(review_of(samples.routes())))
+    table, notes = shown(review_of(samples.routes()))
 
-    assert view is not None
-    assert view.rows[0] == (
+    assert table.rows[0].cells == (
         "ticket_routing_items",
         "security",
         "20",
@@ -52,18 +62,17 @@ def test_the_class_that_lost_most_is_first() -> None:
         "25.0 %",
         "+45.0 pp",
     )
-    assert [row[1] for row in view.rows] == ["security", "shipping", "billing"]
-    assert view.notes == ("ticket_routing_items: macro-F1 51.2 → 54.7 %",)
+    assert [row.cells[1] for row in table.rows] == ["security", "shipping", "billing"]
+    assert notes.lines == ("ticket_routing_items: macro-F1 51.2 → 54.7 %",)
 
 
 def test_the_table_is_no_longer_than_twenty_rows() -> None:
     """What is left out lost least, and is counted."""
-    view = class_view(lay_out(review_of(many(33))))
+    table, notes = shown(review_of(many(33)))
 
-    assert view is not None
-    assert len(view.rows) == MOST_ROWS
-    assert view.rows[0][1] == "c32"
-    assert view.notes[-1] == "13 more classes are in review.json."
+    assert len(table.rows) == MOST_ROWS
+    assert table.rows[0].cells[1] == "c32"
+    assert notes.lines[-1] == "13 more classes are in review.json."
 
 
 @pytest.mark.parametrize("render", [render_text, render_markdown, render_html])

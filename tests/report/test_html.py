@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -68,19 +69,18 @@ def test_elements_are_closed(name: str) -> None:
 
 
 def test_parts_stand_in_order(page: str) -> None:
-    """Verdict, capabilities, ladders, gain, classes, distance, behaviour, and so on to the key."""
-    heads = re.findall(r"<h[12]>([^<]+)</h[12]>", page)
+    """Verdict, capabilities, what broke and where, what stands beside it, and so on to the key."""
+    heads = re.findall(r"<h[12][^>]*>([^<]+)</h[12]>", page)
 
     assert heads == [
         samples.failed().verdict.sentence,
         "What next",
         "Capabilities",
-        "Ladders: where it falls",
-        "Target gain",
-        "By class",
-        "Distance",
-        "Behaviour",
         "Items that broke",
+        "Ladders: where it falls",
+        "By class",
+        "Distance from the fine-tuning data",
+        "Behaviour, beside the verdict",
         "Caveats",
         "How to reproduce",
         "How to read this",
@@ -106,10 +106,17 @@ def test_nothing_runs(page: str) -> None:
 
 
 def test_the_policy_of_the_page_forbids_all_else(page: str) -> None:
-    """The browser is told to load nothing and to run nothing."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    """The browser is told to load nothing, and of styles and scripts to take the page's alone."""
+    head = r'<meta http-equiv="Content-Security-Policy" content="(.*?)">'
+    digests = r"'sha256-[A-Za-z0-9+/]{43}='"
+    policy = (
+        rf"default-src 'none'; img-src data:; style-src {digests}; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
-    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
+    (content,) = re.findall(head, page)
+    assert re.fullmatch(policy, unescape(content))
+    assert not re.search(r"\s(style|on\w+)=", re.sub(r">[^<]*<", "><", page))
 
 
 def test_ids_are_unique(page: str) -> None:
@@ -186,6 +193,6 @@ def test_parts_and_what_does_not_count() -> None:
     """Parts have a section; what does not count says so beside its word, on a phone too."""
     page = render_html(samples.causes())
 
-    assert page.index("<h2>Parts</h2>") < page.index("<h2>Target gain</h2>")
+    assert page.index(">Parts</h2>") < page.index(">Items that broke</h2>")
     assert page.count("a loss is proven") == 1
     assert "– NOT_MEASURED</span><small>does not count</small>" in page

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cliffguard.report.markdown import block, escape, render_markdown
+from cliffguard.report.markdown import escape, preformatted, render_markdown
 from tests.report import samples
 
 
@@ -41,7 +41,7 @@ def test_escape(text: str, expected: str) -> None:
 
 def test_block_keeps_lines_and_escapes() -> None:
     """A block of model text keeps its line breaks and closes no element."""
-    assert block("a\n\n</pre>|`") == "<pre>a\n&#8203;\n&lt;/pre&gt;&#124;&#96;</pre>"
+    assert preformatted("a\n\n</pre>|`") == "<pre>a\n&#8203;\n&lt;/pre&gt;&#124;&#96;</pre>"
 
 
 def test_hostile_text_opens_no_element() -> None:
@@ -86,6 +86,6 @@ def test_examples_left_out_are_counted() -> None:
 
 def test_missing_numbers_are_dashes() -> None:
     """What was not measured has no number."""
-    assert "| refusals | gating | – NOT_MEASURED | – | – | – | – | 5.0 pp | 0 | 0 / 0 |" in (
+    assert "| refusals | gating | – | – | – | 5.0 | 0 | 0 / 0 | – NOT_MEASURED |" in (
         render_markdown(samples.not_measured())
     )

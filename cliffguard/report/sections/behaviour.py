@@ -7,13 +7,14 @@ observation: a screen that says where to look, never a verdict.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from itertools import compress
 
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.diagnostics import Drift, ResponseComparison, ResponseStatistics
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import plural
 from cliffguard.report import numbers
+from cliffguard.report.blocks import Block, Listing, Paragraph, Row, Section, Table, columns
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.page import Page
 
@@ -50,30 +51,8 @@ MEANINGS = {
 """What each column shows, in the order in which they stand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BehaviourRow:
-    """One capability: a cell for every column of the view."""
-
-    capability: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BehaviourView:
-    """The table, without columns that would be empty, and the notes under it."""
-
-    columns: tuple[str, ...]
-    rows: tuple[BehaviourRow, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """What the columns show, in one sentence."""
-        return "; ".join(f"{name}: {MEANINGS[name]}" for name in self.columns) + "."
-
-
-def behaviour_view(page: Page) -> BehaviourView | None:
-    """Arrange what is known of both sides' behaviour; None where nothing is."""
+def section(page: Page) -> Section | None:
+    """Return what is known of both sides' behaviour; None where nothing is."""
     measured = [
         (row, row.comparison, row.comparison.diagnostics.behaviour)
         for row in page.rows
@@ -82,27 +61,29 @@ def behaviour_view(page: Page) -> BehaviourView | None:
     cells = [
         _cells(behaviour, capability.diagnostics.shift) for _, capability, behaviour in measured
     ]
-    kept = [
-        column
-        for column in range(len(MEANINGS))
-        if any(row[column] != numbers.MISSING for row in cells)
-    ]
-    if not kept:
+    shown = [any(row[n] != numbers.MISSING for row in cells) for n in range(len(MEANINGS))]
+    if not any(shown):
         return None
-    return BehaviourView(
-        columns=tuple(tuple(MEANINGS)[column] for column in kept),
+    names = tuple(compress(MEANINGS, shown))
+    table = Table(
+        columns=columns("capability", *names, left={"capability"}),
         rows=tuple(
-            BehaviourRow(
-                capability=row.capability, cells=tuple(row_cells[column] for column in kept)
-            )
-            for (row, _, _), row_cells in zip(measured, cells, strict=True)
+            Row(cells=(row.capability, *compress(values, shown)))
+            for (row, _, _), values in zip(measured, cells, strict=True)
         ),
-        notes=tuple(
+        brief="none",
+    )
+    notes = Listing(
+        lines=tuple(
             f"{row.capability}: {note}"
             for row, capability, behaviour in measured
             for note in _notes(row, capability, behaviour)
-        ),
+        )
     )
+    about = Paragraph(text=INTRO, is_brief=False)
+    key = Paragraph(text="; ".join(f"{n}: {MEANINGS[n]}" for n in names) + ".", is_brief=False)
+    blocks: tuple[Block, ...] = (about, table, *([notes] if notes.lines else []), key)
+    return Section(title="Behaviour, beside the verdict", anchor="behaviour", blocks=blocks)
 
 
 def _cells(behaviour: ResponseComparison, shift: Drift | None) -> tuple[str, ...]:

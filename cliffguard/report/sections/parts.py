@@ -16,6 +16,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.core.texts import clip, first_and_more
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
+from cliffguard.report.blocks import Block, Heading, Paragraph, Row, Section, Table, columns
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
@@ -23,15 +24,12 @@ from cliffguard.report.page import Page
 N_LARGEST = 5
 """Parts with the largest drops that are shown of each capability, beside every proven one."""
 
-TITLE = "Parts"
 INTRO = (
     "A loss in one part can hide in the mean. Shown of each capability are the parts with a proven "
     "loss beyond their margin, and those with the largest drops."
 )
-HEADERS = ("part", "base", "candidate", "drop", "margin", "n", "p, adjusted", "")
-SIDES = "lrrrrrrl"
-"""Which way the cells of each column are set: left or right."""
-
+_HEADERS = ("part", "base", "candidate", "drop", "margin", "n", "p, adjusted", "")
+_LEFT = {"part", ""}
 _NAME_CHARACTERS = 80
 _N_NAMED = 5
 _KINDS = {"task": "tasks", "level": "levels", "class": "classes", "field": "named values"}
@@ -51,19 +49,6 @@ class PartRow:
         return clip(one_line(self.part.name), _NAME_CHARACTERS)
 
     @property
-    def means(self) -> str:
-        """Both means as "80.0 → 25.0 %"."""
-        return f"{self._shown(self.part.base_mean).removesuffix(' %')} → {self.candidate}"
-
-    @property
-    def candidate(self) -> str:
-        return self._shown(self.part.candidate_mean)
-
-    @property
-    def drop(self) -> str:
-        return numbers.points(self.part.drop)
-
-    @property
     def note(self) -> str:
         """What was proven of it, or why it was not tested; empty where neither is to be said."""
         if self.is_proven:
@@ -71,18 +56,18 @@ class PartRow:
         return f"not tested: {self.part.why}" if self.part.p_beyond is None else ""
 
     @property
-    def cells(self) -> tuple[str, ...]:
-        """A cell for each of `HEADERS`, not escaped."""
-        return (
+    def as_row(self) -> Row:
+        cells = (
             self.name,
             self._shown(self.part.base_mean),
-            self.candidate,
-            self.drop,
+            self._shown(self.part.candidate_mean),
+            numbers.points(self.part.drop),
             f"{100 * self.part.margin:.1f} pp",
             f"{self.part.n_items:,}",
             numbers.p_value(self.p_value),
             self.note,
         )
+        return Row(cells=cells, tone="lost" if self.is_proven else "")
 
     def _shown(self, mean: float | None) -> str:
         capability = self.row.comparison
@@ -92,46 +77,36 @@ class PartRow:
         return numbers.percent(scored.in_own_numbers(mean))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartsView:
-    """The parts of one capability: those shown, and what is said of the rest."""
-
-    row: CapabilityRow
-    rows: tuple[PartRow, ...]
-    summary: str
-
-    @property
-    def has_untested(self) -> bool:
-        """Return whether any part, shown or not, has no p-value."""
-        capability = self.row.comparison
-        return capability is not None and any(
-            part.p_beyond is None for part in capability.diagnostics.strata
-        )
-
-    @property
-    def proven(self) -> tuple[PartRow, ...]:
-        return tuple(row for row in self.rows if row.is_proven)
-
-
-def part_views(page: Page) -> tuple[PartsView, ...]:
-    """Arrange the parts of each capability that has any, those that lost most first."""
+def section(page: Page) -> Section | None:
+    """Return the parts of each capability that has any, those that lost most first."""
     alpha, p_values = _p_values(page)
-    views = []
+    blocks: list[Block] = []
     for row in page.rows:
         parts = () if row.comparison is None else row.comparison.diagnostics.strata
         rows = [_part(row, part, p_values, alpha) for part in parts]
-        rows.sort(
-            key=lambda part_row: (
-                not part_row.is_proven,
-                -(part_row.part.drop or 0.0),
-                part_row.part.name,
-            )
-        )
-        n_proven = sum(part_row.is_proven for part_row in rows)
+        rows.sort(key=lambda row: (not row.is_proven, -(row.part.drop or 0.0), row.part.name))
         if rows:
-            shown = tuple(rows[: max(N_LARGEST, n_proven)])
-            views.append(PartsView(row=row, rows=shown, summary=_summary(rows)))
-    return tuple(views)
+            blocks += _blocks(row.capability, rows)
+    if not blocks:
+        return None
+    about = Paragraph(text=INTRO, is_brief=False)
+    return Section(title="Parts", anchor="parts", blocks=(about, *blocks))
+
+
+def _blocks(capability: str, rows: Sequence[PartRow]) -> tuple[Block, ...]:
+    """Return what is shown of a capability; to a terminal, what is proven or was not tested."""
+    n_proven = sum(row.is_proven for row in rows)
+    is_brief = bool(n_proven) or any(row.part.p_beyond is None for row in rows)
+    table = Table(
+        columns=columns(*_HEADERS, left=_LEFT),
+        rows=tuple(row.as_row for row in rows[: max(N_LARGEST, n_proven)]),
+        brief="lost",
+    )
+    return (
+        Heading(text=f"{capability} by its parts", is_brief=is_brief),
+        Paragraph(text=_summary(rows), is_brief=is_brief),
+        table,
+    )
 
 
 def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:

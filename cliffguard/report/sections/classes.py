@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.texts import clip
 from cliffguard.report import numbers
+from cliffguard.report.blocks import Listing, Row, Section, Table, columns
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
@@ -15,20 +14,12 @@ MOST_ROWS = 20
 
 _LABEL_CHARACTERS = 60
 
-TITLE = "By class"
-HEADERS = ("task", "class", "n", "recall, base", "candidate", "drop")
+_HEADERS = ("task", "class", "n", "recall, base", "candidate", "drop")
+_LEFT = {"task", "class"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassView:
-    """A row for each class, as `HEADERS`, what both sides come to, and what is left out."""
-
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
-
-
-def class_view(page: Page) -> ClassView | None:
-    """Arrange the classes of all tasks; None where no task has any."""
+def section(page: Page) -> Section | None:
+    """Return the classes of all tasks; None where no task has any."""
     tasks = [
         task
         for row in page.rows
@@ -41,10 +32,12 @@ def class_view(page: Page) -> ClassView | None:
     rows.sort(key=lambda pair: pair[1].candidate_recall - pair[1].base_recall)
     left_out = len(rows) - MOST_ROWS
     more = (f"{left_out:,} more classes are in review.json.",) if left_out > 0 else ()
-    return ClassView(
-        rows=tuple(_cells(task, comparison) for task, comparison in rows[:MOST_ROWS]),
-        notes=(*(_macro_f1(task) for task in tasks[:MOST_ROWS]), *more),
+    table = Table(
+        columns=columns(*_HEADERS, left=_LEFT),
+        rows=tuple(Row(cells=_cells(*pair)) for pair in rows[:MOST_ROWS]),
     )
+    notes = Listing(lines=(*(_macro_f1(task) for task in tasks[:MOST_ROWS]), *more))
+    return Section(title="By class", anchor="classes", blocks=(table, notes))
 
 
 def _cells(task: ClassesComparison, comparison: ClassComparison) -> tuple[str, ...]:
