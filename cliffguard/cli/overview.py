@@ -38,8 +38,7 @@ def finish_overview(
 
     Each verdict stands by itself: what keeps them out of one table is one more line, no failure.
     """
-    from cliffguard.report.overview.build import build
-    from cliffguard.report.overview.files import write_overview
+    from cliffguard.report.overview.files import OverviewReport
     from cliffguard.report.overview.sources import FAILURE, REVIEW, NamedReview, failed
     from cliffguard.report.overview.terminal import print_matrix
 
@@ -54,8 +53,8 @@ def finish_overview(
     root = user_path(str(out or DEFAULT_FOLDER), UsageError)
     try:
         with doing("writing the overview"):
-            overview = build(sources, root)
-            written = write_overview(overview, root)
+            made = OverviewReport(sources=sources, folder=root)
+            written = made.write()
     except CliffguardError as error:
         screen.close()
         screen.say(f"! no overview: {error}")
@@ -63,5 +62,5 @@ def finish_overview(
     screen.close()
     if not screen.quiet:
         screen.say("")
-        print_matrix(overview, screen.console)
+        print_matrix(made.overview, screen.console)
     screen.say("overview: " + " ".join(str(path) for path in written))

@@ -15,7 +15,6 @@ from cliffguard.core.files import read_text, user_path, write_whole
 from cliffguard.core.validation import validate
 
 if TYPE_CHECKING:
-    from cliffguard.core.overviews import Overview
     from cliffguard.core.timing import Timings
 
 Form = Literal["text", "markdown", "html", "json", "junit"]
@@ -92,29 +91,25 @@ def _overview(
     by_suite: bool,
 ) -> None:
     """Write the overview of several reviews: every file of it into `out`, or one format."""
-    from cliffguard.report.overview.files import overview_text, refuse_format, write_overview
-
-    refuse_format(output_format)
-    if out is not None:
-        folder = user_path(str(out), UsageError)
-        for path in write_overview(_built(files, folder, by_suite=by_suite), folder):
-            print(path)
-        return
-    target = None if output is None else user_path(str(output), UsageError)
-    folder = Path() if target is None else target.parent
-    _written(overview_text(_built(files, folder, by_suite=by_suite), output_format), output)
-
-
-def _built(files: Sequence[Path], folder: Path, *, by_suite: bool) -> Overview:
-    from cliffguard.report.overview.build import build
+    from cliffguard.report.overview.files import OverviewReport
     from cliffguard.report.overview.sources import read_named
 
-    sources = read_named(files)
+    target = None if output is None else user_path(str(output), UsageError)
+    folder = Path() if target is None else target.parent
+    made = OverviewReport(
+        sources=read_named(files),
+        folder=folder if out is None else user_path(str(out), UsageError),
+        by_suite=by_suite,
+    )
     try:
-        return build(sources, folder, by_suite=by_suite)
+        if out is None:
+            _written(made.render(output_format), output)
+        else:
+            for path in made.write():
+                print(path)
     except CliffguardError:
         raise
-    except (ValueError, LookupError, TypeError) as failure:
+    except (ValueError, LookupError, TypeError, ArithmeticError) as failure:
         raise _impossible(files, failure) from failure
 
 

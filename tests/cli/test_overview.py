@@ -195,7 +195,7 @@ def test_check_leaves_the_overview_beside_the_folders(
     broken = [(row["n_candidates"], row["n_by_all"]) for row in written["broken"]]
     assert broken == [(3, 0), (3, 0)]  # step-1 broke nothing
     assert "judge with --choose" in result.stderr
-    assert f"overview: {out / 'overview.json'}" in result.stderr
+    assert f"overview: {out / 'overview.html'} " in result.stderr
     assert run("report", out, "--out", out).exit_code == 0
     assert (out / "overview.json").read_text() == text
 

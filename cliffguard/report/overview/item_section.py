@@ -42,13 +42,12 @@ def _broken(overview: Overview) -> Table:
                     for n in (row.n_candidates, row.n_common, row.n_by_all, row.n_alone)
                 ),
             ),
-            tone="lost" if row.n_by_all else "",
         )
         for row in overview.broken
     )
     names = ("candidates", "items that count for all", "broken by all", "broken by one alone")
     columns = (Column(name="capability", side="left"), *(Column(name=name) for name in names))
-    return Table(columns=columns, rows=rows, kind="overview", brief="none")
+    return Table(columns=columns, rows=rows, kind="overview")
 
 
 def _named(overview: Overview) -> Iterator[Block]:

@@ -19,13 +19,14 @@ from cliffguard.report.blocks import (
     Cell,
     Column,
     Datum,
+    Document,
     Figure,
+    Head,
     Heading,
     Listing,
     Paragraph,
     Row,
     Section,
-    Span,
     Table,
 )
 from cliffguard.report.clean import one_line
@@ -48,12 +49,29 @@ FRONT = (
     "for no smaller gain. The loss is the largest drop of a gating capability that the answers do "
     "not exclude."
 )
+_MOST_BESIDE = 12  # rows of a table beside its figure
 
 
 def figures_of(sources: Sequence[NamedReview]) -> dict[str, Chart]:
     """Return the figures "gain" and "trajectory" of reviews, those there are data for."""
     reviews: dict[str, Review] = {s.name: s.review for s in sources if s.review is not None}
     return charts_of(pages_of(reviews), ("gain", "trajectory"))[0]
+
+
+def document(overview: Overview, figures: Mapping[str, Chart]) -> Document:
+    """Return the overview as a report; `figures` are those of `figures_of`."""
+    clean = with_texts(overview, one_line)
+    n, counts = counted(clean)
+    facts = [("base", clean.base)]
+    if clean.trajectory is not None:
+        facts.append(("training", falls(clean)))
+    return Document(
+        title=f"{n} over {clean.base}",
+        head=Head(
+            outcome=None, title=n, aside=counts, sentence=headline(clean), facts=tuple(facts)
+        ),
+        sections=sections(overview, figures),
+    )
 
 
 def sections(overview: Overview, figures: Mapping[str, Chart]) -> tuple[Section, ...]:
@@ -82,15 +100,8 @@ def _candidates(overview: Overview) -> Section:
         ),
         rows=tuple(_row(row, overview) for row in in_order(overview)),
         kind="overview",
-        brief="none",  # the matrix of a terminal is narrower
     )  # fmt: skip
-    blocks: tuple[Block, ...] = (
-        Paragraph(text=(Span(text=f"{headline(overview)}.", kind="strong"),)),
-        Paragraph(text=f"{counted(overview)}."),
-        table,
-        *_reasons(overview),
-        Paragraph(text=SIGNS),
-    )
+    blocks: tuple[Block, ...] = (table, *_reasons(overview), Paragraph(text=SIGNS))
     return Section(title="Candidates", anchor="candidates", blocks=blocks)
 
 
@@ -118,7 +129,6 @@ def _row(row: CandidateOverview | Uncompared, overview: Overview) -> Row:
             _name(row.name, href, row.step), verdict, *ship,
             *(_cell(capability, cell, href) for capability, cell in pairs),
         ),
-        tone="lost" if row.outcome is Outcome.FAIL else "",
     )  # fmt: skip
 
 
@@ -180,9 +190,9 @@ def _gain(overview: Overview, chart: Chart | None) -> Section | None:
             for row in rows
         ),
         kind="overview",
-        brief="none",
     )  # fmt: skip
-    blocks = (Paragraph(text=FRONT), Figure(chart=chart, table=table))
+    figure = Figure(chart=chart, table=table, is_wide=len(rows) > _MOST_BESIDE)
+    blocks = (Paragraph(text=FRONT), figure)
     return Section(title="Gain against loss", anchor="gain", blocks=blocks)
 
 
@@ -204,11 +214,10 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         Row(
             cells=(
                 fall.name,
-                Datum(text="–" if fall.onset is None else str(fall.onset), key=fall.onset),
+                _onset(fall.onset),
                 Datum(text=f"{fall.n_regressed} of {len(trajectory.steps)}", key=fall.n_regressed),
                 points(last.get(fall.name)),
             ),
-            tone="" if fall.onset is None else "lost",
         )
         for fall in trajectory.capabilities
     )
@@ -219,7 +228,6 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         ),
         rows=rows,
         kind="overview",
-        brief="lost",
     )  # fmt: skip
     drawn: Block = table if chart is None else Figure(chart=chart, table=table, is_wide=True)
     note = (
@@ -228,6 +236,12 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
     )
     blocks = (Paragraph(text=f"{falls(overview)}."), drawn, Paragraph(text=note))
     return Section(title="Along the training", anchor="training", blocks=blocks)
+
+
+def _onset(step: int | None) -> Cell:
+    if step is None:
+        return Datum(text=MISSING)
+    return Datum(text=str(step), outcome=Outcome.REGRESSED, key=step)
 
 
 # --- what was compared ---------------------------------------------------------------------------

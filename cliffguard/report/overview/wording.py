@@ -26,15 +26,15 @@ def headline(overview: Overview) -> str:
     return f"{how}: {first_and_more(good, _N_NAMED)} may ship" if good else f"{how}: none passed"
 
 
-def counted(overview: Overview) -> str:
-    """Return how many candidates have each verdict: "3 candidates: 1 PASS, 2 FAIL"."""
+def counted(overview: Overview) -> tuple[str, str]:
+    """Return how many there are, in all and of each verdict: "3 candidates", "1 PASS, 2 FAIL"."""
     counts = Counter(row.outcome for row in overview.candidates)
     order = (Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE)
     words = [f"{counts[outcome]} {outcome}" for outcome in order if counts[outcome]]
     if overview.uncompared:
         words.append(f"{len(overview.uncompared)} without a verdict")
     n = len(overview.candidates) + len(overview.uncompared)
-    return f"{n_things(n, 'candidate')}: {', '.join(words)}"
+    return n_things(n, "candidate"), ", ".join(words)
 
 
 def falls(overview: Overview) -> str:
