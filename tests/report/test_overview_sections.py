@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.blocks import Block, Datum, Details, Figure, Listing, Section, Table, plain
 from cliffguard.report.overview.build import build
+from cliffguard.report.overview.files import OverviewReport
 from cliffguard.report.overview.sections import figures_of, link, sections
 from cliffguard.report.overview.sources import NamedReview, read_named, review_files
 from cliffguard.report.overview.terminal import print_matrix, render_matrix
@@ -70,7 +72,9 @@ def test_a_cell_has_its_drop_outcome_and_link(tmp_path: Path) -> None:
     assert [column.name for column in table.columns] == [
         "candidate", "verdict", "gain: ticket_routing", "sums",
     ]  # fmt: skip
-    lost = Datum(text="✗ +14.5", href="a/report.html", outcome=Outcome.REGRESSED, key=0.145)
+    lost = Datum(
+        text="✗ +14.5", href="a/report.html#capabilities", outcome=Outcome.REGRESSED, key=0.145
+    )
     assert table.rows[0].cells[3] == lost
     assert table.rows[1].cells[0] == Datum(text="b b", href="b%20b/report.html")
 
@@ -184,6 +188,79 @@ def test_items_are_counted_and_named(tmp_path: Path) -> None:
 def test_a_link_is_a_path_and_nothing_else(path: str, address: str) -> None:
     """Names of folders are not ours."""
     assert link(path) == address
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def written(reviews: Mapping[str, Review], form: str) -> str:
+    """Return an overview in a format."""
+    return OverviewReport(sources=checkpoints.sources(reviews, ROOT), folder=ROOT).render(form)
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "json", "text"])
+def test_the_same_reviews_give_the_same_bytes(form: str) -> None:
+    """In every format."""
+    assert written(trained(3), form) == written(trained(3), form)
+
+
+def test_a_page_links_each_cell_and_has_the_number_to_sort_by(tmp_path: Path) -> None:
+    """In the colour of its outcome, which its mark says as well."""
+    reviews = {n: checkpoint(n, broken={"sums": 60}) for n in ("a", "b")}
+    root = checkpoints.write(tmp_path, reviews)
+    made = OverviewReport(sources=read_named(review_files([root])), folder=root)
+
+    page, markdown = made.render("html"), made.render("markdown")
+
+    link = '<a class="outcome REGRESSED" href="a/report.html#capabilities">✗ +14.5</a>'
+    assert f'data-key="0.145">{link}</td>' in page
+    assert '<a href="b/report.html">b</a>' in page
+    assert "[✗ +14.5](a/report.html#capabilities)" in markdown
+    assert "<script" not in page
+
+
+def test_the_head_is_of_all(tmp_path: Path) -> None:
+    """How many there are, how they were judged, and where the training fell."""
+    markdown = written(trained(3), "markdown")
+
+    assert markdown.splitlines()[:7] == [
+        "# 3 candidates",
+        "",
+        "**Each candidate judged alone; to ship one of n, judge with --choose.** 1 PASS, 2 FAIL.",
+        "",
+        "Base Qwen/Qwen2.5-0.5B-Instruct.",
+        "",
+        "last PASS: 500; REGRESSED: multi_step_reasoning from 750 on",
+    ]
+
+
+def test_points_on_the_front_have_the_first_numbers() -> None:
+    """Of forty, twenty are numbered."""
+    reviews = {f"beaten{n}": checkpoint("x", n_gained=1 + n, broken={"sums": 9}) for n in range(25)}
+    reviews["best"] = checkpoint("best", n_gained=100, broken={"sums": 0})
+
+    assert re.search(r">1</text>.*?>best</text>", written(reviews, "html"), re.DOTALL)
+
+
+def test_hostile_texts_are_words_on_a_page() -> None:
+    """Names of folders, capabilities and items bring no markup, links, or mentions."""
+    reviews = {n: checkpoint(n, broken={HOSTILE: 60}) for n in ("a", "b")}
+    sources = [
+        NamedReview(name=f"{HOSTILE}{n}", file=ROOT / n / "review.json", review=reviews[n])
+        for n in reviews
+    ]
+    failed = NamedReview(
+        name=HOSTILE, file=ROOT / "c" / "failure.json", review=None, reason=HOSTILE, exit_code=20
+    )
+    made = OverviewReport(sources=[*sources, failed], folder=ROOT)
+
+    page, markdown = made.render("html"), made.render("markdown")
+
+    assert "<script" not in page + markdown
+    assert "<img" not in page + markdown
+    assert "@maintainer" not in markdown
+    assert not re.search(r"(?<!\\)\]\(http", markdown)
+    assert not {"\x1b", "\u202e", "\x00"} & set(page + markdown)
 
 
 # --- the terminal --------------------------------------------------------------------------------

@@ -36,8 +36,9 @@ class OverviewReport:
     @cached_property
     def document(self) -> Document:
         by_name = {source.name: source for source in self.sources}
-        in_order = [by_name[row.name] for row in self.overview.candidates]
-        return document(self.overview, figures_of(in_order))
+        # Of many points only the first have a number: those on the front.
+        rows = sorted(self.overview.candidates, key=lambda row: not row.is_on_front)
+        return document(self.overview, figures_of([by_name[row.name] for row in rows]))
 
     def render(self, format: str) -> str:
         """Return it in one of `OVERVIEW_FORMATS`. Raises UsageError for another one."""

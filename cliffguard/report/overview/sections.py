@@ -49,6 +49,7 @@ FRONT = (
     "for no smaller gain. The loss is the largest drop of a gating capability that the answers do "
     "not exclude."
 )
+_NUMBERS = "capabilities"  # the section of a report with the numbers of a cell
 _MOST_BESIDE = 12  # rows of a table beside its figure
 
 
@@ -62,13 +63,16 @@ def document(overview: Overview, figures: Mapping[str, Chart]) -> Document:
     """Return the overview as a report; `figures` are those of `figures_of`."""
     clean = with_texts(overview, one_line)
     n, counts = counted(clean)
-    facts = [("base", clean.base)]
-    if clean.trajectory is not None:
-        facts.append(("training", falls(clean)))
+    sentence = headline(clean)
     return Document(
         title=f"{n} over {clean.base}",
         head=Head(
-            outcome=None, title=n, aside=counts, sentence=headline(clean), facts=tuple(facts)
+            outcome=None,
+            title=n,
+            aside=counts,
+            sentence=f"{sentence[:1].upper()}{sentence[1:]}.",
+            facts=(("base", clean.base),),
+            doubts=(falls(clean),) if clean.trajectory else (),
         ),
         sections=sections(overview, figures),
     )
@@ -127,7 +131,7 @@ def _row(row: CandidateOverview | Uncompared, overview: Overview) -> Row:
     return Row(
         cells=(
             _name(row.name, href, row.step), verdict, *ship,
-            *(_cell(capability, cell, href) for capability, cell in pairs),
+            *(_cell(capability, cell, href and f"{href}#{_NUMBERS}") for capability, cell in pairs),
         ),
     )  # fmt: skip
 
