@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from cliffguard.cli.app import app
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.items import Item
+from cliffguard.core.settings import Plan
 from cliffguard.report.overview.files import OVERVIEW_FILES
 from tests import support
 from tests.fake_runner import FakeRunner
@@ -250,3 +251,27 @@ def test_quiet_prints_no_matrix(steps: dict[str, str], monkeypatch: pytest.Monke
 
     assert result.stderr == ""
     assert (Path(steps["out"]) / "overview.json").is_file()
+
+
+def test_the_demo_shows_both_in_one_table(
+    steps: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the folders of the two."""
+    root, out = Path(steps["root"]), Path(steps["out"])
+    for number, name in enumerate(("healthy", "overtrained"), start=1):
+        (root / f"step-{number}").rename(root / name)
+
+    def plan(name: str, base: Path) -> Plan:
+        return Plan(base=str(base), candidate=str(root / name), suites=(steps["suite"],))
+
+    scripted(monkeypatch, "overtrained")
+    monkeypatch.setattr("cliffguard.demo.base_path", lambda _: Path(steps["base"]))
+    monkeypatch.setattr("cliffguard.demo.demo_plan", plan)
+
+    result = run("demo", "--out", out, "--store", steps["store"])
+
+    assert result.exit_code == 0, result.stderr
+    names = in_json((out / "overview.json").read_text())
+    assert names == [("healthy", "PASS"), ("overtrained", "FAIL")]
+    assert 'href="overtrained/report.html"' in (out / "overview.html").read_text()
+    assert "overtrained: FAIL, check would exit 10" in result.stderr
