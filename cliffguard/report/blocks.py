@@ -113,7 +113,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """A row: a cell for each column, of which the first names it.
 
     `outcome` stands at its end, in its colour, with `standing` beside it.
@@ -127,14 +127,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class TableBlock:
     """A table; `kind` lets a page lay out one kind its own way, `empty` stands where it has no row.
 
     In a terminal stand all of its rows, or those where something was lost (*lost*), or none.
     """
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     kind: str = ""
     empty: str = ""
     brief: Literal["all", "lost", "none"] = "all"
@@ -144,7 +144,7 @@ class Table:
         return bool(self.brief_rows)
 
     @property
-    def brief_rows(self) -> tuple[Row, ...]:
+    def brief_rows(self) -> tuple[TableRow, ...]:
         """The rows that a terminal shows."""
         if self.brief == "none":
             return ()
@@ -159,7 +159,7 @@ class Figure:
     """
 
     chart: Chart
-    table: Table
+    table: TableBlock
     is_wide: bool = False
 
     @property
@@ -185,7 +185,7 @@ class Code:
     is_brief: bool = False
 
 
-Block = Heading | Paragraph | Listing | Table | Figure | Details | Code
+Block = Heading | Paragraph | Listing | TableBlock | Figure | Details | Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,10 @@ from cliffguard.report.blocks import (
     Line,
     Listing,
     Paragraph,
-    Row,
     Section,
     Span,
-    Table,
+    TableBlock,
+    TableRow,
 )  # fmt: skip
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.labels import BesideReview
@@ -141,7 +141,7 @@ def _block(block: Block) -> str:
         return "\n".join(
             f"{sign} {_line(line)}" for sign, line in zip(signs, block.lines, strict=True)
         )
-    if isinstance(block, (Figure, Table)):
+    if isinstance(block, (Figure, TableBlock)):
         return _table(block.table if isinstance(block, Figure) else block)
     if isinstance(block, Details):
         body = "\n\n".join(_blocks(block.blocks))
@@ -163,7 +163,7 @@ def _span(part: str | Span) -> str:
     return code(part.text) if part.kind == "code" else f"**{escape(part.text)}**"
 
 
-def _table(table: Table) -> str:
+def _table(table: TableBlock) -> str:
     """Return a table and, under it, what is noted of its rows."""
     if not table.rows:
         return escape(table.empty)
@@ -186,7 +186,7 @@ def _cell(cell: str | Datum) -> str:
     return f"[{text}]({cell.href})" if isinstance(cell, Datum) and cell.href else text
 
 
-def _cells(table: Table, row: Row) -> list[str]:
+def _cells(table: TableBlock, row: TableRow) -> list[str]:
     cells = [
         _cell(cell)
         for column, cell in zip(table.columns, row.cells, strict=True)

@@ -23,9 +23,9 @@ from cliffguard.report.blocks import (
     Heading,
     Listing,
     Paragraph,
-    Row,
     Section,
-    Table,
+    TableBlock,
+    TableRow,
     plain,
 )  # fmt: skip
 from cliffguard.report.clean import cleaned
@@ -100,7 +100,7 @@ def _print_block(block: Block, console: Console, *, indent: int) -> None:
         _print_list(console, [("  •", plain(line)) for line in block.lines])
     elif isinstance(block, Figure):
         _print_table(block.table, console)
-    elif isinstance(block, Table):
+    elif isinstance(block, TableBlock):
         _print_table(block, console)
 
 
@@ -123,7 +123,7 @@ def _print(console: Console, text: Text) -> None:
 # --- tables --------------------------------------------------------------------------------------
 
 
-def _print_table(table: Table, console: Console) -> None:
+def _print_table(table: TableBlock, console: Console) -> None:
     """Print a table, or where it is too wide each row over two lines; then the notes on rows."""
     rows = table.brief_rows
     if not rows:
@@ -147,7 +147,7 @@ def _print_table(table: Table, console: Console) -> None:
     _print_list(console, notes)
 
 
-def _grid(table: Table, rows: Sequence[Row]) -> Grid:
+def _grid(table: TableBlock, rows: Sequence[TableRow]) -> Grid:
     grid = Grid(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     names = [column for column in table.columns if not (column.is_page_only or column.is_group)]
     for number, column in enumerate(names):
@@ -177,23 +177,23 @@ def _broken(name: str) -> str:
     return f"{name[:at]}\n{name[at + 1 :]}"
 
 
-def _group(columns: Sequence[Column], row: Row) -> str:
+def _group(columns: Sequence[Column], row: TableRow) -> str:
     cells = zip(columns, row.cells, strict=True)
     return next((str(cell) for column, cell in cells if column.is_group), "")
 
 
-def _cells(columns: Sequence[Column], row: Row) -> Iterator[str]:
+def _cells(columns: Sequence[Column], row: TableRow) -> Iterator[str]:
     for column, cell in zip(columns, row.cells, strict=True):
         if not (column.is_page_only or column.is_group or isinstance(cell, Bar)):
             yield str(cell)
 
 
-def _outcome(row: Row) -> Text:
+def _outcome(row: TableRow) -> Text:
     assert row.outcome is not None
     return Text(f"{MARKS[row.outcome]} {row.outcome}", style=STYLES[row.outcome])
 
 
-def _stacked(columns: Sequence[Column], row: Row) -> Text:
+def _stacked(columns: Sequence[Column], row: TableRow) -> Text:
     """One row over two lines, where the table would not fit."""
     first, *values = _cells(columns, row)
     names = [c.name for c in columns if not (c.is_page_only or c.is_group)][1:]

@@ -58,7 +58,7 @@ def test_on_a_terminal_it_is_the_matrix(runs: Path) -> None:
 
     assert len(result.stdout.splitlines()) <= 3 + 4
     assert "to ship one of n, judge with --choose" in result.stdout
-    assert "last PASS: 500" in result.stdout
+    assert "Last PASS: 500" in result.stdout
 
 
 def test_out_takes_every_file(runs: Path) -> None:

@@ -197,7 +197,7 @@ def timeless(out: str) -> dict[str, str]:
     """Return the reports by name, without what a clock said."""
     texts = {name: (Path(out) / name).read_text(encoding="utf-8") for name in REPORTS[:-1]}
     cut = {
-        "report.html": r"<h2>Where the time went.*?(?=<h2>)",
+        "report.html": r"<section class=\"timings\">.*?</section>",
         "report.md": r"## Where .*?(?=## )",
         "junit.xml": r' time(stamp)?="[^"]*"',
     }

@@ -9,7 +9,7 @@ import pytest
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.diagnostics import ResponseComparison
 from cliffguard.core.reviews import Outcome
-from cliffguard.report.blocks import Listing, Section, Table
+from cliffguard.report.blocks import Listing, Section, TableBlock
 from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown
 from cliffguard.report.page import lay_out
@@ -65,7 +65,7 @@ def test_only_columns_with_a_value() -> None:
     section = viewed(samples.choosing())
 
     assert section is not None
-    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    (table,) = (block for block in section.blocks if isinstance(block, TableBlock))
     names = [column.name for column in table.columns]
     assert names == ["capability", "agreement", "confident wrong", "smECE"]
     assert table.rows[0].cells == ("reading", "93.5 %", "2.0 → 2.0 %", "4.4 → 4.4 %")

@@ -8,7 +8,7 @@ import pytest
 
 from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.reviews import Outcome, Review
-from cliffguard.report.blocks import Listing, Table
+from cliffguard.report.blocks import Listing, TableBlock
 from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown
 from cliffguard.report.page import lay_out
@@ -27,12 +27,12 @@ def review_of(*classes: ClassesComparison) -> Review:
     )
 
 
-def shown(review: Review) -> tuple[Table, Listing]:
+def shown(review: Review) -> tuple[TableBlock, Listing]:
     """Return the table of classes, and what is noted under it."""
     classes = section(lay_out(review))
     assert classes is not None
     table, notes = classes.blocks
-    assert isinstance(table, Table)
+    assert isinstance(table, TableBlock)
     assert isinstance(notes, Listing)
     return table, notes
 

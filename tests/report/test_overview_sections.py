@@ -12,7 +12,16 @@ from rich.console import Console
 
 from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import Outcome, Review
-from cliffguard.report.blocks import Block, Datum, Details, Figure, Listing, Section, Table, plain
+from cliffguard.report.blocks import (
+    Block,
+    Datum,
+    Details,
+    Figure,
+    Listing,
+    Section,
+    TableBlock,
+    plain,
+)
 from cliffguard.report.overview.build import build
 from cliffguard.report.overview.files import OverviewReport
 from cliffguard.report.overview.sections import figures_of, link, sections
@@ -46,13 +55,13 @@ def flat(blocks: tuple[Block, ...]) -> Iterator[Block]:
             yield from flat(block.blocks)
 
 
-def table_of(section: Section) -> Table:
+def table_of(section: Section) -> TableBlock:
     """Return the first table of a section, also that of a figure."""
     tables = (b.table if isinstance(b, Figure) else b for b in section.blocks)
-    return next(block for block in tables if isinstance(block, Table))
+    return next(block for block in tables if isinstance(block, TableBlock))
 
 
-def texts(table: Table) -> list[list[str]]:
+def texts(table: TableBlock) -> list[list[str]]:
     """Return the cells of a table as texts."""
     return [[c.text if isinstance(c, Datum) else str(c) for c in r.cells] for r in table.rows]
 
@@ -152,7 +161,7 @@ def test_the_training_says_where_falls_begin() -> None:
     assert texts(table_of(section))[0] == ["multi_step_reasoning", "8000", "9 of 40", "+35.8 pp"]
     first = section.blocks[0]
     assert plain(first.text) == (  # type: ignore[union-attr]
-        "last PASS: 7000; REGRESSED: multi_step_reasoning from 8000 on."
+        "Last PASS: 7000; REGRESSED: multi_step_reasoning from 8000 on."
     )
     assert "training" not in shown({n: checkpoint(n) for n in ("a", "b")})
 
@@ -230,7 +239,7 @@ def test_the_head_is_of_all(tmp_path: Path) -> None:
         "",
         "Base Qwen/Qwen2.5-0.5B-Instruct.",
         "",
-        "last PASS: 500; REGRESSED: multi_step_reasoning from 750 on",
+        "Last PASS: 500; REGRESSED: multi_step_reasoning from 750 on",
     ]
 
 
@@ -326,7 +335,7 @@ def test_falls_are_the_last_line() -> None:
     """With the last step that passes."""
     lines = render_matrix(overview(trained(40))).splitlines()
 
-    assert lines[-1] == "last PASS: 7000; REGRESSED: multi_step_reasoning from 8000 on"
+    assert lines[-1] == "Last PASS: 7000; REGRESSED: multi_step_reasoning from 8000 on"
     assert falls(overview({n: checkpoint(n) for n in "ab"})) == ""
 
 

@@ -13,9 +13,9 @@ from cliffguard.report.blocks import (
     Details,
     Listing,
     Paragraph,
-    Row,
     Section,
-    Table,
+    TableBlock,
+    TableRow,
 )
 
 
@@ -32,9 +32,9 @@ def item_section(overview: Overview) -> Section:
     return Section(title="Items that broke", anchor="items", blocks=tuple(blocks))
 
 
-def _broken(overview: Overview) -> Table:
+def _broken(overview: Overview) -> TableBlock:
     rows = tuple(
-        Row(
+        TableRow(
             cells=(
                 row.capability,
                 *(
@@ -47,7 +47,7 @@ def _broken(overview: Overview) -> Table:
     )
     names = ("candidates", "items that count for all", "broken by all", "broken by one alone")
     columns = (Column(name="capability", side="left"), *(Column(name=name) for name in names))
-    return Table(columns=columns, rows=rows, kind="overview")
+    return TableBlock(columns=columns, rows=rows, kind="overview")
 
 
 def _named(overview: Overview) -> Iterator[Block]:

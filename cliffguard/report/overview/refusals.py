@@ -23,6 +23,7 @@ _CHOICES: dict[str, Choice] = {
     "choose.tested-in-order": "last",
 }
 _N_SHARING = re.compile(r"One of ([0-9]+) candidates?\b")
+_N_NAMED = 4  # values that a message names
 _NEXT = "such reviews stand in no one table; leave some of them out"
 
 
@@ -74,13 +75,15 @@ def refuse_unlike(reviews: Sequence[Compared], *, by_suite: bool) -> None:
 
 def protocols(reviews: Sequence[Compared]) -> list[str]:
     """Return a line for each key of the protocol in which reviews differ."""
-    keys = as_written(reviews[0].review.plan)["protocol"]
-    each = {key: _groups(reviews, partial(_protocol, key=key)) for key in keys}
-    return [f"protocol.{key} differs: {_listed(g)}." for key, g in each.items() if len(g) > 1]
-
-
-def _protocol(review: Review, key: str) -> str:
-    return canonical_json(as_written(review.plan)["protocol"][key])
+    written = [(row.file, as_written(row.review.plan)["protocol"]) for row in reviews]
+    lines = []
+    for key in written[0][1]:
+        groups: dict[str, list[str]] = {}
+        for file, protocol in written:
+            groups.setdefault(canonical_json(protocol[key]), []).append(file)
+        if len(groups) > 1:
+            lines.append(f"protocol.{key} differs: {_listed(groups)}.")
+    return lines
 
 
 def stamp_of(review: Review, suite: str) -> SuiteStamp | None:
@@ -183,8 +186,10 @@ def _groups(reviews: Sequence[Compared], value: Callable[[Review], str]) -> dict
 
 def _listed(groups: Mapping[str, Sequence[str]]) -> str:
     """Return each value with the first of its files, as a message names them."""
-    return "; ".join(
+    parts = [
         f"{cut_middle(value, 80)} in {files[0]}"
         + (f" and {len(files) - 1} more" if len(files) > 1 else "")
-        for value, files in list(groups.items())[:4]
-    )
+        for value, files in groups.items()
+    ]
+    more = [f"{len(parts) - _N_NAMED} other values"] if len(parts) > _N_NAMED else []
+    return "; ".join([*parts[:_N_NAMED], *more])

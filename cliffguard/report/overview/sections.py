@@ -25,9 +25,9 @@ from cliffguard.report.blocks import (
     Heading,
     Listing,
     Paragraph,
-    Row,
     Section,
-    Table,
+    TableBlock,
+    TableRow,
 )
 from cliffguard.report.clean import one_line
 from cliffguard.report.figures.catalog import charts_of
@@ -97,7 +97,7 @@ def sections(overview: Overview, figures: Mapping[str, Chart]) -> tuple[Section,
 def _candidates(overview: Overview) -> Section:
     choice = [Column(name="may ship", side="left")] if overview.choice is not None else []
     capabilities = [Column(name=_header(capability)) for capability in overview.capabilities]
-    table = Table(
+    table = TableBlock(
         columns=(
             Column(name="candidate", side="left"), Column(name="verdict", side="left"),
             *choice, *capabilities,
@@ -115,12 +115,12 @@ def _header(capability: OverviewCapability) -> str:
     return f"({capability.name})" if capability.role == "monitored" else capability.name
 
 
-def _row(row: CandidateOverview | Uncompared, overview: Overview) -> Row:
+def _row(row: CandidateOverview | Uncompared, overview: Overview) -> TableRow:
     n_choice = overview.choice is not None
     if isinstance(row, Uncompared):
         code = "not tried" if row.exit_code is None else f"no verdict, exit {row.exit_code}"
         empty: tuple[Cell, ...] = ("",) * (n_choice + len(overview.capabilities))
-        return Row(cells=(_name(row.name, "", row.step), code, *empty), tone="aside")
+        return TableRow(cells=(_name(row.name, "", row.step), code, *empty), tone="aside")
     href = link(row.report)
     verdict = Datum(
         text=f"{MARKS[row.outcome]} {row.outcome}", href=href, outcome=row.outcome,
@@ -128,7 +128,7 @@ def _row(row: CandidateOverview | Uncompared, overview: Overview) -> Row:
     )  # fmt: skip
     ship = ("yes" if row.may_ship else "no",) if n_choice else ()
     pairs = zip(overview.capabilities, row.cells, strict=True)
-    return Row(
+    return TableRow(
         cells=(
             _name(row.name, href, row.step), verdict, *ship,
             *(_cell(capability, cell, href and f"{href}#{_NUMBERS}") for capability, cell in pairs),
@@ -173,14 +173,14 @@ def _gain(overview: Overview, chart: Chart | None) -> Section | None:
         return None
     rows = [row for row in overview.candidates if row.is_on_front is not None]
     rows.sort(key=lambda row: (not row.is_on_front, row.largest_drop))
-    table = Table(
+    table = TableBlock(
         columns=(
             Column(name="candidate", side="left"), Column(name="gain"),
             Column(name="largest drop not excluded"), Column(name="verdict", side="left"),
             Column(name="on the front", side="left"),
         ),
         rows=tuple(
-            Row(
+            TableRow(
                 cells=(
                     _name(row.name, link(row.report), row.step),
                     Datum(text=points(row.gain), key=row.gain),
@@ -215,7 +215,7 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         if cell is not None
     }
     rows = tuple(
-        Row(
+        TableRow(
             cells=(
                 fall.name,
                 _onset(fall.onset),
@@ -225,7 +225,7 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         )
         for fall in trajectory.capabilities
     )
-    table = Table(
+    table = TableBlock(
         columns=(
             Column(name="capability", side="left"), Column(name="falls from"),
             Column(name="steps REGRESSED"), Column(name="drop at the last step"),

@@ -43,13 +43,17 @@ def falls(overview: Overview) -> str:
     if trajectory is None:
         return ""
     last = (
-        "no step passes" if trajectory.last_pass is None else f"last PASS: {trajectory.last_pass}"
+        "No step passes" if trajectory.last_pass is None else f"Last PASS: {trajectory.last_pass}"
     )
     onsets = sorted(
         (fall.onset, fall.name) for fall in trajectory.capabilities if fall.onset is not None
     )
     words = [f"{name} from {step} on" for step, name in onsets]
-    return f"{last}; REGRESSED: {', '.join(words)}" if words else f"{last}; none is lost at the end"
+    return (
+        f"{last}; REGRESSED: {', '.join(words)}"
+        if words
+        else f"{last}; nothing is REGRESSED at the last step"
+    )
 
 
 def in_order(overview: Overview) -> list[CandidateOverview | Uncompared]:

@@ -14,7 +14,15 @@ from cliffguard.core.diagnostics import Drift, ResponseComparison, ResponseStati
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import plural
 from cliffguard.report import numbers
-from cliffguard.report.blocks import Block, Listing, Paragraph, Row, Section, Table, columns
+from cliffguard.report.blocks import (
+    Block,
+    Listing,
+    Paragraph,
+    Section,
+    TableBlock,
+    TableRow,
+    columns,
+)
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.page import Page
 
@@ -65,10 +73,10 @@ def section(page: Page) -> Section | None:
     if not any(shown):
         return None
     names = tuple(compress(MEANINGS, shown))
-    table = Table(
+    table = TableBlock(
         columns=columns("capability", *names, left={"capability"}),
         rows=tuple(
-            Row(cells=(row.capability, *compress(values, shown)))
+            TableRow(cells=(row.capability, *compress(values, shown)))
             for (row, _, _), values in zip(measured, cells, strict=True)
         ),
         brief="none",

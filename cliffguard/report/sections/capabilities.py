@@ -10,9 +10,9 @@ from cliffguard.report.blocks import (
     Details,
     Note,
     Paragraph,
-    Row,
     Section,
-    Table,
+    TableBlock,
+    TableRow,
     columns,
 )
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
@@ -47,9 +47,9 @@ def section(page: Page) -> Section:
     return Section(title="Capabilities", anchor="capabilities", blocks=tuple(blocks))
 
 
-def _table(page: Page) -> Table:
+def _table(page: Page) -> TableBlock:
     drawn = bars(page)
-    return Table(
+    return TableBlock(
         columns=(
             Column(name="capability", side="left"),
             Column(name="role", side="left", is_group=True),
@@ -67,9 +67,9 @@ def _table(page: Page) -> Table:
     )
 
 
-def _row(row: CapabilityRow, bar: Bar) -> Row:
+def _row(row: CapabilityRow, bar: Bar) -> TableRow:
     change = row.gain if row.is_target else row.drop
-    return Row(
+    return TableRow(
         cells=(
             row.capability,
             row.finding.role,
@@ -102,15 +102,15 @@ def _notes(row: CapabilityRow) -> tuple[Note, ...]:
     return (*notes, *(Note(text=line, sign="!") for line in row.details))
 
 
-def _tasks(page: Page) -> Table:
+def _tasks(page: Page) -> TableBlock:
     sides = {"task", "capability", "metric"}
     names = (
         "task", "capability", "metric", "chance", "base", "candidate", "n", page.lacking,
         "cut off, base / candidate",
     )  # fmt: skip
-    return Table(
+    return TableBlock(
         columns=columns(*names, left=sides),
-        rows=tuple(Row(cells=_task(row)) for row in page.tasks),
+        rows=tuple(TableRow(cells=_task(row)) for row in page.tasks),
     )
 
 

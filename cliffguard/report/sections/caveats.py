@@ -9,9 +9,9 @@ from cliffguard.report.blocks import (
     Details,
     Listing,
     Paragraph,
-    Row,
     Section,
-    Table,
+    TableBlock,
+    TableRow,
     columns,
 )
 from cliffguard.report.clean import one_line
@@ -50,7 +50,7 @@ def section(page: Page) -> Section:
 
 def _overlaps(overlaps: tuple[Contamination, ...]) -> tuple[Block, ...]:
     rows = tuple(
-        Row(
+        TableRow(
             cells=(
                 one_line(overlap.task),
                 one_line(overlap.item_id),
@@ -64,4 +64,4 @@ def _overlaps(overlaps: tuple[Contamination, ...]) -> tuple[Block, ...]:
     names = ("task", "item", "kind", "similarity", "training data")
     left_out = len(overlaps) - len(rows)
     more = (Paragraph(text=f"{left_out:,} more are in review.json."),) if left_out else ()
-    return (Table(columns=columns(*names, left={*names} - {"similarity"}), rows=rows), *more)
+    return (TableBlock(columns=columns(*names, left={*names} - {"similarity"}), rows=rows), *more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.texts import clip
 from cliffguard.report import numbers
-from cliffguard.report.blocks import Listing, Row, Section, Table, columns
+from cliffguard.report.blocks import Listing, Section, TableBlock, TableRow, columns
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
@@ -32,9 +32,9 @@ def section(page: Page) -> Section | None:
     rows.sort(key=lambda pair: pair[1].candidate_recall - pair[1].base_recall)
     left_out = len(rows) - MOST_ROWS
     more = (f"{left_out:,} more classes are in review.json.",) if left_out > 0 else ()
-    table = Table(
+    table = TableBlock(
         columns=columns(*_HEADERS, left=_LEFT),
-        rows=tuple(Row(cells=_cells(*pair)) for pair in rows[:MOST_ROWS]),
+        rows=tuple(TableRow(cells=_cells(*pair)) for pair in rows[:MOST_ROWS]),
     )
     notes = Listing(lines=(*(_macro_f1(task) for task in tasks[:MOST_ROWS]), *more))
     return Section(title="By class", anchor="classes", blocks=(table, notes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliffguard.report.blocks import Figure, Paragraph, Row, Section, Table, columns
+from cliffguard.report.blocks import Figure, Paragraph, Section, TableBlock, TableRow, columns
 from cliffguard.report.figures import single
 from cliffguard.report.page import Page
 from cliffguard.report.reach import HEADERS, INTRO, reaches
@@ -16,9 +16,9 @@ def section(page: Page) -> Section | None:
     chart = single.distance(placed)
     if chart is None:
         return None
-    table = Table(
+    table = TableBlock(
         columns=columns(*HEADERS, left=_LEFT),
-        rows=tuple(Row(cells=reach.cells) for reach in placed),
+        rows=tuple(TableRow(cells=reach.cells) for reach in placed),
     )
     return Section(
         title="Distance from the fine-tuning data",

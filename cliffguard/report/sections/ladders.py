@@ -9,9 +9,9 @@ from cliffguard.report.blocks import (
     Figure,
     Heading,
     Paragraph,
-    Row,
     Section,
-    Table,
+    TableBlock,
+    TableRow,
     columns,
 )
 from cliffguard.report.figures import single
@@ -44,16 +44,16 @@ def _ladder(view: LadderView) -> tuple[Block, ...]:
     return (Details(summary=view.sentence, blocks=(summary, figure)),)
 
 
-def _table(view: LadderView) -> Table:
+def _table(view: LadderView) -> TableBlock:
     names = (clip(view.level_name, 60), "base", "candidate", "drop", "n")
-    return Table(
+    return TableBlock(
         columns=columns(*names, "", left={""}),
         rows=tuple(_row(rung) for rung in view.rungs),
     )
 
 
-def _row(rung: Rung) -> Row:
-    return Row(
+def _row(rung: Rung) -> TableRow:
+    return TableRow(
         cells=(
             str(rung.level.level),
             rung.base,

@@ -16,7 +16,15 @@ from cliffguard.core.settings import Policy
 from cliffguard.core.texts import clip, first_and_more
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
-from cliffguard.report.blocks import Block, Heading, Paragraph, Row, Section, Table, columns
+from cliffguard.report.blocks import (
+    Block,
+    Heading,
+    Paragraph,
+    Section,
+    TableBlock,
+    TableRow,
+    columns,
+)
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
@@ -56,7 +64,7 @@ class PartRow:
         return f"not tested: {self.part.why}" if self.part.p_beyond is None else ""
 
     @property
-    def as_row(self) -> Row:
+    def as_row(self) -> TableRow:
         cells = (
             self.name,
             self._shown(self.part.base_mean),
@@ -67,7 +75,7 @@ class PartRow:
             numbers.p_value(self.p_value),
             self.note,
         )
-        return Row(cells=cells, tone="lost" if self.is_proven else "")
+        return TableRow(cells=cells, tone="lost" if self.is_proven else "")
 
     def _shown(self, mean: float | None) -> str:
         capability = self.row.comparison
@@ -97,7 +105,7 @@ def _blocks(capability: str, rows: Sequence[PartRow]) -> tuple[Block, ...]:
     """Return what is shown of a capability; to a terminal, what is proven or was not tested."""
     n_proven = sum(row.is_proven for row in rows)
     is_brief = bool(n_proven) or any(row.part.p_beyond is None for row in rows)
-    table = Table(
+    table = TableBlock(
         columns=columns(*_HEADERS, left=_LEFT),
         rows=tuple(row.as_row for row in rows[: max(N_LARGEST, n_proven)]),
         brief="lost",

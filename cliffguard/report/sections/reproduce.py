@@ -11,10 +11,10 @@ from cliffguard.report.blocks import (
     Line,
     Listing,
     Paragraph,
-    Row,
     Section,
     Span,
-    Table,
+    TableBlock,
+    TableRow,
     columns,
 )
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
@@ -55,9 +55,9 @@ def timings(spent: Timings | None) -> Section | None:
     )
     blocks: tuple[Block, ...] = (
         Paragraph(text=summary, is_brief=False),
-        Table(
+        TableBlock(
             columns=columns(*times.HEADERS, left={"stage"}),
-            rows=tuple(Row(cells=cells) for cells in times.rows(spent)),
+            rows=tuple(TableRow(cells=cells) for cells in times.rows(spent)),
             brief="none",
         ),
     )
