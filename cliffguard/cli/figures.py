@@ -14,6 +14,7 @@ from cliffguard.core.files import read_text, user_path, write_whole
 
 if TYPE_CHECKING:
     from cliffguard.core.reviews import Review
+    from cliffguard.report.labels import BesideReview
 
 
 @explained
@@ -44,9 +45,9 @@ def figures(
     from cliffguard.report.figures.several import pages_of
 
     kinds = kinds_of(only)
-    read = _read(reviews)
+    read, there = _read(reviews)
     try:
-        charts, lacks = charts_of(pages_of(read), kinds)
+        charts, lacks = charts_of(pages_of(read, there), kinds)
         files = {
             f"{name}.{output_format}": draw(lay_out_chart(chart), output_format)
             for name, chart in charts.items()
@@ -65,10 +66,14 @@ def figures(
         print(f"cliffguard: left out: {line}", file=sys.stderr)
 
 
-def _read(paths: list[Path]) -> dict[str, Review]:
-    """Return the reviews by the shortest path that tells them apart; one that is repeated once."""
+def _read(paths: list[Path]) -> tuple[dict[str, Review], dict[str, BesideReview]]:
+    """Return the reviews by the shortest path that tells them apart, and what lies beside each.
+
+    One that is repeated is read once.
+    """
     from cliffguard.compare.repeat_command import names_of
     from cliffguard.report.json import read_review
+    from cliffguard.report.labels import beside
 
     files = []
     for path in paths:
@@ -78,5 +83,7 @@ def _read(paths: list[Path]) -> dict[str, Review]:
     whole = [str(f.parent if f.name == "review.json" else f.with_suffix("")) for f in files]
     if len(set(whole)) < len(files):  # a.json beside a/review.json
         whole = [str(file) for file in files]
-    texts = [read_review(read_text(file, UsageError), str(file)) for file in files]
-    return dict(zip(names_of(whole), texts, strict=True))
+    read = [read_review(read_text(file, UsageError), str(file)) for file in files]
+    there = [beside(review, file.parent) for review, file in zip(read, files, strict=True)]
+    names = names_of(whole)
+    return dict(zip(names, read, strict=True)), dict(zip(names, there, strict=True))

@@ -96,5 +96,5 @@ def write_reports(
     }
     for path, text in texts.items():
         write_whole(path, text)
-    items = [Path(directory) / ITEMS_FILE] if review.items is not None and there.has_items else []
+    items = [Path(directory) / ITEMS_FILE] if there.items is not None else []
     return (*texts, *items, *write_plan(review, Path(directory)))

@@ -70,7 +70,7 @@ def items_path(review: Review, folder: Path) -> Path | None:
 
 
 def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
-    """Yield the items of a review that lies in `folder`, in their order.
+    """Return the items of a review that lies in `folder`, in their order, one by one.
 
     Raises UsageError where there are none, IntegrityError where they are not those of the review.
     """
@@ -86,6 +86,11 @@ def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
             "asks nothing that is stored",
             id="items.missing",
         )
+    return results_in(path)
+
+
+def results_in(path: Path) -> Iterator[ItemResult]:
+    """Yield the items of a file that `items_path` gave. Raises IntegrityError for what is none."""
     read = partial(_adapter().validate_json, strict=True)
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):

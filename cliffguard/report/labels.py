@@ -149,9 +149,9 @@ def write_labels(labels: Iterable[ItemLabel], folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BesideReview:
-    """What lies beside a review: whether its items do, and the labels that were given to them."""
+    """What lies beside a review: its items, whole (None: they do not), and their labels."""
 
-    has_items: bool
+    items: Path | None
     labels: tuple[ItemLabel, ...] = ()
 
     def of(self, capability: str, n_broken: int) -> str:
@@ -173,7 +173,7 @@ def beside(review: Review, folder: Path) -> BesideReview:
     """
     labels = tuple(_stored(folder / LABELS_FILE)) if review.items is not None else ()
     return BesideReview(
-        has_items=items_path(review, folder) is not None,
+        items=items_path(review, folder),
         labels=tuple(
             label
             for label in labels

@@ -5,17 +5,19 @@ Texts here are clean but not escaped: each format escapes for itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison, Contamination
-from cliffguard.core.item_results import ITEMS_FILE
+from cliffguard.core.item_results import ITEMS_FILE, ItemResult
 from cliffguard.core.reviews import SAMPLES, Example, Outcome, Review
 from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.items import results_in
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
@@ -37,6 +39,12 @@ class Page:
     tasks: tuple[TaskRow, ...]
     examples: tuple[tuple[str, tuple[Example, ...]], ...]
     has_items: bool = True
+    items: Path | None = None
+
+    @property
+    def results(self) -> Iterable[ItemResult]:
+        """Every item that was asked, one by one; none where they do not lie beside the review."""
+        return () if self.items is None else results_in(self.items)
 
     @property
     def outcome(self) -> Outcome:
@@ -212,7 +220,8 @@ def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
             for task in (row.comparison.diagnostics.tasks if row.comparison else ())
         ),
         examples=_worst_first(rows, review.examples),
-        has_items=beside is None or beside.has_items,
+        has_items=beside is None or beside.items is not None,
+        items=None if beside is None else beside.items,
     )
 
 

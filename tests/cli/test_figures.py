@@ -47,7 +47,7 @@ def test_the_files_of_one_review_are_written_and_printed(folder: Path) -> None:
     ]
     assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(names)
     assert [line.split(":")[2].strip() for line in stderr.splitlines()] == [
-        "calibration",
+        "calibration of step-200",
         "gain",
         "trajectory",
     ]

@@ -283,7 +283,8 @@ def test_what_is_lacking_is_said() -> None:
     }  # fmt: skip
     assert [lack.split(":")[0] for lack in lacks] == [
         "ladder of b",
-        "calibration",
+        "calibration of a",
+        "calibration of b",
         "distance of b",
         "trajectory",
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.report.figures import several, single
+from cliffguard.report.figures.calibration import calibration_of
 from cliffguard.report.figures.charts import Chart
 from cliffguard.report.page import Page
 from cliffguard.report.reach import reaches
@@ -34,7 +35,10 @@ class _Kind(NamedTuple):
 _KINDS = {
     "forest": _Kind(lambda page: _some(single.forest(page)), None, "no capability was judged"),
     "ladder": _Kind(_ladders, None, "no task is a ladder"),
-    "calibration": _Kind(None, None, "a review has how far confidences are off, not themselves"),
+    "calibration": _Kind(
+        lambda page: _some(calibration_of(page)), None,
+        "no items.jsonl with confidences lies beside the review",
+    ),
     "distance": _Kind(
         lambda page: _some(single.distance(reaches(page))), None,
         "no distance was measured; run with --screen and --train",

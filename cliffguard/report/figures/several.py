@@ -12,6 +12,7 @@ from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.figures.charts import Axis, Chart, Point, Rule, Series, axis
 from cliffguard.report.figures.single import DROP, margin_marks, percents, shared_margin
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.numbers import points
 from cliffguard.report.page import Page
 from cliffguard.stats.interval import Interval
@@ -170,9 +171,17 @@ def _line(name: str, rows: Mapping[int, CapabilityRow | None]) -> Series:
     )
 
 
-def pages_of(reviews: Mapping[str, Review]) -> dict[str, Page]:
-    """Arrange reviews by clean names, so that nothing of them can repaint a figure."""
+def pages_of(
+    reviews: Mapping[str, Review], there: Mapping[str, BesideReview] | None = None
+) -> dict[str, Page]:
+    """Arrange reviews by clean names, so that nothing of them can repaint a figure.
+
+    `there` is what lies beside them, by name; without it no figure of their items is drawn.
+    """
     from cliffguard.report.clean import cleaned
     from cliffguard.report.page import lay_out
 
-    return {one_line(name): lay_out(cleaned(review)) for name, review in reviews.items()}
+    return {
+        one_line(name): lay_out(cleaned(review), (there or {}).get(name))
+        for name, review in reviews.items()
+    }

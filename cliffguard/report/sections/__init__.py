@@ -9,6 +9,7 @@ from cliffguard.report.page import Page
 from cliffguard.report.sections import (
     behaviour,
     broken,
+    calibration,
     capabilities,
     caveats,
     classes,
@@ -27,6 +28,7 @@ def document(page: Page, spent: Timings | None = None) -> Document:
         broken.section(page),
         ladders.section(page),
         classes.section(page),
+        calibration.section(page),
         distance.section(page),
         behaviour.section(page),
         caveats.health(page),
