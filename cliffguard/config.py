@@ -19,6 +19,7 @@ from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.overviews import Overview
+from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.core.validation import SECTIONS, validate
 from cliffguard.core.yaml_files import read_yaml
@@ -29,9 +30,10 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
     "target": TypeAdapter(TargetData),
     "suite": TypeAdapter(SuiteFile),
-    "item": TypeAdapter(ItemResult),
-    "overview": TypeAdapter(Overview),
 }
+_RESULTS = {"item": ItemResult, "review": Review, "overview": Overview}
+"""What is written for programs: its adapters are made for its schema alone."""
+
 _FROM_PLAN_FOLDER = ("base", "candidate")
 BOTH_TEMPLATES = ("own", "base")
 """What `chat_template: both` stands for: two comparisons, both of which have to pass."""
@@ -188,8 +190,9 @@ def as_written(plan: Plan) -> dict[str, Any]:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of a "plan", "policy" or "suite", an "item" or an "overview"."""
-    described = _ADAPTERS[kind].json_schema()
+    """Return the JSON Schema of a "plan", "policy", "suite", "item", "review" or "overview"."""
+    adapter = TypeAdapter(_RESULTS[kind]) if kind in _RESULTS else _ADAPTERS[kind]
+    described = adapter.json_schema()
     if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
@@ -205,10 +208,26 @@ def schema(kind: str) -> dict[str, Any]:
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
+    if kind == "review":
+        _side_by_side(described["$defs"])
     for record in (described, *described.get("$defs", {}).values()):
         if "description" in record:  # the docstring, whose examples are for Python
             record["description"] = record["description"].partition("\n\n>>>")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _side_by_side(records: dict[str, Any]) -> None:
+    """Set the fields of a capability's three records side by side, as review.json has them."""
+    row = records["CapabilityComparison"]
+    for name in ("CapabilityCounts", "CapabilityEvidence", "Diagnostics"):
+        part = records.pop(name)
+        row["properties"] |= part["properties"]
+        row["required"] = [*row["required"], *part.get("required", ())]
+    for name in ("counts", "evidence", "diagnostics"):
+        del row["properties"][name]
+    row["required"] = [n for n in row["required"] if n in row["properties"]]
+    records["Checkpoint"]["properties"]["files"] = {"type": "null"}  # of one machine
+    del records["CheckpointFiles"]
 
 
 def _either(listed: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
