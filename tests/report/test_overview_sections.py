@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cliffguard.core.overviews import Overview
+from cliffguard.core.overviews import BrokenAlone, BrokenItem, BrokenItems, Overview
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.blocks import (
     Block,
@@ -22,9 +23,10 @@ from cliffguard.report.blocks import (
     TableBlock,
     plain,
 )
+from cliffguard.report.markdown import markdown_of
 from cliffguard.report.overview.build import build
 from cliffguard.report.overview.files import OverviewReport
-from cliffguard.report.overview.sections import figures_of, link, sections
+from cliffguard.report.overview.sections import document, figures_of, link, sections
 from cliffguard.report.overview.sources import NamedReview, read_named, review_files
 from cliffguard.report.overview.terminal import print_matrix, render_matrix
 from cliffguard.report.overview.wording import ALONE, counted, falls, headline
@@ -182,6 +184,22 @@ def test_items_are_counted_and_named(tmp_path: Path) -> None:
         ("a, multi_step_reasoning: 1 item: ball_passing/y",),
     ]
     assert "left out: without" in plain(section.blocks[0].text)  # type: ignore[union-attr]
+
+
+def test_markdown_of_forty_fits_a_comment() -> None:
+    """65,536 characters on a pull request, though each candidate broke much alone."""
+    made = overview(trained(40))
+    named = tuple(BrokenItem(task="a_task_of_some_name", item=f"item-{n}") for n in range(10))
+    alone = tuple(BrokenAlone(candidate=c.name, n_items=12, items=named) for c in made.candidates)
+    row = BrokenItems(
+        capability="multi_step_reasoning", n_candidates=40, n_common=500, n_by_all=0, n_alone=480,
+        by_all=(), alone=alone,
+    )  # fmt: skip
+
+    markdown = markdown_of(document(replace(made, broken=(row,) * 4), {}))
+
+    assert markdown.count(", multi_step_reasoning: 12 items: ") == 160
+    assert len(markdown) < 65_536
 
 
 @pytest.mark.parametrize(

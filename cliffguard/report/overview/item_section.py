@@ -18,6 +18,8 @@ from cliffguard.report.blocks import (
     TableRow,
 )
 
+_MOST_NAMED = 200  # items in all, of those broken by one alone; overview.json has ten of each
+
 
 def item_section(overview: Overview) -> Section:
     """Return which items broke under all candidates, and which under one; the first by name."""
@@ -62,12 +64,14 @@ def _named(overview: Overview) -> Iterator[Block]:
 
 
 def _alone(broken: Sequence[BrokenItems], names: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each candidate and capability, in the order of the candidates."""
-    for name in names:
-        for row in broken:
-            for part in row.alone:
-                if part.candidate == name:
-                    yield f"{name}, {row.capability}: {_ids(part.items, part.n_items)}"
+    """Yield a line for each candidate and capability, in the order of the candidates.
+
+    A comment on a pull request holds 65,536 characters: the more lines, the fewer items in each.
+    """
+    rows = [(part, row.capability) for row in broken for part in row.alone]
+    n_each = max(1, _MOST_NAMED // max(1, len(rows)))
+    for part, capability in sorted(rows, key=lambda pair: names.index(pair[0].candidate)):
+        yield f"{part.candidate}, {capability}: {_ids(part.items[:n_each], part.n_items)}"
 
 
 def _ids(items: Sequence[BrokenItem], n: int) -> str:
