@@ -189,7 +189,9 @@ def test_items_are_counted_and_named(tmp_path: Path) -> None:
 def test_markdown_of_forty_fits_a_comment() -> None:
     """65,536 characters on a pull request, though each candidate broke much alone."""
     made = overview(trained(40))
-    named = tuple(BrokenItem(task="a_task_of_some_name", item=f"item-{n}") for n in range(10))
+    named = tuple(
+        BrokenItem(task="multi_step_reasoning_items", item=f"reasoning-{n:04}") for n in range(10)
+    )
     alone = tuple(BrokenAlone(candidate=c.name, n_items=12, items=named) for c in made.candidates)
     row = BrokenItems(
         capability="multi_step_reasoning", n_candidates=40, n_common=500, n_by_all=0, n_alone=480,
