@@ -18,6 +18,7 @@ from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.item_results import ItemResult
+from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.core.validation import SECTIONS, validate
@@ -30,7 +31,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "target": TypeAdapter(TargetData),
     "suite": TypeAdapter(SuiteFile),
 }
-_RESULTS = {"item": ItemResult, "review": Review}
+_RESULTS = {"item": ItemResult, "review": Review, "overview": Overview}
 """What is written for programs: its adapters are made for its schema alone."""
 
 _FROM_PLAN_FOLDER = ("base", "candidate")
@@ -189,7 +190,7 @@ def as_written(plan: Plan) -> dict[str, Any]:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of a "plan", "policy" or "suite" file, an "item" or a "review"."""
+    """Return the JSON Schema of a "plan", "policy", "suite", "item", "review" or "overview"."""
     adapter = TypeAdapter(_RESULTS[kind]) if kind in _RESULTS else _ADAPTERS[kind]
     described = adapter.json_schema()
     if kind == "plan":  # a policy, a target and a churn may also be the path of a file

@@ -19,6 +19,7 @@ from cliffguard.cli.outcome import (
     finished,
     in_turn,
     left_empty,
+    names_of,
     one_of_both,
     output_of,
     places_of,
@@ -28,6 +29,7 @@ from cliffguard.cli.outcome import (
     refusals_of,
     worst,
 )
+from cliffguard.cli.overview import finish_overview, remove_overview
 from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
@@ -130,10 +132,15 @@ class _Checks:
         how = [not self.stops_early, self.max_minutes, str(self.store)]
         places = places_of(self.out, self.plans, how, screen.say)
         self.folders = [prepare(folder) for folder in places]
+        several = len(self.plans) > 1
+        if several:
+            remove_overview(self.out)
         for line in refusals_of(self.plans, runner):
             screen.say(line)
         ask = partial(self._ask, runner, open_store(self.store))
         codes = in_turn(self.plans, self.folders, self.choose, ask, self.caveats)
+        if several:
+            finish_overview(names_of(self.plans), self.folders, self.reviews, self.out, screen)
         print_together(self.plans, self.reviews, self.output.form)
         return codes
 

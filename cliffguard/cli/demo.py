@@ -14,7 +14,7 @@ from cliffguard.cli.console import explained, shown
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
-    from cliffguard.core.reviews import Verdict
+    from cliffguard.core.reviews import Review
 
 
 @explained
@@ -38,18 +38,20 @@ def demo(
         return
     from cliffguard.cli.given import open_store
     from cliffguard.cli.outcome import Output, finished, prepare, recorded
+    from cliffguard.cli.overview import finish_overview, remove_overview
     from cliffguard.compare.repeat_command import command
     from cliffguard.core.timing import since
     from cliffguard.gate import guard, runner_for
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
+    remove_overview(out)
     answers = open_store(store)
-    summary: list[tuple[str, Verdict, int, Path]] = []
+    reviews: list[Review] = []
     runner = None
     for name in room.CANDIDATES:
         plan = room.demo_plan(name, base)
         runner = runner or runner_for(plan)
-        screen.start(f"candidate {len(summary) + 1} of {len(folders)}")
+        screen.start(f"candidate {len(reviews) + 1} of {len(folders)}")
         before = runner.spent()
         decisions: list[Decision] = []
         with contextlib.closing(screen):
@@ -64,9 +66,11 @@ def demo(
             )
             review = recorded(review, decisions, folders[name], texts)
         spent = since(runner.spent(), before)
-        code = finished(review, folders[name], screen, Output(), spent)
-        summary.append((name, review.verdict, code, folders[name] / "report.html"))
+        finished(review, folders[name], screen, Output(), spent)
+        reviews.append(review)
     screen.say("")
-    for name, verdict, code, path in summary:
+    for name, review in zip(folders, reviews, strict=True):
+        verdict, code = review.verdict, review.verdict.exit_code
         screen.say(f"{name}: {verdict.outcome}, check would exit {code}: {verdict.sentence}")
-        screen.say(f"  report: {path}")
+        screen.say(f"  report: {folders[name] / 'report.html'}")
+    finish_overview(list(folders), list(folders.values()), dict(enumerate(reviews)), out, screen)

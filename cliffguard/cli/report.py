@@ -1,26 +1,35 @@
-"""report: a review again, in any format."""
+"""report: a review again, in any format; of several reviews their overview."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
 from cliffguard.core.validation import validate
 
 if TYPE_CHECKING:
     from cliffguard.core.timing import Timings
+    from cliffguard.report.comment_options import CommentOptions
 
 
 @explained
 def report(
-    review: Annotated[Path, typer.Argument(help="A review.json.")],
+    reviews: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REVIEW...",
+            help="A review.json each, or a folder with it, or one with folders of several.",
+        ),
+    ],
     output_format: Annotated[
         opt.Format,
         typer.Option(
@@ -34,34 +43,96 @@ def report(
     ] = None,
     comment_id: opt.CommentId = None,
     report_url: opt.ReportUrl = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for every file of an overview.")] = None,
+    by: Annotated[
+        Literal["suite"] | None,
+        typer.Option(help="suite: also reviews of other suites, each with its columns."),
+    ] = None,
 ) -> None:
-    """Render a stored review; the same bytes every time.
+    """Render a stored review, or the overview of several; the same bytes every time.
 
-    Where timings.json lies beside it, HTML, Markdown and JUnit show it; labels of its items are in
-    HTML, Markdown and text. A comment quotes the items that lie beside it.
+    Where timings.json lies beside a review, HTML, Markdown and JUnit show it; labels of its items
+    are in HTML, Markdown and text. A comment quotes the items that lie beside it.
     """
-    from cliffguard.report import render
     from cliffguard.report.comment_options import CommentOptions
+    from cliffguard.report.overview.sources import review_files
+
+    files = review_files(reviews)
+    for file in files:
+        if output is not None and output.exists() and file.exists() and output.samefile(file):
+            raise UsageError(
+                f"{output}: is the review itself, which would be lost; name another file",
+                id="out.is-review",
+            )
+    if len(files) == 1:
+        if out is not None or by is not None:
+            raise UsageError(
+                f"{files[0]}: is one review, and --out and --by are for several; name a file "
+                "with --output, or give more reviews",
+                id="overview.one-review",
+            )
+        comment = CommentOptions(comment_id=comment_id, report_url=report_url)
+        _written(_of_review(files[0], output_format, comment), output)
+        return
+    _overview(files, output_format, output, out, by_suite=by is not None)
+
+
+def _of_review(review: Path, output_format: opt.Format, comment: CommentOptions) -> str:
+    """Return one review in a format, with what lies beside it."""
+    from cliffguard.report import render
     from cliffguard.report.json import read_review
     from cliffguard.report.labels import beside
 
-    if output is not None and output.exists() and review.exists() and output.samefile(review):
-        raise UsageError(
-            f"{output}: is the review itself, which would be lost; name another file",
-            id="out.is-review",
-        )
-    comment = CommentOptions(comment_id=comment_id, report_url=report_url, folder=review.parent)
+    comment = replace(comment, folder=review.parent)
     read = read_review(read_text(review, UsageError), str(review))
     timings = _timings_beside(review)
     there = beside(read, review.parent)
     try:
-        text = render(read, output_format, timings, there, comment)
+        return render(read, output_format, timings, there, comment)
     except (ValueError, LookupError, TypeError) as failure:
-        raise UsageError(
-            f"{review}: cannot be shown, since it holds what no check writes "
-            f"({type(failure).__name__}: {failure}); take the review as it was written",
-            id="review.impossible",
-        ) from failure
+        raise _impossible([review], failure) from failure
+
+
+def _overview(
+    files: Sequence[Path],
+    output_format: opt.Format,
+    output: Path | None,
+    out: Path | None,
+    *,
+    by_suite: bool,
+) -> None:
+    """Write the overview of several reviews: every file of it into `out`, or one format."""
+    from cliffguard.report.overview.files import OverviewReport
+    from cliffguard.report.overview.sources import read_named
+
+    target = None if output is None else user_path(str(output), UsageError)
+    folder = Path() if target is None else target.parent
+    made = OverviewReport(
+        sources=read_named(files),
+        folder=folder if out is None else user_path(str(out), UsageError),
+        by_suite=by_suite,
+    )
+    try:
+        if out is None:
+            _written(made.render(output_format), output)
+        else:
+            for path in made.write():
+                print(path)
+    except CliffguardError:
+        raise
+    except (ValueError, LookupError, TypeError, ArithmeticError) as failure:
+        raise _impossible(files, failure) from failure
+
+
+def _impossible(reviews: Sequence[Path], failure: Exception) -> UsageError:
+    return UsageError(
+        f"{', '.join(map(str, reviews))}: cannot be shown, since it holds what no check writes "
+        f"({type(failure).__name__}: {failure}); take the review as it was written",
+        id="review.impossible",
+    )
+
+
+def _written(text: str, output: Path | None) -> None:
     if output is not None:
         write_whole(user_path(str(output), UsageError), text)
     else:

@@ -86,7 +86,20 @@ def columns(*names: str, left: Collection[str] = ()) -> tuple[Column, ...]:
     return tuple(Column(name=name, side="left" if name in left else "right") for name in names)
 
 
-Cell = str | Bar
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datum:
+    """A cell with more than its text: a relative link, an outcome, a number to sort by."""
+
+    text: str
+    href: str = ""
+    outcome: Outcome | None = None
+    key: float | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | Datum | Bar
 """A bar is drawn on the page alone; its numbers stand in cells of their own."""
 
 
@@ -191,19 +204,23 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a reader sees first: the outcome in one word and one sentence, and what to do."""
+    """What a reader sees first: the outcome in one word and one sentence, and what to do.
 
-    outcome: Outcome
+    Where there is no one outcome, `title` stands in its place.
+    """
+
+    outcome: Outcome | None
     aside: str
     sentence: str
     facts: tuple[tuple[str, str], ...]
+    title: str = ""
     doubts: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
         """The outcome after its sign, so that colour never stands alone."""
-        return f"{MARKS[self.outcome]} {self.outcome}"
+        return self.title if self.outcome is None else f"{MARKS[self.outcome]} {self.outcome}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

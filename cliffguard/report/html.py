@@ -50,7 +50,7 @@ def render_html(
 def html_of(report: Document, items: ItemBrowser | None = None) -> str:
     """Return a report as a page of its own; `items` take the place of its section about them."""
     css = "".join((_template("report.css"), looks.css(), _template("items.css")))
-    script = _template("items.js")
+    script = _template("page.js") + _template("items.js")
     return (
         _environment()
         .get_template("page.html.j2")

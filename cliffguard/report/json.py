@@ -15,6 +15,7 @@ from cliffguard.core.checkpoint import CheckpointFiles
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
 from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
 from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import validate
@@ -46,7 +47,16 @@ def render_json(review: Review) -> str:
     `Checkpoint.files`, which belong to one machine, are null. Every text is kept exactly, with
     control and direction characters escaped. Raises IntegrityError for a number that is none.
     """
-    text = json.dumps(_plain(review, ""), indent=2, ensure_ascii=False, allow_nan=False)
+    return _text_of(review)
+
+
+def render_overview(overview: Overview) -> str:
+    """Return the overview of several candidates as JSON, spelled as a review is."""
+    return _text_of(overview)
+
+
+def _text_of(record: Review | Overview) -> str:
+    text = json.dumps(_plain(record, ""), indent=2, ensure_ascii=False, allow_nan=False)
     return escaped(_SURROGATES.sub("\ufffd", text)) + "\n"
 
 

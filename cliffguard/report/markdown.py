@@ -13,6 +13,7 @@ from cliffguard.report import timings as times
 from cliffguard.report.bars import Bar
 from cliffguard.report.blocks import (
     Block,
+    Datum,
     Details,
     Document,
     Figure,
@@ -185,9 +186,14 @@ def _table(table: TableBlock) -> str:
     return f"{text}\n\n{notes}" if notes else text
 
 
+def _cell(cell: str | Datum) -> str:
+    text = escape_cell(str(cell))
+    return f"[{text}]({cell.href})" if isinstance(cell, Datum) and cell.href else text
+
+
 def _cells(table: TableBlock, row: TableRow) -> list[str]:
     cells = [
-        escape_cell(cell)
+        _cell(cell)
         for column, cell in zip(table.columns, row.cells, strict=True)
         if not (column.is_page_only or isinstance(cell, Bar))
     ]

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.reviews import Review
 from cliffguard.report import next_steps
 from cliffguard.report.bars import Bar
 from cliffguard.report.blocks import (
@@ -32,19 +32,11 @@ from cliffguard.report.clean import cleaned
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out
 from cliffguard.report.sections import document
-from cliffguard.report.wording import MARKS
+from cliffguard.report.wording import MARKS, STYLES
 
 _SHORT_NAME = 6  # characters of a column's name that stand on one line
 _WIDTH = 100  # columns of `render_text`, whatever terminal it is called from
 
-_STYLES = {
-    Outcome.PASS: "green",
-    Outcome.HELD: "green",
-    Outcome.FAIL: "red",
-    Outcome.REGRESSED: "red",
-    Outcome.INCONCLUSIVE: "yellow",
-    Outcome.NOT_MEASURED: "yellow",
-}
 _TONES = {"lost": "bold red", "aside": "dim", "": ""}
 _SIGNS = {"lost": "▶ ", "aside": "  ", "": "  "}
 
@@ -76,7 +68,7 @@ def print_document(report: Document, console: Console) -> None:
 
 
 def _print_head(head: Head, console: Console) -> None:
-    style = _STYLES[head.outcome]
+    style = "" if head.outcome is None else STYLES[head.outcome]
     line = Text.assemble(
         (head.word, f"bold {style}"), (f" ({head.aside})  ", "dim"), (head.sentence, "bold")
     )
@@ -193,12 +185,12 @@ def _group(columns: Sequence[Column], row: TableRow) -> str:
 def _cells(columns: Sequence[Column], row: TableRow) -> Iterator[str]:
     for column, cell in zip(columns, row.cells, strict=True):
         if not (column.is_page_only or column.is_group or isinstance(cell, Bar)):
-            yield cell
+            yield str(cell)
 
 
 def _outcome(row: TableRow) -> Text:
     assert row.outcome is not None
-    return Text(f"{MARKS[row.outcome]} {row.outcome}", style=_STYLES[row.outcome])
+    return Text(f"{MARKS[row.outcome]} {row.outcome}", style=STYLES[row.outcome])
 
 
 def _stacked(columns: Sequence[Column], row: TableRow) -> Text:

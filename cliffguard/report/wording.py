@@ -16,6 +16,16 @@ MARKS = {
 }
 """The sign that stands before an outcome, so that colour never stands alone."""
 
+STYLES = {
+    Outcome.PASS: "green",
+    Outcome.HELD: "green",
+    Outcome.FAIL: "red",
+    Outcome.REGRESSED: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NOT_MEASURED: "yellow",
+}
+"""The colour of an outcome in a terminal."""
+
 SHAPES: dict[Shape, str] = {
     "level": "no drop is proven along it",
     "uniform": "a drop that does not provably differ by level",

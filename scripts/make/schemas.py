@@ -19,7 +19,7 @@ def schemas() -> dict[str, str]:
     """Return the text of each schema by the name of its file."""
     return {
         f"{kind}.schema.json": json.dumps(schema(kind), indent=2, sort_keys=True) + "\n"
-        for kind in ("plan", "policy", "suite", "item", "review")
+        for kind in ("plan", "policy", "suite", "item", "review", "overview")
     }
 
 

@@ -56,6 +56,16 @@ def drawn(workspace: Workspace, *words: object) -> list[object]:
     return ["figures", review, *words]
 
 
+def several(workspace: Workspace, *more: str, **instead: object) -> list[object]:
+    """Write a review, and again with changes at dotted keys; return the words of their report."""
+    value = json.loads(render(samples.passed(), "json"))
+    workspace.write("a/review.json", json.dumps(value))
+    for keys, changed in instead.items():
+        set_to(changed, *(int(k) if k.isdecimal() else k for k in keys.split(".")))(value)
+    workspace.write("b/review.json", json.dumps(value))
+    return ["report", workspace.root / "a", workspace.root / "b", *more]
+
+
 CASES: Cases = {
     "figures of nothing": Case(lambda p: ["figures", "--out", p.out], 2, "usage.missing"),
     "figures of no review": Case(
@@ -92,7 +102,37 @@ CASES: Cases = {
         lambda p: drawn(p, "--out", p.out, "--format", "gif"), 2, "usage.bad-value"
     ),
     "report of nothing": Case(lambda p: ["report", p.out / "review.json"], 2, "file.missing"),
-    "report of the folder": Case(lambda p: ["report", p.root], 2, "file.is-folder"),
+    "report of the folder": Case(lambda p: ["report", p.root], 2, "overview.no-review"),
+    "report of one review twice": Case(
+        lambda p: [*several(p), p.root / "a" / "review.json"], 2, "overview.same-review"
+    ),
+    "report of a review and its copy": Case(several, 2, "overview.same-review"),
+    "report over two bases": Case(
+        lambda p: several(p, **{"comparison.base.weights": "99" * 32}), 2, "overview.other-base"
+    ),
+    "report over two suites": Case(
+        lambda p: several(p, **{"provenance.suites.0.digest": "77" * 32}), 2, "overview.other-suite"
+    ),
+    "report under two policies": Case(
+        lambda p: several(p, **{"plan.policy.default_margin": 0.03}), 2, "overview.other-policy"
+    ),
+    "report at two alphas": Case(
+        lambda p: several(p, **{"plan.policy.alpha": 0.01}), 2, "overview.other-alpha"
+    ),
+    "report of one that was chosen": Case(
+        lambda p: several(
+            p,
+            **{"comparison.caveats": [{"id": "choose.tested-in-order", "text": "In order."}]},
+        ),
+        2,
+        "overview.other-choice",
+    ),
+    "report of several as JUnit": Case(
+        lambda p: several(p, "--format", "junit", **{"plan.candidate": "b"}), 2, "overview.format"
+    ),
+    "report of one with a folder for an overview": Case(
+        lambda p: [*several(p)[:2], "--out", p.out], 2, "overview.one-review"
+    ),
     "report of a page": Case(
         lambda p: ["report", p.write("report.html", "<html>\n")], 2, "review.not-json"
     ),

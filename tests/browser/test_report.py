@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from cliffguard.report import render
-from tests.report import samples
+from cliffguard.report.overview.files import OverviewReport
+from cliffguard.report.overview.sources import NamedReview
+from tests.report import checkpoints, samples
 
 pytestmark = pytest.mark.browser
 
@@ -138,6 +140,35 @@ def test_a_hostile_report_runs_nothing(
     assert "<title>FAIL: " in done.stdout
     assert done.stdout.count("<script") == 2  # its data and its program
     assert not [tag for tag in ("<iframe", "<img", "<form") if tag in done.stdout]
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+
+
+def test_a_hostile_overview_runs_nothing(tmp_path: Path, listener: Listener) -> None:
+    """The names of candidates, capabilities and folders attack, and the reason of a failure."""
+    attack = listener.attack()
+    sources = [
+        NamedReview(
+            name=f"{attack}{name}",
+            file=tmp_path / "javascript:alert(1)" / name / "review.json",
+            review=checkpoints.checkpoint(name, broken={attack: 60}),
+        )
+        for name in "ab"
+    ]
+    sources.append(NamedReview(name=attack, file=tmp_path / "c", review=None, reason=attack))
+    for source in sources[:2]:
+        source.folder.mkdir(parents=True)
+        (source.folder / "report.html").write_text("a page", encoding="utf-8")
+    path = tmp_path / "overview.html"
+    made = OverviewReport(sources=sources, folder=tmp_path)
+    path.write_text(made.render("html"), encoding="utf-8")
+
+    done = browse(
+        tmp_path, path, "--dump-dom", "--virtual-time-budget=5000", "--enable-logging=stderr"
+    )
+
+    assert listener.heard == []
+    assert 'href="javascript%3Aalert%281%29/a/report.html' in done.stdout
+    assert not [tag for tag in ("<script", "<iframe", "<img", "<form") if tag in done.stdout]
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
 
 

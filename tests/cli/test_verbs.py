@@ -423,6 +423,7 @@ def test_both_templates_are_two_comparisons_that_have_to_pass(templated: dict[st
     outcomes = {way: review["verdict"]["outcome"] for way, review in reviews.items()}
     assert outcomes == {"own": "FAIL", "base": "PASS"}
     assert result.exit_code == 10
+    assert (Path(templated["out"]) / "overview.json").is_file(), result.stderr
     assert "template.one-of-both" in caveat_ids(reviews["base"])
 
 

@@ -97,7 +97,8 @@ TALK = [{"prompt": f"Where is parcel {n}?", "completion": f"On shelf {n}."} for 
 
 def furnish(root: Path, base: Path, adapter: Path) -> None:
     """Put into `root` what the commands of the documentation name."""
-    for name, there in {"models/base": base, "runs/ft/adapter": adapter}.items():
+    steps = {f"runs/x/checkpoint-{step}": adapter for step in (1000, 2000)}
+    for name, there in {"models/base": base, "runs/ft/adapter": adapter, **steps}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(there)
     support.write_jsonl(root / "test.jsonl", SUMS)

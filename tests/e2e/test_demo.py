@@ -54,6 +54,18 @@ def test_every_report_is_there(demo: tuple[Path, str]) -> None:
         assert {path.name for path in folder.iterdir()} >= REPORTS
 
 
+def test_the_overview_shows_both(demo: tuple[Path, str]) -> None:
+    """Beside their folders, with what all of them broke, and on the terminal."""
+    text = (demo[0] / "runs" / "demo" / "overview.json").read_text(encoding="utf-8")
+
+    document = json.loads(text)
+    assert [(row["name"], row["report"]) for row in document["candidates"]] == [
+        ("healthy", "healthy/report.html"), ("overtrained", "overtrained/report.html"),
+    ]  # fmt: skip
+    assert document["broken"]
+    assert "judge with --choose" in demo[1]
+
+
 def test_the_healthy_candidate_does_not_fail(demo: tuple[Path, str]) -> None:
     """A gentle fine-tune is not called broken."""
     assert review(demo, "healthy")["verdict"]["outcome"] != "FAIL"

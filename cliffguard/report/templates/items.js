@@ -1,6 +1,5 @@
-"use strict";
-// The items of the page, and a button that copies a command. Texts of models are hostile: they
-// become text nodes, never markup, patterns or styles.
+// The items of the page. Texts of models are hostile: they become text nodes, never markup,
+// patterns or styles.
 (() => {
   const make = (tag, className, ...parts) => {
     const element = document.createElement(tag);
@@ -8,35 +7,6 @@
     element.append(...parts);
     return element;
   };
-
-  // --- copy a command ---------------------------------------------------------------------------
-
-  const copy = async (block) => {
-    const text = block.textContent.trim();
-    try {
-      await navigator.clipboard.writeText(text);
-      return true;
-    } catch {
-      getSelection().selectAllChildren(block); // refused, or an old browser: left selected
-      return document.execCommand("copy");
-    }
-  };
-
-  for (const block of document.querySelectorAll("pre[data-copy]")) {
-    const button = make("button", "copy", "Copy");
-    const said = make("span", "copy-said");
-    button.type = "button";
-    said.setAttribute("role", "status");
-    button.addEventListener("click", async () => {
-      said.textContent = (await copy(block)) ? "copied" : "selected: copy it with the keyboard";
-      setTimeout(() => said.replaceChildren(), 2000);
-    });
-    const box = make("div", "copy-box");
-    block.replaceWith(box);
-    box.append(block, button, said);
-  }
-
-  // --- the items --------------------------------------------------------------------------------
 
   const root = document.getElementById("item-browser");
   const source = document.getElementById("items");

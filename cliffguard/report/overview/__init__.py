@@ -1,0 +1,1 @@
+"""Several candidates over one base in one table: overview.html, overview.md, overview.json."""
