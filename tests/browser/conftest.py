@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,14 @@ class Opener(Protocol):
     """Opens markup as a file, with the options of a browser context."""
 
     def __call__(self, markup: str, fragment: str = "", **options: Any) -> Page: ...
+
+
+def serious(page: Page) -> list[str]:
+    """Return the rules of axe that a page breaks seriously."""
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(axe)
+    violations = page.evaluate("axe.run()")["violations"]
+    return [each["id"] for each in violations if each["impact"] in ("serious", "critical")]
 
 
 @pytest.fixture(scope="session")

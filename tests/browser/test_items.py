@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +13,7 @@ from cliffguard.compare.item_results import kept
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.report.item_browser import item_browser
 from cliffguard.report.item_views import encoded
-from tests.browser.conftest import Opener
+from tests.browser.conftest import Opener, serious
 from tests.report import samples
 from tests.report.item_page import few, many, page_of, template
 from tests.report.listed import result, side
@@ -420,17 +419,9 @@ def test_a_large_page_loads_within_two_seconds(open_page: Opener, large: str) ->
     assert statistics.median(times) < 2.0
 
 
-def serious(page: Page) -> list[str]:
-    """Return the rules of axe that a page breaks seriously."""
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    page.evaluate(axe)
-    violations = page.evaluate("axe.run()")["violations"]
-    return [each["id"] for each in violations if each["impact"] in ("serious", "critical")]
-
-
 def test_nothing_serious_is_wrong_where_no_script_runs(open_page: Opener) -> None:
     """Of the static list, by the rules of axe, which would see a control without a name."""
-    bare = markup(few()).replace(template("items.js"), "")
+    bare = markup(few()).replace(template("page.js") + template("items.js"), "")
     page = open_page(bare, bypass_csp=True)
     page.locator("summary").first.click()
 

@@ -64,7 +64,7 @@ def template(name: str) -> str:
 
 def page_of(view: ItemBrowser) -> str:
     """Return the page."""
-    style, script = VARIABLES + template("items.css"), template("items.js")
+    style, script = VARIABLES + template("items.css"), template("page.js") + template("items.js")
     environment = ImmutableSandboxedEnvironment(
         autoescape=True,
         undefined=StrictUndefined,

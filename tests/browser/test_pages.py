@@ -1,0 +1,152 @@
+"""Whole pages in a real browser: every kind of report at every width, and the overview's order."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cliffguard.core.reviews import Outcome, Review
+from cliffguard.report import render
+from cliffguard.report.items import write_items
+from cliffguard.report.labels import beside
+from cliffguard.report.overview.files import OverviewReport
+from cliffguard.report.overview.sources import NamedReview
+from tests.browser.conftest import Opener, serious
+from tests.report import checkpoints, samples
+from tests.report.item_page import many
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = (1280, 768, 390)
+_MOST_BYTES = 2_000_000
+_MOST_MS = 2_000
+
+
+def without_items() -> Review:
+    """Return a review in which nothing was judged."""
+    review = samples.inconclusive()
+    return replace(
+        review,
+        comparison=replace(review.comparison, capabilities=()),
+        verdict=replace(review.verdict, findings=()),
+    )
+
+
+def crowd() -> Review:
+    """Return a review of 200 capabilities whose names would end a cell of a table."""
+    pairs = []
+    for number in range(200):
+        row = samples.measured(
+            f"a|b_{number} `c`", n_items=60, n_right_base=50, n_broken=4, n_fixed=2, p_drop=0.3
+        )
+        pairs.append((row, samples.finding(row, Outcome.INCONCLUSIVE, "open | `so`")))
+    return samples.review(Outcome.INCONCLUSIVE, "open.", pairs)
+
+
+REVIEWS = {
+    "failed": samples.failed,
+    "causes": samples.causes,
+    "not measured": samples.not_measured,
+    "hostile": samples.hostile,
+    "zero items": without_items,
+    "crowd": crowd,
+}
+
+
+@pytest.mark.parametrize("name", REVIEWS)
+def test_no_report_is_wider_than_its_screen(open_page: Opener, name: str) -> None:
+    """At three widths: nothing scrolls sideways; every outcome is seen, on paper too."""
+    review = REVIEWS[name]()
+    page = open_page(render(review, "html"))
+
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        outcomes = page.locator(".capabilities .outcome")
+        assert outcomes.count() == len(review.verdict.findings)
+        for position in range(min(5, outcomes.count())):
+            box = outcomes.nth(position).bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+    page.emulate_media(media="print")
+    assert page.locator(".capabilities .outcome").count() == len(review.verdict.findings)
+    assert not page.locator("nav").is_visible()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_wrong_with_a_report(open_page: Opener, width: int, scheme: str) -> None:
+    """By the rules of axe, with every fold open."""
+    page = open_page(
+        render(samples.failed(), "html"),
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        bypass_csp=True,
+    )
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+
+    assert serious(page) == []
+
+
+def test_a_large_report_is_small_and_opens_soon(open_page: Opener, tmp_path: Path) -> None:
+    """20 capabilities of 1,000 items, 30 % of them changed, with prompts of 5 kB."""
+    review = write_items(samples.failed(), tmp_path, many(20, 1000, 5000))
+    page_of_all = render(review, "html", None, beside(review, tmp_path))
+
+    times = []
+    for _ in range(5):
+        page = open_page(page_of_all)
+        times.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+
+    assert len(page_of_all.encode()) < _MOST_BYTES
+    assert statistics.median(times) < _MOST_MS
+
+
+# --- the overview --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def overview(tmp_path: Path) -> str:
+    """The overview of nine checkpoints, of which the last ones lost reasoning."""
+    sources = [
+        NamedReview(name=name, file=tmp_path / name / "review.json", review=review)
+        for name, review in checkpoints.trained(9).items()
+    ]
+    return OverviewReport(sources=sources, folder=tmp_path).render("html")
+
+
+def test_a_click_on_a_head_sorts(open_page: Opener, overview: str) -> None:
+    """The largest first, then the smallest; a reader hears by which column, and in which order."""
+    page = open_page(overview)
+    table = page.locator("table:has([data-key])").first
+    head = table.locator("thead th").filter(has_text="multi_").first
+    column = int(head.evaluate("head => head.cellIndex"))
+
+    def keys() -> list[float]:
+        cells = table.locator(f"tbody tr > :nth-child({column + 1})")
+        found = cells.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.key))")
+        return [float(key) for key in found]
+
+    before = keys()
+    head.get_by_role("button").click()
+    assert keys() == sorted(before, reverse=True) != before
+    assert head.get_attribute("aria-sort") == "descending"
+
+    head.get_by_role("button").press("Enter")
+    assert keys() == sorted(before)
+    assert head.get_attribute("aria-sort") == "ascending"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_serious_is_wrong_with_an_overview(
+    open_page: Opener, overview: str, width: int
+) -> None:
+    """By the rules of axe; a wide table scrolls in its own box."""
+    page = open_page(overview, viewport={"width": width, "height": 900}, bypass_csp=True)
+
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
