@@ -102,11 +102,16 @@ def fitted(text: str, n_bytes: int, write: Callable[[str], str] = inert) -> str:
     def written(n_characters: int) -> str:
         return write(cut_middle(text, n_characters) if n_characters > 1 else "")
 
-    longest = min(len(text), n_bytes)
-    n_kept = bisect_right(
-        range(longest + 1), n_bytes, key=lambda n: len(written(n).encode("utf-8"))
+    if len(text) <= n_bytes and _n_bytes(whole := write(text)) <= n_bytes:
+        return whole
+    longest = min(len(text) - 1, n_bytes)
+    return written(
+        bisect_right(range(longest + 1), n_bytes, key=lambda n: _n_bytes(written(n))) - 1
     )
-    return written(n_kept - 1)
+
+
+def _n_bytes(text: str) -> int:
+    return len(text.encode("utf-8"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +136,7 @@ class _Comment:
         shown: dict[Part, int] = dict.fromkeys(n_parts, 0)
         for part in order:
             more = {**shown, part: shown[part] + 1}
-            fits = len(self.text(more).encode("utf-8")) <= MOST_BYTES
+            fits = _n_bytes(self.text(more)) <= MOST_BYTES
             if more[part] <= n_parts[part] and fits:
                 shown = more
         return shown
@@ -173,7 +178,17 @@ def _headline(page: Page) -> str:
     gains = [_gain(row) for row in page.targets]
     more = f" and {n_things(len(gains) - 1, 'other')}" if len(gains) > 1 else ""
     gain = f"Target gain: {gains[0]}{more}." if gains else "No target was measured."
-    return f"**{page.mark} {page.outcome}**: {fitted(page.sentence, _SENTENCE_BYTES)} {gain}"
+    sentence = fitted(page.sentence, _SENTENCE_BYTES)
+    return f"**{page.mark} {page.outcome}**: {sentence} {gain}{_within(page)}"
+
+
+def _within(page: Page) -> str:
+    """Return the largest drop of a PASS under which a drop of all together is proven."""
+    pooled = page.review.verdict.pooled
+    if page.outcome is not Outcome.PASS or not (pooled and pooled.has_dropped):
+        return ""
+    row = page.rows[0]  # what gates comes first, and of that what held by the least
+    return f" Largest drop: {_name(row.capability)} {row.drop} of margin {row.margin}."
 
 
 def _gain(row: CapabilityRow) -> str:
@@ -229,12 +244,8 @@ def _flips(review: Review, page: Page, folder: Path | None) -> list[str]:
             and one_line(result.capability) in names
         )
         return [_of_item(result) for result in largest(broken, _MOST_FLIPS)]
-    examples = [
-        example
-        for _, group in page.examples
-        for example in group
-        if one_line(example.capability) in names
-    ]
+    groups = (group for _, group in page.examples)
+    examples = [e for group in groups for e in group if one_line(e.capability) in names]
     return [_of_example(example) for example in examples[:_MOST_FLIPS]]
 
 

@@ -14,7 +14,7 @@ from cliffguard.core.texts import cut_middle
 _MOST_ID = 64  # characters
 _MOST_URL = 600  # bytes: a signed address is longer, and a secret
 _ID = re.compile(r"[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*")  # never "--", which may end a comment
-_PAGE = re.compile(r"https?://[^/?#@]+(?![^/?#])")  # no password before the host
+_PAGE = re.compile(r"(?i:https?)://[^/?#@]+(?![^/?#])")  # no password before the host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,24 +6,45 @@ from collections.abc import Sequence
 
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import n_things
+from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
 TITLE = "What next"
+_NOTHING = "Nothing to do. Keep review.json with the checkpoint."
 
 
 def next_steps(page: Page) -> tuple[str, ...]:
     """What to do with this verdict, most urgent first."""
     counted = [row for row in page.rows if row.finding.role != "monitored"]
-    steps = []
+    steps = [*_losses(page, counted), *_ladders(page)]
+    for row in counted:
+        if row.finding.outcome is Outcome.INCONCLUSIVE:
+            steps.append(_more_items(row, of="samples" if page.is_of_samples else "answers"))
+        if row.finding.outcome is Outcome.NOT_MEASURED:
+            steps.append(_measure(row, of_samples=page.is_of_samples))
+    steps += _enough(page, counted)
+    if page.outcome is Outcome.INCONCLUSIVE and page.review.verdict.mean_held is False:
+        steps.append(_open_mean(page))
+    return tuple([*steps, *_after_pass(page)] if page.outcome is Outcome.PASS else steps)
+
+
+def _losses(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
+    """Say what was lost, and where its items are."""
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
-    if lost:
-        names = ", ".join(_lost(row) for row in lost)
-        where = "The items that broke are in the report."
-        if page.review.items is not None and page.has_items:
-            where = "The items that broke: `cliffguard flips`, with the folder of this report."
-        steps.append(f"Do not ship this candidate: {names}. {where}")
+    if not lost:
+        return [_lost_together(page)] if page.outcome is Outcome.FAIL else []
+    names = ", ".join(_lost(row) for row in lost)
+    where = "The items that broke are in the report."
+    if page.review.items is not None and page.has_items:
+        where = "The items that broke: `cliffguard flips`, with the folder of this report."
+    return [f"Do not ship this candidate: {names}. {where}"]
+
+
+def _ladders(page: Page) -> list[str]:
+    """Say at which levels to look first."""
+    steps = []
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
@@ -32,15 +53,17 @@ def next_steps(page: Page) -> tuple[str, ...]:
                 f"Look first at {view.title}: it is worse at the easiest levels, "
                 f"{view.edge_level}, than past them."
             )
-    for row in counted:
-        if row.finding.outcome is Outcome.INCONCLUSIVE:
-            steps.append(_more_items(row, of="samples" if page.is_of_samples else "answers"))
-        if row.finding.outcome is Outcome.NOT_MEASURED:
-            steps.append(_measure(row, of_samples=page.is_of_samples))
-    steps += _enough(page, counted)
-    if page.outcome is Outcome.PASS:
-        steps.append("Nothing to do. Keep review.json with the checkpoint.")
-    return tuple(steps)
+    return steps
+
+
+def _after_pass(page: Page) -> list[str]:
+    """Say what a candidate that passed lost where nothing gates, and what to keep."""
+    looks = [
+        f"Look at {row.capability}: it REGRESSED, and is only monitored."
+        for row in page.rows
+        if row.finding.role == "monitored" and row.finding.outcome is Outcome.REGRESSED
+    ]
+    return [*looks, "Keep review.json with the checkpoint." if looks else _NOTHING]
 
 
 def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
@@ -55,6 +78,28 @@ def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
         "Ask what lies around the target, too (`--suite adjacent`), or let its gain alone pass "
         "(`target_only: true` in the policy)."
     ]
+
+
+def _lost_together(page: Page) -> str:
+    """Say what failed where no single loss is proven."""
+    pooled = page.review.verdict.pooled
+    what = "no single loss is proven, but all that gates has dropped together"
+    mean = "" if pooled is None else f", by {numbers.points(pooled.drop)} on average"
+    return f"Do not ship this candidate: {what}{mean}."
+
+
+def _open_mean(page: Page) -> str:
+    """Say how the mean drop of all that gates can be decided."""
+    mean = page.review.comparison.mean
+    what = "was not measured"
+    if mean is not None:
+        what = (
+            f"is at most {numbers.points(mean.high)}, and its margin is {100 * mean.margin:.1f} pp"
+        )
+    return (
+        f"The mean drop of all that gates {what}: raise or drop the limit, or add items to the "
+        "suites."
+    )
 
 
 def _lost(row: CapabilityRow) -> str:

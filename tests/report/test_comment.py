@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from cliffguard.core.item_results import ItemText
-from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report import render
 from cliffguard.report.comment import fitted, render_comment
 from cliffguard.report.comment_options import CommentOptions, default_id, is_safe
@@ -146,6 +146,37 @@ def test_nothing_is_referred_to(text: str) -> None:
 
     assert text not in written
     assert re.sub(r"[\\\u200b]", "", unescape(written)) == text
+
+
+@pytest.mark.parametrize("text", ["A", "7", "模", "ab", "abc"])
+def test_a_short_text_is_whole(text: str) -> None:
+    """Also one of a single character, and one of exactly the bytes that there are."""
+    assert fitted(text, len(text.encode()), str) == fitted(text, 200, str) == text
+    assert len(fitted(text, 2, str).encode()) <= 2
+
+
+def test_answers_of_one_letter_are_quoted() -> None:
+    """As of every choice among A to D."""
+    review = samples.failed()
+    example = samples.example(
+        capability="multi_step_reasoning", answer="A", base_text="7", candidate_text="模",
+        base_confidence=None, candidate_confidence=None,
+    )  # fmt: skip
+
+    text = render_comment(replace(review, examples=(example,)))
+
+    assert "right:     A\nbase:      7\ncandidate: 模\n" in text
+
+
+def test_a_drop_of_all_together_within_margins_is_said() -> None:
+    """A PASS is one, and yet something was lost: at most how much, of which margin."""
+    review = samples.passed()
+    pooled = Pooled(drop=0.021, p_value=0.004, n_capabilities=2, has_dropped=True)
+    for has_dropped in (True, False):
+        verdict = replace(review.verdict, pooled=replace(pooled, has_dropped=has_dropped))
+        line = words_of(render_comment(replace(review, verdict=verdict)))
+        assert line.endswith("Largest drop: arithmetic +0.4 pp of margin 5.0 pp.") == has_dropped
+        assert ("Largest drop" in line) == has_dropped
 
 
 def test_only_what_is_not_held_has_a_row() -> None:
@@ -278,6 +309,13 @@ def test_an_address_stays_in_its_link(end: str) -> None:
     assert unquote(str(link.attrs["href"])) == unquote(f"{TARGET}?{end}")
     assert [p.content for p in parts if p.content.startswith("Full")] == ["Full report"]
     assert text.rstrip().endswith(">)")
+
+
+def test_a_scheme_may_be_in_capitals() -> None:
+    """As a browser opens it."""
+    text = render_comment(samples.passed(), options=CommentOptions(report_url="HTTPS://a.example"))
+
+    assert "[Full report](<HTTPS://a.example>)" in text
 
 
 def test_a_secret_in_an_address_is_not_repeated() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import inspect
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
 
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report import FILES, render, write_reports
 from cliffguard.report.next_steps import next_steps
 from cliffguard.report.page import lay_out
@@ -105,6 +108,63 @@ def test_reports_tell_the_mean_drop(format: str, held: bool, word: str) -> None:
 
     assert "Mean drop of the 3 gating capabilities, at the looks that all had: +0.4 pp" in text
     assert f"at most +1.6 pp; below 1.5 pp {word}." in text
+
+
+SAMPLES = {
+    name: make
+    for name, make in vars(samples).items()
+    if inspect.isfunction(make) and not name.startswith("_") and make.__module__ == samples.__name__
+    and not inspect.signature(make).parameters and make.__annotations__["return"] == "Review"
+}  # fmt: skip
+
+
+def dropped_together(outcome: Outcome) -> Review:
+    """Return a review in which what gates has dropped together, and nothing alone."""
+    review = samples.passed()
+    pooled = Pooled(drop=0.021, p_value=0.004, n_capabilities=2, has_dropped=True)
+    return replace(review, verdict=replace(review.verdict, outcome=outcome, pooled=pooled))
+
+
+def mean_open(has_mean: bool = True) -> Review:
+    """Return a review of which all is proven but the mean."""
+    review = samples.with_mean(samples.passed(), held=False)
+    comparison = review.comparison if has_mean else replace(review.comparison, mean=None)
+    verdict = replace(review.verdict, outcome=Outcome.INCONCLUSIVE)
+    return replace(review, comparison=comparison, verdict=verdict)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_verdict_has_a_step(name: str) -> None:
+    """What is no PASS leaves nobody without one."""
+    steps = next_steps(lay_out(SAMPLES[name]()))
+
+    assert len(SAMPLES) >= 8
+    assert steps
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "junit", "comment"])
+def test_a_verdict_that_no_row_explains_has_a_step(format: str) -> None:
+    """FAIL by all together; INCONCLUSIVE by the mean, also where it is not known."""
+    for review, step in (
+        (dropped_together(Outcome.FAIL), "all that gates has dropped together, by +2.1 pp on av"),
+        (mean_open(), "The mean drop of all that gates is at most +1.6 pp, and its margin is 1.5"),
+        (mean_open(has_mean=False), "The mean drop of all that gates was not measured: raise"),
+    ):
+        text = unescape(render(review, format)).replace("\\", "")
+        assert step in " ".join(text.split())
+        assert "Nothing to do" not in text
+
+
+def test_what_is_only_monitored_and_lost_is_something_to_look_at() -> None:
+    """No PASS with such a loss has nothing to do."""
+    review = samples.passed()
+    lost = replace(review.verdict.findings[-1], role="monitored", outcome=Outcome.REGRESSED)
+    verdict = replace(review.verdict, findings=(*review.verdict.findings[:-1], lost))
+
+    steps = next_steps(lay_out(replace(review, verdict=verdict)))
+
+    assert f"Look at {lost.capability}: it REGRESSED, and is only monitored." in steps
+    assert not any("Nothing to do" in step for step in steps)
 
 
 @pytest.mark.parametrize("name", ["failed", "inconclusive", "not_measured", "passed"])
