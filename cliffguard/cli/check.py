@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import ProgressOutput, explained, failure_recorded, shown
+from cliffguard.cli.console import (
+    ProgressOutput,
+    explained,
+    failure_recorded,
+    remove_reports,
+    shown,
+)
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     Output,
@@ -30,6 +36,8 @@ from cliffguard.cli.outcome import (
     worst,
 )
 from cliffguard.cli.overview import finish_overview, remove_overview
+from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
 from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
@@ -74,14 +82,14 @@ def check(
         show(plans)
         return
     caveats: tuple[Caveat, ...] = ()
-    if choose is not None:
-        from cliffguard.planning.selection import remark, shared
-
-        caveats = remark(choose, plans)
-        plans = shared(plans, choose)
     with failure_recorded(out):
         from cliffguard.gate import with_runner
 
+        if choose is not None:
+            from cliffguard.planning.selection import remark, shared
+
+            caveats = remark(choose, plans)
+            plans = shared(plans, choose)
         checks = _Checks(
             plans=plans,
             out=out,
@@ -135,6 +143,8 @@ class _Checks:
         several = len(self.plans) > 1
         if several:
             remove_overview(self.out)
+            if self.out is not None:  # a single run's, above the folders of these
+                remove_reports(user_path(str(self.out), UsageError))
         for line in refusals_of(self.plans, runner):
             screen.say(line)
         ask = partial(self._ask, runner, open_store(self.store))

@@ -53,15 +53,17 @@ def compare(
     """
     from cliffguard.runners.lmeval_import import is_logged
 
-    output = output_of(output_format, comment_id, report_url)
     path = None
-    if candidate is None:
-        path, base, candidate = _sides_in(base)
-    logged = [name for name in (base, candidate) if is_logged(name)]
+    with failure_recorded(out):
+        output = output_of(output_format, comment_id, report_url)
+        if candidate is None:
+            path, base, candidate = _sides_in(base)
+        logged = [name for name in (base, candidate) if is_logged(name)]
     screen = shown(quiet=quiet, verbose=verbose)
     decisions: list[Decision] = []
     if logged:
-        _refuse_to_show(show_config)
+        with failure_recorded(out):
+            _refuse_to_show(show_config)
         folder = None if out is None else prepare(out)
         again = _command(folder, context, after=after or (), texts=texts)
         with failure_recorded(folder):
@@ -69,7 +71,8 @@ def compare(
             _refuse_others(base, candidate, logged, flags)
             review = _from_samples(base, candidate, policy, after, again, decisions.append)
     else:
-        resolved = _plan_of(base, candidate, path, flags, after)
+        with failure_recorded(out):
+            resolved = _plan_of(base, candidate, path, flags, after)
         if show_config:
             return show([resolved])
         say_target([resolved], quiet=quiet or texts == "none")

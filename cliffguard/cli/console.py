@@ -109,20 +109,27 @@ def failure_recorded(out: Path | None) -> Iterator[None]:
         raise
 
 
-def _record_failure(error: CliffguardError, out: Path) -> None:
+def remove_reports(out: Path) -> None:
+    """Remove what an earlier run reported in a folder: a run that fails must not leave a verdict.
+
+    Raises OSError where a file stays.
+    """
     from cliffguard.core.item_results import ITEMS_FILE
     from cliffguard.report import FILES
+
+    for name in (*FILES, ITEMS_FILE, "timings.json", "failure.json"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _record_failure(error: CliffguardError, out: Path) -> None:
     from cliffguard.report.junit import render_junit_error
 
     kind = _RECORDED[error.exit_code]
     failure = {"exit_code": error.exit_code, "kind": kind, "id": error.id, "message": str(error)}
     # Where the place is full or gone, the message on stderr has to do.
     with contextlib.suppress(CliffguardError, OSError):
-        for name in (
-            *FILES,
-            ITEMS_FILE,
-        ):  # of an earlier run, where this one did not come to its folder
-            (out / name).unlink(missing_ok=True)
+        out = user_path(str(out), UsageError)
+        remove_reports(out)
         write_whole(out / "failure.json", json.dumps(failure, indent=2) + "\n")
         write_whole(out / "junit.xml", render_junit_error(error.line, kind))
 

@@ -12,7 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cliffguard.cli.console import ProgressOutput, complain
+from cliffguard.cli.console import ProgressOutput, complain, remove_reports
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -137,16 +137,11 @@ def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[Caveat, ...]:
 
 def prepare(out: Path) -> Path:
     """Make sure that the reports can be written, before hours are spent on what goes into them."""
-    from cliffguard.core.item_results import ITEMS_FILE
-    from cliffguard.report import FILES
-
     out = user_path(str(out), UsageError)
     probe = out / ".cliffguard"
     write_whole(probe, "")
     probe.unlink()
-    # A run that fails must not leave the verdict of an earlier one behind.
-    for name in (*FILES, ITEMS_FILE, "timings.json", "failure.json"):
-        (out / name).unlink(missing_ok=True)
+    remove_reports(out)
     return out
 
 
