@@ -1,4 +1,4 @@
-"""A comment on a pull request: the verdict, what is not held, what to do, in 3,000 bytes at most.
+"""A comment on a pull request: the verdict, what is not held, what to do, in 2,900 bytes at most.
 
 Whatever a review holds, whole rows, steps and items are left out until it fits, the mildest first,
 and how many is said. What was said by others is inert outside of fences: no markup, mention,
@@ -26,8 +26,8 @@ from cliffguard.report.items import items_path, read_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
 
-MOST_BYTES = 3000
-"""Of a comment, in UTF-8."""
+MOST_BYTES = 2900
+"""Of a comment, in UTF-8; with the commit that a job adds, 3,000."""
 
 _MOST_FLIPS = 2
 _SENTENCE_BYTES, _STEP_BYTES, _NAME_BYTES, _PROMPT_BYTES, _ANSWER_BYTES = 400, 320, 90, 260, 120

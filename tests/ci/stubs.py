@@ -22,17 +22,24 @@ words = sys.argv[1:]
 """
 
 _CLIFFGUARD = """
+if {"GH_TOKEN", "GITHUB_TOKEN"} & set(os.environ):
+    sys.exit("a token")
 if words[0] == "report":
     print("::error title=multi_step REGRESSED::an annotation")
+    print("::add-mask::what a model wrote")
+    print("::error title=x::what a library wrote", file=sys.stderr)
     sys.exit(0)
 print("::error::what a model wrote")
+print("::error::what a library wrote", file=sys.stderr)
+leaves = os.environ.get("STUB_LEAVES", "reports")
 code = int(os.environ["STUB_CODE"])
 out = Path(words[words.index("--out") + 1])
 out.mkdir(parents=True, exist_ok=True)
 id = words[words.index("--comment-id") + 1]
-for name in ("review.json", "comment.md") if code in (0, 10, 11, 12, 20) else ():
-    (out / name).unlink(missing_ok=True)
-if code in (0, 10, 11):
+if leaves == "folders":
+    (out / "ft" / "a").mkdir(parents=True, exist_ok=True)
+    (out / "ft" / "a" / "review.json").write_text("{}")
+if code in (0, 10, 11) and leaves == "reports":
     (out / "review.json").write_text("{}")
     (out / "comment.md").write_text(f"<!-- cliffguard:{id} -->\\nverdict {code}\\n")
 if code in (2, 12, 20):
@@ -48,8 +55,18 @@ fails = os.environ.get("STUB_GH_FAILS", "")
 def value(flag):
     return words[words.index(flag) + 1]
 assert words[0] == "api" and os.environ["GH_TOKEN"] == "a-token", words
+if words[1] == "user":
+    if os.environ["STUB_LOGIN"] == "refused":
+        print('{"message": "Resource not accessible by integration"}')
+        sys.exit("gh: Resource not accessible by integration (HTTP 403)")
+    print(os.environ["STUB_LOGIN"])
+    sys.exit(0)
 method = value("--method") if "--method" in words else "GET"
 where = [word for word in words if word.startswith("repos/org/repo/issues/")]
+once = path.with_name("failed-once")
+if fails == "PATCH once" and method == "PATCH" and not once.exists():
+    once.write_text("")
+    sys.exit("gh: Bad gateway (HTTP 502)")
 if fails in ("all", method):
     sys.exit("gh: Resource not accessible by integration (HTTP 403)")
 if method == "GET":
@@ -65,6 +82,7 @@ if method == "GET":
 key, _, file = value("-F").partition("=@")
 assert key == "body"
 body = Path(file).read_text()
+assert len(body.encode()) <= 3000
 if method == "POST":
     assert where == ["repos/org/repo/issues/7/comments"], where
     user = {"login": os.environ["GATE_AUTHOR"]}

@@ -18,7 +18,7 @@ from markdown_it.token import Token
 from cliffguard.core.item_results import ItemText
 from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report import render
-from cliffguard.report.comment import fitted, render_comment
+from cliffguard.report.comment import MOST_BYTES, fitted, render_comment
 from cliffguard.report.comment_options import CommentOptions, default_id, is_safe
 from tests import support
 from tests.report import listed, samples
@@ -76,7 +76,7 @@ def many(name: str, n: int = 40, outcome: Outcome = Outcome.REGRESSED) -> Review
 
 def assert_sound(text: str) -> None:
     """It is short, has its marker, a table of four columns, closed elements, and whole fences."""
-    assert len(text.encode("utf-8")) <= 3000
+    assert len(text.encode("utf-8")) <= MOST_BYTES == 2900
     marker, _ = text.split("\n", 1)
     assert re.fullmatch(r"<!-- cliffguard:[\w.-]+ -->", marker)
     assert text.count("-->") == 1 or "```" in text
