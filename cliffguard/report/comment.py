@@ -33,6 +33,7 @@ _MOST_FLIPS = 2
 _SENTENCE_BYTES, _STEP_BYTES, _NAME_BYTES, _PROMPT_BYTES, _ANSWER_BYTES = 400, 320, 90, 260, 120
 
 _COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])")
+_SURE = re.compile(r" \(\d+\.\d % sure\)$", re.MULTILINE)
 _BACKTICKS = re.compile("`+")
 
 Part = Literal["steps", "rows", "flips"]
@@ -169,8 +170,9 @@ class _Comment:
         if not n:
             return ""
         n_broken = sum(row.comparison.counts.n_broken for row in _open(self.page) if row.comparison)
-        summary = f"{n} of {n_things(n_broken, 'item', ',')} that broke, the surest first"
         body = "\n\n".join(self.flips[:n])
+        order = ", the surest first" if _SURE.search(body) else ""
+        summary = f"{n} of {n_things(n_broken, 'item', ',')} that broke{order}"
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 

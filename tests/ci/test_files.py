@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,9 @@ def test_other_peoples_actions_are_pinned() -> None:
     foreign = [line for line in used if line[0] != "./.github/actions/gate"]
 
     assert len(foreign) == len(used) - 1 >= 4
-    for name, version in foreign:
+    for name, release in foreign:
         assert re.fullmatch(r"actions/[a-z-]+(/[a-z]+)?@[0-9a-f]{40}", name)
-        assert re.fullmatch(r" # v\d+\.\d+\.\d+", version)
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", release)
     assert "uses:" not in (ACTION / "action.yml").read_text(encoding="utf-8")
 
 
@@ -128,7 +129,10 @@ def test_the_store_and_the_models_are_cached() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_lines_of_gitlab_run(job: Job, code: int) -> None:
-    """The job ends with the gate's exit code, and says in words what to do."""
+    """The job ends with the gate's exit code, and says in words what to do.
+
+    Of 0 it does not know whether it is a PASS: --exit-zero makes it of any verdict.
+    """
     done = job.run("\n".join(GITLAB_JOB["script"]), code)
 
     assert done.returncode == code, done.stderr
@@ -139,9 +143,9 @@ def test_the_lines_of_gitlab_run(job: Job, code: int) -> None:
     check_pip(install)
 
 
-_WORDS = {0: "PASS", 10: "FAIL", 11: "INCONCLUSIVE", 12: "no verdict, the comparison",
-          20: "no verdict, something is missing", 2: "no verdict: correct",
-          1: "no verdict, exit code 1"}  # fmt: skip
+_WORDS = {0: "the job passes: PASS, or any", 10: "FAIL", 11: "INCONCLUSIVE",
+          12: "no verdict, the comparison", 20: "no verdict, something is missing",
+          2: "no verdict: correct", 1: "no verdict, exit code 1"}  # fmt: skip
 
 
 def test_gitlab_keeps_the_reports() -> None:
@@ -158,10 +162,12 @@ def test_gitlab_keeps_the_reports() -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_the_lines_of_jenkins_run(job: Job, code: int) -> None:
     """Each `sh` as it stands; the gate's status is taken, so that Groovy tells it apart."""
-    (install,) = re.findall(r"\bsh '(.*)'\n", PIPELINE)
+    clear, install = re.findall(r"\bsh '(.*)'\n", PIPELINE)
     (gate,) = re.findall(r"String gate = '(.*)'\n", PIPELINE)
 
-    assert job.run(install).returncode == 0
+    (job.root / "work" / "gate").mkdir()
+    assert job.run(clear).returncode == job.run(install).returncode == 0
+    assert not (job.root / "work" / "gate").exists()
     done = job.run(gate, code, BUILD_URL="https://ci.example/job/gate/7/")
 
     assert done.returncode == code
@@ -171,12 +177,41 @@ def test_the_lines_of_jenkins_run(job: Job, code: int) -> None:
     assert code in (0, 1) or re.search(rf"^ +{code}: '{_WORDS[code]}", PIPELINE, re.MULTILINE)
 
 
+def test_a_build_without_an_address_has_no_link(job: Job) -> None:
+    """BUILD_URL is empty until Jenkins knows its own address."""
+    _, install = re.findall(r"\bsh '(.*)'\n", PIPELINE)
+    (gate,) = re.findall(r"String gate = '(.*)'\n", PIPELINE)
+    job.run(install)
+
+    assert job.run(gate).returncode == 0
+
+    (words,) = job.calls("cliffguard")
+    assert words[-1] == "gate"
+    assert not any("report" in word for word in words)
+
+
+@pytest.mark.parametrize("path", [GITHUB, GITLAB, JENKINS], ids=lambda path: path.name)
+def test_the_release_is_pinned(path: Path) -> None:
+    """Verdicts of another release may differ; it is this one, in all three."""
+    installed = re.findall(r"pip install (\S+?)(?:'| |\n)", path.read_text(encoding="utf-8"))
+
+    assert installed == [f"cliffguard=={version('cliffguard')}"]
+
+
+def test_the_default_branch_fills_the_cache() -> None:
+    """Of pull requests nobody but themselves sees what they saved."""
+    assert WORKFLOW[True].keys() == {"pull_request", "push"}
+    assert "github.ref" in WORKFLOW["concurrency"]["group"]  # else all pushes are one
+    assert any("CI_DEFAULT_BRANCH" in rule["if"] for rule in GITLAB_JOB["rules"])
+
+
 def test_jenkins_keeps_the_reports() -> None:
     """After every run; its brackets close."""
     (always,) = re.findall(r"post \{\n    always \{.*?\n    \}\n", PIPELINE, re.DOTALL)
 
     assert "junit testResults: 'gate/junit.xml'" in always
     assert "archiveArtifacts artifacts: 'gate/**'" in always
+    assert always.index("archiveArtifacts") < always.index("junit ")  # which may throw
     assert closes(re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|//.*", "", PIPELINE))
 
 

@@ -166,6 +166,7 @@ def test_answers_of_one_letter_are_quoted() -> None:
     text = render_comment(replace(review, examples=(example,)))
 
     assert "right:     A\nbase:      7\ncandidate: 模\n" in text
+    assert "that broke</summary>" in text  # how sure a side was nobody knows
 
 
 def test_a_drop_of_all_together_within_margins_is_said() -> None:
