@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from cliffguard.core.churn import churn_of_file, share_of
 from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
 
 
 def read_churn(words: Sequence[str]) -> float | dict[str, float]:
@@ -15,8 +15,8 @@ def read_churn(words: Sequence[str]) -> float | dict[str, float]:
     Raises UsageError, in one line, for what is none of these and for shares outside 0…1.
     """
     first, *more = words
-    if not more and Path(first).is_file():
-        return churn_of_file(Path(first))
+    if not more and (path := user_path(first, UsageError)).is_file():
+        return churn_of_file(path)
     if all("=" in word for word in words):
         pairs = [word.rpartition("=") for word in words]
         names = [name for name, _, _ in pairs]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cliffguard.cli.options import ALL, KEYS, SINGLE
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
 from cliffguard.core.texts import first_of
 
 _LISTED = 4  # values that a message names
@@ -48,7 +48,7 @@ def _single(option: str, given: str | Sequence[str]) -> str:
     values = [given] if isinstance(given, str) else list(dict.fromkeys(given))
     if len(values) > 1:
         how = "leave all but one out"
-        if option == "--target" and all(Path(value).is_file() for value in values):
+        if option == "--target" and all(user_path(value, UsageError).is_file() for value in values):
             how = _together(values)
         raise UsageError(
             f"{option}: is given several times ({first_of(values, _LISTED)}), and only one can be "

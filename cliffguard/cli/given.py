@@ -14,6 +14,7 @@ import typer
 from cliffguard.cli.console import hold
 from cliffguard.cli.flag_values import overrides
 from cliffguard.core.errors import UsageError, redacted
+from cliffguard.core.files import user_path
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import are_both
 
@@ -59,6 +60,7 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
     from cliffguard.config import load_plans, make_plans
 
     if path is not None:
+        path = user_path(str(path), UsageError)
         if any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
             raise UsageError(
                 f"{path}: is a checkpoint, not a plan; write --candidate {path}",

@@ -58,6 +58,7 @@ def report(
     from cliffguard.report.overview.sources import review_files
 
     files = review_files(reviews)
+    output = None if output is None else user_path(str(output), UsageError)
     for file in files:
         if output is not None and output.exists() and file.exists() and output.samefile(file):
             raise UsageError(

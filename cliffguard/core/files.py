@@ -29,13 +29,16 @@ def user_path(name: str, error: Callable[[str], UsageError]) -> Path:
     try:
         path = Path(name).expanduser()
         path.exists()
-        os.fsencode(path)  # half a character is no name, and newer Pythons call it absent
+        name.encode("utf-8")  # no report, plan or line of ours can hold a name that is not UTF-8
     except RuntimeError:
         raise with_id(error, "path.no-user")(
             f"{name}: no such user, so no such home folder"
         ) from None
     except (OSError, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or str(failure)
+        is_utf8 = not isinstance(failure, UnicodeError)
+        reason = (
+            getattr(failure, "strerror", None) or str(failure) if is_utf8 else "it is not UTF-8"
+        )
         raise with_id(error, "path.impossible")(
             f"{cut_middle(name)}: not a possible path: {reason}"
         ) from None

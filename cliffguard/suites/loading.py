@@ -155,15 +155,14 @@ def _refuse_switches(value: Any, where: str, key: str = "") -> None:
 def _find(name: str, folder: Path) -> Path:
     if is_path(name):
         return folder / user_path(name, SuiteError)
-    path = suites_folder() / f"{name}.yaml"
-    if not path.is_file():
-        known = builtin_names()
+    known = builtin_names()
+    if name not in known:
         raise SuiteError(
             f"no suite is called {name!r}{nearest(name, known)} "
             f"(built-in: {', '.join(known)}; a path needs a slash or .yaml)",
             id="suite.unknown-suite",
         )
-    return path
+    return suites_folder() / f"{name}.yaml"
 
 
 def _refuse_repeats(names: Iterable[str], kind: str, where: str) -> None:

@@ -128,8 +128,8 @@ def test_a_click_on_a_head_sorts(open_page: Opener, overview: str) -> None:
 
     def keys() -> list[float]:
         cells = table.locator(f"tbody tr > :nth-child({column + 1})")
-        found = cells.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.key))")
-        return [float(key) for key in found]
+        read = cells.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.key))")
+        return [float(key) for key in read]
 
     before = keys()
     head.get_by_role("button").click()

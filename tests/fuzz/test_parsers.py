@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import shutil
 import struct
 from dataclasses import replace
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cliffguard import Plan, Policy, Review, Store, TargetData, guard
@@ -117,6 +118,7 @@ SUITE = f"""{support.SUITE}
 
 @fuzzed
 @given(content=spoilt(SUITE.encode(), yaml.safe_load(SUITE), as_yaml))
+@example(content=SUITE.replace("adjacent", "a" * 300).encode())  # no file can be called so
 def test_a_suite(content: bytes, folder: Path) -> None:
     """A suite file is a suite or one line."""
     support.write_suite(folder, n_items=6)
@@ -319,6 +321,7 @@ def test_samples_of_the_first_releases(content: bytes, packed: bool, folder: Pat
 
 @fuzzed
 @given(content=spoilt(as_json(RESULTS), RESULTS, as_json), group=st.booleans())
+@example(content=json.dumps({**RESULTS, "config": {"limit": math.inf}}).encode(), group=False)
 def test_results_beside_samples(content: bytes, group: bool, folder: Path) -> None:
     """What lies beside samples is believed, or one line."""
     for side, mark in (("one", b"\n"), ("two", b"\n\n")):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def _read(path: Path) -> Results | None:
 def _limits(content: Mapping[str, Any]) -> tuple[int | None, dict[str, int]]:
     config = content.get("config")
     limit = config.get("limit") if isinstance(config, dict) else None
-    if not isinstance(limit, (int, float)) or isinstance(limit, bool):
+    if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not isfinite(limit):
         return None, {}
     limits = {
         task: n["effective"]
