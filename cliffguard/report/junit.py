@@ -48,12 +48,7 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     _properties(suite, {**_verdict_numbers(page.review), "next": steps})
     for row in page.rows:
         _add_capability(suite, row, page, spent)
-    if page.outcome is not Outcome.PASS and suite.find("testcase/failure") is None:
-        # Nothing that counts was measured, so no capability can carry the failure.
-        case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
-        kind = "inconclusive" if page.outcome is Outcome.INCONCLUSIVE else "regression"
-        failure = ElementTree.SubElement(case, "failure", type=kind, message=page.sentence)
-        failure.text = page.sentence
+    _add_whole(suite, page)
     if spent is not None:
         suite.set("time", f"{spent.wall_seconds:.3f}")
         if spent.started:
@@ -70,6 +65,20 @@ def render_junit_error(message: str, kind: str) -> str:
     case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
     ElementTree.SubElement(case, "error").text = f"{one_line(kind)}: {clean(message)}"
     return _document(suite)
+
+
+def _add_whole(suite: ElementTree.Element, page: Page) -> None:
+    """Add the failure of a verdict that no capability carries: all together, or none counts."""
+    kinds = [failure.get("type") for failure in suite.iterfind("testcase/failure")]
+    is_fail = page.outcome is Outcome.FAIL
+    if page.outcome is Outcome.PASS or ("regression" in kinds if is_fail else kinds):
+        return
+    pooled = page.review.verdict.pooled
+    name = "all together" if is_fail and pooled is not None and pooled.has_dropped else "gate"
+    case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name=name)
+    kind = "regression" if is_fail else "inconclusive"
+    failure = ElementTree.SubElement(case, "failure", type=kind, message=page.sentence)
+    failure.text = page.sentence
 
 
 def _add_capability(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import n_things
+from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
@@ -15,15 +17,14 @@ TITLE = "What next"
 
 def next_steps(page: Page) -> tuple[str, ...]:
     """What to do with this verdict, most urgent first."""
+    if page.outcome is Outcome.PASS:
+        return _passed(page)
     counted = [row for row in page.rows if row.finding.role != "monitored"]
     steps = []
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
-    if lost:
-        names = ", ".join(_lost(row) for row in lost)
-        where = "The items that broke are in the report."
-        if page.review.items is not None and page.has_items:
-            where = "The items that broke: `cliffguard flips`, with the folder of this report."
-        steps.append(f"Do not ship this candidate: {names}. {where}")
+    if lost or page.outcome is Outcome.FAIL:
+        names = ", ".join(_lost(row) for row in lost) or _lost_together(page)
+        steps.append(f"Do not ship this candidate: {names}. {_where(page)}")
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
@@ -38,9 +39,51 @@ def next_steps(page: Page) -> tuple[str, ...]:
         if row.finding.outcome is Outcome.NOT_MEASURED:
             steps.append(_measure(row, of_samples=page.is_of_samples))
     steps += _enough(page, counted)
-    if page.outcome is Outcome.PASS:
-        steps.append("Nothing to do. Keep review.json with the checkpoint.")
+    if page.review.verdict.mean_held is False and page.outcome is Outcome.INCONCLUSIVE:
+        steps.append(_mean(page))
     return tuple(steps)
+
+
+def _passed(page: Page) -> tuple[str, ...]:
+    """What is left to do after PASS: what is only monitored may have regressed."""
+    keep = "Keep review.json with the checkpoint."
+    lost = [_lost(row) for row in page.rows if row.finding.outcome is Outcome.REGRESSED]
+    if not lost:
+        return (f"Nothing to do. {keep}",)
+    return (f"Look at {', '.join(lost)}: regressed, but only monitored; cannot fail the gate.", keep)
+
+
+def _lost_together(page: Page) -> str:
+    """Return why a verdict is FAIL that no capability alone explains."""
+    pooled = page.review.verdict.pooled
+    if pooled is None:
+        return page.sentence.rstrip(".")
+    return (
+        f"all gating capabilities together have dropped ({numbers.points(pooled.drop)} on average)"
+    )
+
+
+def _where(page: Page) -> str:
+    """Return where the items that broke are to be read."""
+    if page.review.items is None:
+        return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
+    if not page.has_items:
+        return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
+    return "The items that broke: `cliffguard flips`, with the folder of this report."
+
+
+def _mean(page: Page) -> str:
+    """Return what to do where the mean drop is not proven to be within its margin."""
+    mean = page.review.comparison.mean
+    if mean is None:
+        return "Measure all gating capabilities: their mean drop (`mean_margin`) is not known."
+    drop, margin = numbers.points(mean.drop), f"{100 * mean.margin:.1f} pp (`mean_margin`)"
+    if mean.drop >= mean.margin:
+        return f"Train one that loses less: the mean drop ({drop}) is not below {margin}."
+    return (
+        f"Measure more items of the gating capabilities: their mean drop ({drop}) is not proven to "
+        f"be below {margin}."
+    )
 
 
 def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
