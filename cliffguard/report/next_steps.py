@@ -50,7 +50,10 @@ def _passed(page: Page) -> tuple[str, ...]:
     lost = [_lost(row) for row in page.rows if row.finding.outcome is Outcome.REGRESSED]
     if not lost:
         return (f"Nothing to do. {keep}",)
-    return (f"Look at {', '.join(lost)}: regressed, but only monitored; cannot fail the gate.", keep)
+    return (
+        f"Look at {', '.join(lost)}: regressed, but only monitored; cannot fail the gate.",
+        keep,
+    )
 
 
 def _lost_together(page: Page) -> str:
