@@ -36,10 +36,12 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
 
     What is only monitored cannot fail: where it did not hold, it is skipped with the reason. So is
-    what does not count, since the base has nothing to lose there. Why and with which numbers is the
-    text of failure, error and skipped, since some servers show nothing else. `system-out` has every
-    number as a line "name: value", in score units, unrounded; means are the metric's own, and of
-    metrics that are better low the line `direction` says so. Times are there with `timings`.
+    what does not count, since the base has nothing to lose there. A FAIL that all together alone
+    explain is the test case `all together`; where nothing counts the test case is `gate`. Why and
+    with which numbers is the text of failure, error and skipped, since some servers show nothing
+    else. `system-out` has every number as a line "name: value", in score units, unrounded; means
+    are the metric's own, and of metrics that are better low the line `direction` says so. Times are
+    there with `timings`.
     """
     spent = read(timings)
     page = lay_out(cleaned(review))
