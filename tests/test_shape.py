@@ -29,6 +29,7 @@ WIDE = {
     "CapabilityEvidence": "one row of the review: means, p-values, and what they were asked about",
     "CapabilityPower": "one row of the plan, as it is printed",
     "ItemResult": "one line of items.jsonl",
+    "Sample": "one line of lm-eval's, of which memory holds what is used",
 }
 """Records with more fields, and why."""
 

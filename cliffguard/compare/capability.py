@@ -9,7 +9,7 @@ from statistics import fmean
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import without_copies
-from cliffguard.compare.counts import Gathered
+from cliffguard.compare.counts import Gathered, mean_chance
 from cliffguard.compare.diagnostics.classes import classes_of
 from cliffguard.compare.diagnostics.responses import response_comparison
 from cliffguard.compare.evidence import (
@@ -189,7 +189,7 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
     return TaskComparison(
         task=task.name,
         metric=task.metric or "",
-        chance=task.chance,
+        chance=mean_chance(pairs) if task.chance is None else task.chance,
         n_items=len(scored),
         n_unscored=len(pairs) - len(scored),
         n_truncated_base=sum(pair.base.is_cut for pair in pairs),

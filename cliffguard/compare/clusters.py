@@ -177,6 +177,27 @@ def _mean(copies: Sequence[Pair]) -> Pair:
     )
 
 
+def shown_copies(gating: Sequence[Pair], rows: Sequence[Pair]) -> Iterator[tuple[Pair, Pair]]:
+    """Yield each pair that counts with the one to show: of copies, one that changed as their mean.
+
+    It is the first with the mean's sign in the order of `_content`.
+    """
+    copies: defaultdict[Hashable, list[Pair]] = defaultdict(list)
+    if any(pair.n_copies > 1 for pair in gating):
+        for pair in rows:
+            copies[copy_key(pair)].append(pair)
+    for pair in gating:
+        shown = pair
+        if pair.n_copies > 1 and pair.is_scored:
+            alike = sorted(copies[copy_key(pair)], key=_content)
+            shown = next((p for p in alike if _sign(p) == _sign(pair)), alike[0])
+        yield pair, shown
+
+
+def _sign(pair: Pair) -> int:
+    return pair.is_broken - pair.is_fixed
+
+
 def _content(pair: Pair) -> tuple[str, ...]:
     sides = (pair.base, pair.candidate)
     return tuple(

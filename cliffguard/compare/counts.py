@@ -55,8 +55,7 @@ class Gathered:
     @property
     def chance(self) -> float | None:
         """What guessing earns on the mean of these; None where it is known of none."""
-        known = [chance for pair in self.answered if (chance := chance_of(pair)) is not None]
-        return math.fsum(known) / len(self.answered) if known else None
+        return mean_chance(self.answered)
 
     @property
     def skill(self) -> float:
@@ -98,6 +97,12 @@ def chance_of(pair: Pair) -> float | None:
     n_choices = len(pair.item.choices)
     # Of one continuation, or of a metric that is better low, nobody knows what guessing earns.
     return 1.0 / n_choices if n_choices > 1 and not pair.task.lower_is_better else None
+
+
+def mean_chance(pairs: Sequence[Pair]) -> float | None:
+    """Return what guessing earns on average, 0 where nobody knows; None if of no item it is."""
+    known = [chance for pair in pairs if (chance := chance_of(pair)) is not None]
+    return math.fsum(known) / len(pairs) if known else None
 
 
 def shared_documents(capabilities: Sequence[tuple[str, Gathered]]) -> tuple[Shared, ...]:

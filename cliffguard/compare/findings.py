@@ -162,9 +162,9 @@ def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decid
     """Return what is said where all that the base has beyond guessing is within the margin."""
     evidence = capability.evidence
     assert evidence.base_mean is not None
-    mean = (
-        evidence.base_mean if evidence.skill is None else evidence.skill + (evidence.chance or 0.0)
-    )
+    mean = evidence.base_mean
+    if evidence.skill:  # of all that the base answered; 0 also stands for less than guessing earns
+        mean = evidence.skill + (evidence.chance or 0.0)
     has, guessed = map(capability.in_own_numbers, (mean, evidence.chance))
     above = f", {100 * (guessed or 0.0):.1f} % by guessing" if evidence.chance else ""
     text = (

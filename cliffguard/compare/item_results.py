@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from cliffguard.compare.clusters import tied_by
+from cliffguard.compare.clusters import shown_copies, tied_by
 from cliffguard.compare.comparison import gathered
 from cliffguard.compare.pairs import Pair, counted, pair_answers
 from cliffguard.compare.write_review import Decision
@@ -38,7 +38,8 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
         for index, item in enumerate(series.task.items)
     }
     for _, capability, items in gathered(decision.pairs, case, look):
-        of_gating = {_key(pair): pair for pair in items.gating}
+        shown = shown_copies(items.gating, items.counted)
+        of_gating = {_key(pair): whole for whole, pair in shown}
         clusters = _clusters(items.counted)
         rows = [*items.rows, *away.get(capability.name, ())]
         for pair in sorted(rows, key=lambda pair: order[_key(pair)]):
@@ -94,6 +95,7 @@ def _result(
         counted=why is None,
         uncounted=why,
         drop=whole.change if whole.is_scored else None,
+        n_copies=whole.n_copies if whole.is_scored else 1,
         prompt=kept(item.prompt, texts),
         choices=tuple(kept(choice, texts) for choice in item.choices),
         right=tuple(kept(answer, texts) for answer in item.right),

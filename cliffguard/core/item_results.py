@@ -62,9 +62,11 @@ class ItemResult:
 
     `item` is its id in the suite, unique within its `task`; `digest` is of what is asked and what
     is right. Items of one `cluster` stand or fall together (None: it stands alone). `drop` is the
-    score of the base minus that of the candidate (of copies the mean), None where one is missing:
-    above 0 the item is broken, below 0 fixed. `uncounted` says why it is not `counted`. `right` are
-    all right answers; `choices` is empty where the answer is generated.
+    score of the base minus that of the candidate, None where one is missing: above 0 the item is
+    broken, below 0 fixed. Of `n_copies` it is the mean, and one that changed likewise is shown.
+    `uncounted` says why it is not `counted`. `right` are all right answers, of logged samples the
+    choice that both sides' `acc` agrees with, else the target; `choices` is empty where the answer
+    is generated.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FINITE
@@ -83,6 +85,7 @@ class ItemResult:
     right: tuple[ItemText, ...]
     base: ItemAnswer
     candidate: ItemAnswer
+    n_copies: int = 1
 
     @property
     def is_broken(self) -> bool:

@@ -19,7 +19,8 @@ class Item:
 
     `digest` covers what is asked and what is right, not the id; `cluster` names items that
     stand or fall together (None: independent). `answers` are all right ones where there are
-    several, `answer` the first of them; empty, it is the only one.
+    several, `answer` the first of them; empty, it is the only one. Of logged samples `answer` is
+    the target as it was logged, and `answers` what it stands for.
     """
 
     id: str

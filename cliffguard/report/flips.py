@@ -115,9 +115,9 @@ def _json(results: Iterable[ItemResult], labels: Words) -> Iterator[str]:
 
 _REMARKS = ("label", "note", "reviewer", "date")
 _COLUMNS = (
-    "item", "task", "capability", "level", "cluster", "counted", "uncounted", "base_score",
-    "candidate_score", "base_confidence", "candidate_confidence", "base_finish",
-    "candidate_finish", "prompt", "choices", "right", "base", "candidate", *_REMARKS,
+    "item", "task", "capability", "level", "cluster", "counted", "uncounted", "n_copies",
+    "base_counts_as", "candidate_counts_as", "base_confidence", "candidate_confidence",
+    "base_finish", "candidate_finish", "prompt", "choices", "right", "base", "candidate", *_REMARKS,
 )  # fmt: skip
 
 
@@ -139,6 +139,7 @@ def _csv(
             _cell(result.cluster or ""),
             str(result.counted).lower(),
             result.uncounted,
+            result.n_copies,
             base.score,
             candidate.score,
             base.confidence,
@@ -169,7 +170,8 @@ _N_NAMES = 4  # columns before those that hold texts
 
 def _cells(result: ItemResult, labels: Words) -> tuple[str, ...]:
     """Return a cell for each of `_HEADERS`, not cleaned; the last says what does not count."""
-    notes = (labels.get((result.task, result.item)), result.uncounted)
+    copies = f"mean of {result.n_copies} copies" if result.n_copies > 1 else None
+    notes = (labels.get((result.task, result.item)), result.uncounted, copies)
     return (
         result.item,
         result.capability,

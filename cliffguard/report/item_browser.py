@@ -67,7 +67,7 @@ _DIGITS = 6  # of a confidence: over-trained models answer with 0.9999
 _DIGEST = 16
 _COLUMNS = (
     "capability", "task", "id", "level", "is_broken", "prompt", "choices", "right", "base",
-    "candidate",
+    "candidate", "copies",
 )  # fmt: skip
 
 
@@ -285,6 +285,7 @@ def _cells(view: ItemView) -> list[Any]:
         list(map(_text, view.right)),
         _side(view.base),
         _side(view.candidate),
+        view.copies,
     ]
 
 

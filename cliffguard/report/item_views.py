@@ -45,7 +45,7 @@ class SideView:
             words = [f"{'✓' if is_better else '✗'} {name}"]
         else:
             words = [f"{name} ({'better' if is_better else 'worse'})"]
-        words += [f"score {self.score:.4g}"] if self.score is not None else []
+        words += [f"counts as {self.score:.4g}"] if self.score is not None else []
         words += (
             [f"confidence {numbers.percent(self.confidence)}"]
             if self.confidence is not None
@@ -69,6 +69,12 @@ class ItemView:
     right: tuple[ItemText, ...]
     base: SideView
     candidate: SideView
+    n_copies: int = 1
+
+    @property
+    def copies(self) -> str:
+        """How many copies its change is the mean of, in words; empty of a single one."""
+        return f"change: mean of {self.n_copies} copies" if self.n_copies > 1 else ""
 
     @property
     def anchor(self) -> str:
@@ -113,6 +119,7 @@ def view_of(result: ItemResult) -> ItemView:
         right=_first(result.right),
         base=_side(result.base),
         candidate=_side(result.candidate),
+        n_copies=result.n_copies,
     )
 
 

@@ -36,10 +36,12 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
 
     What is only monitored cannot fail: where it did not hold, it is skipped with the reason. So is
-    what does not count, since the base has nothing to lose there. Why and with which numbers is the
-    text of failure, error and skipped, since some servers show nothing else. `system-out` has every
-    number as a line "name: value", in score units, unrounded; means are the metric's own, and of
-    metrics that are better low the line `direction` says so. Times are there with `timings`.
+    what does not count, since the base has nothing to lose there. A FAIL that all together alone
+    explain is the test case `all together`; where nothing counts the test case is `gate`. Why and
+    with which numbers is the text of failure, error and skipped, since some servers show nothing
+    else. `system-out` has every number as a line "name: value", in score units, unrounded; means
+    are the metric's own, and of metrics that are better low the line `direction` says so. Times are
+    there with `timings`.
     """
     spent = read(timings)
     page = lay_out(cleaned(review))
@@ -48,12 +50,7 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     _properties(suite, {**_verdict_numbers(page.review), "next": steps})
     for row in page.rows:
         _add_capability(suite, row, page, spent)
-    if page.outcome is not Outcome.PASS and suite.find("testcase/failure") is None:
-        # Nothing that counts was measured, so no capability can carry the failure.
-        case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
-        kind = "inconclusive" if page.outcome is Outcome.INCONCLUSIVE else "regression"
-        failure = ElementTree.SubElement(case, "failure", type=kind, message=page.sentence)
-        failure.text = page.sentence
+    _add_whole(suite, page)
     if spent is not None:
         suite.set("time", f"{spent.wall_seconds:.3f}")
         if spent.started:
@@ -70,6 +67,20 @@ def render_junit_error(message: str, kind: str) -> str:
     case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
     ElementTree.SubElement(case, "error").text = f"{one_line(kind)}: {clean(message)}"
     return _document(suite)
+
+
+def _add_whole(suite: ElementTree.Element, page: Page) -> None:
+    """Add the failure of a verdict that no capability carries: all together, or none counts."""
+    kinds = [failure.get("type") for failure in suite.iterfind("testcase/failure")]
+    is_fail = page.outcome is Outcome.FAIL
+    if page.outcome is Outcome.PASS or ("regression" in kinds if is_fail else kinds):
+        return
+    pooled = page.review.verdict.pooled
+    name = "all together" if is_fail and pooled is not None and pooled.has_dropped else "gate"
+    case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name=name)
+    kind = "regression" if is_fail else "inconclusive"
+    failure = ElementTree.SubElement(case, "failure", type=kind, message=page.sentence)
+    failure.text = page.sentence
 
 
 def _add_capability(

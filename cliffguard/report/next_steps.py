@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
@@ -12,39 +13,18 @@ from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
 TITLE = "What next"
-_NOTHING = "Nothing to do. Keep review.json with the checkpoint."
 
 
 def next_steps(page: Page) -> tuple[str, ...]:
     """What to do with this verdict, most urgent first."""
+    if page.outcome is Outcome.PASS:
+        return _passed(page)
     counted = [row for row in page.rows if row.finding.role != "monitored"]
-    steps = [*_losses(page, counted), *_ladders(page)]
-    for row in counted:
-        if row.finding.outcome is Outcome.INCONCLUSIVE:
-            steps.append(_more_items(row, of="samples" if page.is_of_samples else "answers"))
-        if row.finding.outcome is Outcome.NOT_MEASURED:
-            steps.append(_measure(row, of_samples=page.is_of_samples))
-    steps += _enough(page, counted)
-    if page.outcome is Outcome.INCONCLUSIVE and page.review.verdict.mean_held is False:
-        steps.append(_open_mean(page))
-    return tuple([*steps, *_after_pass(page)] if page.outcome is Outcome.PASS else steps)
-
-
-def _losses(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
-    """Say what was lost, and where its items are."""
-    lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
-    if not lost:
-        return [_lost_together(page)] if page.outcome is Outcome.FAIL else []
-    names = ", ".join(_lost(row) for row in lost)
-    where = "The items that broke are in the report."
-    if page.review.items is not None and page.has_items:
-        where = "The items that broke: `cliffguard flips`, with the folder of this report."
-    return [f"Do not ship this candidate: {names}. {where}"]
-
-
-def _ladders(page: Page) -> list[str]:
-    """Say at which levels to look first."""
     steps = []
+    lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
+    if lost or page.outcome is Outcome.FAIL:
+        names = ", ".join(_lost(row) for row in lost) or _lost_together(page)
+        steps.append(f"Do not ship this candidate: {names}. {_where(page)}")
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
@@ -53,17 +33,60 @@ def _ladders(page: Page) -> list[str]:
                 f"Look first at {view.title}: it is worse at the easiest levels, "
                 f"{view.edge_level}, than past them."
             )
-    return steps
+    for row in counted:
+        if row.finding.outcome is Outcome.INCONCLUSIVE:
+            steps.append(_more_items(row, of="samples" if page.is_of_samples else "answers"))
+        if row.finding.outcome is Outcome.NOT_MEASURED:
+            steps.append(_measure(row, of_samples=page.is_of_samples))
+    steps += _enough(page, counted)
+    if page.review.verdict.mean_held is False and page.outcome is Outcome.INCONCLUSIVE:
+        steps.append(_mean(page))
+    return tuple(steps)
 
 
-def _after_pass(page: Page) -> list[str]:
-    """Say what a candidate that passed lost where nothing gates, and what to keep."""
-    looks = [
-        f"Look at {row.capability}: it REGRESSED, and is only monitored."
-        for row in page.rows
-        if row.finding.role == "monitored" and row.finding.outcome is Outcome.REGRESSED
-    ]
-    return [*looks, "Keep review.json with the checkpoint." if looks else _NOTHING]
+def _passed(page: Page) -> tuple[str, ...]:
+    """What is left to do after PASS: what is only monitored may have regressed."""
+    keep = "Keep review.json with the checkpoint."
+    lost = [_lost(row) for row in page.rows if row.finding.outcome is Outcome.REGRESSED]
+    if not lost:
+        return (f"Nothing to do. {keep}",)
+    return (
+        f"Look at {', '.join(lost)}: regressed, but only monitored; cannot fail the gate.",
+        keep,
+    )
+
+
+def _lost_together(page: Page) -> str:
+    """Return why a verdict is FAIL that no capability alone explains."""
+    pooled = page.review.verdict.pooled
+    if pooled is None:
+        return page.sentence.rstrip(".")
+    return (
+        f"all gating capabilities together have dropped ({numbers.points(pooled.drop)} on average)"
+    )
+
+
+def _where(page: Page) -> str:
+    """Return where the items that broke are to be read."""
+    if page.review.items is None:
+        return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
+    if not page.has_items:
+        return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
+    return "The items that broke: `cliffguard flips`, with the folder of this report."
+
+
+def _mean(page: Page) -> str:
+    """Return what to do where the mean drop is not proven to be within its margin."""
+    mean = page.review.comparison.mean
+    if mean is None:
+        return "Measure all gating capabilities: their mean drop (`mean_margin`) is not known."
+    drop, margin = numbers.points(mean.drop), f"{100 * mean.margin:.1f} pp (`mean_margin`)"
+    if mean.drop >= mean.margin:
+        return f"Train one that loses less: the mean drop ({drop}) is not below {margin}."
+    return (
+        f"Measure more items of the gating capabilities: their mean drop ({drop}) is not proven to "
+        f"be below {margin}."
+    )
 
 
 def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
@@ -78,28 +101,6 @@ def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
         "Ask what lies around the target, too (`--suite adjacent`), or let its gain alone pass "
         "(`target_only: true` in the policy)."
     ]
-
-
-def _lost_together(page: Page) -> str:
-    """Say what failed where no single loss is proven."""
-    pooled = page.review.verdict.pooled
-    what = "no single loss is proven, but all that gates has dropped together"
-    mean = "" if pooled is None else f", by {numbers.points(pooled.drop)} on average"
-    return f"Do not ship this candidate: {what}{mean}."
-
-
-def _open_mean(page: Page) -> str:
-    """Say how the mean drop of all that gates can be decided."""
-    mean = page.review.comparison.mean
-    what = "was not measured"
-    if mean is not None:
-        what = (
-            f"is at most {numbers.points(mean.high)}, and its margin is {100 * mean.margin:.1f} pp"
-        )
-    return (
-        f"The mean drop of all that gates {what}: raise or drop the limit, or add items to the "
-        "suites."
-    )
 
 
 def _lost(row: CapabilityRow) -> str:

@@ -127,7 +127,7 @@ class Page:
             remarks.append(
                 f"The {pooled.n_capabilities} gating capabilities together: mean drop "
                 f"{numbers.points(pooled.drop)}, {proven} ({numbers.p_value(pooled.p_value)})."
-                f"{self._weighed}"
+                f"{self._excused if pooled.has_dropped else ''}{self._weighed}"
             )
         mean = self.review.comparison.mean
         if mean is not None:
@@ -138,6 +138,15 @@ class Page:
                 f"{100 * mean.margin:.1f} pp is {proven}."
             )
         return (*remarks, self._items)
+
+    @property
+    def _excused(self) -> str:
+        """Why a drop of all together that is proven does not fail the gate, where it does not."""
+        return {
+            Outcome.PASS: " It passes, since each holds within its margin.",
+            Outcome.INCONCLUSIVE: " It does not fail the gate, since each that was measured holds "
+            "within its margin at 5 %.",
+        }.get(self.outcome, "")
 
     @property
     def _items(self) -> str:

@@ -49,7 +49,8 @@ ROLE_ORDER: dict[Role, int] = {"gating": 0, "target": 1, "monitored": 2}
 SIGN_CONVENTION = (
     "Drop = base − candidate in percentage points (pp): positive is worse; of a "
     "target the gain, whose sign is the other way round. "
-    "Broken: right under the base, wrong under the candidate; fixed: the other way round."
+    "Broken: the candidate's score counts less than the base's, as wrong after right does; fixed: "
+    "more."
 )
 
 OVERLAPS_TITLE = "Items in the training data, which do not count"

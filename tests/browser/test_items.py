@@ -193,7 +193,7 @@ def test_labels_are_those_of_the_static_list(open_page: Opener) -> None:
     labels = scripted.locator(".item-list details[open] .item-label").all_text_contents()
     expected = static.locator("[id='item=ball_passing/h'] .item-label").all_text_contents()
     assert labels == expected
-    assert labels[-1] == "candidate (worse) · score 0.5 · confidence 25.0 % · ended: length"
+    assert labels[-1] == "candidate (worse) · counts as 0.5 · confidence 25.0 % · ended: length"
 
 
 def test_examples_stand_in_for_items(open_page: Opener) -> None:

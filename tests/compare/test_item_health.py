@@ -54,8 +54,9 @@ def test_a_base_in_the_middle_is_healthy() -> None:
 
 
 def test_a_base_at_the_ceiling_is_saturated() -> None:
-    """Its items are too easy."""
+    """Its items are too easy; it is at 100 % only where it has all of them."""
     assert kinds(skill(198)) == ["saturated"]
+    assert "the base is at 99.5 %:" in notes(skill(199))[0].text
 
 
 def test_a_base_that_guesses_shows_no_loss() -> None:

@@ -219,6 +219,18 @@ def test_where_the_base_has_nothing_no_verdict_stands_on_it(samples: Samples) ->
     assert "hard had nothing to lose on this base (4.0 → 0.0 %)" in review.verdict.sentence
 
 
+def test_a_base_below_guessing_is_said_to_be_where_it_is(samples: Samples) -> None:
+    """Not at what guessing earns; chance of samples is one in as many as they have choices."""
+    samples.add("hard", [0.0] * 100, [0.0] * 100)
+
+    capability, finding = only(samples.review())
+
+    assert finding.reason == (
+        "nothing to lose on this base (0.0 %, 50.0 % by guessing, margin 5 points)"
+    )
+    assert [task.chance for task in capability.diagnostics.tasks] == [0.5]
+
+
 def test_what_has_nothing_to_lose_stops_no_other(samples: Samples) -> None:
     """It does not count; the sentence names it beside what held."""
     samples.add("hard", *flips(500, 0, 0, n_right=10))

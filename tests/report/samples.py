@@ -653,18 +653,22 @@ def with_mean(review: Review, *, held: bool) -> Review:
     )
 
 
-def inconclusive() -> Review:
-    """Too few items for the margin."""
+def _open() -> tuple[CapabilityComparison, Finding]:
+    """A capability of too few items for its margin."""
     capability = measured(
         "multi_step_reasoning", n_items=60, n_right_base=50, n_broken=5, n_fixed=2, p_drop=0.1445
     )
     reason = "neither a drop nor its absence is proven on 60 items; about 900 items would decide"
-    open_finding = finding(capability, Outcome.INCONCLUSIVE, reason, n_items_needed=900)
+    return capability, finding(capability, Outcome.INCONCLUSIVE, reason, n_items_needed=900)
+
+
+def inconclusive() -> Review:
+    """Too few items for the margin."""
     return review(
         Outcome.INCONCLUSIVE,
         "no gating capability is proven lost, but 1 of 2 required findings are open: "
         "multi_step_reasoning needs about 900 items.",
-        [_target(), (capability, open_finding)],
+        [_target(), _open()],
         health=(
             HealthNote(
                 capability="multi_step_reasoning",
@@ -674,6 +678,25 @@ def inconclusive() -> Review:
             ),
         ),
     )
+
+
+def together() -> Review:
+    """A candidate that lost a little everywhere: nothing alone is proven."""
+    (held, _), (capability, open_finding) = _held(), _open()
+    return review(
+        Outcome.FAIL,
+        "no single loss is proven, but the 2 gating capabilities together dropped by 3.1 points on "
+        "average.",
+        [(held, finding(held, Outcome.HELD, "a drop of the margin is excluded")),
+         (capability, open_finding)],
+        pooled=Pooled(drop=0.031, p_value=0.0004, n_capabilities=2, has_dropped=True),
+    )  # fmt: skip
+
+
+def open_mean() -> Review:
+    """All held but the mean of their drops."""
+    original = with_mean(passed(), held=False)
+    return replace(original, verdict=replace(original.verdict, outcome=Outcome.INCONCLUSIVE))
 
 
 def not_measured() -> Review:

@@ -330,8 +330,8 @@ def test_a_score_between_right_and_wrong_is_a_number() -> None:
 
     page = page_of(browser([replace(item, candidate=cut)]))
 
-    assert "base (better) · score 0.75" in page
-    assert "candidate (worse) · score 0.5 · ended: length" in page
+    assert "base (better) · counts as 0.75" in page
+    assert "candidate (worse) · counts as 0.5 · ended: length" in page
 
 
 def test_the_page_is_the_same_twice() -> None:

@@ -138,6 +138,16 @@ def test_nothing_that_counts_still_fails() -> None:
     assert failure.attrib["type"] == "inconclusive"
 
 
+def test_a_drop_of_all_together_fails_as_its_test() -> None:
+    """Servers that tell regressions from open findings see one, though no capability shows it."""
+    every = cases(render_junit(samples.together()))
+
+    failures = {name: f.attrib["type"] for name, c in every.items() if (f := c.find("failure"))
+                is not None}  # fmt: skip
+    assert failures == {"multi_step_reasoning": "inconclusive", "all together": "regression"}
+    assert "all together" not in cases(render_junit(samples.failed()))
+
+
 def test_what_is_missing_has_no_line() -> None:
     """A number that was not measured is absent, not zero."""
     values = numbers(cases(render_junit(samples.not_measured()))["refusals"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import inspect
 import os
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.reviews import Outcome, Pooled, Review
+from cliffguard.core.reviews import Outcome
 from cliffguard.report import FILES, render, write_reports
+from cliffguard.report.clean import cleaned
 from cliffguard.report.next_steps import next_steps
 from cliffguard.report.page import lay_out
 from tests import support
@@ -110,64 +110,88 @@ def test_reports_tell_the_mean_drop(format: str, held: bool, word: str) -> None:
     assert f"at most +1.6 pp; below 1.5 pp {word}." in text
 
 
-SAMPLES = {
-    name: make
-    for name, make in vars(samples).items()
-    if inspect.isfunction(make) and not name.startswith("_") and make.__module__ == samples.__name__
-    and not inspect.signature(make).parameters and make.__annotations__["return"] == "Review"
-}  # fmt: skip
+REVIEWS = (
+    "failed", "lost_early", "causes", "together", "passed", "inconclusive", "open_mean",
+    "not_measured", "hostile", "crowded",
+)  # fmt: skip
 
 
-def dropped_together(outcome: Outcome) -> Review:
-    """Return a review in which what gates has dropped together, and nothing alone."""
+@pytest.mark.parametrize("name", REVIEWS)
+def test_no_verdict_is_without_a_first_step(name: str) -> None:
+    """FAIL says first not to ship, and nothing but PASS that nothing is to be done."""
+    review = getattr(samples, name)()
+    steps = next_steps(lay_out(cleaned(review)))
+
+    is_fail = review.verdict.outcome is Outcome.FAIL
+    assert steps[0].startswith("Do not ship this candidate: ") is is_fail
+    assert ("Nothing to do." in " ".join(steps)) is (review.verdict.outcome is Outcome.PASS)
+
+
+def test_a_drop_of_all_together_is_named() -> None:
+    """No single capability is to blame."""
+    first, *rest = next_steps(lay_out(samples.together()))
+
+    assert "all gating capabilities together have dropped (+3.1 pp on average)." in first
+    assert rest
+    assert "more items of multi_step_reasoning" in rest[0]
+
+
+def test_an_open_mean_drop_has_its_step() -> None:
+    """Above the margin more items are of no use."""
+    review = samples.open_mean()
+    assert review.comparison.mean is not None
+    mean = replace(review.comparison.mean, drop=0.02)
+    worse = replace(review, comparison=replace(review.comparison, mean=mean))
+
+    (step,) = next_steps(lay_out(review))
+    (other,) = next_steps(lay_out(worse))
+
+    assert "their mean drop (+0.4 pp) is not proven to be below 1.5 pp (`mean_margin`)" in step
+    assert other.startswith("Train one that loses less: the mean drop (+2.0 pp)")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts", "steps"),
+    [
+        (Outcome.REGRESSED, True, "Look at ticket_routing: regressed, but only monitored"),
+        (Outcome.NOT_MEASURED, False, "Nothing to do."),
+    ],
+)
+def test_a_pass_contradicts_itself_nowhere(outcome: Outcome, counts: bool, steps: str) -> None:
+    """What is lost beside it is named; what the base lacks is nothing to do."""
     review = samples.passed()
-    pooled = Pooled(drop=0.021, p_value=0.004, n_capabilities=2, has_dropped=True)
-    return replace(review, verdict=replace(review.verdict, outcome=outcome, pooled=pooled))
+    first, *rest = review.verdict.findings
+    role = "monitored" if counts else "gating"
+    other = replace(first, role=role, outcome=outcome, counts=counts)
+    review = replace(review, verdict=replace(review.verdict, findings=(other, *rest)))
+
+    first_step, *more = next_steps(lay_out(review))
+
+    assert first_step.startswith(steps)
+    assert more == (["Keep review.json with the checkpoint."] if counts else [])
 
 
-def mean_open(has_mean: bool = True) -> Review:
-    """Return a review of which all is proven but the mean."""
-    review = samples.with_mean(samples.passed(), held=False)
-    comparison = review.comparison if has_mean else replace(review.comparison, mean=None)
-    verdict = replace(review.verdict, outcome=Outcome.INCONCLUSIVE)
-    return replace(review, comparison=comparison, verdict=verdict)
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (Outcome.PASS, "It passes, since each holds within its margin."),
+        (Outcome.INCONCLUSIVE, "It does not fail the gate, since each that was measured holds"),
+        (Outcome.FAIL, None),
+    ],
+)
+def test_a_proven_drop_says_why_it_passes(outcome: Outcome, why: str | None) -> None:
+    """All together have dropped, within margins that hold."""
+    review = samples.together()
+    review = replace(review, verdict=replace(review.verdict, outcome=outcome))
+
+    remark = next(text for text in lay_out(review).remarks if "together" in text)
+
+    assert "a drop is proven (p < 0.001)." in remark
+    assert (why or "") in remark
+    assert ("since each" in remark) is (why is not None)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_every_verdict_has_a_step(name: str) -> None:
-    """What is no PASS leaves nobody without one."""
-    steps = next_steps(lay_out(SAMPLES[name]()))
-
-    assert len(SAMPLES) >= 8
-    assert steps
-
-
-@pytest.mark.parametrize("format", ["text", "markdown", "html", "junit", "comment"])
-def test_a_verdict_that_no_row_explains_has_a_step(format: str) -> None:
-    """FAIL by all together; INCONCLUSIVE by the mean, also where it is not known."""
-    for review, step in (
-        (dropped_together(Outcome.FAIL), "all that gates has dropped together, by +2.1 pp on av"),
-        (mean_open(), "The mean drop of all that gates is at most +1.6 pp, and its margin is 1.5"),
-        (mean_open(has_mean=False), "The mean drop of all that gates was not measured: raise"),
-    ):
-        text = unescape(render(review, format)).replace("\\", "")
-        assert step in " ".join(text.split())
-        assert "Nothing to do" not in text
-
-
-def test_what_is_only_monitored_and_lost_is_something_to_look_at() -> None:
-    """No PASS with such a loss has nothing to do."""
-    review = samples.passed()
-    lost = replace(review.verdict.findings[-1], role="monitored", outcome=Outcome.REGRESSED)
-    verdict = replace(review.verdict, findings=(*review.verdict.findings[:-1], lost))
-
-    steps = next_steps(lay_out(replace(review, verdict=verdict)))
-
-    assert f"Look at {lost.capability}: it REGRESSED, and is only monitored." in steps
-    assert not any("Nothing to do" in step for step in steps)
-
-
-@pytest.mark.parametrize("name", ["failed", "inconclusive", "not_measured", "passed"])
+@pytest.mark.parametrize("name", ["failed", "inconclusive", "not_measured", "passed", "together"])
 def test_what_next_has_the_same_words_everywhere(name: str) -> None:
     """Whoever opens the page or a job's summary reads the steps of the terminal."""
     review = getattr(samples, name)()

@@ -132,7 +132,7 @@ def _notes(
         elif task.base_mean >= SATURATED:
             yield _note(capability, task.task, "saturated", _saturated(_base_mean(task)))
         elif task.chance and _is_guessing(task.base_mean, task.chance, task.n_items):
-            text = f"the base is at {100 * _base_mean(task):.0f} %, no better than guessing"
+            text = f"the base is at {_shown(_base_mean(task))}, no better than guessing"
             yield _note(capability, task.task, "floor", text)
     if outcome is Outcome.INCONCLUSIVE:
         yield from _too_few(capability, policy)
@@ -189,7 +189,11 @@ def _base_mean(task: TaskComparison) -> float:
 
 
 def _saturated(mean: float) -> str:
-    return f"the base is at {100 * mean:.0f} %: too easy to tell more than a large loss"
+    return f"the base is at {_shown(mean)}: too easy to tell more than a large loss"
+
+
+def _shown(mean: float) -> str:
+    return f"{100 * mean:.1f} %"
 
 
 def _note(capability: CapabilityComparison, task: str | None, kind: Kind, text: str) -> HealthNote:

@@ -1,4 +1,4 @@
-"""Items that broke: right under the base, wrong under the candidate, as a selection."""
+"""Items that broke: a lower score under the candidate, as a selection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def section(page: Page) -> Section:
     every = [example for _, group in page.examples for example in group]
     left_out = len(every) - _MOST
     more = f" {left_out:,} more are in review.json." if left_out > 0 else ""
-    intro = f"Right under the base, wrong under the candidate.{more}" if every else "None."
+    intro = f"The candidate's score counts less than the base's.{more}" if every else "None."
     return Section(
         title="Items that broke",
         anchor=ANCHOR,

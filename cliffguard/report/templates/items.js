@@ -171,7 +171,7 @@
     const isBetter = (name === "base") === Boolean(item.is_broken);
     const isGraded = ![null, 0, 1].includes(side.score);
     const words = [isGraded ? `${name} (${isBetter ? "better" : "worse"})` : `${isBetter ? "✓" : "✗"} ${name}`];
-    if (side.score !== null) words.push(`score ${points.format(side.score)}`);
+    if (side.score !== null) words.push(`counts as ${points.format(side.score)}`);
     if (side.confidence !== null) words.push(`confidence ${percent(side.confidence, 1)}`);
     if (side.ended) words.push(`ended: ${side.ended}`);
     const label = make("p", "item-label", words.join(" · "));
@@ -186,7 +186,8 @@
     const link = make("a", "", "link to this item");
     link.href = anchorOf(item);
     return make("div", "item-body",
-      make("p", "item-label", "prompt · ", make("bdi", "", data.tasks[item.task])),
+      make("p", "item-label", "prompt · ", make("bdi", "", data.tasks[item.task]),
+        item.copies ? ` · ${item.copies}` : ""),
       block(item.prompt, promptParts(item), ""),
       ...texts("choices, ✓ the right one", item.choices, right),
       ...texts("right answer", others, new Set()),

@@ -66,7 +66,7 @@ def join(
         assert reference is not None, "a name of one of them"
         for side, sample in zip(answers, both, strict=True):
             side.append(_answer(reference, sample, is_low))
-        items.append(_item(reference, prompt=(both[1] or reference).prompt))
+        items.append(_item(reference, both))
         if reference.fields:
             fields[reference.document] = reference.fields
     made = Task(
@@ -100,16 +100,29 @@ def join(
     )
 
 
-def _item(sample: Sample, *, prompt: str) -> Item:
+def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
+    right = _right(sample, [side.fitting for side in both if side is not None])
     return Item(
         id=sample.document,
         digest=sample.document_hash,
-        prompt=prompt,
+        prompt=(both[1] or sample).prompt,
         choices=sample.choices,
         answer=sample.target,
         level=None,
         cluster=None,
+        answers=() if right == sample.target else (right,),
     )
+
+
+def _right(sample: Sample, fitting: Sequence[tuple[str, ...]]) -> str:
+    """Return the choice that a target stands for by both sides, else the target as logged.
+
+    That is marked so where it would read like a choice that it may not be.
+    """
+    meant = [choice for choice in fitting[0] if all(choice in side for side in fitting)]
+    if len(meant) == 1:
+        return meant[0]
+    return f"{sample.target} (as logged)" if sample.target in sample.choices else sample.target
 
 
 def _read_otherwise(

@@ -14,6 +14,7 @@ from cliffguard.runners.lmeval_logs.sample import (
     Sample,
     choices_of,
     fields_of,
+    fitting_choices,
     generation_settings,
     n_answers_of,
     picked_choice,
@@ -222,6 +223,9 @@ class TaskReader:
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
             choices = _shared(choices_of(arguments) if text is None else (), twin.choices)
+            picked = picked_choice(answer, choices) if text is None else ""
+            target = str(row.get("target", ""))
+            fitting = fitting_choices(target, choices, picked, row.get("acc")) if choices else ()
             prompt = prompt_of(arguments)
             if not self._twins or (score is not None and score == twin.score):
                 prompt = prompt.strip()[:1]
@@ -231,13 +235,14 @@ class TaskReader:
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
                 score=None if text == _NOTHING_READ else score,
                 prompt=prompt,
-                target=_shared(str(row.get("target", "")), twin.target),
-                text=picked_choice(answer, choices) if text is None else text,
+                target=_shared(target, twin.target),
+                text=picked if text is None else text,
                 is_choice=text is None,
                 is_readable=text != _NOTHING_READ,
                 choices=choices,
                 trace=trace_of(row, answer, is_choice=text is None),
                 fields=fields_of(row.get("doc"), self._wanted) if self._wanted else {},
+                fitting=_shared(fitting, twin.fitting),
             )
         except KeyError as failure:
             raise IntegrityError(

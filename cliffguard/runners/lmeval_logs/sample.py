@@ -12,6 +12,8 @@ from typing import Any
 
 from cliffguard.runners.lmeval_logs.releases import number_of
 
+_LONGEST_NUMBER = 6  # digits: nothing has a million choices
+
 TELLING = 20
 """Characters of a generated answer from which on two models do not say the same every time."""
 
@@ -27,7 +29,7 @@ class Sample:
     which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
     another's: a digest of the likelihoods of all choices as they were logged, or of a generated
     answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
-    those of the document that are wanted.
+    those of the document that are wanted. `fitting` are the choices that `target` may stand for.
     """
 
     document: str
@@ -42,6 +44,7 @@ class Sample:
     choices: tuple[str, ...]
     trace: bytes | None
     fields: Mapping[str, str]
+    fitting: tuple[str, ...] = ()
 
 
 def _short_digest(value: Any) -> bytes:
@@ -97,6 +100,26 @@ def picked_choice(answer: Any, choices: Sequence[str]) -> str:
     except (TypeError, ValueError, IndexError, KeyError):
         return ""
     return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
+
+
+def fitting_choices(
+    target: Any, choices: Sequence[str], picked: str, accuracy: Any
+) -> tuple[str, ...]:
+    """Return which choices a target may stand for, by text or number, where `acc` agrees.
+
+    lm-eval logs either. A bare number is a choice's only where a logged `acc`, 0 or 1, agrees with
+    it; a text that stands twice among the choices tells nothing.
+    """
+    text = str(target).strip()
+    is_known = bool(picked) and accuracy in (0.0, 1.0)
+    fitting = [choice for choice in choices if choice.strip() == text]
+    if is_known and text.isdecimal() and len(text) < _LONGEST_NUMBER and int(text) < len(choices):
+        fitting.append(choices[int(text)])
+    return tuple(
+        choice
+        for choice in dict.fromkeys(fitting)
+        if choices.count(choice) == 1 and (not is_known or (choice == picked) == (accuracy == 1.0))
+    )
 
 
 def response_text(answer: Any, arguments: Any = None) -> str | None:
