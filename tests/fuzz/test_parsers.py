@@ -322,6 +322,7 @@ def test_samples_of_the_first_releases(content: bytes, packed: bool, folder: Pat
 @fuzzed
 @given(content=spoilt(as_json(RESULTS), RESULTS, as_json), group=st.booleans())
 @example(content=json.dumps({**RESULTS, "config": {"limit": math.inf}}).encode(), group=False)
+@example(content=json.dumps({**RESULTS, "config": {"limit": 10**400}}).encode(), group=False)
 def test_results_beside_samples(content: bytes, group: bool, folder: Path) -> None:
     """What lies beside samples is believed, or one line."""
     for side, mark in (("one", b"\n"), ("two", b"\n\n")):

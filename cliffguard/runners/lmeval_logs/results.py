@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ DATE = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
 """The moment that lm-eval writes into the names of a run's files."""
 
 _DATED = re.compile(rf"(?:.+_)?({DATE})\.json")
+_MOST_ITEMS = 1e12  # of a limit that means anything
 _MOST_BYTES = 1 << 26  # of a file that may be results by its content alone
 _LIBRARIES = {"lm_eval_version": "lm-eval", "transformers_version": "transformers"}
 
@@ -120,7 +120,9 @@ def _read(path: Path) -> Results | None:
 def _limits(content: Mapping[str, Any]) -> tuple[int | None, dict[str, int]]:
     config = content.get("config")
     limit = config.get("limit") if isinstance(config, dict) else None
-    if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not isfinite(limit):
+    if not isinstance(limit, (int, float)) or isinstance(limit, bool):
+        return None, {}
+    if not 0 < limit < _MOST_ITEMS:  # nor is NaN
         return None, {}
     limits = {
         task: n["effective"]
