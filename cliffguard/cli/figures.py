@@ -60,7 +60,7 @@ def figures(
         ) from failure
     folder = user_path(str(out), UsageError)
     for name, content in files.items():
-        write_whole(folder / name, content)
+        write_whole(folder / name, content, follows=False)
         print(folder / name)
     for line in lacks:
         print(f"cliffguard: left out: {line}", file=sys.stderr)

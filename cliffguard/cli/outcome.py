@@ -142,7 +142,7 @@ def prepare(out: Path) -> Path:
 
     out = user_path(str(out), UsageError)
     probe = out / ".cliffguard"
-    write_whole(probe, "")
+    write_whole(probe, "", follows=False)
     probe.unlink()
     # A run that fails must not leave the verdict of an earlier one behind.
     for name in (*FILES, ITEMS_FILE, "timings.json", "failure.json"):
@@ -269,7 +269,7 @@ def finished(
             written = write_reports(review, out, timings, output.comment)
         screen.close()
         text = json.dumps(dataclasses.asdict(timings()), indent=2)
-        write_whole(out / "timings.json", text + "\n")
+        write_whole(out / "timings.json", text + "\n", follows=False)
         screen.say(f"time: {summary_of(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output.form is not None:

@@ -72,5 +72,5 @@ class OverviewReport:
         """
         texts = {self.folder / name: self.render(form) for name, form in OVERVIEW_FILES.items()}
         for path, text in texts.items():
-            write_whole(path, text)
+            write_whole(path, text, follows=False)
         return tuple(texts)
