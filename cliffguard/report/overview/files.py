@@ -40,8 +40,11 @@ class OverviewReport:
         rows = sorted(self.overview.candidates, key=lambda row: not row.is_on_front)
         return document(self.overview, figures_of([by_name[row.name] for row in rows]))
 
-    def render(self, format: str) -> str:
-        """Return it in one of `OVERVIEW_FORMATS`. Raises UsageError for another one."""
+    def render(self, format: str, *, width: int | None = None) -> str:
+        """Return it in one of `OVERVIEW_FORMATS`, text `width` columns wide.
+
+        Raises UsageError for another format.
+        """
         if format == "json":
             from cliffguard.report.json import render_overview
 
@@ -57,7 +60,7 @@ class OverviewReport:
         if format == "text":
             from cliffguard.report.overview.terminal import render_matrix
 
-            return render_matrix(self.overview)
+            return render_matrix(self.overview, width)
         raise UsageError(
             f"--format {format}: there is no such overview of several reviews (there are "
             f"{', '.join(OVERVIEW_FORMATS)}); choose another, or give one review",

@@ -46,12 +46,17 @@ def review_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         written = user_path(str(path), UsageError)
         files += _inside(written) if written.is_dir() else [written]
+    refuse_twice(files)
+    return files
+
+
+def refuse_twice(files: Sequence[Path]) -> None:
+    """Raise UsageError for a file that is given twice, by whatever path."""
     twice = [file for file, n in Counter(map(os.path.realpath, files)).items() if n > 1]
     if twice:
         raise UsageError(
             f"{twice[0]}: is given twice; leave one of them out", id="overview.same-review"
         )
-    return files
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -98,8 +103,6 @@ def read_named(files: Sequence[Path]) -> list[NamedReview]:
 
     Raises UsageError for what is no review, and where two files are one review.
     """
-    from cliffguard.compare.repeat_command import names_of
-
     texts = [read_text(file, UsageError) for file in files]
     for number, text in enumerate(texts):
         if text in texts[:number]:
@@ -108,13 +111,20 @@ def read_named(files: Sequence[Path]) -> list[NamedReview]:
                 f"{files[number]}: is the same review as {other}; leave one of them out",
                 id="overview.same-review",
             )
+    triples = zip(names_of_files(files), files, texts, strict=True)
+    return [_named(name, file, text) for name, file, text in triples]
+
+
+def names_of_files(files: Sequence[Path]) -> list[str]:
+    """Return the shortest paths that tell reviews apart, each by its folder or its file's name."""
+    from cliffguard.compare.repeat_command import names_of
+
     paths = [Path(os.path.abspath(file)) for file in files]
     of_folder = (REVIEW, FAILURE)
     whole = [str(p.parent if p.name in of_folder else p.with_suffix("")) for p in paths]
     if len(set(whole)) < len(files):  # a.json beside a/review.json
         whole = [str(path) for path in paths]
-    triples = zip(names_of(whole), files, texts, strict=True)
-    return [_named(name, file, text) for name, file, text in triples]
+    return list(names_of(whole))
 
 
 def _named(name: str, file: Path, text: str) -> NamedReview:
