@@ -56,7 +56,10 @@ class OverviewReport:
         if format == "html":
             from cliffguard.report.html import html_of
 
-            return html_of(self.document)
+            made = self.overview
+            names = [made.base, *(row.name for row in (*made.candidates, *made.uncompared))]
+            names += [capability.name for capability in made.capabilities]
+            return html_of(self.document, names=names)
         if format == "text":
             from cliffguard.report.overview.terminal import render_matrix
 
