@@ -57,8 +57,8 @@ class OverviewReport:
             from cliffguard.report.html import html_of
 
             made = self.overview
-            names = [made.base, *(row.name for row in (*made.candidates, *made.uncompared))]
-            names += [capability.name for capability in made.capabilities]
+            names = [made.base, *(capability.name for capability in made.capabilities)]
+            names += [source.name for source in self.sources]
             return html_of(self.document, names=names)
         if format == "text":
             from cliffguard.report.overview.terminal import render_matrix
