@@ -155,7 +155,8 @@ class Overview:
 
     `choice` is that of `check --choose`; None where each was judged alone. Capabilities stand
     targets first, then those in which most was lost; candidates by their step where each has one
-    of its own, else as they were given. `broken` leaves out the candidates of `without_items`.
+    of its own, else as they were given; under "last" as they were tested. `broken` leaves out the
+    candidates of `without_items`.
     """
 
     format: int

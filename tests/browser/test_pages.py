@@ -79,7 +79,7 @@ def test_no_report_is_wider_than_its_screen(open_page: Opener, name: str) -> Non
 
 @pytest.mark.parametrize("name", ["failed", "causes", "hostile"])
 def test_every_table_is_whole_on_its_screen(open_page: Opener, name: str) -> None:
-    """None has to be scrolled sideways, folded ones neither; the contents take a line of a phone."""
+    """None is scrolled sideways, folded ones neither; the contents take a line of a phone."""
     page = open_page(render(REVIEWS[name](), "html"))
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
 

@@ -54,9 +54,10 @@ def build(sources: Sequence[NamedReview], folder: Path, *, by_suite: bool = Fals
             id="overview.no-review",
         )
     refusals.refuse_unlike(reviews, by_suite=by_suite)
-    sources = _in_order(sources)
+    choice = refusals.choice_of(reviews[0].review)
+    # In the order in which they were tested, where that is what decides which may ship.
+    sources = list(sources) if choice == "last" else _in_order(sources)
     read = [_read(source, source.review) for source in sources if source.review is not None]
-    choice = refusals.choice_of(read[0].review)
     keys = _columns(read)
     names = dict(zip(keys, _names(keys), strict=True))
     candidates = _on_front([_candidate(row, keys, folder, choice is not None) for row in read])
