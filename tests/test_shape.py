@@ -25,6 +25,7 @@ WIDE = {
     "Task": "what a suite or a harness says of a task, each part from elsewhere",
     "TaskFile": "the keys of a file that people write",
     "Finding": "one row of the verdict, as every report prints it",
+    "CandidateOverview": "one row of the overview, as every format prints it",
     "CapabilityCounts": "what becomes of the items, step by step, adds up",
     "CapabilityEvidence": "one row of the review: means, p-values, and what they were asked about",
     "CapabilityPower": "one row of the plan, as it is printed",

@@ -130,8 +130,8 @@ def _record_failure(error: CliffguardError, out: Path) -> None:
     with contextlib.suppress(CliffguardError, OSError):
         out = user_path(str(out), UsageError)
         remove_reports(out)
-        write_whole(out / "failure.json", json.dumps(failure, indent=2) + "\n")
-        write_whole(out / "junit.xml", render_junit_error(error.line, kind))
+        write_whole(out / "failure.json", json.dumps(failure, indent=2) + "\n", follows=False)
+        write_whole(out / "junit.xml", render_junit_error(error.line, kind), follows=False)
 
 
 class ProgressOutput:
@@ -249,5 +249,5 @@ def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str |
                 f"{out / name}: exists already; pass --force to overwrite it", id="out.exists"
             )
     for name, text in files.items():
-        write_whole(out / name, text)
+        write_whole(out / name, text, follows=False)
         print(out / name)

@@ -58,9 +58,11 @@ def figures(
             f"writes ({type(failure).__name__}: {failure}); take it as it was written",
             id="review.impossible",
         ) from failure
+    if not files:
+        raise UsageError(f"nothing can be drawn: {'; '.join(lacks)}", id="figures.nothing")
     folder = user_path(str(out), UsageError)
     for name, content in files.items():
-        write_whole(folder / name, content)
+        write_whole(folder / name, content, follows=False)
         print(folder / name)
     for line in lacks:
         print(f"cliffguard: left out: {line}", file=sys.stderr)
@@ -69,21 +71,18 @@ def figures(
 def _read(paths: list[Path]) -> tuple[dict[str, Review], dict[str, BesideReview]]:
     """Return the reviews by the shortest path that tells them apart, and what lies beside each.
 
-    One that is repeated is read once.
+    Raises UsageError for one that is given twice.
     """
-    from cliffguard.compare.repeat_command import names_of
     from cliffguard.report.json import read_review
     from cliffguard.report.labels import beside
+    from cliffguard.report.overview.sources import names_of_files, refuse_twice
 
     files = []
     for path in paths:
         file = user_path(str(path), UsageError)
-        files.append((file / "review.json" if file.is_dir() else file).resolve())
-    files = list(dict.fromkeys(files))
-    whole = [str(f.parent if f.name == "review.json" else f.with_suffix("")) for f in files]
-    if len(set(whole)) < len(files):  # a.json beside a/review.json
-        whole = [str(file) for file in files]
+        files.append(file / "review.json" if file.is_dir() else file)
+    refuse_twice(files)
     read = [read_review(read_text(file, UsageError), str(file)) for file in files]
     there = [beside(review, file.parent) for review, file in zip(read, files, strict=True)]
-    names = names_of(whole)
+    names = names_of_files(files)
     return dict(zip(names, read, strict=True)), dict(zip(names, there, strict=True))

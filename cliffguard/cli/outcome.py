@@ -139,7 +139,7 @@ def prepare(out: Path) -> Path:
     """Make sure that the reports can be written, before hours are spent on what goes into them."""
     out = user_path(str(out), UsageError)
     probe = out / ".cliffguard"
-    write_whole(probe, "")
+    write_whole(probe, "", follows=False)
     probe.unlink()
     remove_reports(out)
     return out
@@ -264,7 +264,7 @@ def finished(
             written = write_reports(review, out, timings, output.comment)
         screen.close()
         text = json.dumps(dataclasses.asdict(timings()), indent=2)
-        write_whole(out / "timings.json", text + "\n")
+        write_whole(out / "timings.json", text + "\n", follows=False)
         screen.say(f"time: {summary_of(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output.form is not None:

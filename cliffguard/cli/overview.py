@@ -39,7 +39,7 @@ def finish_overview(
     Each verdict stands by itself: what keeps them out of one table is one more line, no failure.
     """
     from cliffguard.report.overview.files import OverviewReport
-    from cliffguard.report.overview.sources import FAILURE, REVIEW, NamedReview, failed
+    from cliffguard.report.overview.sources import FAILURE, NOT_TRIED, REVIEW, NamedReview, failed
     from cliffguard.report.overview.terminal import print_matrix
 
     if not reviews:
@@ -47,7 +47,7 @@ def finish_overview(
     sources = [
         NamedReview(name=name, file=folder / REVIEW, review=reviews[number])
         if number in reviews
-        else failed(name, folder / FAILURE, otherwise="one before it did not pass")
+        else failed(name, folder / FAILURE, otherwise=NOT_TRIED)
         for number, (name, folder) in enumerate(zip(names, folders, strict=True))
     ]
     root = user_path(str(out or DEFAULT_FOLDER), UsageError)

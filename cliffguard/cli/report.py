@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,6 +66,8 @@ def report(
                 f"{output}: is the review itself, which would be lost; name another file",
                 id="out.is-review",
             )
+    is_shown = output_format == "text" and output is None and out is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_shown else None
     if len(files) == 1:
         if out is not None or by is not None:
             raise UsageError(
@@ -73,22 +76,27 @@ def report(
                 id="overview.one-review",
             )
         comment = CommentOptions(comment_id=comment_id, report_url=report_url)
-        _written(_of_review(files[0], output_format, comment), output)
+        _written(_of_review(files[0], output_format, comment, width), output)
         return
-    _overview(files, output_format, output, out, by_suite=by is not None)
+    _overview(files, output_format, output, out, by_suite=by is not None, width=width)
 
 
-def _of_review(review: Path, output_format: opt.Format, comment: CommentOptions) -> str:
-    """Return one review in a format, with what lies beside it."""
+def _of_review(
+    review: Path, output_format: opt.Format, comment: CommentOptions, width: int | None
+) -> str:
+    """Return one review in a format, with what lies beside it; `width` is of a terminal."""
     from cliffguard.report import render
     from cliffguard.report.json import read_review
     from cliffguard.report.labels import beside
+    from cliffguard.report.text import render_text
 
     comment = replace(comment, folder=review.parent)
     read = read_review(read_text(review, UsageError), str(review))
     timings = _timings_beside(review)
     there = beside(read, review.parent)
     try:
+        if width is not None:
+            return render_text(read, there, width=width)
         return render(read, output_format, timings, there, comment)
     except (ValueError, LookupError, TypeError) as failure:
         raise _impossible([review], failure) from failure
@@ -101,6 +109,7 @@ def _overview(
     out: Path | None,
     *,
     by_suite: bool,
+    width: int | None,
 ) -> None:
     """Write the overview of several reviews: every file of it into `out`, or one format."""
     from cliffguard.report.overview.files import OverviewReport
@@ -115,7 +124,7 @@ def _overview(
     )
     try:
         if out is None:
-            _written(made.render(output_format), output)
+            _written(made.render(output_format, width=width), output)
         else:
             for path in made.write():
                 print(path)

@@ -87,8 +87,8 @@ def write_plan(review: Review, folder: Path) -> tuple[Path, ...]:
     if not is_repeatable(review):
         return ()
     plan, policy = plan_place(folder), _free_path(folder, _POLICY)
-    write_whole(policy, _OURS + _yaml(policy_written(review)))
-    write_whole(plan, _OURS + _yaml({**plan_written(review), "policy": policy.name}))
+    write_whole(policy, _OURS + _yaml(policy_written(review)), follows=False)
+    write_whole(plan, _OURS + _yaml({**plan_written(review), "policy": policy.name}), follows=False)
     return plan, policy
 
 

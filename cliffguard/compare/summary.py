@@ -9,6 +9,8 @@ from cliffguard.core.diagnostics import StratumComparison, TaskComparison
 from cliffguard.core.reviews import Finding, LadderFinding, Outcome, Pooled
 from cliffguard.core.texts import in_points, n_things, plural
 
+_N_NAMED = 5  # losses that the sentence names; the report has all of them
+
 DIRECTIONS = {
     "higher": "",
     "lower": "lower is better",
@@ -88,7 +90,10 @@ def _losses(
         )
     # The steepest loss first: it is what the reader must know.
     lost.sort(key=lambda finding: -(drops[finding.capability].evidence.drop or 0.0))
-    return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
+    losses = [_loss(finding, drops) for finding in lost]
+    n_more = len(losses) - _N_NAMED
+    more = [f"and {n_more} more that are REGRESSED"] if n_more > 0 else []
+    return f"{'; '.join([*losses[:_N_NAMED], *more])}."
 
 
 def _open_mean(mean: MeanComparison | None) -> str:

@@ -137,20 +137,24 @@ def has_half_characters(value: Any) -> bool:
     return False
 
 
-def write_whole(path: Path, text: str | bytes) -> None:
+def write_whole(path: Path, text: str | bytes, *, follows: bool = True) -> None:
     """Write `text` so that a reader finds the old file or the new one, never a part.
 
-    Bytes are written as they are. What a link points to is written, and the link stays; into a
-    device or a pipe it is written as it comes. Raises UsageError when the place cannot be written
-    to, InfrastructureError when it is full.
+    Bytes are written as they are. What a link points to is written, and the link stays, unless
+    `follows` is false: a folder may be a stranger's, and a link in it lead anywhere. Into a device
+    or a pipe it is written as it comes. Raises UsageError when the place cannot be written to,
+    InfrastructureError when it is full.
     """
-    if is_special(path):
+    if path.is_symlink() and not follows:
+        pass  # it is replaced, whatever it leads to
+    elif is_special(path):
         try:
             path.write_bytes(_encoded(text))
         except OSError as failure:
             raise write_error(path, failure) from failure
         return
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    elif path.is_symlink():
+        path = Path(os.path.realpath(path))
     with _beside(path, [text]) as temporary:
         os.replace(temporary, path)
 
@@ -158,6 +162,7 @@ def write_whole(path: Path, text: str | bytes) -> None:
 def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
     """Write a file of lines as `write_whole` does, of which memory holds one at a time.
 
+    A link is replaced, and what it leads to stays as it is.
     The lines come without their ends. Return the hexadecimal SHA-256 of the file, and how many
     lines it has.
     """
@@ -170,7 +175,6 @@ def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
             written.update(f"{line}\n".encode())
             yield f"{line}\n"
 
-    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     with _beside(path, ended()) as temporary:
         os.replace(temporary, path)
     return written.hexdigest(), n_lines

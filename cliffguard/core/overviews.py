@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cliffguard.core.reviews import Outcome, SuiteStamp
+from cliffguard.core.reviews import Outcome, Pooled, SuiteStamp
 from cliffguard.core.settings import Role
 from cliffguard.stats.interval import Interval
 
@@ -53,7 +53,8 @@ class CandidateOverview:
     number at the end of its name. `may_ship` is None where none of the candidates was to be
     chosen. `gain` is the least of a target, `largest_drop` the largest that is not excluded of a
     gating capability; `is_on_front`: no other candidate is better in one of both and as good in the
-    other (None: one of them was not measured).
+    other (None: one of them was not measured). `together` is the test of all gating capabilities
+    together, which can fail a candidate where no cell is REGRESSED.
     """
 
     name: str
@@ -67,7 +68,14 @@ class CandidateOverview:
     gain: float | None
     largest_drop: float | None
     is_on_front: bool | None
+    together: Pooled | None
     cells: tuple[OverviewCell | None, ...]
+
+    @property
+    def failed_together(self) -> bool:
+        """Whether the test of all together is among what failed it."""
+        fell = self.together is not None and self.together.has_dropped
+        return fell and self.outcome is Outcome.FAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +155,8 @@ class Overview:
 
     `choice` is that of `check --choose`; None where each was judged alone. Capabilities stand
     targets first, then those in which most was lost; candidates by their step where each has one
-    of its own, else as they were given. `broken` leaves out the candidates of `without_items`.
+    of its own, else as they were given; under "last" as they were tested. `broken` leaves out the
+    candidates of `without_items`.
     """
 
     format: int
@@ -162,3 +171,8 @@ class Overview:
     broken: tuple[BrokenItems, ...]
     without_items: tuple[str, ...]
     caveats: tuple[str, ...]
+
+    @property
+    def has_together(self) -> bool:
+        """Whether the test of all together failed any candidate, and has a column."""
+        return any(row.failed_together for row in self.candidates)

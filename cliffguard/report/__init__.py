@@ -110,6 +110,6 @@ def write_reports(
         for name, format in FILES.items()
     }
     for path, text in texts.items():
-        write_whole(path, text)
+        write_whole(path, text, follows=False)
     items = [Path(directory) / ITEMS_FILE] if there.items is not None else []
     return (*texts, *items, *write_plan(review, Path(directory)))

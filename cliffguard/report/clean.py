@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TypeVar
+from unicodedata import category
 
 from cliffguard.core.reviews import with_texts
 
@@ -26,6 +27,8 @@ _UNSEEN = re.compile(
     r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction marks and overrides
     r"\u2060-\u2064\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
+_MOST_MARKS = 4  # on a letter: Hebrew with points and accents, and Vietnamese, have no more
+_MARKS = frozenset(("Mn", "Me"))
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -36,7 +39,22 @@ def clean(text: str) -> str:
     """
     text = _BREAKS.sub("\n", _TERMINAL.sub("", text))
     text = _UNSEEN.sub("", _CONTROLS.sub("", text))
-    return _SURROGATES.sub("\ufffd", text)
+    return _SURROGATES.sub("\ufffd", _unpiled(text))
+
+
+def _unpiled(text: str) -> str:
+    """Return a text of which no letter has more than `_MOST_MARKS` combining marks.
+
+    More of them paint over the lines above and below.
+    """
+    if text.isascii():
+        return text
+    kept, n_marks = [], 0
+    for character in text:
+        n_marks = n_marks + 1 if character > "\u02ff" and category(character) in _MARKS else 0
+        if n_marks <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def one_line(text: str) -> str:

@@ -6,11 +6,9 @@ JSON is the lines of items.jsonl, in which everything but ASCII is escaped.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -19,7 +17,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText
 from cliffguard.core.texts import clip, cut_middle, n_things
 from cliffguard.report import markdown, numbers
-from cliffguard.report.cells import guarded
+from cliffguard.report.cells import csv_cell, guarded
 from cliffguard.report.clean import clean, one_line
 from cliffguard.report.items import as_plain
 from cliffguard.report.labels import ItemLabel
@@ -153,9 +151,7 @@ def _csv(
             _cell(shown(candidate.answer)),
             *(_cell(getattr(label, name, "")) for name in _REMARKS),
         )
-        row = StringIO()
-        csv.writer(row).writerow(cells)  # a cell is quoted for what ends a line
-        yield row.getvalue().removesuffix("\r\n")
+        yield ",".join(map(csv_cell, cells))
 
 
 def _cell(text: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from itertools import count
 
-from jinja2 import FunctionLoader, StrictUndefined
+from jinja2 import FunctionLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -32,7 +33,7 @@ from cliffguard.report.wording import MARKS
 
 _NAME_CHARACTERS = 400  # of a name, a heading, a cell: beyond that somebody is playing
 _LINE_CHARACTERS = 1200  # of a sentence
-_CODE = re.compile(r"`([^`]+)`")
+_FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
 
 
 def render_html(
@@ -44,11 +45,16 @@ def render_html(
     page = lay_out(cleaned(review), beside)
     results = None if page.items is None else page.results
     items = item_browser(page.review, results, [row.capability for row in page.rows])
-    return html_of(document(page, times.read(timings)), items)
+    return html_of(document(page, times.read(timings)), items, names=_names(page.review))
 
 
-def html_of(report: Document, items: ItemBrowser | None = None) -> str:
-    """Return a report as a page of its own; `items` take the place of its section about them."""
+def html_of(
+    report: Document, items: ItemBrowser | None = None, *, names: Iterable[str] = ()
+) -> str:
+    """Return a report as a page of its own; `items` take the place of its section about them.
+
+    In backticks are commands of ours, but for those that stand in the foreign `names`.
+    """
     css = "".join((_template("report.css"), looks.css(), _template("items.css")))
     script = _template("page.js") + _template("items.js")
     return (
@@ -59,6 +65,7 @@ def html_of(report: Document, items: ItemBrowser | None = None) -> str:
             head=report.head,
             next_title=next_steps.TITLE,
             marks=MARKS,
+            quoting=_quoting(names),
             svg=partial(_svg, number=count(1)),
             items=items,
             items_anchor=broken.ANCHOR,
@@ -103,13 +110,43 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-def _prose(text: str) -> Markup:
-    """Return a sentence whose parts in backticks are code."""
-    parts = _CODE.split(shorten(one_line(text), _LINE_CHARACTERS))
+@pass_context
+def _prose(context: Context, text: str) -> Markup:
+    """Return a sentence whose parts in backticks are code, but for those of a foreign name."""
+    text = shorten(one_line(text), _LINE_CHARACTERS)
+    names = sorted(context.get("quoting", ()), key=len, reverse=True)
+    code = "|".join((*map(re.escape, names), r"`(?P<code>[^`]+)`"))
+    made, end = Markup(), 0
+    for match in re.finditer(code, text):
+        made += _unbroken(text[end : match.start()])
+        made += match[0] if match["code"] is None else Markup("<code>{}</code>").format(match[1])
+        end = match.end()
+    return made + _unbroken(text[end:])
+
+
+def _unbroken(text: str) -> Markup:
+    """Keep the flags of our command line whole: a browser breaks a line after a hyphen."""
+    parts = _FLAG.split(text)
     return Markup().join(
-        Markup("<code>{}</code>").format(part) if number % 2 else part
+        Markup('<span class="flag">{}</span>').format(part) if number % 2 else part
         for number, part in enumerate(parts)
     )
+
+
+def _quoting(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that hold a backtick, as sentences on a page spell them."""
+    return tuple({one_line(name) for name in names if "`" in name})
+
+
+def _names(review: Review) -> Iterator[str]:
+    """Yield what others named in a review, and sentences repeat."""
+    yield from (review.comparison.base.label, review.comparison.candidate.label)
+    for finding in review.verdict.findings:
+        yield from filter(None, (finding.capability, finding.suite, finding.stratum))
+    for row in review.comparison.capabilities:
+        yield from (task.task for task in row.diagnostics.tasks)
+        yield from (stratum.name for stratum in row.diagnostics.strata)
+        yield from (ladder.level_name for ladder in row.diagnostics.ladders)
 
 
 def _breakable(name: str) -> Markup:

@@ -59,7 +59,7 @@ def read_labels(path: str, results: Iterable[ItemResult], review: Review) -> lis
 
     CSV and JSON Lines are read. `task` is needed where an id is that of several items; rows whose
     label is empty are not labelled yet. Raises UsageError, with the lines, for missing columns,
-    unknown ids and words, and for an item that is labelled in two ways.
+    unknown ids and words, for an item that is labelled in two ways, and where no row has a label.
     """
     rows = [_read(row) for row in read_records(path)]
     wanted = {row["item"] for row in rows}
@@ -81,6 +81,12 @@ def read_labels(path: str, results: Iterable[ItemResult], review: Review) -> lis
                 fault = ("labels.twice", f"{row['item']!r} is {before.label} in line {where}")
         if fault is not None:
             faults.append((fault[0], f"line {row['line']}: {fault[1]}"))
+    if not faults and not labels:
+        raise UsageError(
+            f"{path}: no row has a label, and those that are kept stay; write {', '.join(LABELS)} "
+            "in the column label",
+            id="labels.empty",
+        )
     if faults:
         (id, _), *_ = faults
         lines = first_and_more([line for _, line in faults], _N_NAMED)

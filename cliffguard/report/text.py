@@ -41,11 +41,17 @@ _TONES = {"lost": "bold red", "aside": "dim", "": ""}
 _SIGNS = {"lost": "▶ ", "aside": "  ", "": "  "}
 
 
-def render_text(review: Review, beside: BesideReview | None = None) -> str:
-    """Return the report as plain text, 100 columns wide and without colour."""
+def render_text(
+    review: Review, beside: BesideReview | None = None, *, width: int | None = None
+) -> str:
+    """Return the report as plain text, 100 columns wide unless told, and without colour."""
     stream = StringIO()
     console = Console(
-        file=stream, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False
+        file=stream,
+        width=width or _WIDTH,
+        color_system=None,
+        force_terminal=False,
+        legacy_windows=False,
     )
     print_review(review, console, beside)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

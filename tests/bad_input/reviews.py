@@ -81,6 +81,9 @@ CASES: Cases = {
     "figures into a file": Case(
         lambda p: drawn(p, "--out", p.write("file", "") / "out"), 2, "file.not-written"
     ),
+    "figures of which none can be drawn": Case(
+        lambda p: drawn(p, "--out", p.out, "--only", "gain"), 2, "figures.nothing"
+    ),
     "figures of an unknown name": Case(
         lambda p: drawn(p, "--out", p.out, "--only", "forest,latter"), 2, "figures.unknown"
     ),
@@ -253,6 +256,9 @@ CASES: Cases = {
     ),
     "labels in other words": Case(
         lambda p: labelled(p, "item,label\nb-1,wrong\n"), 2, "labels.unknown-word"
+    ),
+    "labels that nobody filled in": Case(
+        lambda p: labelled(p, "item,label\nb-1,\n"), 2, "labels.empty"
     ),
     "labels that contradict": Case(
         lambda p: labelled(p, "item,label\nb-1,real\nb-1,unclear\n"), 2, "labels.twice"

@@ -77,6 +77,37 @@ def test_no_report_is_wider_than_its_screen(open_page: Opener, name: str) -> Non
     assert not page.locator("nav").is_visible()
 
 
+@pytest.mark.parametrize("name", ["failed", "causes", "hostile"])
+def test_every_table_is_whole_on_its_screen(open_page: Opener, name: str) -> None:
+    """None is scrolled sideways, folded ones neither; the contents take a line of a phone."""
+    page = open_page(render(REVIEWS[name](), "html"))
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+
+    for width in (1280, 1000, 900, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        cut = page.locator(".scroll").evaluate_all(
+            "tables => tables.filter((t) => t.scrollWidth > t.clientWidth).map((t) => t.ariaLabel)"
+        )
+        assert cut == [], width
+    assert page.locator("nav").evaluate("nav => nav.offsetHeight") < 45
+
+
+def test_paper_gets_tables_and_the_items(open_page: Opener, tmp_path: Path) -> None:
+    """No row is stacked as on a phone, and an item that was opened hides no other."""
+    review = write_items(samples.failed(), tmp_path, many(1, 20, 50))
+    page = open_page(render(review, "html", None, beside(review, tmp_path)))
+    page.locator(".item-list summary").first.click()
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+
+    rows = page.locator(".fold tbody tr, table.capabilities tbody tr")
+    displays = rows.evaluate_all("rows => rows.map((row) => getComputedStyle(row).display)")
+    assert set(displays) == {"table-row"}
+    static = page.locator(".item-static details")
+    n_seen = static.evaluate_all("all => all.filter((each) => each.offsetParent).length")
+    assert n_seen == static.count() > 0
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_is_wrong_with_a_report(open_page: Opener, width: int, scheme: str) -> None:
@@ -128,8 +159,8 @@ def test_a_click_on_a_head_sorts(open_page: Opener, overview: str) -> None:
 
     def keys() -> list[float]:
         cells = table.locator(f"tbody tr > :nth-child({column + 1})")
-        read = cells.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.key))")
-        return [float(key) for key in read]
+        numbers = cells.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.key))")
+        return [float(key) for key in numbers]
 
     before = keys()
     head.get_by_role("button").click()

@@ -11,6 +11,7 @@ from cliffguard.cli.app import app
 from cliffguard.core.reviews import Review
 from cliffguard.report import render
 from tests.report import samples
+from tests.report.listed import result, written
 
 
 @pytest.fixture
@@ -68,9 +69,56 @@ def test_several_reviews_in_any_format(folder: Path, format: str, start: bytes) 
     assert all((out / name).read_bytes().startswith(start) for name in names)
 
 
+def refused(*words: object) -> str:
+    """Return the error line of a call that exits 2 and writes nothing."""
+    result = CliRunner().invoke(app, ["figures", *map(str, words)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    return " ".join(result.stderr.split())
+
+
+def test_a_review_that_is_given_twice_is_refused(folder: Path) -> None:
+    """As `report` refuses it, by whatever path."""
+    both = (folder / "step-100", folder / "step-100" / "review.json")
+
+    assert "error[overview.same-review]" in refused(*both, "--out", folder / "out")
+
+
+def test_nothing_drawn_is_no_success(folder: Path) -> None:
+    """A script that wants the figure is not told that all went well."""
+    line = refused(folder / "step-200", "--out", folder / "out", "--only", "gain,calibration")
+
+    assert "error[figures.nothing]" in line
+    assert "two reviews or more" in line
+    assert "no items.jsonl lies beside the review" in line
+    assert not (folder / "out").exists()
+
+
+def test_few_answers_in_every_bin_are_no_missing_file(tmp_path: Path) -> None:
+    """The file lies there, and the message says what is short."""
+    results = [result(f"b-{n}", sure=0.1 + 0.2 * n) for n in range(4)]
+    folder = written(tmp_path / "few", results)
+
+    line = refused(folder, "--out", tmp_path / "out", "--only", "calibration")
+
+    assert "no bin of confidence has 5 answers or more (of 8 answers)" in line
+
+
+def test_reviews_of_one_lack_share_its_line(folder: Path) -> None:
+    """Forty of them are no page of lines."""
+    reviews = [folder / f"step-{n}00" for n in range(1, 9)]
+    for path in reviews:
+        write(path / "review.json", samples.passed())
+
+    _, stderr = figures(*reviews, "--out", folder / "out")
+
+    (line,) = [line for line in stderr.splitlines() if "calibration" in line]
+    assert "step-100, step-200, step-300 and 5 more" in line
+    assert len(stderr.splitlines()) == 2  # the other is of distances
+
+
 def test_figures_of_several_reviews_bear_their_names(folder: Path) -> None:
-    """One that is given twice is drawn once."""
-    reviews = (folder / "step-100", folder / "step-200", folder / "step-100" / "review.json")
+    """A figure of one review each."""
+    reviews = (folder / "step-100", folder / "step-200")
 
     names, _ = figures(*reviews, "--out", folder / "out", "--only", "forest")
 

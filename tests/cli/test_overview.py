@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,25 @@ def test_on_a_terminal_it_is_the_matrix(runs: Path) -> None:
     assert len(result.stdout.splitlines()) <= 3 + 4
     assert "to ship one of n, judge with --choose" in result.stdout
     assert "Last PASS: 500" in result.stdout
+
+
+@pytest.mark.parametrize("columns", [80, 150])
+def test_a_terminal_gets_its_width_and_a_pipe_a_hundred(
+    columns: int, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one review and of several."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for path in (runs, runs / "checkpoint-250"):
+        widths = []
+        for is_terminal in (True, False):
+            monkeypatch.setattr(sys.stdout, "isatty", lambda shown=is_terminal: shown)
+            app(["report", str(path)], standalone_mode=False)
+            widths.append(max(map(len, capsys.readouterr().out.splitlines())))
+        assert widths[0] <= columns
+        assert widths[1] <= 100
+        if path != runs:
+            assert widths[0] > columns - 15
+            assert widths[1] > 90
 
 
 def test_out_takes_every_file(runs: Path) -> None:

@@ -198,6 +198,15 @@ def test_a_loss_is_named_with_its_size() -> None:
     assert "reading regressed (70.0 → 50.0 %)" in judged(lost("reading")).sentence
 
 
+def test_of_many_losses_five_are_named() -> None:
+    """The sentence is a headline; the table has all of them."""
+    sentence = judged(*(lost(f"c{n}") for n in range(20))).sentence
+
+    assert sentence.count("regressed (") == 5
+    assert sentence.endswith("; and 15 more that are REGRESSED.")
+    assert judged(*(lost(f"c{n}") for n in range(5))).sentence.count("regressed (") == 5
+
+
 def test_too_few_items_are_inconclusive_with_the_number_needed() -> None:
     """Without proof either way the verdict says how many items would give it."""
     verdict = judged(capability("reading", 2, 2, n_items=40))

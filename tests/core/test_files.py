@@ -12,7 +12,14 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from cliffguard.core.errors import ConfigError, InfrastructureError, SuiteError, UsageError
-from cliffguard.core.files import is_special, read_jsonl, read_text, write_error, write_whole
+from cliffguard.core.files import (
+    is_special,
+    read_jsonl,
+    read_text,
+    write_error,
+    write_lines,
+    write_whole,
+)
 from cliffguard.core.validation import validate
 from cliffguard.core.yaml_files import read_yaml
 from tests import support
@@ -353,6 +360,22 @@ def test_into_a_pipe_it_is_written_as_it_comes(tmp_path: Path) -> None:
     assert os.read(reader, 10) == b"told"
     os.close(reader)
     assert is_special(pipe)
+
+
+def test_a_link_in_a_folder_of_results_is_replaced(tmp_path: Path) -> None:
+    """The folder may be a stranger's, and the link lead to a file of the reader's."""
+    (tmp_path / "mine").write_text("mine")
+    for name, write in (
+        ("review.json", lambda path: write_whole(path, "new\n", follows=False)),
+        ("labels.jsonl", lambda path: write_lines(path, ["new"])),
+    ):
+        (tmp_path / name).symlink_to("mine")
+
+        write(tmp_path / name)
+
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name).read_text() == "new\n"
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_what_a_link_points_to_is_written(tmp_path: Path) -> None:

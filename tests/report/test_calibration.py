@@ -66,6 +66,16 @@ def test_what_is_not_drawn(others: list[ItemResult]) -> None:
     assert [p.x for p in chart.series[1].points] == [pytest.approx(95.0)]
 
 
+def test_answers_in_small_bins_are_counted() -> None:
+    """Nobody takes the points for all answers."""
+    chart = calibration([*answered(0.95, 1.0, 8), *answered(0.1, 0.0, 4)])
+
+    assert chart is not None
+    assert chart.notes == (
+        "90 % intervals; bins of 5 answers or more; 0 and 4 answers are in smaller ones.",
+    )
+
+
 def test_without_confidences_there_is_none() -> None:
     """Generated answers have none."""
     made = result("x")

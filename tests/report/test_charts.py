@@ -201,6 +201,14 @@ def test_gain_stands_against_the_largest_bound_of_a_gating_drop() -> None:
     assert drawn.notes == ("Without target or gate: c.",)
 
 
+def test_the_front_of_gain_is_numbered_first() -> None:
+    """Of forty points twenty have a number; those that decide are among them."""
+    many = {f"worse-{n}": samples.failed() for n in range(3)}
+    drawn = chart(several.gain(pages(**many, best=samples.passed())))
+
+    assert drawn.series[0].points[0].label == "best"
+
+
 def test_one_review_has_no_gain_to_compare() -> None:
     """Nor have two of which one has no target."""
     assert several.gain(pages(a=samples.failed(), b=samples.causes())) is None
@@ -283,8 +291,7 @@ def test_what_is_lacking_is_said() -> None:
     }  # fmt: skip
     assert [lack.split(":")[0] for lack in lacks] == [
         "ladder of b",
-        "calibration of a",
-        "calibration of b",
+        "calibration of a, b",
         "distance of b",
         "trajectory",
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from cliffguard.core.texts import shorten
@@ -29,6 +31,30 @@ from tests.report import samples
 def test_clean(text: str, expected: str) -> None:
     """Terminal sequences, controls and direction marks go; writing of every language stays."""
     assert clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        unicodedata.normalize("NFD", "Việt Nam, Nguyễn, tiếng"),
+        "ที่นี่ น้ำ ผู้ใหญ่",
+        "بِسْمِ ٱللَّهِ ٱلرَّحْمَٰنِ",
+        "हिन्दी क्षत्रिय कर्त्तव्य",
+        "בְּרֵאשִׁ֖ית בָּרָ֣א אֱלֹהִ֑ים",
+        "བསྒྲུབས་ རྫོགས་",
+        "❤️ 👩\u200d💻 👍🏽 1\ufe0f\u20e3 🏳️\u200d🌈",
+    ],
+)
+def test_marks_of_a_language_stay(text: str) -> None:
+    """No script that people write needs more of them on a letter than are kept."""
+    assert clean(text) == text
+
+
+def test_marks_without_end_are_cut() -> None:
+    """Else they paint over the lines above and below."""
+    assert clean("v" + "\u0301\u0489" * 60 + "x" + "\u0316" * 3) == (
+        "v" + "\u0301\u0489" * 2 + "x" + "\u0316" * 3
+    )
 
 
 def test_clean_twice_is_clean_once() -> None:

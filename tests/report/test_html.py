@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cliffguard.core.reviews import Outcome
 from cliffguard.report.html import render_html
 from tests.report import samples
 
@@ -197,3 +198,24 @@ def test_parts_and_what_does_not_count() -> None:
     assert page.index(">Parts</h2>") < page.index(">Items that broke</h2>")
     assert page.count("a loss is proven") == 1
     assert "– NOT_MEASURED</span><small>does not count</small>" in page
+
+
+def test_backticks_of_a_name_are_no_code() -> None:
+    """They stay where they are, and a command of ours beside them is code."""
+    row = samples.measured(
+        "a `b` c", n_items=60, n_right_base=50, n_broken=40, n_fixed=2, p_drop=0.001
+    )
+    finding = samples.finding(row, Outcome.REGRESSED, "see a `b` c; run `cliffguard flips`")
+
+    page = render_html(samples.review(Outcome.FAIL, "a `b` c regressed.", [(row, finding)]))
+
+    assert "<h1>a `b` c regressed.</h1>" in page
+    assert "see a `b` c; run <code>cliffguard flips</code>" in page
+    assert "<code>b</code>" not in page
+
+
+def test_a_flag_is_one_word() -> None:
+    """A browser breaks a line after any hyphen, as in the two of --choose."""
+    page = render_html(samples.review(Outcome.PASS, "judge with --choose, or a--b.", []))
+
+    assert 'judge with <span class="flag">--choose</span>, or a--b.' in page

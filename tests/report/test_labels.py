@@ -28,6 +28,18 @@ def given(folder: Path, text: str, name: str = "labels.csv") -> Path:
     return path
 
 
+def test_a_link_for_labels_is_not_followed(tmp_path: Path) -> None:
+    """A folder that came from elsewhere writes over no file of its reader."""
+    folder = written(tmp_path / "out")
+    (tmp_path / "mine").write_text("")
+    (folder / "labels.jsonl").symlink_to(tmp_path / "mine")
+
+    assert run("flips", folder, "--labels", given(tmp_path, GOOD)).exit_code == 0
+
+    assert (tmp_path / "mine").read_text() == ""
+    assert not (folder / "labels.jsonl").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -60,6 +72,33 @@ def test_labels_are_kept_beside_the_review(name: str, text: str, tmp_path: Path)
     assert after.split("<testcase")[0] == verdict
 
 
+def test_a_list_that_nobody_filled_in_erases_nothing(tmp_path: Path) -> None:
+    """It is the list as it was written, saved over the one with labels."""
+    folder = written(tmp_path / "out")
+    run("flips", folder, "--labels", given(tmp_path, GOOD))
+    before = (folder / "labels.jsonl").read_bytes()
+
+    for text in ("item,label\nb-1,\nb-2,\n", "item,label\n"):
+        done = run("flips", folder, "--labels", given(tmp_path, text))
+
+        assert done.exit_code == 2
+        assert "labels.empty" in done.stderr
+        assert "those that are kept stay" in " ".join(done.stderr.split())
+    assert (folder / "labels.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+@pytest.mark.parametrize("name", ["labels.csv", "labels.jsonl"])
+def test_labels_of_any_editor_are_read(name: str, encoding: str, tmp_path: Path) -> None:
+    """Excel's "Unicode text" is UTF-16, with tabs."""
+    text = "item\tlabel\nb-1\treal\n" if name.endswith("csv") else '{"item":"b-1","label":"real"}'
+    (tmp_path / name).write_bytes(text.encode(encoding))
+
+    labels = read_labels(str(tmp_path / name), RESULTS, samples.failed())
+
+    assert [(label.item, label.label) for label in labels] == [("b-1", "real")]
+
+
 def test_a_label_is_kept_with_what_was_said_of_it(tmp_path: Path) -> None:
     """One canonical line a label, with the items that it was given to."""
     folder = written(tmp_path)
@@ -86,7 +125,7 @@ def test_labels_of_other_items_are_not_counted(tmp_path: Path) -> None:
 
 def test_a_list_can_be_filled_in_and_read_again(tmp_path: Path) -> None:
     """Hostile ids and all, and the label stands in the next list."""
-    ids = [f"=1+1 {HOSTILE.split()[0]}", "two\nlines", " -3\t\x07", "plain"]
+    ids = [f"=1+1 {HOSTILE.split()[0]}", "two\nlines", " -3\t\x07", "'=1", "\u200b＝1;2", "plain"]
     folder = written(tmp_path, [result(id, prompt=f'"{HOSTILE}",\n;') for id in ids])
     rows = list(csv.DictReader(StringIO(run("flips", folder, "--format", "csv").stdout)))
     text = StringIO(newline="")
@@ -99,7 +138,7 @@ def test_a_list_can_be_filled_in_and_read_again(tmp_path: Path) -> None:
 
     assert done.exit_code == 0, done.output
     items = json.loads(run("flips", folder, "--format", "json").stdout)
-    assert [item["label"] for item in items] == ["real"] * 3 + [None]
+    assert [item["label"] for item in items] == ["real"] * 5 + [None]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ from cliffguard.core.settings import CapabilityPolicy, Plan, Policy, TargetPolic
 from cliffguard.planning.selection import remark
 from cliffguard.report.json import render_overview
 from cliffguard.report.overview.build import build
-from cliffguard.report.overview.sources import NamedReview, read_named, review_files
+from cliffguard.report.overview.files import OverviewReport
+from cliffguard.report.overview.sources import NOT_TRIED, NamedReview, read_named, review_files
+from cliffguard.report.overview.wording import in_order
 from tests import support
 from tests.report import checkpoints
 from tests.report.checkpoints import checkpoint, trained
@@ -179,6 +181,39 @@ def test_tested_in_order_is_a_choice() -> None:
     reviews = {n: checkpoint(n, choose="choose.tested-in-order") for n in ("a", "b")}
 
     assert [row.may_ship for row in overview(reviews).candidates] == [True, True]
+
+
+def test_what_was_tested_in_order_stays_in_it(tmp_path: Path) -> None:
+    """Newest first, and what was not tried is read from the overview of the check."""
+    names = ("step-300", "step-200", "step-100")
+    reviews = {n: checkpoint(n, choose="choose.tested-in-order") for n in names[:2]}
+    checkpoints.write(tmp_path, reviews)
+    for name in reviews:
+        (tmp_path / name / "report.html").write_text("")
+    missing = NamedReview(
+        name=names[2], file=tmp_path / names[2] / "failure.json", review=None, reason=NOT_TRIED
+    )
+    of_check = [*checkpoints.sources(reviews, tmp_path), missing]
+    OverviewReport(sources=of_check, folder=tmp_path).write()
+
+    sources = read_named(review_files([tmp_path]))
+    again = build(sources, tmp_path)
+
+    assert [row.name for row in again.candidates] == list(names[:2])
+    assert [(row.name, row.exit_code, row.reason) for row in again.uncompared] == [
+        (names[2], None, NOT_TRIED)
+    ]
+    assert [row.name for row in in_order(again)] == list(names)
+
+
+@pytest.mark.parametrize("name", ["../away", "/away", "a/../../away"])
+def test_no_overview_leads_out_of_its_folder(name: str, tmp_path: Path) -> None:
+    """It may be a stranger's."""
+    checkpoints.write(tmp_path / "in", {n: checkpoint(n) for n in ("a", "b")})
+    away = {"choice": "last", "candidates": [], "uncompared": [{"name": name, "exit_code": None}]}
+    (tmp_path / "in" / "overview.json").write_text(json.dumps(away))
+
+    assert {file.parent.name for file in review_files([tmp_path / "in"])} == {"a", "b"}
 
 
 def test_reviews_of_two_choices_are_refused() -> None:

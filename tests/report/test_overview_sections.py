@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from cliffguard.core.overviews import BrokenAlone, BrokenItem, BrokenItems, Overview
-from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report.blocks import (
     Block,
     Datum,
@@ -313,6 +313,26 @@ def test_the_matrix_has_a_line_a_candidate_and_four(n: int, width: int) -> None:
     assert max(map(len, lines)) <= width
     assert lines[3 + n - 1].startswith(f"checkpoint-{250 * n} ")
     assert "✗ FAIL" in lines[3 + n - 1]
+
+
+def test_what_failed_by_all_together_says_so() -> None:
+    """No cell is REGRESSED: a column of its own has the mark, in every format."""
+    reviews = trained(2)
+    name = next(iter(reviews))
+    thin = Pooled(drop=0.0321, p_value=1e-4, n_capabilities=4, has_dropped=True)
+    verdict = replace(reviews[name].verdict, outcome=Outcome.FAIL, pooled=thin)
+    failed = {**reviews, name: replace(reviews[name], verdict=verdict)}
+
+    lines = printed(overview(failed), 80)
+    table = table_of(shown(failed)["candidates"])
+
+    assert any("all to-" in line for line in lines)
+    assert sum("✗ +3.2" in line for line in lines) == 1
+    assert max(map(len, lines)) <= 80
+    assert [column.name for column in table.columns][2] == "all together"
+    assert "✗ +3.2" in str(texts(table))
+    assert {len(row.cells) for row in table.rows} == {len(table.columns)}
+    assert not any("all to-" in line for line in printed(overview(reviews), 80))
 
 
 def test_all_of_the_adjacent_suite_fits_on_eighty_columns() -> None:

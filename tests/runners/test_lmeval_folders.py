@@ -767,7 +767,7 @@ def test_a_list_of_scores_for_other_answers_says_how_many_there_are(tmp_path: Pa
     error = refused(tmp_path / "base", tmp_path / "tuned")
 
     assert error.id == "samples.no-scores"
-    assert "acc is [0.0, 0.0], and of answers its samples have 1 or 3" in str(error)
+    assert "acc is a list of 2 numbers, and of answers its samples have 1 or 3" in str(error)
 
 
 @pytest.mark.parametrize("value", [[1, 0], [1, [1]], [-80.5, 40], {"a": 1}, "gold", 37.5])
@@ -782,6 +782,36 @@ def test_a_pair_of_gold_and_answer_is_no_score(value: Any, tmp_path: Path) -> No
     assert set(by_name(review)) == {"race"}
     (left,) = support.caveat_texts(review, "samples.unscored-task")
     assert left.startswith("Not judged, since it has no score between 0 and 1 an item: ner (f1 is ")
+
+
+@pytest.mark.parametrize("value", [[["SECRET gold"], "SECRET said"], "SECRET", {"SECRET": 1}])
+@pytest.mark.parametrize("others", [0, 1])
+def test_no_message_quotes_what_stands_for_a_score(value: Any, others: int, tmp_path: Path) -> None:
+    """It is the right answer and the model's, which `--texts none` keeps out of every file."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "mt", [row(n, metrics=["bleu"], bleu=value) for n in range(3)])
+        if others:
+            write(tmp_path / side, "race", scored(N))
+    out = tmp_path / "out"
+
+    code, output = ran(tmp_path / "base", tmp_path / "tuned", "--out", out, "--texts", "none")
+
+    assert code != 0 or others
+    written = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
+    assert written
+    assert not [name for name, text in {**written, "screen": output}.items() if "SECRET" in text]
+    assert "bleu is a" in output + "".join(written.values())
+
+
+def test_no_damaged_score_is_quoted(tmp_path: Path) -> None:
+    """Where most are numbers and one is a text."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "race", [*scored(N - 1), row(N - 1, "SECRET")])
+
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+
+    assert error.id == "samples.damaged-score"
+    assert "acc is a text of 6 characters, and a number elsewhere" in str(error)
 
 
 def test_a_task_without_a_score_leaves_its_capability_open(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cliffguard.core.item_results import ItemAnswer, ItemResult
+from cliffguard.core.item_results import ITEMS_FILE, ItemAnswer, ItemResult
+from cliffguard.core.texts import n_things
 from cliffguard.report.figures.charts import Axis, Chart, Point, Series
 from cliffguard.report.items import results_in
 from cliffguard.report.numbers import percent
@@ -33,27 +34,48 @@ def calibration_of(page: Page) -> Chart | None:
     """Return the diagram of the items beside a review; None where none lie there."""
     if page.items is None or page.review.items is None:
         return None
-    return _read(page.items, page.review.items.sha256)
+    return _read(page.items, page.review.items.sha256)[0]
+
+
+def calibration_lack(page: Page) -> str:
+    """Return why a review has no diagram."""
+    if page.items is None or page.review.items is None:
+        return f"no {ITEMS_FILE} lies beside the review"
+    n = sum(_read(page.items, page.review.items.sha256)[1])
+    if n == 0:
+        return "no counted answer has a confidence and is right or wrong (generated ones have none)"
+    return f"no bin of confidence has {_LEAST} answers or more (of {n_things(n, 'answer', ',')})"
 
 
 @lru_cache(maxsize=16)  # two formats of one report draw it
-def _read(path: Path, _sha256: str) -> Chart | None:
-    return calibration(results_in(path))
+def _read(path: Path, _sha256: str) -> tuple[Chart | None, tuple[int, int]]:
+    bins = _bins(results_in(path))
+    return _chart(*bins), (sum(b.n for b in bins[0]), sum(b.n for b in bins[1]))
 
 
 def calibration(results: Iterable[ItemResult]) -> Chart | None:
     """Return the share of right answers by confidence; None where no answer has both.
 
     Counted items with a score of 0 or 1 are taken, since of a graded one no share is right. A bin
-    of fewer than five answers is left out.
+    of fewer than five answers is left out, and a note says how many answers that are.
     """
+    return _chart(*_bins(results))
+
+
+def _bins(results: Iterable[ItemResult]) -> tuple[list[_Bin], list[_Bin]]:
     base, candidate = ([_Bin() for _ in range(N_BINS)] for _ in range(2))
     for result in results:
         if result.counted:
             _add(base, result.base)
             _add(candidate, result.candidate)
+    return base, candidate
+
+
+def _chart(base: Sequence[_Bin], candidate: Sequence[_Bin]) -> Chart | None:
     if not any(b.n >= _LEAST for b in (*base, *candidate)):
         return None
+    n_few = [sum(b.n for b in bins if b.n < _LEAST) for bins in (base, candidate)]
+    few = f"; {n_few[0]:,} and {n_few[1]:,} answers are in smaller ones" if any(n_few) else ""
     sides = (_side("base", base), _side("candidate", candidate))
     return Chart(
         name="calibration",
@@ -63,7 +85,7 @@ def calibration(results: Iterable[ItemResult]) -> Chart | None:
         x=Axis(label="confidence of the answer", low=-2.0, high=102.0, ticks=_PERCENTS),
         y=Axis(label="right answers", low=0.0, high=100.0, ticks=_PERCENTS),
         series=(*sides, _diagonal()),
-        notes=(f"{100 * _CONFIDENCE:g} % intervals; bins of {_LEAST} answers or more.",),
+        notes=(f"{100 * _CONFIDENCE:g} % intervals; bins of {_LEAST} answers or more{few}.",),
     )
 
 

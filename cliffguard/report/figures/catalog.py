@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cliffguard.core.errors import UsageError, nearest
+from cliffguard.core.texts import first_and_more
 from cliffguard.report.figures import several, single
-from cliffguard.report.figures.calibration import calibration_of
+from cliffguard.report.figures.calibration import calibration_lack, calibration_of
 from cliffguard.report.figures.charts import Chart
 from cliffguard.report.page import Page
 from cliffguard.report.reach import reaches
 
+_N_NAMED = 3  # reviews that a line about a lack names
 _MOST_CHARACTERS = 60  # of a file's name, of each of its parts
 
 
@@ -29,15 +31,14 @@ class _Kind(NamedTuple):
 
     of_one: Callable[[Page], list[Chart]] | None
     of_all: Callable[[Mapping[str, Page]], list[Chart]] | None
-    lack: str
+    lack: str | Callable[[Page], str]
 
 
 _KINDS = {
     "forest": _Kind(lambda page: _some(single.forest(page)), None, "no capability was judged"),
     "ladder": _Kind(_ladders, None, "no task is a ladder"),
     "calibration": _Kind(
-        lambda page: _some(calibration_of(page)), None,
-        "no items.jsonl with confidences lies beside the review",
+        lambda page: _some(calibration_of(page)), None, calibration_lack,
     ),
     "distance": _Kind(
         lambda page: _some(single.distance(reaches(page))), None,
@@ -78,7 +79,8 @@ def charts_of(
 ) -> tuple[dict[str, Chart], list[str]]:
     """Return the figures by the name of their file, without its ending, and a line for each lack.
 
-    Of several reviews, a review's own figures bear its name.
+    Of several reviews, a review's own figures bear its name. Those that lack a figure for one
+    reason share its line.
     """
     charts: dict[str, Chart] = {}
     lacks = []
@@ -90,10 +92,22 @@ def charts_of(
         else:
             each = {name: of_one(page) for name, page in pages.items()}
             made = [(name if pages.keys() - {name} else "", c) for name in each for c in each[name]]
-            lacks += [f"{kind} of {name}: {lack}" for name in each if not each[name]]
+            lacks += _lacks(kind, lack, [name for name in each if not each[name]], pages)
         for name, chart in made:
             charts[_free("-".join(filter(None, map(_plain, (name, chart.name)))), charts)] = chart
     return charts, lacks
+
+
+def _lacks(
+    kind: str, lack: str | Callable[[Page], str], names: Sequence[str], pages: Mapping[str, Page]
+) -> Iterator[str]:
+    """Yield why reviews have no figure of a kind, those of one reason in one line."""
+    by_reason: dict[str, list[str]] = {}
+    for name in names:
+        reason = lack if isinstance(lack, str) else lack(pages[name])
+        by_reason.setdefault(reason, []).append(name)
+    for reason, lacking in by_reason.items():
+        yield f"{kind} of {first_and_more(lacking, _N_NAMED)}: {reason}"
 
 
 def _plain(name: str) -> str:

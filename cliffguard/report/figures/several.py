@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -27,13 +27,16 @@ _STEP = re.compile(r"(?:^|[^0-9])([0-9]{1,15})$")
 def gain(pages: Mapping[str, Page]) -> Chart | None:
     """Return each review's gain against the most that a gating capability may have lost.
 
-    x is the largest upper bound of a gating drop, y the least gain of a target. None unless two
-    reviews or more have both.
+    x is the largest upper bound of a gating drop, y the least gain of a target; those on the front
+    stand first. None unless two reviews or more have both.
     """
     drawn = [point for name, page in pages.items() if (point := _gain_point(name, page))]
     if len(drawn) < 2:
         return None
     left_out = [name for name, page in pages.items() if _gain_point(name, page) is None]
+    known = [(point.y, point.x or 0.0) for point in drawn]
+    # The first points get the numbers, where there are more than numbers.
+    drawn.sort(key=lambda p: (not is_on_front((p.y, p.x or 0.0), known), p.x or 0.0, -p.y))
     return Chart(
         name="gain",
         title="Gain of the target against loss elsewhere",
@@ -48,6 +51,13 @@ def gain(pages: Mapping[str, Page]) -> Chart | None:
         rules=(Rule(axis="y", at=0.0, kind="zero"), Rule(axis="x", at=0.0, kind="zero")),
         notes=(f"Without target or gate: {', '.join(left_out)}.",) if left_out else (),
     )  # fmt: skip
+
+
+def is_on_front(mine: tuple[float, float], known: Iterable[tuple[float, float]]) -> bool:
+    """Return whether none of `known` has as much gain for as small a drop, and is another."""
+    return not any(
+        gain >= mine[0] and drop <= mine[1] and (gain, drop) != mine for gain, drop in known
+    )
 
 
 def _gain_point(name: str, page: Page) -> Point | None:

@@ -21,7 +21,7 @@ from cliffguard.core.overviews import (
 )
 from cliffguard.core.reviews import Finding, Outcome, Review, SuiteStamp
 from cliffguard.core.settings import Policy
-from cliffguard.report.figures.several import onset, step_of
+from cliffguard.report.figures.several import is_on_front, onset, step_of
 from cliffguard.report.overview import refusals
 from cliffguard.report.overview.broken import broken_items
 from cliffguard.report.overview.sources import REPORT, NamedReview
@@ -54,9 +54,10 @@ def build(sources: Sequence[NamedReview], folder: Path, *, by_suite: bool = Fals
             id="overview.no-review",
         )
     refusals.refuse_unlike(reviews, by_suite=by_suite)
-    sources = _in_order(sources)
+    choice = refusals.choice_of(reviews[0].review)
+    # In the order in which they were tested, where that is what decides which may ship.
+    sources = list(sources) if choice == "last" else _in_order(sources)
     read = [_read(source, source.review) for source in sources if source.review is not None]
-    choice = refusals.choice_of(read[0].review)
     keys = _columns(read)
     names = dict(zip(keys, _names(keys), strict=True))
     candidates = _on_front([_candidate(row, keys, folder, choice is not None) for row in read])
@@ -177,6 +178,7 @@ def _candidate(row: _Read, keys: Sequence[Key], folder: Path, is_choice: bool) -
         gain=min(gains, default=None),
         largest_drop=max(bounds, default=None),
         is_on_front=None,
+        together=verdict.pooled,
         cells=tuple(row.cells.get(key) for key in keys),
     )
 
@@ -197,15 +199,12 @@ def _on_front(candidates: Sequence[CandidateOverview]) -> list[CandidateOverview
         if row.gain is not None and row.largest_drop is not None
     ]
 
-    def is_on_front(row: CandidateOverview) -> bool | None:
+    def on_front(row: CandidateOverview) -> bool | None:
         if row.gain is None or row.largest_drop is None:
             return None
-        mine = (row.gain, row.largest_drop)
-        return not any(
-            gain >= mine[0] and drop <= mine[1] and (gain, drop) != mine for gain, drop in known
-        )
+        return is_on_front((row.gain, row.largest_drop), known)
 
-    return [replace(row, is_on_front=is_on_front(row)) for row in candidates]
+    return [replace(row, is_on_front=on_front(row)) for row in candidates]
 
 
 def _uncompared(source: NamedReview) -> Uncompared:

@@ -40,8 +40,11 @@ class OverviewReport:
         rows = sorted(self.overview.candidates, key=lambda row: not row.is_on_front)
         return document(self.overview, figures_of([by_name[row.name] for row in rows]))
 
-    def render(self, format: str) -> str:
-        """Return it in one of `OVERVIEW_FORMATS`. Raises UsageError for another one."""
+    def render(self, format: str, *, width: int | None = None) -> str:
+        """Return it in one of `OVERVIEW_FORMATS`, text `width` columns wide.
+
+        Raises UsageError for another format.
+        """
         if format == "json":
             from cliffguard.report.json import render_overview
 
@@ -53,11 +56,14 @@ class OverviewReport:
         if format == "html":
             from cliffguard.report.html import html_of
 
-            return html_of(self.document)
+            made = self.overview
+            names = [made.base, *(capability.name for capability in made.capabilities)]
+            names += [source.name for source in self.sources]
+            return html_of(self.document, names=names)
         if format == "text":
             from cliffguard.report.overview.terminal import render_matrix
 
-            return render_matrix(self.overview)
+            return render_matrix(self.overview, width)
         raise UsageError(
             f"--format {format}: there is no such overview of several reviews (there are "
             f"{', '.join(OVERVIEW_FORMATS)}); choose another, or give one review",
@@ -72,5 +78,5 @@ class OverviewReport:
         """
         texts = {self.folder / name: self.render(form) for name, form in OVERVIEW_FILES.items()}
         for path, text in texts.items():
-            write_whole(path, text)
+            write_whole(path, text, follows=False)
         return tuple(texts)

@@ -44,6 +44,10 @@ SIGNS = (
     "has its sign turned. ✓ HELD, ✗ REGRESSED, ? INCONCLUSIVE; in brackets: cannot fail the gate. "
     "A cell is empty where the candidate's suites lack the capability."
 )
+TOGETHER = (
+    " All together: the mean drop of what gates; ✗ where the test of all together failed the "
+    "candidate, as it can without any single loss."
+)
 FRONT = (
     "A candidate on the front has none beside it that gained more for no larger loss, or lost less "
     "for no smaller gain. The loss is the largest drop of a gating capability that the answers do "
@@ -96,16 +100,21 @@ def sections(overview: Overview, figures: Mapping[str, Chart]) -> tuple[Section,
 
 def _candidates(overview: Overview) -> Section:
     choice = [Column(name="may ship", side="left")] if overview.choice is not None else []
+    together = [Column(name="all together")] if overview.has_together else []
     capabilities = [Column(name=_header(capability)) for capability in overview.capabilities]
     table = TableBlock(
         columns=(
             Column(name="candidate", side="left"), Column(name="verdict", side="left"),
-            *choice, *capabilities,
+            *choice, *together, *capabilities,
         ),
         rows=tuple(_row(row, overview) for row in in_order(overview)),
         kind="overview",
     )  # fmt: skip
-    blocks: tuple[Block, ...] = (table, *_reasons(overview), Paragraph(text=SIGNS))
+    blocks: tuple[Block, ...] = (
+        table,
+        *_reasons(overview),
+        Paragraph(text=SIGNS + TOGETHER * overview.has_together),
+    )
     return Section(title="Candidates", anchor="candidates", blocks=blocks)
 
 
@@ -116,21 +125,22 @@ def _header(capability: OverviewCapability) -> str:
 
 
 def _row(row: CandidateOverview | Uncompared, overview: Overview) -> TableRow:
-    n_choice = overview.choice is not None
+    n_more = (overview.choice is not None) + overview.has_together
     if isinstance(row, Uncompared):
         code = "not tried" if row.exit_code is None else f"no verdict, exit {row.exit_code}"
-        empty: tuple[Cell, ...] = ("",) * (n_choice + len(overview.capabilities))
+        empty: tuple[Cell, ...] = ("",) * (n_more + len(overview.capabilities))
         return TableRow(cells=(_name(row.name, "", row.step), code, *empty), tone="aside")
     href = link(row.report)
     verdict = Datum(
         text=f"{MARKS[row.outcome]} {row.outcome}", href=href, outcome=row.outcome,
         key=_SEVERITY.index(row.outcome),
     )  # fmt: skip
-    ship = ("yes" if row.may_ship else "no",) if n_choice else ()
+    ship = ("yes" if row.may_ship else "no",) if overview.choice is not None else ()
+    together = (_together(row, href and f"{href}#{_NUMBERS}"),) if overview.has_together else ()
     pairs = zip(overview.capabilities, row.cells, strict=True)
     return TableRow(
         cells=(
-            _name(row.name, href, row.step), verdict, *ship,
+            _name(row.name, href, row.step), verdict, *ship, *together,
             *(_cell(capability, cell, href and f"{href}#{_NUMBERS}") for capability, cell in pairs),
         ),
     )  # fmt: skip
@@ -141,6 +151,17 @@ _SEVERITY = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
 
 def _name(name: str, href: str, step: int | None) -> Cell:
     return Datum(text=name, href=href, key=None if step is None else float(step))
+
+
+def _together(row: CandidateOverview, href: str) -> Cell:
+    """Return the mean drop of all that gates, marked where the test of all together failed it."""
+    if row.together is None:
+        return ""
+    drop = row.together.drop
+    if not row.failed_together:
+        return Datum(text=signed(drop), href=href, key=drop)
+    text = f"{MARKS[Outcome.REGRESSED]} {signed(drop)}"
+    return Datum(text=text, href=href, outcome=Outcome.REGRESSED, key=drop)
 
 
 def _cell(capability: OverviewCapability, cell: OverviewCell | None, href: str) -> Cell:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
@@ -16,6 +17,8 @@ from cliffguard.core.reviews import Review
 from cliffguard.report.json import read_review
 
 REVIEW, FAILURE, REPORT = "review.json", "failure.json", "report.html"
+OVERVIEW = "overview.json"
+NOT_TRIED = "one before it did not pass"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,17 @@ def review_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         written = user_path(str(path), UsageError)
         files += _inside(written) if written.is_dir() else [written]
+    refuse_twice(files)
+    return files
+
+
+def refuse_twice(files: Sequence[Path]) -> None:
+    """Raise UsageError for a file that is given twice, by whatever path."""
     twice = [file for file, n in Counter(map(os.path.realpath, files)).items() if n > 1]
     if twice:
         raise UsageError(
             f"{twice[0]}: is given twice; leave one of them out", id="overview.same-review"
         )
-    return files
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -62,7 +70,38 @@ def _inside(folder: Path) -> list[Path]:
             "review.json",
             id="overview.no-review",
         )
-    return sorted(files, key=_by_numbers)
+    files = sorted(files, key=_by_numbers)
+    return [*_as_tested(folder, files), *_not_tried(folder)]
+
+
+def _as_tested(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Return files in the order of a `check --choose last` of this folder, if it was one."""
+    links = [str(row.get("report")) for row in _tested(folder, "candidates")]
+    order = {Path(link).parent.as_posix(): number for number, link in enumerate(links)}
+    names = [file.parent.relative_to(folder).as_posix() for file in files]
+    ranked = sorted(range(len(files)), key=lambda n: order.get(names[n], len(order)))
+    return [files[n] for n in ranked]
+
+
+def _not_tried(folder: Path) -> list[Path]:
+    """Return where the failures of candidates would lie that were not tried, of which none does."""
+    names = [
+        str(r.get("name")) for r in _tested(folder, "uncompared") if r.get("exit_code") is None
+    ]
+    paths = [Path(name) for name in names if "\0" not in name]
+    inside = [path for path in paths if not path.is_absolute() and ".." not in path.parts]
+    files = [folder / path / FAILURE for path in inside]
+    return [f for f in files if not (f.exists() or f.with_name(REVIEW).exists())]
+
+
+def _tested(folder: Path, key: str) -> list[dict[str, Any]]:
+    """Return rows of the overview that `check --choose last` left; none of another or none."""
+    try:
+        content = parse_json((folder / OVERVIEW).read_text(encoding="utf-8"))
+        rows = content[key] if content["choice"] == "last" else []
+        return [row for row in rows if isinstance(row, dict)]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def _below(folder: Path) -> list[Path]:
@@ -98,9 +137,12 @@ def read_named(files: Sequence[Path]) -> list[NamedReview]:
 
     Raises UsageError for what is no review, and where two files are one review.
     """
-    from cliffguard.compare.repeat_command import names_of
-
-    texts = [read_text(file, UsageError) for file in files]
+    # Where a failure is missing the candidate was not tried.
+    is_tried = [file.name != FAILURE or file.exists() for file in files]
+    texts = [
+        read_text(file, UsageError) if tried else f"{number}"
+        for number, (file, tried) in enumerate(zip(files, is_tried, strict=True))
+    ]
     for number, text in enumerate(texts):
         if text in texts[:number]:
             other = files[texts.index(text)]
@@ -108,19 +150,27 @@ def read_named(files: Sequence[Path]) -> list[NamedReview]:
                 f"{files[number]}: is the same review as {other}; leave one of them out",
                 id="overview.same-review",
             )
+    triples = zip(names_of_files(files), files, texts, strict=True)
+    return [_named(name, file, text) for name, file, text in triples]
+
+
+def names_of_files(files: Sequence[Path]) -> list[str]:
+    """Return the shortest paths that tell reviews apart, each by its folder or its file's name."""
+    from cliffguard.compare.repeat_command import names_of
+
     paths = [Path(os.path.abspath(file)) for file in files]
     of_folder = (REVIEW, FAILURE)
     whole = [str(p.parent if p.name in of_folder else p.with_suffix("")) for p in paths]
     if len(set(whole)) < len(files):  # a.json beside a/review.json
         whole = [str(path) for path in paths]
-    triples = zip(names_of(whole), files, texts, strict=True)
-    return [_named(name, file, text) for name, file, text in triples]
+    return list(names_of(whole))
 
 
 def _named(name: str, file: Path, text: str) -> NamedReview:
     if file.name != FAILURE:
         return NamedReview(name=name, file=file, review=read_review(text, str(file)))
-    return failed(name, file, otherwise="the check left no reason")
+    otherwise = "the check left no reason" if file.exists() else NOT_TRIED
+    return failed(name, file, otherwise=otherwise)
 
 
 def failed(name: str, file: Path, *, otherwise: str) -> NamedReview:

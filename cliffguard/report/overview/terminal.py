@@ -35,11 +35,15 @@ _ROOMY, _TIGHT = (13, 2), (9, 1)
 """Characters of each of the two lines of a capability's name, and between columns."""
 
 
-def render_matrix(overview: Overview) -> str:
-    """Return the matrix as plain text, 100 columns wide and without colour."""
+def render_matrix(overview: Overview, width: int | None = None) -> str:
+    """Return the matrix as plain text, 100 columns wide unless told, and without colour."""
     stream = StringIO()
     console = Console(
-        file=stream, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False
+        file=stream,
+        width=width or _WIDTH,
+        color_system=None,
+        force_terminal=False,
+        legacy_windows=False,
     )
     print_matrix(overview, console)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
@@ -75,6 +79,7 @@ def _table(overview: Overview, width: int) -> Table:
     rows = in_order(overview)
     fixed = [max(len("verdict"), *(cell_len(_verdict(row).plain) for row in rows))]
     fixed += [4] if overview.choice is not None else []
+    fixed += [_CELL] if overview.has_together else []
     names = max(len(_CORNER[0]), *(cell_len(row.name) for row in rows))
     fits = [_fit(overview, fixed, names, width, *how) for how in (_ROOMY, _TIGHT)]
     fit = next((fit for fit in fits if len(fit.headers) == len(overview.capabilities)), fits[-1])
@@ -83,6 +88,8 @@ def _table(overview: Overview, width: int) -> Table:
     table.add_column("verdict", no_wrap=True, width=fixed[0], vertical="bottom")
     if overview.choice is not None:
         table.add_column("may\nship", no_wrap=True, width=fixed[1])
+    if overview.has_together:
+        table.add_column("all to-\ngether", justify="right", no_wrap=True, width=_CELL)
     for header in fit.headers:
         table.add_column(header, justify="right", no_wrap=True, width=_width(header))
     if n_hidden := len(overview.capabilities) - len(fit.headers):
@@ -141,6 +148,8 @@ def _cells(row: CandidateOverview | Uncompared, overview: Overview, fit: _Shown)
         return cells
     if overview.choice is not None:
         cells.append(Text("yes" if row.may_ship else ""))
+    if overview.has_together:
+        cells.append(_together(row))
     n_shown = len(fit.headers)
     pairs = list(zip(overview.capabilities, row.cells, strict=True))
     cells += [_cell(capability, cell) for capability, cell in pairs[:n_shown]]
@@ -148,6 +157,14 @@ def _cells(row: CandidateOverview | Uncompared, overview: Overview, fit: _Shown)
     if n_lost := sum(cell is not None and cell.outcome is Outcome.REGRESSED for cell in hidden):
         cells.append(Text(f"✗ {n_lost}", style=STYLES[Outcome.REGRESSED]))
     return cells
+
+
+def _together(row: CandidateOverview) -> Text:
+    if row.together is None:
+        return Text("")
+    drop = signed(row.together.drop)
+    style = STYLES[Outcome.REGRESSED]
+    return Text(f"{MARKS[Outcome.REGRESSED]} {drop}", style) if row.failed_together else Text(drop)
 
 
 def _cell(capability: OverviewCapability, cell: OverviewCell | None) -> Text:

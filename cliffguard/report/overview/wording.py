@@ -57,8 +57,11 @@ def falls(overview: Overview) -> str:
 
 
 def in_order(overview: Overview) -> list[CandidateOverview | Uncompared]:
-    """Return all candidates, those without a verdict among the others where steps say where."""
+    """Return all candidates, those without a verdict among the others where steps say where.
+
+    Those that were tested in order stand in it, and what was not tried comes last.
+    """
     rows: Sequence[CandidateOverview | Uncompared] = (*overview.candidates, *overview.uncompared)
-    if overview.trajectory is None:
+    if overview.trajectory is None or overview.choice == "last":
         return list(rows)
     return sorted(rows, key=lambda row: row.step or 0)

@@ -27,5 +27,8 @@ def section(page: Page) -> Section | None:
     return Section(
         title="Calibration",
         anchor="calibration",
-        blocks=(Paragraph(text=about, is_brief=False), Figure(chart=chart, table=table)),
+        blocks=(
+            Paragraph(text=" ".join((about, *chart.notes)), is_brief=False),
+            Figure(chart=chart, table=table),
+        ),
     )

@@ -16,6 +16,7 @@ from cliffguard.runners.lmeval_logs.sample import (
     fields_of,
     fitting_choices,
     generation_settings,
+    in_words,
     n_answers_of,
     picked_choice,
     plain_setting,
@@ -264,7 +265,7 @@ class TaskReader:
         if number is None or 0 <= number <= 1:
             self._is_number = self._is_number or number is not None
             return None if number is None else _RIGHT_OR_WRONG.get(number, number)
-        reason = f"is {str(row.get(metric))[:40]}"
+        reason = f"is {in_words(row.get(metric))}"
         if self._is_share:
             raise _damaged(path, line, f"{metric} {reason}, and from 0 to 1 on the base's side")
         raise ScoreError(f"{path}:{line}", metric, reason, _metrics(row), _NO_SCORE)
@@ -273,7 +274,7 @@ class TaskReader:
         self, path: Path, line: int, row: Mapping[str, Any], metric: str
     ) -> IntegrityError | ScoreError:
         """Return what is wrong with a value that is no number: it, or the metric."""
-        value = str(row.get(metric))[:40]
+        value = in_words(row.get(metric))
         if self._is_number:
             return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
         why = f"{_NO_SCORE}: it is computed over the whole set"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.core.texts import cut_end, n_things
 from cliffguard.runners.lmeval_logs.releases import number_of
 
 _LONGEST_NUMBER = 6  # digits: nothing has a million choices
@@ -166,6 +167,23 @@ def score_in(row: Mapping[str, Any], metric: str) -> float | None:
         return value  # as nearly every sample has it
     n_scores = len(value) if isinstance(value, list) and len(value) in n_answers_of(row) else 1
     return number_of(metric, value, n_scores)
+
+
+def in_words(value: Any) -> str:
+    """Return what stands where a score is expected, for a message: a number, or what else it is.
+
+    Never its text: of some metrics lm-eval logs the right answer and the model's in their place.
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, (bool, int, float)):
+        return cut_end(str(value), 40)
+    if isinstance(value, str):
+        return f"a text of {n_things(len(value), 'character', ',')}"
+    if isinstance(value, list):
+        are_numbers = bool(value) and all(isinstance(v, (bool, int, float)) for v in value)
+        return f"a list of {n_things(len(value), 'number' if are_numbers else 'value', ',')}"
+    return f"an object of {n_things(len(value), 'key', ',')}" if isinstance(value, dict) else "data"
 
 
 def n_answers_of(row: Mapping[str, Any]) -> set[int]:
