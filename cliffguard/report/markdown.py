@@ -179,7 +179,8 @@ def _table(table: TableBlock) -> str:
         sides.append("l")
     text = table_of(headers, "".join(sides), [_cells(table, row) for row in table.rows])
     notes = "\n".join(
-        f"- {escape(str(row.cells[0]))}: {'; '.join(escape(note.text) for note in row.notes)}"
+        f"- {escape(str(row.cells[0]))}: "
+        + "; ".join(_escaped(note.text, _LINE_CHARACTERS) for note in row.notes)
         for row in table.rows
         if row.notes
     )

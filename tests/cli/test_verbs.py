@@ -735,7 +735,7 @@ def test_the_comment_has_the_id_and_the_address_of_the_command(losing: dict[str,
         assert done.exit_code == 10
         assert done.stdout.startswith("<!-- cliffguard:gate-2 -->\n**✗ FAIL**: ")
         assert done.stdout.endswith(" [Full report](<https://ci.example/7>)\n")
-        assert "that broke, the surest first" in done.stdout
+        assert "that broke" in done.stdout
     assert (Path(losing["out"]) / "comment.md").read_text("utf-8") == compared.stdout
     unwritten = run(
         "compare", losing["base"], losing["tuned"], "-s", losing["suite"], "--store",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -199,5 +200,6 @@ def test_what_next_has_the_same_words_everywhere(name: str) -> None:
 
     assert steps
     for output_format in ("text", "markdown", "html", "junit", "comment"):
-        shown = unescape(render(review, output_format)).replace("\\", "")
-        assert all(step in " ".join(shown.split()) for step in steps), output_format
+        text = re.sub(r"</?(code|span)[^>]*>", "", render(review, output_format))
+        shown = " ".join(unescape(text).replace("\\", "").replace("`", "").split())
+        assert all(step.replace("`", "") in shown for step in steps), output_format
