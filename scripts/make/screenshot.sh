@@ -11,4 +11,4 @@ mkdir -p docs/images
 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
   --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
   --user-data-dir="$profile" --screenshot="$PWD/docs/images/report.png" \
-  --window-size=1280,1980 "file://$page"
+  --window-size=1280,1120 "file://$page"
