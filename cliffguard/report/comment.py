@@ -172,7 +172,8 @@ class _Comment:
         n_broken = sum(row.comparison.counts.n_broken for row in _open(self.page) if row.comparison)
         body = "\n\n".join(self.flips[:n])
         order = ", the surest first" if _SURE.search(body) else ""
-        summary = f"{n} of {n_things(n_broken, 'item', ',')} that broke{order}"
+        of = f"{n_things(n_broken, 'item', ',')} that broke where the gate is closed"
+        summary = f"{n} of {of}{order}"
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 

@@ -166,7 +166,8 @@ def test_answers_of_one_letter_are_quoted() -> None:
     text = render_comment(replace(review, examples=(example,)))
 
     assert "right:     A\nbase:      7\ncandidate: 模\n" in text
-    assert "that broke</summary>" in text  # how sure a side was nobody knows
+    # How sure a side was nobody knows.
+    assert "that broke where the gate is closed</summary>" in text
 
 
 def test_a_drop_of_all_together_within_margins_is_said() -> None:
@@ -236,7 +237,7 @@ def test_the_items_beside_the_review_are_quoted(tmp_path: Path) -> None:
     titles = re.findall(r"^multi\\?_step\\?_reasoning: (.*)$", text, re.MULTILINE)
     assert titles == ["ball_passing, sure, level 3", "ball_passing, surer, level 3"]
     assert "candidate: ```` @team #1 (90.0 % sure)\n`````\n" in text
-    assert "2 of 49 items that broke, the surest first" in text
+    assert "2 of 49 items that broke where the gate is closed, the surest first" in text
 
 
 def test_texts_that_are_left_out_are_not_quoted(tmp_path: Path) -> None:
