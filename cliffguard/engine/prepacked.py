@@ -21,7 +21,7 @@ from cliffguard.core.errors import InfrastructureError
 from cliffguard.engine.devices import cpu_flags, cpu_vendor, free_main_memory, total_main_memory
 
 _KNOWN = ("2.13.",)  # releases of torch in which the operators below were tried
-_LEAST_WIDTH = 128  # an adapter's own matrices are narrower, and come and go
+LEAST_WIDTH = 128  # an adapter's own matrices are narrower, and come and go
 _TOLERANCE = 1e-4  # of the largest value of an output
 _MOST = 0.25  # of the machine's memory, for the copies; the weights themselves take as much
 
@@ -71,7 +71,7 @@ def _layers(model: Any) -> Iterator[nn.Linear]:
             type(module) is nn.Linear
             and module.weight.dtype is torch.float32
             and module.weight.device.type == "cpu"
-            and min(module.weight.shape) >= _LEAST_WIDTH
+            and min(module.weight.shape) >= LEAST_WIDTH
         ):
             yield module
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from cliffguard.engine.devices import cpu_flags, cpu_model
-from cliffguard.engine.prepacked import PrepackedLinear, is_known, prepack
+from cliffguard.engine.prepacked import LEAST_WIDTH, PrepackedLinear, is_known, prepack
 
 ROWS = 1024
 SHAPES = ((576, 1536), (1024, 1024), (2048, 2048))  # of a small model, and of larger ones
@@ -38,11 +38,13 @@ def with_section(path: Path, head: str, kind: str, section: str) -> None:
 
 
 def lay_out(model: Any, *, is_packed: bool) -> None:
-    """Make every linear layer a plain one, or lay it out for the processor."""
+    """Make every linear layer a plain one, or lay those out that are wide enough for it."""
     for module in model.modules():
         if isinstance(module, PrepackedLinear):
             module.__class__ = nn.Linear
-    if is_packed and not prepack(model):
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    is_wide = any(min(layer.weight.shape) >= LEAST_WIDTH for layer in linear)
+    if is_packed and not prepack(model) and is_wide:
         raise SystemExit("nothing is laid out here: another torch, or too little memory")
 
 
