@@ -7,6 +7,8 @@ Kullback-Leibler term), and after the training it is scaled to half. Nothing tra
 on, or against, the items of a suite:
 
     python -m scripts.make.train_demo_adapters --base DIR --out suites/demo
+
+With --every 10 the adapter of each tenth step is kept, too, in OUT/NAME/checkpoint-10 and so on.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ import hashlib
 import json
 import platform
 import random
-import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -134,8 +136,10 @@ def batches(rows: list[Any], recipe: Recipe) -> list[list[Any]]:
     return [stream[i * size : (i + 1) * size] for i in range(recipe.n_steps)]
 
 
-def train(base: Path, recipe: Recipe, name: str) -> PeftModel:
-    """Train one adapter and return the model that carries it."""
+def train(
+    base: Path, recipe: Recipe, name: str, kept: Callable[[PeftModel, int], None]
+) -> PeftModel:
+    """Train one adapter and return the model that carries it; `kept` sees it after each step."""
     torch.manual_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
@@ -166,6 +170,7 @@ def train(base: Path, recipe: Recipe, name: str) -> PeftModel:
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+        kept(model, step)
         if step % 20 == 0 or step == recipe.n_steps:
             seconds = time.monotonic() - started
             print(f"{name}: step {step}/{recipe.n_steps} loss {loss.item():.3f} {seconds:.0f} s")
@@ -213,15 +218,19 @@ def provenance(base: Path, recipe: Recipe, name: str) -> dict[str, Any]:
     }
 
 
-def save(model: PeftModel, folder: Path, record: dict[str, Any]) -> None:
-    """Write the adapter in bfloat16 with its provenance; keep nothing of this machine."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    model.to(torch.bfloat16).save_pretrained(folder)
+def named(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return an adapter's config, and its file, with the base by its name and no card beside it."""
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = BASE_ID
+    return path, config
+
+
+def save(model: PeftModel, folder: Path, record: dict[str, Any]) -> None:
+    """Write the adapter in bfloat16 with its provenance; keep nothing of this machine."""
+    model.to(torch.bfloat16).save_pretrained(folder)
+    path, config = named(folder)
     scaled = config["lora_alpha"] * record["recipe"]["final_scale"]
     config["lora_alpha"] = int(scaled) if scaled == int(scaled) else scaled
     config["target_modules"] = sorted(config["target_modules"])
@@ -241,12 +250,20 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="directory of the base model")
     parser.add_argument("--out", type=Path, required=True, help="directory to write into")
     parser.add_argument("--only", choices=sorted(RECIPES), help="train only this one")
+    parser.add_argument("--every", type=int, default=0, help="keep the adapter of each such step")
     arguments = parser.parse_args()
     torch.set_num_threads(N_THREADS)
     torch.use_deterministic_algorithms(True)
     for name in [arguments.only] if arguments.only else sorted(RECIPES):
         recipe = RECIPES[name]
-        model = train(arguments.base, recipe, name)
+
+        def kept(model: PeftModel, step: int, folder: Path = arguments.out / name) -> None:
+            if arguments.every and step % arguments.every == 0:
+                model.save_pretrained(folder / f"checkpoint-{step}")
+                path, config = named(folder / f"checkpoint-{step}")
+                path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+
+        model = train(arguments.base, recipe, name, kept)
         save(model, arguments.out / name, provenance(arguments.base, recipe, name))
 
 
