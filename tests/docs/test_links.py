@@ -54,6 +54,8 @@ def broken_links(page: Path) -> list[str]:
 
 def headings(page: Path) -> set[str]:
     """Return the names by which links reach the headings of a page, as GitHub makes them."""
+    if page.suffix == ".html":
+        return set(re.findall(r' id="([^"]+)"', page.read_text(encoding="utf-8")))
     lines = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
 
