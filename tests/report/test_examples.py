@@ -30,7 +30,7 @@ def test_an_example_is_read_and_shown(path: Path) -> None:
     assert review.verdict.sentence in render(review, "html").replace("&#39;", "'")
     for name in ("report.md", "report.html", "review.json"):
         written = (path.parent / name).read_text(encoding="utf-8")
-        assert not any(place in written for place in ("/root/", "/home/", "/tmp/"))
+        assert not any(folder in written for folder in ("/root/", "/home/", "/tmp/"))
 
 
 def test_the_examples_are_small() -> None:
