@@ -45,7 +45,6 @@ class Heading:
     """A heading inside of a section; those of sections are their titles."""
 
     text: str
-    outcome: Outcome | None = None
     is_brief: bool = True
 
 
@@ -60,10 +59,9 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A list of lines; numbered where their order is that of doing."""
+    """A list of lines."""
 
     lines: tuple[Line, ...]
-    is_numbered: bool = False
     is_brief: bool = True
 
 

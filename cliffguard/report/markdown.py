@@ -142,10 +142,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
         return "" if block.is_page_only else _line(block.text)
     if isinstance(block, Listing):
-        signs = (f"{n}." if block.is_numbered else "-" for n in range(1, len(block.lines) + 1))
-        return "\n".join(
-            f"{sign} {_line(line)}" for sign, line in zip(signs, block.lines, strict=True)
-        )
+        return "\n".join(f"- {_line(line)}" for line in block.lines)
     if isinstance(block, (Figure, TableBlock)):
         return _table(block.table if isinstance(block, Figure) else block)
     if isinstance(block, Details):

@@ -16,6 +16,7 @@ from cliffguard.report.blocks import (
 )
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page, source_line
+from cliffguard.report.wording import OVERLAPS_TITLE
 
 _MOST_OVERLAPS = 50
 
@@ -40,11 +41,7 @@ def section(page: Page) -> Section:
     ]
     overlaps = page.review.comparison.overlaps
     if overlaps:
-        blocks.append(
-            Details(
-                summary="Items in the training data, which do not count", blocks=_overlaps(overlaps)
-            )
-        )
+        blocks.append(Details(summary=OVERLAPS_TITLE, blocks=_overlaps(overlaps)))
     return Section(title="Caveats", anchor="caveats", blocks=tuple(blocks))
 
 
