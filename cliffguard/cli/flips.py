@@ -33,6 +33,13 @@ def flips(
     ] = False,
     capability: Annotated[str | None, typer.Option(help="Of one capability.")] = None,
     level: Annotated[int | None, typer.Option(help="Of one level.")] = None,
+    cause: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Broken by one cause: refusal, cut, … (see the report)."),
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(metavar="KEY", help="In one pattern, by its key in review.json.")
+    ] = None,
     top: Annotated[
         int | None,
         typer.Option(
@@ -56,6 +63,7 @@ def flips(
     ] = None,
 ) -> None:
     """List the items that changed; exit 0 also where there is none."""
+    from cliffguard.report.broken_by import known_cause, known_pattern
     from cliffguard.report.flips import Filter, largest, lines_of
     from cliffguard.report.items import read_items
     from cliffguard.report.json import read_review
@@ -69,7 +77,13 @@ def flips(
     if labels is not None:
         _keep_labels(labels, read, path.parent)
         return
-    wanted = Filter(kind=kind, capability=capability, level=level)
+    wanted = Filter(
+        kind=kind,
+        capability=capability,
+        level=level,
+        cause=None if cause is None else known_cause(cause, read, capability),
+        pattern=None if pattern is None else known_pattern(pattern, read, capability),
+    )
     results: Iterable[ItemResult] = filter(wanted.takes, read_items(read, path.parent))
     if top is not None:
         results = largest(results, top)

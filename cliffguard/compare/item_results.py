@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cliffguard.compare.clusters import shown_copies, tied_by
 from cliffguard.compare.comparison import gathered
+from cliffguard.compare.diagnosis import Diagnosed
+from cliffguard.compare.kept_texts import kept_pattern
 from cliffguard.compare.pairs import Pair, counted, pair_answers
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
@@ -37,6 +40,7 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
         for number, series in enumerate(look)
         for index, item in enumerate(series.task.items)
     }
+    diagnosed, keys = decision.diagnosed, _pattern_keys(decision.diagnosed, texts)
     for _, capability, items in gathered(decision.pairs, case, look):
         shown = shown_copies(items.gating, items.counted)
         of_gating = {_key(pair): whole for whole, pair in shown}
@@ -46,7 +50,32 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
             why = _why(pair, of_gating, clusters)
             whole = of_gating[_key(pair)] if why is None else pair
             name = clusters.get(_key(pair)) or _declared(pair)
-            yield _result(pair, whole, why, name, texts)
+            result = _result(pair, whole, why, name, texts)
+            yield (
+                result if diagnosed is None else _with_reasons(result, _key(pair), diagnosed, keys)
+            )
+
+
+def _pattern_keys(diagnosed: Diagnosed | None, texts: Texts) -> dict[tuple[str, str], str]:
+    """Return how the key of a pattern is written, by its capability and itself."""
+    capabilities = () if diagnosed is None else diagnosed.record.capabilities
+    return {
+        (capability.capability, pattern.key): kept_pattern(pattern, texts).key
+        for capability in capabilities
+        for pattern in capability.patterns
+    }
+
+
+def _with_reasons(
+    result: ItemResult, key: Key, diagnosed: Diagnosed, keys: dict[tuple[str, str], str]
+) -> ItemResult:
+    """Return an item with its cause, and those of its patterns that the review has."""
+    own = [(result.capability, pattern) for pattern in diagnosed.patterns.get(key, ())]
+    return replace(
+        result,
+        cause=diagnosed.causes.get(key),
+        patterns=tuple(keys[each] for each in own if each in keys),
+    )
 
 
 def _key(pair: Pair) -> Key:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnosis import CapabilityDiagnosis, Diagnosis, Pattern, PatternKind
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.reviews import Example, Review, with_texts
 from cliffguard.core.texts import Texts, ends_of
@@ -20,6 +21,9 @@ _CAVEAT = Caveat(
 )
 _DIGITS = 16  # of a digest in a name
 _NAMED_BY_ITEMS = ("class", "field")  # parts whose name is made of a value of the data
+
+_NAMED_BY_TEXTS: tuple[PatternKind, ...] = ("pull", "template", "class", "cluster", "opening")
+"""Patterns whose key and name are made of prompts, choices or answers."""
 
 Spelling = Callable[[str], str]
 """From a text to what is written of it."""
@@ -56,7 +60,27 @@ def with_texts_kept(review: Review, texts: Texts) -> Review:
         verdict=with_texts(review.verdict, rename),
         health=with_texts(review.health, rename),
         examples=tuple(map(_emptied, review.examples)) if is_none else review.examples,
+        diagnosis=review.diagnosis and _diagnosis(review.diagnosis, texts),
     )
+
+
+def kept_pattern(pattern: Pattern, texts: Texts) -> Pattern:
+    """Return a pattern whose key and name hold as much of the data's texts as may be kept."""
+    if texts != "none" or pattern.kind not in _NAMED_BY_TEXTS:
+        return pattern
+    return replace(
+        pattern,
+        key=f"{pattern.kind}:{_digest(pattern.key)}",
+        name=_digest(pattern.name),
+    )
+
+
+def _diagnosis(diagnosis: Diagnosis, texts: Texts) -> Diagnosis:
+    def kept(capability: CapabilityDiagnosis) -> CapabilityDiagnosis:
+        patterns = (kept_pattern(pattern, texts) for pattern in capability.patterns)
+        return replace(capability, patterns=tuple(patterns))
+
+    return replace(diagnosis, capabilities=tuple(map(kept, diagnosis.capabilities)))
 
 
 def _digest(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from cliffguard.compare.case import Case
+from cliffguard.compare.diagnosis import Diagnosed
 from cliffguard.compare.diagnostics.item_health import health
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.caveats import Caveat
@@ -45,7 +46,8 @@ class Decision:
     """What the answers so far come to: the `case` at a `look`.
 
     `taken` are the looks that the review tells of. What came after the verdict stands beside the
-    comparison: whether the look `is_last` for want of time, and what the `ending` says of that.
+    comparison: whether the look `is_last` for want of time, what the `ending` says of that, and why
+    items broke (None: nobody looked).
     """
 
     case: Case
@@ -57,6 +59,7 @@ class Decision:
     taken: tuple[TakenLooks, ...] = ()
     is_last: bool = False
     ending: tuple[Caveat, ...] = ()
+    diagnosed: Diagnosed | None = None
 
 
 def build_review(
@@ -99,7 +102,9 @@ def build_review(
         taken=decision.taken,
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
-    return replace(with_texts(review, redactor()), examples=review.examples)
+    diagnosis = None if decision.diagnosed is None else decision.diagnosed.record
+    redacted = with_texts(review, redactor())
+    return replace(redacted, examples=review.examples, diagnosis=diagnosis)
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
 from cliffguard.core.answers import FinishReason
+from cliffguard.core.diagnosis import CauseName
 
 ITEMS_FILE: Final = "items.jsonl"
 """Lies beside review.json, and nowhere else: no review can name another file to be read."""
@@ -66,7 +67,8 @@ class ItemResult:
     broken, below 0 fixed. Of `n_copies` it is the mean, and one that changed likewise is shown.
     `uncounted` says why it is not `counted`. `right` are all right answers, of logged samples the
     choice that both sides' `acc` agrees with, else the target; `choices` is empty where the answer
-    is generated.
+    is generated. `cause` is why a broken item broke, `patterns` are the keys of the patterns that
+    it belongs to; None and empty where the review has no diagnosis.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FINITE
@@ -86,6 +88,8 @@ class ItemResult:
     base: ItemAnswer
     candidate: ItemAnswer
     n_copies: int = 1
+    cause: CauseName | None = None
+    patterns: tuple[str, ...] = ()
 
     @property
     def is_broken(self) -> bool:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from cliffguard.core.comparisons import Comparison
+from cliffguard.core.diagnosis import Diagnosis
 from cliffguard.core.item_results import ItemsFile
 from cliffguard.core.settings import Plan, Ring, Role
 from cliffguard.stats.ladder_shapes import Shape
@@ -268,7 +269,8 @@ class Review:
     """The record of one comparison; every report is a pure function of it.
 
     `items` are all that was asked, in a file beside the review (None: it was not written). `taken`
-    are the looks of this run, and of the runs before it at the same two sides.
+    are the looks of this run, and of the runs before it at the same two sides. `diagnosis` says why
+    items broke, beside the verdict (None: nobody looked).
 
     >>> from cliffguard import Plan, guard
     >>> review = guard(Plan(candidate="runs/ft/adapter", suites=("adjacent",)))
@@ -285,6 +287,7 @@ class Review:
     items: ItemsFile | None = None
     provenance: Provenance
     taken: tuple[TakenLooks, ...] = ()
+    diagnosis: Diagnosis | None = None
 
 
 # --- all of them ---------------------------------------------------------------------------------

@@ -201,8 +201,21 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """A line, and where to `see` more; `href` is the address on a page (empty: there is none)."""
+
+    text: str
+    see: str = ""
+    href: str = ""
+
+    @property
+    def line(self) -> str:
+        return f"{self.text}; {self.see}" if self.see else self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a reader sees first: the outcome in one word and one sentence, and what to do.
+    """What a reader sees first: the outcome in one word and one sentence, why, and what to do.
 
     Where there is no one outcome, `title` stands in its place.
     """
@@ -213,6 +226,7 @@ class Head:
     facts: tuple[tuple[str, str], ...]
     title: str = ""
     doubts: tuple[str, ...] = ()
+    why: tuple[Pointer, ...] = ()
     steps: tuple[str, ...] = ()
 
     @property

@@ -25,19 +25,23 @@ from cliffguard.report.flips import largest
 from cliffguard.report.items import items_path, read_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
+from cliffguard.report.reasons import first_lines
 
 MOST_BYTES = 2900
 """Of a comment, in UTF-8; with the commit that a job adds, 3,000."""
 
 _MOST_FLIPS = 2
 _SENTENCE_BYTES, _STEP_BYTES, _NAME_BYTES, _PROMPT_BYTES, _ANSWER_BYTES = 400, 320, 90, 260, 120
+_WHY_BYTES = 240
 
 _COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])")
 _SURE = re.compile(r" \(\d+\.\d % sure\)$", re.MULTILINE)
 _BACKTICKS = re.compile("`+")
 
-Part = Literal["steps", "rows", "flips"]
-_FIRST: tuple[Part, ...] = ("steps", *("rows",) * 6, "flips", "steps", "steps")
+Part = Literal["steps", "rows", "why", "flips"]
+_FIRST: tuple[Part, ...] = (
+    "steps", *("rows",) * 6, "why", "why", "flips", "steps", "steps",
+)  # fmt: skip
 """What an approver needs first."""
 
 
@@ -55,6 +59,7 @@ def render_comment(
         foot=f"Candidate {_name(page.candidate)}, base {_name(page.base)}.{link}",
         rows=[_row(row) for row in not_held(page)],
         steps=[fitted(step, _STEP_BYTES) for step in next_steps.next_steps(page)],
+        why=[fitted(pointer.text, _WHY_BYTES) for pointer in first_lines(page)],
         flips=_flips(review, page, options.folder),
     )
     return comment.text(comment.shown())
@@ -124,15 +129,17 @@ class _Comment:
     foot: str
     rows: Sequence[tuple[str, ...]]
     steps: Sequence[str]
+    why: Sequence[str]
     flips: Sequence[str]
 
     def shown(self) -> dict[Part, int]:
         """Return how many of each kind fit, `_FIRST` before the others."""
         n_parts: dict[Part, int] = {
-            "steps": len(self.steps), "rows": len(self.rows), "flips": len(self.flips),
+            "steps": len(self.steps), "rows": len(self.rows), "why": len(self.why),
+            "flips": len(self.flips),
         }  # fmt: skip
         order: list[Part] = [*_FIRST]
-        for part in ("rows", "steps", "flips"):
+        for part in ("rows", "why", "steps", "flips"):
             order += [part] * max(0, n_parts[part] - order.count(part))
         shown: dict[Part, int] = dict.fromkeys(n_parts, 0)
         for part in order:
@@ -148,6 +155,7 @@ class _Comment:
             self.head,
             self._table(shown["rows"]),
             _counted(self.page, len(self.rows) - shown["rows"]),
+            "\n".join(f"- {line}" for line in self.why[: shown["why"]]),
             self._steps(shown["steps"]),
             self._details(shown["flips"]),
             self.foot,

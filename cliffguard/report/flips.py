@@ -14,6 +14,7 @@ from typing import Literal
 from rich.cells import cell_len, set_cell_size
 
 from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.diagnosis import CauseName
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText
 from cliffguard.core.texts import clip, cut_middle, n_things
 from cliffguard.report import markdown, numbers
@@ -35,12 +36,15 @@ _LEAST_CELLS = 12  # and of a text, however narrow the terminal
 class Filter:
     """Which items are listed: those that changed so, of one capability and one level (None: any).
 
-    *changed* are the broken and the fixed. What does not count is listed under *all* alone.
+    And of one `cause`, and in one `pattern`, by its key. *changed* are the broken and the fixed.
+    What does not count is listed under *all* alone.
     """
 
     kind: Kind = "broken"
     capability: str | None = None
     level: int | None = None
+    cause: CauseName | None = None
+    pattern: str | None = None
 
     def takes(self, result: ItemResult) -> bool:
         """Return whether an item is listed."""
@@ -53,7 +57,14 @@ class Filter:
             }[self.kind]
             and self.capability in (None, result.capability)
             and self.level in (None, result.level)
+            and self.cause in (None, result.cause)
+            and self.pattern in (None, *result.patterns)
         )
+
+
+def flag_word(cause: str | None) -> str:
+    """Return a cause as a command line spells it; empty where there is none."""
+    return (cause or "").replace("_", "-")
 
 
 def largest(results: Iterable[ItemResult], n: int) -> list[ItemResult]:
@@ -114,6 +125,7 @@ def _json(results: Iterable[ItemResult], labels: Words) -> Iterator[str]:
 _REMARKS = ("label", "note", "reviewer", "date")
 _COLUMNS = (
     "item", "task", "capability", "level", "cluster", "counted", "uncounted", "n_copies",
+    "cause", "patterns",
     "base_counts_as", "candidate_counts_as", "base_confidence", "candidate_confidence",
     "base_finish", "candidate_finish", "prompt", "choices", "right", "base", "candidate", *_REMARKS,
 )  # fmt: skip
@@ -138,6 +150,8 @@ def _csv(
             str(result.counted).lower(),
             result.uncounted,
             result.n_copies,
+            flag_word(result.cause),
+            _cell(" | ".join(result.patterns)),
             base.score,
             candidate.score,
             base.confidence,
@@ -160,8 +174,10 @@ def _cell(text: str) -> str:
 
 # --- for people ----------------------------------------------------------------------------------
 
-_HEADERS = ("item", "capability", "level", "drop, pp", "right", "base", "candidate", "prompt", "")
-_N_NAMES = 4  # columns before those that hold texts
+_HEADERS = (
+    "item", "capability", "level", "drop, pp", "cause", "right", "base", "candidate", "prompt", "",
+)  # fmt: skip
+_N_NAMES = 5  # columns before those that hold texts
 
 
 def _cells(result: ItemResult, labels: Words) -> tuple[str, ...]:
@@ -173,6 +189,7 @@ def _cells(result: ItemResult, labels: Words) -> tuple[str, ...]:
         result.capability,
         "" if result.level is None else str(result.level),
         numbers.MISSING if result.drop is None else numbers.signed(result.drop),
+        flag_word(result.cause),
         _right(result),
         _answer(result.base),
         _answer(result.candidate),
@@ -182,7 +199,7 @@ def _cells(result: ItemResult, labels: Words) -> tuple[str, ...]:
 
 
 def _markdown(results: Iterable[ItemResult], labels: Words) -> Iterator[str]:
-    yield markdown.table_of(_HEADERS, "llrrlllll", [])
+    yield markdown.table_of(_HEADERS, "llrrllllll", [])
     for result in results:
         yield f"| {' | '.join(markdown.escape(cell) for cell in _cells(result, labels))} |"
 

@@ -32,6 +32,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from cliffguard.core.diagnosis import Diagnosis
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import clip
@@ -40,11 +41,15 @@ from cliffguard.report.item_views import (
     LONGEST,
     Best,
     ItemView,
+    ReasonKind,
     SideView,
+    capability_anchor,
+    cut_name,
     cut_to,
-    encoded,
     example_view,
+    reason_anchor,
 )
+from cliffguard.report.reasons import reasons_of
 
 MOST_BROKEN = 100
 MOST_FIXED = 50
@@ -67,8 +72,19 @@ _DIGITS = 6  # of a confidence: over-trained models answer with 0.9999
 _DIGEST = 16
 _COLUMNS = (
     "capability", "task", "id", "level", "is_broken", "prompt", "choices", "right", "base",
-    "candidate", "copies",
+    "candidate", "copies", "cause", "patterns",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemReason:
+    """A cause or a pattern by which a capability's items are filtered, and the command for them."""
+
+    kind: ReasonKind
+    key: str
+    label: str
+    anchor: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +101,7 @@ class ItemGroup:
     broken: tuple[ItemView, ...]
     fixed: tuple[ItemView, ...]
     command: str
+    reasons: tuple[ItemReason, ...] = ()
 
     @property
     def surest(self) -> tuple[ItemView, ...]:
@@ -102,7 +119,7 @@ class ItemGroup:
     @property
     def anchor(self) -> str:
         """Its address on the page, without the #."""
-        return f"capability={encoded(self.capability)}"
+        return capability_anchor(self.capability)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +157,8 @@ def item_browser(
     groups = _examples(review) if results is None else _changed(results, max(1, len(names)))
     rank = {one_line(name): position for position, name in enumerate(names)}
     groups.sort(key=lambda group: rank.get(group.capability, len(rank)))
+    if results is not None and review.diagnosis is not None:
+        groups = [replace(group, reasons=_reasons(group, review.diagnosis)) for group in groups]
     command = "" if results is None else _command(None)
     return _within_budget(groups, command)
 
@@ -186,12 +205,28 @@ def _examples(review: Review) -> list[ItemGroup]:
     ]
 
 
-def _command(capability: str | None) -> str:
+def _reasons(group: ItemGroup, diagnosis: Diagnosis) -> tuple[ItemReason, ...]:
+    """Return the causes of a capability, then its patterns, as the section above names them."""
+    return tuple(
+        ItemReason(
+            kind=kind,
+            key=cut_name(key),
+            label=clip(label, _TITLE),
+            anchor=reason_anchor(kind, group.capability, key),
+            command=_command(group.capability, f"--{kind}={key if key.isprintable() else 'KEY'}"),
+        )
+        for each in diagnosis.capabilities
+        if one_line(each.capability) == group.capability
+        for kind, key, label in reasons_of(each)
+    )
+
+
+def _command(capability: str | None, *more: str) -> str:
     """Return the command that lists what changed, for the shell of the report's folder."""
     if capability is None:
         return "cliffguard flips . --changed"
     name = capability if capability.isprintable() else "NAME"
-    return shlex.join(["cliffguard", "flips", ".", "--changed", f"--capability={name}"])
+    return shlex.join(["cliffguard", "flips", ".", "--changed", f"--capability={name}", *more])
 
 
 def _counts(n_broken: int, of_broken: int, n_fixed: int, of_fixed: int) -> str:
@@ -255,7 +290,12 @@ _ESCAPED = ("<", ">", "&", "\u2028", "\u2029")
 def _json(groups: Sequence[ItemGroup], command: str) -> str:
     """Return the data of items.js: a row an item, its capability and task by their position."""
     capabilities = [
-        {"name": group.capability, "counts": group.counts, "command": group.command}
+        {
+            "name": group.capability,
+            "counts": group.counts,
+            "command": group.command,
+            "reasons": [[each.kind, each.key, each.label, each.command] for each in group.reasons],
+        }
         for group in groups
     ]
     views = [(n, v) for n, group in enumerate(groups) for v in (*group.broken, *group.fixed)]
@@ -286,6 +326,8 @@ def _cells(view: ItemView) -> list[Any]:
         _side(view.base),
         _side(view.candidate),
         view.copies,
+        view.cause,
+        view.patterns,
     ]
 
 

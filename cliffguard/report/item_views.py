@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 from urllib.parse import quote
 
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText
@@ -11,7 +12,9 @@ from cliffguard.core.reviews import Example, with_texts
 from cliffguard.core.texts import clip, cut_middle
 from cliffguard.report import numbers
 from cliffguard.report.clean import clean, one_line
-from cliffguard.report.flips import largest
+from cliffguard.report.flips import flag_word, largest
+
+ReasonKind = Literal["cause", "pattern"]
 
 LONGEST = 1600
 """Characters of a text that a page shows at most."""
@@ -57,7 +60,10 @@ class SideView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView:
-    """An item that broke or was fixed, clean and cut, but not escaped."""
+    """An item that broke or was fixed, clean and cut, but not escaped.
+
+    `cause` is the name of its cause on a command line, `patterns` are the keys of its patterns.
+    """
 
     capability: str
     task: str
@@ -70,6 +76,8 @@ class ItemView:
     base: SideView
     candidate: SideView
     n_copies: int = 1
+    cause: str = ""
+    patterns: tuple[str, ...] = ()
 
     @property
     def copies(self) -> str:
@@ -101,6 +109,16 @@ def encoded(name: str) -> str:
     return quote(name, safe=_IN_FRAGMENTS)
 
 
+def capability_anchor(capability: str) -> str:
+    """Return the address of a capability's items, without the #."""
+    return f"capability={encoded(cut_name(capability))}"
+
+
+def reason_anchor(kind: ReasonKind, capability: str, key: str) -> str:
+    """Return the address of a capability's items of one cause or pattern, without the #."""
+    return f"{kind}={encoded(cut_name(capability))}/{encoded(cut_name(key))}"
+
+
 def shown(text: ItemText) -> str:
     """Return a text, or what is known of one that was not kept."""
     return f"not kept, SHA-256 {text.sha256[:16]}…" if text.text is None else text.text
@@ -109,9 +127,9 @@ def shown(text: ItemText) -> str:
 def view_of(result: ItemResult) -> ItemView:
     """Return an item of items.jsonl as it is shown."""
     return ItemView(
-        capability=_name(result.capability),
-        task=_name(result.task),
-        item=_name(result.item),
+        capability=cut_name(result.capability),
+        task=cut_name(result.task),
+        item=cut_name(result.item),
         level=result.level,
         is_broken=result.is_broken,
         prompt=result.prompt,
@@ -120,15 +138,17 @@ def view_of(result: ItemResult) -> ItemView:
         base=_side(result.base),
         candidate=_side(result.candidate),
         n_copies=result.n_copies,
+        cause=flag_word(result.cause),
+        patterns=tuple(map(cut_name, result.patterns)),
     )
 
 
 def example_view(example: Example) -> ItemView:
     """Return an example of a review in the same form: an item that broke, without scores."""
     return ItemView(
-        capability=_name(example.capability),
-        task=_name(example.task),
-        item=_name(example.item_id),
+        capability=cut_name(example.capability),
+        task=cut_name(example.task),
+        item=cut_name(example.item_id),
         level=example.level,
         is_broken=True,
         prompt=_text(example.prompt),
@@ -170,7 +190,8 @@ def _ends(text: str, length: int) -> str:
     return text if len(text) <= length else cut_middle(text, length - len(CUT), mark=CUT)
 
 
-def _name(text: str) -> str:
+def cut_name(text: str) -> str:
+    """Return a name as a page has it: one line, its two ends where it is long."""
     return cut_middle(one_line(text), _NAME)
 
 

@@ -13,6 +13,7 @@ from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import clean, cleaned, one_line
 from cliffguard.report.next_steps import next_steps
 from cliffguard.report.page import Page, lay_out
+from cliffguard.report.reasons import reasons
 from cliffguard.report.timings import TimingsOrLater, read
 from cliffguard.report.wording import SHAPES
 
@@ -48,8 +49,9 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     suite = ElementTree.Element("testsuite", name="cliffguard")
     steps = " ".join(next_steps(page))
     _properties(suite, {**_verdict_numbers(page.review), "next": steps})
+    why = {reason.capability: reason.sentence for reason in reasons(page)}
     for row in page.rows:
-        _add_capability(suite, row, page, spent)
+        _add_capability(suite, row, page, spent, why.get(row.capability, ""))
     _add_whole(suite, page)
     if spent is not None:
         suite.set("time", f"{spent.wall_seconds:.3f}")
@@ -84,7 +86,7 @@ def _add_whole(suite: ElementTree.Element, page: Page) -> None:
 
 
 def _add_capability(
-    suite: ElementTree.Element, row: CapabilityRow, page: Page, spent: Timings | None
+    suite: ElementTree.Element, row: CapabilityRow, page: Page, spent: Timings | None, why: str
 ) -> None:
     finding, capability = row.finding, row.comparison
     name = f"cliffguard.{one_line(finding.suite) or 'policy'}"
@@ -93,13 +95,13 @@ def _add_capability(
         tasks = {task.task for task in capability.diagnostics.tasks}
         case.set("time", f"{spent.of_tasks(tasks):.3f}")
     if finding.outcome is not Outcome.HELD:
-        _add_reason(case, row, page.confidence)
+        _add_reason(case, row, page.confidence, why)
     numbers = _numbers(finding, capability).items()
     lines = "\n".join(f"{key}: {value}" for key, value in numbers if value is not None)
     ElementTree.SubElement(case, "system-out").text = lines
 
 
-def _add_reason(case: ElementTree.Element, row: CapabilityRow, confidence: str) -> None:
+def _add_reason(case: ElementTree.Element, row: CapabilityRow, confidence: str, why: str) -> None:
     finding = row.finding
     message = f"{finding.outcome}{_by(finding)}: {row.reason}"
     if finding.role == "monitored":
@@ -111,7 +113,8 @@ def _add_reason(case: ElementTree.Element, row: CapabilityRow, confidence: str) 
     else:
         kind = _FAILURES[finding.outcome]
         note = ElementTree.SubElement(case, "failure", type=kind, message=message)
-    note.text = "\n".join((message, *_measured_lines(row, confidence)))
+    lines = (message, *_measured_lines(row, confidence), *filter(None, [why]))
+    note.text = "\n".join(lines)
 
 
 def _measured_lines(row: CapabilityRow, confidence: str) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ def _head(head: Head) -> str:
         f"{_capital(facts)}.",
         *map(escape, head.doubts),
     ]
+    lines += ["\n".join(f"- {escape(pointer.line)}" for pointer in head.why)] if head.why else []
     if head.steps:
         steps = "\n".join(f"{n}. {escape(step)}" for n, step in enumerate(head.steps, start=1))
         lines += [f"## {next_steps.TITLE}", steps]
@@ -186,7 +187,9 @@ def _table(table: TableBlock) -> str:
 
 def _cell(cell: str | Datum) -> str:
     text = escape_cell(str(cell))
-    return f"[{text}]({cell.href})" if isinstance(cell, Datum) and cell.href else text
+    if not isinstance(cell, Datum) or not cell.href or cell.href.startswith("#"):
+        return text  # a place on the page is none in Markdown
+    return f"[{text}]({cell.href})"
 
 
 def _cells(table: TableBlock, row: TableRow) -> list[str]:

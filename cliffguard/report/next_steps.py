@@ -8,6 +8,7 @@ from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
+from cliffguard.report.advice import first_advice
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
@@ -25,6 +26,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
     if lost or page.outcome is Outcome.FAIL:
         names = ", ".join(_lost(row) for row in lost) or _lost_together(page)
         steps.append(f"Do not ship this candidate: {names}. {_where(page)}")
+        steps += filter(None, [first_advice(page)])
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")

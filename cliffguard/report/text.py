@@ -83,6 +83,7 @@ def _print_head(head: Head, console: Console) -> None:
     for label, value in head.facts:
         _print(console, Text(f"{label:<{width}}  {value}", style="dim"))
     _print_list(console, [("!", line) for line in head.doubts])
+    _print_list(console, [("▸", pointer.line) for pointer in head.why])
 
 
 def _print_section(section: Section, console: Console, *, has_title: bool) -> None:

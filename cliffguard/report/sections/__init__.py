@@ -6,6 +6,7 @@ from cliffguard.core.timing import Timings
 from cliffguard.report import next_steps
 from cliffguard.report.blocks import Document, Head
 from cliffguard.report.page import Page
+from cliffguard.report.reasons import first_lines
 from cliffguard.report.sections import (
     behaviour,
     broken,
@@ -17,6 +18,7 @@ from cliffguard.report.sections import (
     ladders,
     parts,
     reproduce,
+    why,
 )
 
 
@@ -25,6 +27,7 @@ def document(page: Page, spent: Timings | None = None) -> Document:
     sections = (
         capabilities.section(page),
         parts.section(page),
+        why.section(page),
         broken.section(page),
         ladders.section(page),
         classes.section(page),
@@ -51,5 +54,6 @@ def _head(page: Page) -> Head:
         sentence=page.sentence,
         facts=(("base", page.base), ("candidate", page.candidate)),
         doubts=page.doubts,
+        why=first_lines(page),
         steps=next_steps.next_steps(page),
     )

@@ -38,7 +38,7 @@
 
   const control = (name) => document.getElementById(`item-${name}`);
   const show = control("show"), capability = control("capability"), level = control("level");
-  const order = control("order"), search = control("search");
+  const order = control("order"), search = control("search"), why = control("why");
   const list = root.querySelector(".item-list"), more = root.querySelector(".item-more");
   const count = root.querySelector(".item-count"), held = root.querySelector(".item-held");
   const command = root.querySelector(".item-all pre");
@@ -141,6 +141,32 @@
       : (side === 0) === Boolean(item.is_broken) ? "is-better" : "is-worse")));
   };
 
+  // --- why an item broke ------------------------------------------------------------------------
+
+  const reasonOf = (kind, key) => `${kind}:${key}`;
+  const hasReason = (item) => why.value === "" || why.value === reasonOf("cause", item.cause)
+    || item.patterns.some((key) => why.value === reasonOf("pattern", key));
+
+  // Of every capability the causes are offered, whose names they share; patterns are each its own.
+  const offered = () => {
+    const all = capability.value !== "" ? data.capabilities[Number(capability.value)].reasons
+      : data.capabilities.flatMap((each) => each.reasons).filter(([kind]) => kind === "cause");
+    return new Map(all.map((reason) => [reasonOf(reason[0], reason[1]), reason]));
+  };
+
+  const offerReasons = () => {
+    const before = why.value, all = offered();
+    const groups = [["cause", "Causes"], ["pattern", "Patterns"]].map(([kind, title]) => {
+      const group = make("optgroup", "");
+      group.label = title;
+      for (const [value, reason] of all) if (reason[0] === kind) group.append(new Option(clipped(reason[2]), value));
+      return group;
+    });
+    why.replaceChildren(why.options[0], ...groups.filter((group) => group.childElementCount));
+    why.value = all.has(before) ? before : "";
+    why.disabled = all.size === 0;
+  };
+
   // --- one item ---------------------------------------------------------------------------------
 
   const percent = (share, digits) => `${(100 * share).toFixed(digits)} %`;
@@ -204,6 +230,7 @@
       : make("span", "item-kind is-fixed", "✓ fixed");
     const name = data.capabilities[item.capability].name;
     const where = item.level === null ? [] : [` · level\u00a0${item.level}`];
+    if (item.cause) where.push(` · ${item.cause}`);
     const summary = make("summary", "", kind, " ", make("bdi", "item-id", item.id), " ",
       make("span", "item-aside", make("bdi", "", clipped(name)), ...where), " ",
       make("span", "item-change", brief(item.base), " → ", brief(item.candidate)));
@@ -234,7 +261,8 @@
 
   const isWanted = (item) =>
     (show.value === "all" || (show.value === "broken") === Boolean(item.is_broken))
-    && (capability.value === "" || Number(capability.value) === item.capability);
+    && (capability.value === "" || Number(capability.value) === item.capability)
+    && hasReason(item);
 
   const listMore = () => {
     const start = list.childElementCount;
@@ -259,6 +287,7 @@
   };
 
   const update = () => {
+    offerReasons();
     offerLevels();
     const wanted = search.value.trim().toLowerCase();
     matches = items.filter((item) => isWanted(item)
@@ -269,7 +298,8 @@
     listMore();
     const scope = capability.value === "" ? data : data.capabilities[Number(capability.value)];
     held.textContent = `On this page: ${scope.counts}.`;
-    if (command) command.textContent = scope.command;
+    const reason = capability.value !== "" && offered().get(why.value);
+    if (command) command.textContent = reason ? reason[3] : scope.command;
   };
 
   // --- keys and links ---------------------------------------------------------------------------
@@ -294,9 +324,11 @@
   });
 
   const clear = (values) => {
-    for (const each of [show, capability, level, order, search]) each.value = "";
+    for (const each of [show, capability, why, level, order, search]) each.value = "";
     show.value = values.show;
     capability.value = String(values.capability);
+    offerReasons();
+    why.value = values.why || "";
     update();
   };
 
@@ -314,7 +346,7 @@
   };
 
   const follow = () => {
-    const match = /^#(item|capability)=(.*)$/u.exec(location.hash);
+    const match = /^#(item|capability|cause|pattern)=(.*)$/u.exec(location.hash);
     if (!match) return;
     let names;
     try {
@@ -329,19 +361,26 @@
     }
     const position = data.capabilities.findIndex((each) => each.name === names[0]);
     if (position < 0) return;
-    clear({ show: "all", capability: position });
-    if (matches.some((item) => item.is_broken)) clear({ show: "broken", capability: position });
+    const reason = names.length === 2 ? reasonOf(match[1], names[1]) : "";
+    clear({ show: "all", capability: position, why: reason });
+    if (matches.some((item) => item.is_broken)) clear({ show: "broken", capability: position, why: reason });
     root.scrollIntoView();
+    if (reason) why.focus({ preventScroll: true });
   };
 
   data.capabilities.forEach((each, position) => {
     capability.append(new Option(clipped(each.name), String(position)));
   });
   if (!items.some((item) => item.is_broken)) show.value = "all";
-  for (const each of [show, capability, level, order]) each.addEventListener("change", update);
+  for (const each of [show, capability, why, level, order]) each.addEventListener("change", update);
   search.addEventListener("input", update);
   more.addEventListener("click", () => { const first = listMore(); if (first) first.focus(); });
   addEventListener("hashchange", follow);
+  // A second click on the same link changes no address, and yet is to filter again.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (link && link.getAttribute("href") === location.hash) follow();
+  });
   for (const part of root.querySelectorAll(".item-controls, .item-count, .item-live, .item-held")) part.hidden = false;
   const fixed = root.querySelector(".item-static"); // still there for paper
   fixed.hidden = true;

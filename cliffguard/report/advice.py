@@ -1,0 +1,98 @@
+"""What to do about a cause or a pattern: steps, each with what was measured of it, from a table."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from cliffguard.core.diagnosis import CauseName, PatternKind
+from cliffguard.core.errors import UsageError
+from cliffguard.core.validation import validate
+from cliffguard.core.yaml_files import read_yaml
+from cliffguard.report.figures.several import step_of
+from cliffguard.report.page import Page
+from cliffguard.report.reasons import Reason, reasons
+
+MOST_STEPS = 3
+"""Of one capability; more are in the documentation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """One step: what to `do`, what was measured of it, by whom, and the command that does it.
+
+    `sources` are numbers of arXiv, addresses, and pages of this project. `at_step` stands in the
+    place of `do` where the candidate is a checkpoint with a step. `needs_files`: the models have to
+    be there, not only what they answered.
+    """
+
+    do: str
+    evidence: str
+    sources: tuple[str, ...]
+    command: str = ""
+    at_step: str = ""
+    needs_files: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceTable:
+    """All steps by name, and the names of those that follow from each cause and pattern."""
+
+    steps: dict[str, Advice]
+    causes: dict[CauseName, tuple[str, ...]]
+    patterns: dict[PatternKind, tuple[str, ...]]
+
+
+@cache
+def advice_table() -> AdviceTable:
+    """Return the table that the package holds. Raises UsageError where somebody has damaged it."""
+    from pydantic import TypeAdapter
+
+    path = Path(__file__).with_name("advice.yaml")
+    return validate(TypeAdapter(AdviceTable), read_yaml(path, UsageError), str(path), UsageError)
+
+
+def advice_for(reason: Reason, page: Page) -> tuple[Advice, ...]:
+    """Return at most three steps for what is named of a capability, the cheapest first.
+
+    Nothing follows from a cause that was not tested, nor from models that are not there.
+    """
+    table = advice_table()
+    names = {str(key): steps for key, steps in (*table.causes.items(), *table.patterns.items())}
+    if reason.key in {untested.cause for untested in reason.diagnosis.untested}:
+        return ()
+    steps = (table.steps[name] for name in names[reason.key])
+    wanted = [step for step in steps if not (step.needs_files and page.is_of_samples)]
+    return tuple(_made_out(step, reason, page) for step in wanted[:MOST_STEPS])
+
+
+def first_advice(page: Page) -> str:
+    """Return the first step for the worst capability that broke, in a line; empty without any."""
+    for reason in reasons(page):
+        for step in advice_for(reason, page):
+            command = f" `{step.command}`" if step.command else ""
+            return f"Try first, for {reason.capability}: {_lower(step.do)}{command}"
+    return ""
+
+
+def source_name(source: str) -> str:
+    """Return a source as a reader looks it up."""
+    return f"arXiv {source}" if source[:4].isdigit() else source.removeprefix("https://")
+
+
+def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
+    """Return a step that names the candidate's own step, and the pattern's key."""
+    number = step_of(page.review.plan.candidate)
+    do = step.at_step.format(step=f"{number:,}") if step.at_step and number is not None else step.do
+    key = reason.pattern.key if reason.pattern is not None else ""
+    return replace(step, do=do, command=step.command.replace("KEY", _shell_word(key)))
+
+
+def _shell_word(text: str) -> str:
+    return shlex.quote(text) if text.isprintable() and "`" not in text else "KEY"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

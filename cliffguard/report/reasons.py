@@ -1,0 +1,243 @@
+"""Why a capability's items broke, in the words that every format shows; and what is named first.
+
+A diagnosis counts; here one line is made of it: the largest cause that is found, else the surest
+pattern that is, else a cause of most items with the reason why it was not compared, else none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cliffguard.core.diagnosis import (
+    CapabilityDiagnosis,
+    CauseCount,
+    CauseName,
+    Pattern,
+    PatternKind,
+)
+from cliffguard.core.reviews import Outcome
+from cliffguard.core.texts import clip, n_things, plural
+from cliffguard.report import numbers
+from cliffguard.report.blocks import Pointer
+from cliffguard.report.capability_row import CapabilityRow
+from cliffguard.report.clean import one_line
+from cliffguard.report.flips import flag_word
+from cliffguard.report.item_views import ReasonKind, capability_anchor, reason_anchor
+from cliffguard.report.page import Page
+
+CAUSE_LABELS: dict[CauseName, str] = {
+    "cut": "cut off, or never ends",
+    "degenerate": "empty, or repeats itself",
+    "format": "right in another format",
+    "bad_call": "no tool called",
+    "refusal": "refusal (by phrases of four languages)",
+    "wrong_language": "in another language",
+    "leak": "label or form of the target",
+    "suppressed": "suppressed (asked otherwise, it comes back)",
+    "lost": "lost",
+    "unprobed": "lost or suppressed (not probed)",
+}
+"""A cause in a table."""
+
+_ARE: dict[CauseName, tuple[str, str]] = {
+    "cut": ("was cut off, or never ends", "were cut off, or never end"),
+    "degenerate": ("is empty or repeats itself", "are empty or repeat themselves"),
+    "format": ("is right in another format", "are right in another format"),
+    "bad_call": ("calls no tool where one is needed", "call no tool where one is needed"),
+    "refusal": ("is a refusal", "are refusals"),
+    "wrong_language": ("is in another language", "are in another language"),
+    "leak": ("is a label or a form of the target", "are labels or forms of the target"),
+    "suppressed": ("is suppressed", "are suppressed"),
+    "lost": ("is lost", "are lost"),
+    "unprobed": ("is lost or suppressed", "are lost or suppressed"),
+}
+"""What one broken item, or several, are said to be."""
+
+RESTS: tuple[CauseName, ...] = ("lost", "unprobed")
+"""What is left when no cause fits: never named as one."""
+
+_PATTERN_CHARACTERS = 80
+_MOST = 0.5  # of the broken items, which a cause must exceed to be named without a comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What is said first of a capability's broken items: a cause, a pattern, or neither."""
+
+    row: CapabilityRow
+    diagnosis: CapabilityDiagnosis
+    cause: CauseCount | None = None
+    pattern: Pattern | None = None
+
+    @property
+    def capability(self) -> str:
+        return one_line(self.diagnosis.capability)
+
+    @property
+    def key(self) -> CauseName | PatternKind:
+        """What advice goes by: the cause or the kind of pattern that is named, else the rest."""
+        if self.cause is not None:
+            return self.cause.cause
+        if self.pattern is not None:
+            return self.pattern.kind
+        return "unprobed" if self.diagnosis.probes is None else "lost"
+
+    @property
+    def about(self) -> str:
+        """The cause or the pattern in a few words."""
+        if self.pattern is None:
+            return flag_word(self.key) if self.cause else "no cause found"
+        return f"pull to {named(self.pattern)}" if self.key == "pull" else named(self.pattern)
+
+    @property
+    def anchor(self) -> str:
+        """The address of its items on a page, without the #."""
+        name = self.diagnosis.capability
+        if self.cause is not None:
+            return reason_anchor("cause", name, flag_word(self.cause.cause))
+        if self.pattern is not None:
+            return reason_anchor("pattern", name, self.pattern.key)
+        return capability_anchor(name)
+
+    @property
+    def sentence(self) -> str:
+        """The one line of a capability, without what it is followed by."""
+        words = (
+            _said_of_cause if self.cause else _said_of_pattern if self.pattern else _said_of_rest
+        )
+        return f"{self.capability}: {words(self)}"
+
+
+def reasons(page: Page) -> tuple[Reason, ...]:
+    """Return the reason of every capability that broke: REGRESSED, or gating and open."""
+    return tuple(
+        _reason(row, diagnosis) for row, diagnosis in diagnosed(page) if is_told(row, diagnosis)
+    )
+
+
+def diagnosed(page: Page) -> tuple[tuple[CapabilityRow, CapabilityDiagnosis], ...]:
+    """Return the capabilities whose broken items were looked through, in the order of the page."""
+    if page.review.diagnosis is None:
+        return ()
+    known = {each.capability: each for each in page.review.diagnosis.capabilities}
+    names = [(row, known.get(row.finding.capability)) for row in page.rows]
+    return tuple((row, each) for row, each in names if each is not None and each.n_broken)
+
+
+def is_told(row: CapabilityRow, diagnosis: CapabilityDiagnosis) -> bool:
+    """Return whether a capability has a line on the first screen."""
+    is_open = row.finding.outcome is Outcome.INCONCLUSIVE and row.finding.role == "gating"
+    return diagnosis.n_broken > 0 and (row.finding.outcome is Outcome.REGRESSED or is_open)
+
+
+def first_lines(page: Page) -> tuple[Pointer, ...]:
+    """Return the lines of the first screen, a capability each, and where to read its items."""
+    see = "see items" if page.review.items is not None and page.has_items else ""
+    return tuple(
+        Pointer(
+            text=reason.sentence,
+            see=see,
+            href="" if page.items is None else f"#{reason.anchor}",
+        )
+        for reason in reasons(page)
+    )
+
+
+def _reason(row: CapabilityRow, diagnosis: CapabilityDiagnosis) -> Reason:
+    causes = sorted(
+        (cause for cause in diagnosis.causes if cause.cause not in RESTS),
+        key=lambda cause: -cause.n_items,
+    )
+    for cause in causes:
+        if cause.is_found:
+            return Reason(row=row, diagnosis=diagnosis, cause=cause)
+    for pattern in diagnosis.patterns:
+        if pattern.is_found:
+            return Reason(row=row, diagnosis=diagnosis, pattern=pattern)
+    for cause in causes:
+        if cause.n_items > _MOST * diagnosis.n_broken:
+            return Reason(row=row, diagnosis=diagnosis, cause=cause)
+    return Reason(row=row, diagnosis=diagnosis)
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def _said_of_cause(reason: Reason) -> str:
+    cause, diagnosis = reason.cause, reason.diagnosis
+    assert cause is not None
+    words = plural(cause.n_items, *_ARE[cause.cause])
+    of = n_things(diagnosis.n_broken, "broken item", ",")
+    doubt = "" if cause.is_found else f", {compared(cause, diagnosis)}"
+    return f"{cause.n_items:,} of {of} {words} ({share(cause)}{doubt})"
+
+
+def _said_of_pattern(reason: Reason) -> str:
+    pattern = reason.pattern
+    assert pattern is not None
+    return said_of(pattern)
+
+
+def _said_of_rest(reason: Reason) -> str:
+    diagnosis = reason.diagnosis
+    probes = diagnosis.probes
+    rest = "lost or suppressed (not probed)"
+    if probes is not None:
+        rest = (
+            f"lost, as far as probes tell (they bring back {numbers.percent(probes.recovery)}, and "
+            f"{numbers.percent(probes.base_recovery)} of what the base had wrong)"
+        )
+    of = n_things(diagnosis.n_broken, "broken item", ",")
+    return f"{of}, no cause found here that is counted: {rest}"
+
+
+def reasons_of(diagnosis: CapabilityDiagnosis) -> Iterator[tuple[ReasonKind, str, str]]:
+    """Yield the causes, then the patterns of a capability: kind, key and what it is called."""
+    for cause in diagnosis.causes:
+        yield "cause", flag_word(cause.cause), CAUSE_LABELS[cause.cause]
+    for pattern in diagnosis.patterns:
+        yield "pattern", pattern.key, f"{pattern.kind}: {named(pattern)}"
+
+
+def share(cause: CauseCount) -> str:
+    """Return a share of the broken items with its interval: "76 %, 90 % interval 64–86"."""
+    low, high = cause.share_interval.low, cause.share_interval.high
+    return f"{100 * cause.share:.0f} %, 90 % interval {100 * low:.0f}–{100 * high:.0f}"
+
+
+def compared(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> str:
+    """Say how far a cause that is not found was compared with the fixed items."""
+    if cause.p_found is None:
+        return f"not compared: only {n_things(diagnosis.n_fixed, 'fixed item', ',')}"
+    return f"not proven to be more than among {n_things(diagnosis.n_fixed, 'fixed item', ',')}"
+
+
+def named(pattern: Pattern) -> str:
+    """Return a pattern by its name; an option stands in quotes."""
+    name = clip(one_line(pattern.name), _PATTERN_CHARACTERS)
+    return f'"{name}"' if pattern.kind == "pull" and '"' not in name else name
+
+
+def said_of(pattern: Pattern) -> str:
+    """Return a pattern as a sentence: counts of a pull, both means of a slice."""
+    if pattern.kind == "pull":
+        picked, before = (round(share * pattern.n_items) for share in _shares(pattern))
+        return (
+            f"{picked:,} of {pattern.n_items:,} times that {named(pattern)} is a wrong option the "
+            f"candidate picks it (base {before:,})"
+        )
+    if pattern.kind == "overconfident":
+        base, candidate = pattern.outside, pattern.inside
+        return (
+            f"{named(pattern)} in {n_things(pattern.n_items, 'item', ',')}: "
+            f"{numbers.change(base, candidate)}"
+        )
+    return (
+        f"{named(pattern)}: drop {numbers.points(pattern.inside)} in "
+        f"{n_things(pattern.n_items, 'item', ',')}, {numbers.points(pattern.outside)} in all others"
+    )
+
+
+def _shares(pattern: Pattern) -> tuple[float, float]:
+    return pattern.inside, pattern.outside

@@ -1,0 +1,214 @@
+"""Why it broke: causes that add up to the drop, patterns, what probes brought back, what to do.
+
+Nothing here decides: it is made after the verdict, of the same answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseCount, Diagnosis, Pattern
+from cliffguard.core.texts import n_things, plural
+from cliffguard.report import numbers
+from cliffguard.report.advice import Advice, advice_for, source_name
+from cliffguard.report.blocks import (
+    Block,
+    Cell,
+    Datum,
+    Details,
+    Heading,
+    Line,
+    Listing,
+    Paragraph,
+    Section,
+    Span,
+    TableBlock,
+    TableRow,
+    columns,
+)
+from cliffguard.report.capability_row import CapabilityRow
+from cliffguard.report.clean import one_line
+from cliffguard.report.flips import flag_word
+from cliffguard.report.item_views import ReasonKind, reason_anchor
+from cliffguard.report.page import Page
+from cliffguard.report.reasons import CAUSE_LABELS, diagnosed, is_told, named, reasons
+from cliffguard.report.sections.probed import probe_blocks
+
+ANCHOR = "why"
+
+INTRO = (
+    "Of the same answers, after the verdict, and no part of it. Each broken item has the first "
+    "cause that fits, so that the counts add up. A cause is found where it fits more of the broken "
+    "items' answers than of the base's on the fixed items; lost is what is left."
+)
+_LINKS = " A name filters the items below."
+_CAUSES = (
+    "cause", "broken items", "share", "90 % interval", "fits broken / fixed", "found",
+)  # fmt: skip
+_PATTERNS = (
+    "pattern", "capability", "items", "broken / fixed", "inside", "outside", "q", "found",
+)  # fmt: skip
+_PATTERNS_KEY = (
+    "Inside and outside are mean drops of the items in the slice and of all others; of an option "
+    "the shares of items in which it is picked where it is wrong, by the candidate and by the base."
+)
+
+
+def section(page: Page) -> Section | None:
+    """Return why capabilities broke, those of the first screen open; None without a diagnosis."""
+    diagnosis, every = page.review.diagnosis, diagnosed(page)
+    if diagnosis is None or not every:
+        return None
+    told = [each for row, each in every if is_told(row, each)]
+    rest = [each for row, each in every if not is_told(row, each)]
+    blocks: list[Block] = [Paragraph(text=INTRO, is_brief=False)]
+    if page.items is not None:
+        blocks.append(Paragraph(text=_LINKS.strip(), is_page_only=True, is_brief=False))
+    for each in told:
+        blocks += _causes(each, page)
+    if rest:
+        many = plural(len(rest), "capability", "capabilities")
+        summary = f"Causes in {len(rest):,} other {many}, which did not regress"
+        inner = tuple(block for each in rest for block in _causes(each, page))
+        blocks.append(Details(summary=summary, blocks=inner))
+    blocks += _patterns(every, diagnosis, page)
+    blocks += probe_blocks([each for _, each in every], diagnosis)
+    blocks += _advice(page)
+    return Section(title="Why it broke", anchor=ANCHOR, blocks=tuple(blocks))
+
+
+# --- causes --------------------------------------------------------------------------------------
+
+
+def _causes(diagnosis: CapabilityDiagnosis, page: Page) -> Iterator[Block]:
+    """Yield the causes of a capability, their sum, and what was not tested."""
+    yield Heading(text=f"{one_line(diagnosis.capability)}: causes", is_brief=False)
+    yield TableBlock(
+        columns=columns(*_CAUSES, left={"cause", "found"}),
+        rows=tuple(_cause(cause, diagnosis, page) for cause in diagnosis.causes),
+        brief="none",
+    )
+    yield Paragraph(text=_sum(diagnosis), is_brief=False)
+    if diagnosis.untested:
+        why: dict[str, list[str]] = {}
+        for untested in diagnosis.untested:
+            why.setdefault(one_line(untested.why), []).append(flag_word(untested.cause))
+        words = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in why.items())
+        yield Paragraph(text=f"Not tested: {words}.", is_brief=False)
+
+
+def _cause(cause: CauseCount, diagnosis: CapabilityDiagnosis, page: Page) -> TableRow:
+    low, high = cause.share_interval.low, cause.share_interval.high
+    is_tested = cause.p_found is not None
+    cells: tuple[Cell, ...] = (
+        _linked("cause", CAUSE_LABELS[cause.cause], diagnosis, flag_word(cause.cause), page),
+        f"{cause.n_items:,}",
+        f"{100 * cause.share:.0f} %",
+        f"{100 * low:.0f}–{100 * high:.0f} %",
+        f"{cause.n_fits_broken:,} of {diagnosis.n_broken:,} / {cause.n_fits_fixed:,} of "
+        f"{diagnosis.n_fixed:,}"
+        if is_tested
+        else numbers.MISSING,
+        _found(cause),
+    )
+    return TableRow(cells=cells)
+
+
+def _found(cause: CauseCount) -> str:
+    if cause.is_found:
+        return f"yes, {numbers.p_value(cause.p_found)}" if cause.p_found is not None else "yes"
+    return numbers.MISSING if cause.p_found is None else f"no, {numbers.p_value(cause.p_found)}"
+
+
+def _sum(diagnosis: CapabilityDiagnosis) -> str:
+    """Write the drop as the sum of what each cause lost, less what was gained.
+
+    A right or wrong answer loses one item; graded scores lose parts of them.
+    """
+    is_whole = math.isclose(diagnosis.loss, diagnosis.n_broken) and math.isclose(
+        diagnosis.gain, diagnosis.n_fixed
+    )
+    lost = [
+        f"{cause.n_items:,} {flag_word(cause.cause)}"
+        if is_whole
+        else f"{cause.loss:.2f} {flag_word(cause.cause)}"
+        for cause in diagnosis.causes
+    ]
+    gained = f"{diagnosis.n_fixed:,} fixed" if is_whole else f"{diagnosis.gain:.2f} gained"
+    net = diagnosis.loss - diagnosis.gain
+    total = f"{net:,.0f}" if is_whole else f"{net:,.2f}"
+    drop = net / diagnosis.n_items
+    return (
+        f"drop = ({' + '.join(lost)} − {gained}) / {n_things(diagnosis.n_items, 'item', ',')} = "
+        f"{total} / {diagnosis.n_items:,} = {numbers.points(drop)}"
+    ).replace("= -", "= −")
+
+
+# --- patterns ------------------------------------------------------------------------------------
+
+
+def _patterns(
+    every: Sequence[tuple[CapabilityRow, CapabilityDiagnosis]], diagnosis: Diagnosis, page: Page
+) -> Iterator[Block]:
+    """Yield the patterns of all capabilities in one table, what is found first."""
+    yield Heading(
+        text=f"Patterns (screen: {n_things(diagnosis.n_tried, 'slice', ',')} tried, "
+        "Benjamini–Hochberg at 5 %)",
+        is_brief=False,
+    )
+    pairs = [(each, pattern) for _, each in every for pattern in each.patterns]
+    pairs.sort(key=lambda pair: not pair[1].is_found)
+    yield TableBlock(
+        columns=columns(*_PATTERNS, left={"pattern", "capability", "found"}),
+        rows=tuple(_pattern(each, pattern, page) for each, pattern in pairs),
+        empty="None stands out.",
+        brief="none",
+    )
+    if pairs:
+        yield Paragraph(text=_PATTERNS_KEY, is_brief=False)
+
+
+def _pattern(diagnosis: CapabilityDiagnosis, pattern: Pattern, page: Page) -> TableRow:
+    is_share = pattern.kind in ("pull", "overconfident")
+    shown = numbers.percent if is_share else numbers.points
+    cells: tuple[Cell, ...] = (
+        _linked("pattern", f"{pattern.kind}: {named(pattern)}", diagnosis, pattern.key, page),
+        one_line(diagnosis.capability),
+        f"{pattern.n_items:,}",
+        f"{pattern.n_broken:,} / {pattern.n_fixed:,}",
+        shown(pattern.inside),
+        shown(pattern.outside),
+        f"{pattern.q_value:.2g}",
+        "yes" if pattern.is_found else "no",
+    )
+    return TableRow(cells=cells)
+
+
+def _linked(
+    kind: ReasonKind, text: str, diagnosis: CapabilityDiagnosis, key: str, page: Page
+) -> Cell:
+    """Return a name that leads to its items, where the page has them."""
+    if page.items is None:
+        return text
+    return Datum(text=text, href=f"#{reason_anchor(kind, diagnosis.capability, key)}")
+
+
+# --- what to do ----------------------------------------------------------------------------------
+
+
+def _advice(page: Page) -> Iterator[Block]:
+    """Yield what to do about each capability of the first screen, three steps at most."""
+    for reason in reasons(page):
+        steps = advice_for(reason, page)
+        if not steps:
+            continue
+        title = f"What to do about {reason.capability} ({reason.about})"
+        yield Heading(text=title, is_brief=False)
+        yield Listing(lines=tuple(map(_step, steps)), is_brief=False)
+
+
+def _step(step: Advice) -> Line:
+    sources = ", ".join(map(source_name, step.sources))
+    words = f"{step.do} {step.evidence} ({sources})"
+    return (f"{words} ", Span(step.command, "code")) if step.command else words
