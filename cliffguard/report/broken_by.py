@@ -1,4 +1,4 @@
-"""Causes and patterns as a command line names them: what a review has of them, and what it lacks."""
+"""Causes and patterns as a command line names them: what a review has, and what it lacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import first_and_more
 from cliffguard.report.clean import one_line
-from cliffguard.report.flips import flag_word
+from cliffguard.report.wording import flag_word
 
 _MOST_KEYS = 20
 

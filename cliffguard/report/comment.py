@@ -8,19 +8,19 @@ reference or link.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from cliffguard.core.item_results import ItemAnswer, ItemResult
 from cliffguard.core.reviews import Example, Outcome, Review
-from cliffguard.core.texts import cut_middle, n_things
+from cliffguard.core.texts import n_things
 from cliffguard.report import markdown, next_steps, numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.comment_options import CommentOptions, default_id, link_target
+from cliffguard.report.comment_text import fitted, n_bytes_of
 from cliffguard.report.flips import largest
 from cliffguard.report.items import items_path, read_items
 from cliffguard.report.labels import BesideReview
@@ -32,16 +32,12 @@ MOST_BYTES = 2900
 
 _MOST_FLIPS = 2
 _SENTENCE_BYTES, _STEP_BYTES, _NAME_BYTES, _PROMPT_BYTES, _ANSWER_BYTES = 400, 320, 90, 260, 120
-_WHY_BYTES = 240
 
-_COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])")
 _SURE = re.compile(r" \(\d+\.\d % sure\)$", re.MULTILINE)
 _BACKTICKS = re.compile("`+")
 
 Part = Literal["steps", "rows", "why", "flips"]
-_FIRST: tuple[Part, ...] = (
-    "steps", *("rows",) * 6, "why", "why", "flips", "steps", "steps",
-)  # fmt: skip
+_FIRST: tuple[Part, ...] = ("steps", *("rows",) * 6, "why", "why", "flips", "steps", "steps")
 """What an approver needs first."""
 
 
@@ -59,7 +55,7 @@ def render_comment(
         foot=f"Candidate {_name(page.candidate)}, base {_name(page.base)}.{link}",
         rows=[_row(row) for row in not_held(page)],
         steps=[fitted(step, _STEP_BYTES) for step in next_steps.next_steps(page)],
-        why=[fitted(pointer.text, _WHY_BYTES) for pointer in first_lines(page)],
+        why=[fitted(pointer.text, _STEP_BYTES) for pointer in first_lines(page)],
         flips=_flips(review, page, options.folder),
     )
     return comment.text(comment.shown())
@@ -96,30 +92,6 @@ def how(row: CapabilityRow) -> str:
     return "".join(f", {word}" for word, is_so in words.items() if is_so)
 
 
-def inert(text: str) -> str:
-    """Return foreign text as one line of Markdown without any power, not even that of a commit."""
-    return markdown.escape(_COMMIT.sub(lambda m: f"{m[0][:4]}\u200b{m[0][4:]}", one_line(text)))
-
-
-def fitted(text: str, n_bytes: int, write: Callable[[str], str] = inert) -> str:
-    """Return a text as `write` writes it, its middle left out until it has at most `n_bytes`."""
-    text = one_line(text)
-
-    def written(n_characters: int) -> str:
-        return write(cut_middle(text, n_characters) if n_characters > 1 else "")
-
-    if len(text) <= n_bytes and _n_bytes(whole := write(text)) <= n_bytes:
-        return whole
-    longest = min(len(text) - 1, n_bytes)
-    return written(
-        bisect_right(range(longest + 1), n_bytes, key=lambda n: _n_bytes(written(n))) - 1
-    )
-
-
-def _n_bytes(text: str) -> int:
-    return len(text.encode("utf-8"))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comment:
     """A comment in parts, of which some are left out; each in Markdown."""
@@ -134,17 +106,14 @@ class _Comment:
 
     def shown(self) -> dict[Part, int]:
         """Return how many of each kind fit, `_FIRST` before the others."""
-        n_parts: dict[Part, int] = {
-            "steps": len(self.steps), "rows": len(self.rows), "why": len(self.why),
-            "flips": len(self.flips),
-        }  # fmt: skip
+        n_parts: dict[Part, int] = {part: len(getattr(self, part)) for part in get_args(Part)}
         order: list[Part] = [*_FIRST]
         for part in ("rows", "why", "steps", "flips"):
             order += [part] * max(0, n_parts[part] - order.count(part))
         shown: dict[Part, int] = dict.fromkeys(n_parts, 0)
         for part in order:
             more = {**shown, part: shown[part] + 1}
-            fits = _n_bytes(self.text(more)) <= MOST_BYTES
+            fits = n_bytes_of(self.text(more)) <= MOST_BYTES
             if more[part] <= n_parts[part] and fits:
                 shown = more
         return shown
@@ -155,7 +124,7 @@ class _Comment:
             self.head,
             self._table(shown["rows"]),
             _counted(self.page, len(self.rows) - shown["rows"]),
-            "\n".join(f"- {line}" for line in self.why[: shown["why"]]),
+            "\n".join(f"- {line}" for line in _first(self.why, shown["why"])),
             self._steps(shown["steps"]),
             self._details(shown["flips"]),
             self.foot,
@@ -183,6 +152,11 @@ class _Comment:
         of = f"{n_things(n_broken, 'item', ',')} that broke where the gate is closed"
         summary = f"{n} of {of}{order}"
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def _first(lines: Sequence[str], n: int) -> list[str]:
+    more = [f"{len(lines) - n} more in the report."] if n < len(lines) else []
+    return [*lines[:n], *more]
 
 
 def _headline(page: Page) -> str:

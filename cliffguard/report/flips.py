@@ -22,6 +22,7 @@ from cliffguard.report.cells import csv_cell, guarded
 from cliffguard.report.clean import clean, one_line
 from cliffguard.report.items import as_plain
 from cliffguard.report.labels import ItemLabel
+from cliffguard.report.wording import flag_word
 
 Kind = Literal["broken", "fixed", "changed", "all"]
 Format = Literal["table", "json", "csv", "markdown"]
@@ -60,11 +61,6 @@ class Filter:
             and self.cause in (None, result.cause)
             and self.pattern in (None, *result.patterns)
         )
-
-
-def flag_word(cause: str | None) -> str:
-    """Return a cause as a command line spells it; empty where there is none."""
-    return (cause or "").replace("_", "-")
 
 
 def largest(results: Iterable[ItemResult], n: int) -> list[ItemResult]:

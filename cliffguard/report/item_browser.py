@@ -16,7 +16,7 @@ markup, the JSON among it, but no heading, style or script; it needs autoescape 
 into a script element at the end of body. Both are static: their hashes go into the CSP, under which
 they run (no inline style, no handler, no markup from strings). The script also gives every
 `<pre data-copy>` of the page a button that copies it. Fragments: `#item=TASK/ID` and
-`#capability=NAME`, each part as encodeURIComponent writes it (`item_views.encoded`, and
+`#capability=NAME`, each part as encodeURIComponent writes it (`anchors.encoded`, and
 `ItemView.anchor`); they lead to the static list where nothing runs.
 """
 
@@ -24,32 +24,30 @@ from __future__ import annotations
 
 import html
 import json
-import shlex
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
-from cliffguard.core.diagnosis import Diagnosis
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.core.reviews import Review
-from cliffguard.core.texts import clip
 from cliffguard.report.clean import one_line
+from cliffguard.report.item_groups import (
+    ItemGroup,
+    item_reasons,
+    list_command,
+    total_of,
+)
 from cliffguard.report.item_views import (
     LONGEST,
     Best,
     ItemView,
-    ReasonKind,
     SideView,
-    capability_anchor,
-    cut_name,
     cut_to,
     example_view,
-    reason_anchor,
 )
-from cliffguard.report.reasons import reasons_of
 
 MOST_BROKEN = 100
 MOST_FIXED = 50
@@ -57,16 +55,12 @@ MOST_FIXED = 50
 
 _MOST_OF_ALL_BROKEN = 2_000
 _MOST_OF_ALL_FIXED = 1_000
-N_SURE = 10
-"""Broken items of a capability that are readable where no script runs."""
-
 BUDGET = 1_500_000
 """Bytes that items may take of a page: the rest of one stays below 500 kB, all of it below 2 MB."""
 
 LENGTHS = (LONGEST, 1200, 800, 600, 400, 300, 240, 200, 160, 120)
 """Characters of a prompt; other texts have half as many. The most that fit the budget are taken."""
 
-_TITLE = 200  # characters
 _MARKUP = 1_000  # bytes around the texts of an item that is readable without a script
 _DIGITS = 6  # of a confidence: over-trained models answer with 0.9999
 _DIGEST = 16
@@ -74,52 +68,6 @@ _COLUMNS = (
     "capability", "task", "id", "level", "is_broken", "prompt", "choices", "right", "base",
     "candidate", "copies", "cause", "patterns",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemReason:
-    """A cause or a pattern by which a capability's items are filtered, and the command for them."""
-
-    kind: ReasonKind
-    key: str
-    label: str
-    anchor: str
-    command: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemGroup:
-    """A capability's changed items, the largest loss first: how many there are, which are shown.
-
-    `command` lists all of them; it is empty where there is no items.jsonl. `surest` are the first
-    that broke.
-    """
-
-    capability: str
-    n_broken: int
-    n_fixed: int
-    broken: tuple[ItemView, ...]
-    fixed: tuple[ItemView, ...]
-    command: str
-    reasons: tuple[ItemReason, ...] = ()
-
-    @property
-    def surest(self) -> tuple[ItemView, ...]:
-        return self.broken[:N_SURE]
-
-    @property
-    def title(self) -> str:
-        return clip(self.capability, _TITLE)
-
-    @property
-    def counts(self) -> str:
-        """How many of its items are on the page."""
-        return _counts(len(self.broken), self.n_broken, len(self.fixed), self.n_fixed)
-
-    @property
-    def anchor(self) -> str:
-        """Its address on the page, without the #."""
-        return capability_anchor(self.capability)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +91,7 @@ class ItemBrowser:
     @property
     def counts(self) -> str:
         """How many items are on the page."""
-        return _total(self.groups)
+        return total_of(self.groups)
 
 
 def item_browser(
@@ -158,8 +106,8 @@ def item_browser(
     rank = {one_line(name): position for position, name in enumerate(names)}
     groups.sort(key=lambda group: rank.get(group.capability, len(rank)))
     if results is not None and review.diagnosis is not None:
-        groups = [replace(group, reasons=_reasons(group, review.diagnosis)) for group in groups]
-    command = "" if results is None else _command(None)
+        groups = [replace(group, reasons=item_reasons(group, review.diagnosis)) for group in groups]
+    command = "" if results is None else list_command(None)
     return _within_budget(groups, command)
 
 
@@ -180,7 +128,7 @@ def _changed(results: Iterable[ItemResult], n_capabilities: int) -> list[ItemGro
             n_fixed=fixed.n_seen,
             broken=broken.views(are_broken=True),
             fixed=fixed.views(are_broken=False),
-            command=_command(name),
+            command=list_command(name),
         )
         for name, (broken, fixed) in best.items()
     ]
@@ -203,43 +151,6 @@ def _examples(review: Review) -> list[ItemGroup]:
         )
         for name, broken in views.items()
     ]
-
-
-def _reasons(group: ItemGroup, diagnosis: Diagnosis) -> tuple[ItemReason, ...]:
-    """Return the causes of a capability, then its patterns, as the section above names them."""
-    return tuple(
-        ItemReason(
-            kind=kind,
-            key=cut_name(key),
-            label=clip(label, _TITLE),
-            anchor=reason_anchor(kind, group.capability, key),
-            command=_command(group.capability, f"--{kind}={key if key.isprintable() else 'KEY'}"),
-        )
-        for each in diagnosis.capabilities
-        if one_line(each.capability) == group.capability
-        for kind, key, label in reasons_of(each)
-    )
-
-
-def _command(capability: str | None, *more: str) -> str:
-    """Return the command that lists what changed, for the shell of the report's folder."""
-    if capability is None:
-        return "cliffguard flips . --changed"
-    name = capability if capability.isprintable() else "NAME"
-    return shlex.join(["cliffguard", "flips", ".", "--changed", f"--capability={name}", *more])
-
-
-def _counts(n_broken: int, of_broken: int, n_fixed: int, of_fixed: int) -> str:
-    return f"{n_broken:,} of {of_broken:,} broken, {n_fixed:,} of {of_fixed:,} fixed"
-
-
-def _total(groups: Sequence[ItemGroup]) -> str:
-    return _counts(
-        sum(len(group.broken) for group in groups),
-        sum(group.n_broken for group in groups),
-        sum(len(group.fixed) for group in groups),
-        sum(group.n_fixed for group in groups),
-    )
 
 
 # --- what fits -----------------------------------------------------------------------------------
@@ -303,10 +214,13 @@ def _json(groups: Sequence[ItemGroup], command: str) -> str:
     data = {
         "capabilities": capabilities,
         "tasks": list(tasks),
-        "counts": _total(groups),
+        "counts": total_of(groups),
         "command": command,
         "columns": _COLUMNS,
-        "rows": [[capability, tasks[view.task], *_cells(view)] for capability, view in views],
+        "rows": [
+            [capability, tasks[view.task], *_cells(view, groups[capability].places)]
+            for capability, view in views
+        ],
     }
     plain = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for sign in _ESCAPED:  # all of them stand in strings
@@ -314,8 +228,8 @@ def _json(groups: Sequence[ItemGroup], command: str) -> str:
     return plain
 
 
-def _cells(view: ItemView) -> list[Any]:
-    """Return the cells of `_COLUMNS` behind the first two."""
+def _cells(view: ItemView, places: Mapping[str, int]) -> list[Any]:
+    """Return the cells of `_COLUMNS` behind the first two; `places` are those of patterns."""
     return [
         view.item,
         view.level,
@@ -327,7 +241,7 @@ def _cells(view: ItemView) -> list[Any]:
         _side(view.candidate),
         view.copies,
         view.cause,
-        view.patterns,
+        [places[key] for key in view.patterns if key in places],
     ]
 
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
-from urllib.parse import quote
 
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText
 from cliffguard.core.reviews import Example, with_texts
 from cliffguard.core.texts import clip, cut_middle
 from cliffguard.report import numbers
+from cliffguard.report.anchors import cut_name, encoded
 from cliffguard.report.clean import clean, one_line
-from cliffguard.report.flips import flag_word, largest
-
-ReasonKind = Literal["cause", "pattern"]
+from cliffguard.report.flips import largest
+from cliffguard.report.wording import flag_word
 
 LONGEST = 1600
 """Characters of a text that a page shows at most."""
 
 CUT = " […] "
-_NAME = 200  # characters of an id, a task, a capability
 _MOST_TEXTS = 26  # choices, and right answers, of an item
 _IN_A_LINE = 60
 _BY_ITSELF = ("choice", "stop", "string")  # finish reasons that need no word
-_IN_FRAGMENTS = "!~*'()"  # left as they are by JavaScript's encodeURIComponent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,21 +100,6 @@ class ItemView:
         return tuple((side.label(name, better), side.text, better) for name, side, better in both)
 
 
-def encoded(name: str) -> str:
-    """Return a name as a part of a fragment, as JavaScript's encodeURIComponent would."""
-    return quote(name, safe=_IN_FRAGMENTS)
-
-
-def capability_anchor(capability: str) -> str:
-    """Return the address of a capability's items, without the #."""
-    return f"capability={encoded(cut_name(capability))}"
-
-
-def reason_anchor(kind: ReasonKind, capability: str, key: str) -> str:
-    """Return the address of a capability's items of one cause or pattern, without the #."""
-    return f"{kind}={encoded(cut_name(capability))}/{encoded(cut_name(key))}"
-
-
 def shown(text: ItemText) -> str:
     """Return a text, or what is known of one that was not kept."""
     return f"not kept, SHA-256 {text.sha256[:16]}…" if text.text is None else text.text
@@ -188,11 +169,6 @@ def _cut(text: ItemText, length: int) -> ItemText:
 def _ends(text: str, length: int) -> str:
     """Return a text in at most `length` characters, the mark among them; cut again, as once."""
     return text if len(text) <= length else cut_middle(text, length - len(CUT), mark=CUT)
-
-
-def cut_name(text: str) -> str:
-    """Return a name as a page has it: one line, its two ends where it is long."""
-    return cut_middle(one_line(text), _NAME)
 
 
 def _text(text: str) -> ItemText:

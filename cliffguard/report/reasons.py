@@ -19,12 +19,12 @@ from cliffguard.core.diagnosis import (
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import clip, n_things, plural
 from cliffguard.report import numbers
+from cliffguard.report.anchors import ReasonKind, capability_anchor, reason_anchor
 from cliffguard.report.blocks import Pointer
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.flips import flag_word
-from cliffguard.report.item_views import ReasonKind, capability_anchor, reason_anchor
 from cliffguard.report.page import Page
+from cliffguard.report.wording import flag_word
 
 CAUSE_LABELS: dict[CauseName, str] = {
     "cut": "cut off, or never ends",
@@ -192,11 +192,15 @@ def _said_of_rest(reason: Reason) -> str:
     return f"{of}, no cause found here that is counted: {rest}"
 
 
+MOST_PATTERNS = 12
+"""Of a capability on a page; more are in review.json alone."""
+
+
 def reasons_of(diagnosis: CapabilityDiagnosis) -> Iterator[tuple[ReasonKind, str, str]]:
     """Yield the causes, then the patterns of a capability: kind, key and what it is called."""
     for cause in diagnosis.causes:
         yield "cause", flag_word(cause.cause), CAUSE_LABELS[cause.cause]
-    for pattern in diagnosis.patterns:
+    for pattern in diagnosis.patterns[:MOST_PATTERNS]:
         yield "pattern", pattern.key, f"{pattern.kind}: {named(pattern)}"
 
 

@@ -80,3 +80,8 @@ ROLES: dict[Role, str] = {
     "gating": "Must be HELD for PASS; REGRESSED fails the gate.",
     "monitored": "Shown for the reader; cannot fail the gate.",
 }
+
+
+def flag_word(cause: str | None) -> str:
+    """Return a cause as a command line spells it; empty where there is none."""
+    return (cause or "").replace("_", "-")

@@ -18,8 +18,9 @@ from markdown_it.token import Token
 from cliffguard.core.item_results import ItemText
 from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report import render
-from cliffguard.report.comment import MOST_BYTES, fitted, render_comment
+from cliffguard.report.comment import MOST_BYTES, render_comment
 from cliffguard.report.comment_options import CommentOptions, default_id, is_safe
+from cliffguard.report.comment_text import fitted
 from tests import support
 from tests.report import listed, samples
 from tests.report.samples import HOSTILE

@@ -12,6 +12,7 @@ from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseCount, Diagnosis
 from cliffguard.core.texts import n_things, plural
 from cliffguard.report import numbers
 from cliffguard.report.advice import Advice, advice_for, source_name
+from cliffguard.report.anchors import ReasonKind, reason_anchor
 from cliffguard.report.blocks import (
     Block,
     Cell,
@@ -29,11 +30,17 @@ from cliffguard.report.blocks import (
 )
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.flips import flag_word
-from cliffguard.report.item_views import ReasonKind, reason_anchor
 from cliffguard.report.page import Page
-from cliffguard.report.reasons import CAUSE_LABELS, diagnosed, is_told, named, reasons
+from cliffguard.report.reasons import (
+    CAUSE_LABELS,
+    MOST_PATTERNS,
+    diagnosed,
+    is_told,
+    named,
+    reasons,
+)
 from cliffguard.report.sections.probed import probe_blocks
+from cliffguard.report.wording import flag_word
 
 ANCHOR = "why"
 
@@ -157,7 +164,7 @@ def _patterns(
         "Benjamini–Hochberg at 5 %)",
         is_brief=False,
     )
-    pairs = [(each, pattern) for _, each in every for pattern in each.patterns]
+    pairs = [(each, pattern) for _, each in every for pattern in each.patterns[:MOST_PATTERNS]]
     pairs.sort(key=lambda pair: not pair[1].is_found)
     yield TableBlock(
         columns=columns(*_PATTERNS, left={"pattern", "capability", "found"}),
@@ -165,8 +172,10 @@ def _patterns(
         empty="None stands out.",
         brief="none",
     )
+    n_more = sum(len(each.patterns) for _, each in every) - len(pairs)
+    more = f" {n_more:,} more are in review.json." if n_more else ""
     if pairs:
-        yield Paragraph(text=_PATTERNS_KEY, is_brief=False)
+        yield Paragraph(text=f"{_PATTERNS_KEY}{more}", is_brief=False)
 
 
 def _pattern(diagnosis: CapabilityDiagnosis, pattern: Pattern, page: Page) -> TableRow:
@@ -174,7 +183,7 @@ def _pattern(diagnosis: CapabilityDiagnosis, pattern: Pattern, page: Page) -> Ta
     shown = numbers.percent if is_share else numbers.points
     cells: tuple[Cell, ...] = (
         _linked("pattern", f"{pattern.kind}: {named(pattern)}", diagnosis, pattern.key, page),
-        one_line(diagnosis.capability),
+        Datum(text=one_line(diagnosis.capability)),  # which may break after its underscores
         f"{pattern.n_items:,}",
         f"{pattern.n_broken:,} / {pattern.n_fixed:,}",
         shown(pattern.inside),

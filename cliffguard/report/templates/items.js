@@ -145,7 +145,8 @@
 
   const reasonOf = (kind, key) => `${kind}:${key}`;
   const hasReason = (item) => why.value === "" || why.value === reasonOf("cause", item.cause)
-    || item.patterns.some((key) => why.value === reasonOf("pattern", key));
+    || item.patterns.some((place) => why.value
+      === reasonOf("pattern", data.capabilities[item.capability].reasons[place][1]));
 
   // Of every capability the causes are offered, whose names they share; patterns are each its own.
   const offered = () => {

@@ -1,0 +1,171 @@
+"""What to do about a cause or a pattern: the table, its sources, and what is shown of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, PatternKind, UntestedCause
+from cliffguard.core.reviews import SAMPLES
+from cliffguard.report import render
+from cliffguard.report.advice import (
+    MOST_STEPS,
+    Advice,
+    advice_for,
+    advice_table,
+    first_advice,
+)
+from cliffguard.report.clean import cleaned
+from cliffguard.report.page import Page, lay_out
+from cliffguard.report.reasons import RESTS, reasons
+from tests.report import diagnosed, samples
+from tests.report.diagnosed import LOST, capability, cause, found, pattern, probes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGE = (ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
+KINDS: tuple[PatternKind, ...] = get_args(PatternKind)
+STEPS = advice_table().steps
+
+
+def page_of(told: CapabilityDiagnosis, **plan: object) -> Page:
+    """Return a page of the sample review, whose plan is changed so."""
+    review = diagnosed.review(told)
+    return lay_out(cleaned(replace(review, plan=replace(review.plan, **plan))))  # type: ignore[arg-type]
+
+
+def steps_of(told: CapabilityDiagnosis, **plan: object) -> tuple[Advice, ...]:
+    """Return what is advised for the capability that was lost."""
+    page = page_of(told, **plan)
+    (reason,) = reasons(page)
+    return advice_for(reason, page)
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def test_every_cause_and_kind_of_pattern_has_steps() -> None:
+    """And the table has no others, and no step that nothing leads to."""
+    table = advice_table()
+
+    assert set(table.causes) == set(CAUSES)
+    assert set(table.patterns) == set(KINDS)
+    named = {name for each in (*table.causes.values(), *table.patterns.values()) for name in each}
+    assert named == set(table.steps)
+    assert all((*table.causes.values(), *table.patterns.values()))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_says_what_was_measured_and_where(name: str) -> None:
+    """By papers, whose numbers stand in the documentation under the step, or by a page of ours."""
+    step = STEPS[name]
+    (told,) = re.findall(rf"^### `{re.escape(name)}`\n(.*?)(?=^##|\Z)", PAGE, re.M | re.S)
+
+    assert step.sources
+    for source in step.sources:
+        if re.fullmatch(r"\d{4}\.\d{5}", source):
+            assert f"https://arxiv.org/abs/{source}" in told
+        elif source.startswith("https://"):
+            assert source in told
+        else:
+            assert (ROOT / source).is_file()
+    assert step.do.endswith(".")
+    assert step.evidence.endswith(".")
+
+
+def test_the_documentation_explains_no_step_that_is_gone() -> None:
+    """Its headings are the table's steps."""
+    assert set(re.findall(r"^### `(.+)`$", PAGE, re.M)) == set(STEPS)
+
+
+def test_the_documentation_lists_what_follows_from_what() -> None:
+    """A row a cause and a row a kind of pattern, with its steps in their order."""
+    table = advice_table()
+    for key, names in (*table.causes.items(), *table.patterns.items()):
+        listed = ", ".join(f"[{name}](#{name})" for name in names)
+        assert f"| {key.replace('_', '-')} | {listed} |" in PAGE
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in CAUSES if name not in RESTS])
+def test_a_cause_that_is_named_has_its_own_steps(name: str) -> None:
+    """Three at most."""
+    told = capability([found(name, 49)], untested=())  # type: ignore[arg-type]
+    names = advice_table().causes[name]  # type: ignore[index]
+
+    shown = [step.evidence for step in steps_of(told)]
+
+    assert shown == [STEPS[each].evidence for each in names[:MOST_STEPS]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pattern_that_is_named_has_those_of_its_kind(kind: PatternKind) -> None:
+    """And its key stands in the command that lists its items."""
+    told = capability([cause("unprobed", 49)], patterns=(pattern(kind, "a b"),))
+
+    steps = steps_of(told)
+
+    assert [s.evidence for s in steps] == [
+        STEPS[each].evidence for each in advice_table().patterns[kind][:MOST_STEPS]
+    ]
+    commands = [step.command for step in steps if "--pattern" in step.command]
+    assert all(f"--pattern '{kind}:a b'" in command for command in commands)
+
+
+def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
+    """Unprobed: have it probed first; probed and lost: never how to serve it otherwise."""
+    unprobed = steps_of(capability([cause("unprobed", 49)]))
+    lost = steps_of(capability([cause("lost", 49)], probes=probes()))
+
+    assert "--diagnose" in unprobed[0].command
+    assert [step.command for step in lost][1] == "cliffguard rescue PLAN"
+    assert not [step for step in lost if "--diagnose" in step.command]
+
+
+def test_nothing_is_advised_for_what_was_not_tested() -> None:
+    """Whatever a damaged diagnosis says of it."""
+    untested = (UntestedCause(cause="refusal", why="all items are choices"),)
+
+    assert steps_of(capability([found("refusal", 49)], untested=untested)) == ()
+
+
+def test_logged_answers_have_no_step_that_needs_the_models() -> None:
+    """A comparison of another harness's samples cannot ask again, nor scale an adapter."""
+    told = capability([cause("lost", 49)], probes=probes())
+
+    steps = steps_of(told, suites=(SAMPLES,))
+
+    assert steps
+    assert not [step for step in steps if step.needs_files]
+
+
+def test_a_checkpoint_of_a_run_is_named_by_its_step() -> None:
+    """Where the candidate's name ends in one."""
+    told = capability([cause("lost", 49)], probes=probes())
+
+    first, *_ = steps_of(told, candidate="runs/x/checkpoint-2000")
+
+    assert "before step 2,000" in first.do
+
+
+# --- what next -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "comment", "junit"])
+def test_what_next_has_one_line_of_it(format: str) -> None:
+    """For the worst capability, in every format, behind the advice not to ship."""
+    text = " ".join(render(diagnosed.review(), format).split())
+
+    assert text.count(f"Try first, for {LOST}: look for refusals") == 1
+    assert text.index("Do not ship") < text.index("Try first")
+
+
+def test_without_a_reason_nothing_is_tried_first() -> None:
+    """As in reviews of before there were any."""
+    assert first_advice(lay_out(samples.failed())) == ""
+    assert "Try first" not in render(samples.failed(), "text")

@@ -1,0 +1,164 @@
+"""`cliffguard flips --cause` and `--pattern`: what they list, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from cliffguard.core.diagnosis import CAUSES
+from cliffguard.core.hashing import sha256_now
+from cliffguard.report.broken_by import known_cause, known_pattern
+from cliffguard.report.items import read_items
+from cliffguard.report.json import read_review
+from tests import support
+from tests.report import diagnosed, listed, samples
+from tests.report.listed import result, run
+
+
+@pytest.mark.parametrize(
+    ("flags", "ids"),
+    [
+        (("--cause", "refusal"), ["r-1", "r-2"]),
+        (("--cause", "refusal", "--level", "4"), ["r-2"]),
+        (("--cause", "format"), ["if-1"]),
+        (("--cause", "format", "--capability", diagnosed.LOST), []),
+        (("--cause", "unprobed"), ["u-1"]),
+        (("--cause", "wrong-language"), []),
+        (("--pattern", "pull:ticket"), ["r-1"]),
+        (("--pattern", "pull:ticket", "--all"), ["r-1", "same"]),
+        (("--pattern", "position:first", "--changed"), ["r-1", "c-1", "fixed"]),
+        (("--pattern", "position:first", "--cause", "cut"), ["c-1"]),
+    ],
+)
+def test_what_is_listed(flags: tuple[str, ...], ids: list[str], tmp_path: Path) -> None:
+    """Items of that cause and in that pattern, beside what the other flags say."""
+    done = run("flips", diagnosed.written(tmp_path), *flags, "--format", "json")
+
+    assert done.exit_code == 0, done.output
+    assert [item["item"] for item in json.loads(done.stdout)] == ids
+
+
+def test_every_list_has_a_column_of_causes(tmp_path: Path) -> None:
+    """As the flag spells them; CSV has patterns as well."""
+    items = [result("b", cause="wrong_language", patterns=("a", "=b"))]
+    folder = diagnosed.written(tmp_path, items=items)
+
+    table, markdown = (run("flips", folder, "--format", f).stdout for f in ("table", "markdown"))
+    (row,) = csv.DictReader(StringIO(run("flips", folder, "--format", "csv").stdout, newline=""))
+    (item,) = json.loads(run("flips", folder, "--format", "json").stdout)
+
+    head, line = table.splitlines()[1:]
+    assert line[head.index("cause") :].startswith("wrong-language ")
+    assert markdown.splitlines()[2].split("|")[5].strip() == "wrong-language"
+    assert (row["cause"], row["patterns"]) == ("wrong-language", "a | =b")
+    assert (item["cause"], item["patterns"]) == ("wrong_language", ["a", "=b"])
+
+
+def test_a_pattern_is_no_formula(tmp_path: Path) -> None:
+    """Its key may begin with what a spreadsheet computes."""
+    folder = diagnosed.written(tmp_path, items=[result("b", patterns=("=cmd|x",))])
+
+    (row,) = csv.DictReader(StringIO(run("flips", folder, "--format", "csv").stdout, newline=""))
+
+    assert row["patterns"] == "'=cmd|x"
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def test_an_unknown_cause_lists_the_known_ones(tmp_path: Path) -> None:
+    """As the flag spells them, the nearest first; with an underscore it is unknown, too."""
+    folder = diagnosed.written(tmp_path)
+
+    for word in ("refusel", "wrong_language"):
+        done = run("flips", folder, "--cause", word)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "error[flips.no-cause]" in done.stderr
+        assert all(cause.replace("_", "-") in done.stderr for cause in CAUSES)
+        assert len(done.stderr.strip().splitlines()) == 1
+    with support.refused("flips.no-cause", 2, "did you mean 'refusal'"):
+        known_cause("refusel", diagnosed.review(), None)
+
+
+def test_a_cause_that_was_not_tested_is_no_empty_list() -> None:
+    """Unless it was tested of another capability that is listed."""
+    review = diagnosed.review()
+
+    with support.refused("flips.untested-cause", 2, "no target and no --train"):
+        known_cause("leak", review, diagnosed.LOST)
+    assert known_cause("leak", review, None) == "leak"
+    assert known_cause("leak", review, diagnosed.KEPT) == "leak"
+
+
+@pytest.mark.parametrize("capability", [None, diagnosed.LOST])
+def test_an_unknown_pattern_lists_the_known_ones(capability: str | None) -> None:
+    """Of the capability that is listed."""
+    with support.refused("flips.no-pattern", 2, "pull:ticket", "position:first"):
+        known_pattern("pull:tickets", diagnosed.review(), capability)
+    assert known_pattern("level:hops = 2", diagnosed.review(), None) == "level:hops = 2"
+    with support.refused("flips.no-pattern", 2):
+        known_pattern("level:hops = 2", diagnosed.review(), diagnosed.LOST)
+
+
+@pytest.mark.parametrize("flags", [("--cause", "cut"), ("--pattern", "pull:ticket")])
+def test_a_review_without_causes_says_so(flags: tuple[str, str], tmp_path: Path) -> None:
+    """In one line: an older one, or one for which nobody looked."""
+    folder = listed.written(tmp_path)
+
+    done = run("flips", folder, *flags)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert len(done.stderr.strip().splitlines()) == 1
+    with support.refused("flips.no-diagnosis", 2, "run the comparison again with --out"):
+        known_cause("cut", samples.failed(), None)
+
+
+def test_items_and_reviews_of_before_there_were_causes_are_read(tmp_path: Path) -> None:
+    """With none in their place."""
+    folder = listed.written(tmp_path)
+    path = folder / "items.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        del line["cause"], line["patterns"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    review = json.loads((folder / "review.json").read_text())
+    review["items"]["sha256"] = sha256_now(path)
+    del review["diagnosis"]
+
+    read = read_review(json.dumps(review), "review.json")
+
+    assert read.diagnosis is None
+    assert [(item.cause, item.patterns) for item in read_items(read, folder)] == [(None, ())] * len(
+        lines
+    )
+
+
+def test_a_diagnosis_comes_back(tmp_path: Path) -> None:
+    """With every number and every item's own."""
+    folder = diagnosed.written(tmp_path)
+    text = (folder / "review.json").read_text(encoding="utf-8")
+
+    read = read_review(text, "review.json")
+
+    assert read.diagnosis == diagnosed.review().diagnosis
+    assert [item.cause for item in read_items(read, folder)] == [
+        item.cause for item in diagnosed.ITEMS
+    ]
+    with support.refused("review.damaged", 2, "diagnosis"):
+        read_review(text.replace('"n_tried"', '"n_tired"'), "review.json")
+
+
+def test_a_probe_that_was_not_asked_is_null(tmp_path: Path) -> None:
+    """Not an object of zeros."""
+    review = replace(diagnosed.review())
+    folder = diagnosed.written(tmp_path, review)
+
+    lost, kept = json.loads((folder / "review.json").read_text())["diagnosis"]["capabilities"]
+
+    assert lost["probes"] is None
+    assert kept["probes"]["n_broken"] == 32

@@ -1,0 +1,247 @@
+"""The one line of a capability that broke: what it names, in which words, and where it stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, CauseName
+from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.settings import Role
+from cliffguard.report import render
+from cliffguard.report.clean import cleaned
+from cliffguard.report.comment import MOST_BYTES
+from cliffguard.report.page import Page, lay_out
+from cliffguard.report.reasons import CAUSE_LABELS, RESTS, first_lines, reasons
+from tests.report import diagnosed, samples
+from tests.report.diagnosed import LOST, capability, cause, found, pattern, probes
+from tests.report.listed import run
+
+NAMED = [name for name in CAUSES if name not in RESTS]
+
+
+def page_of(*capabilities: CapabilityDiagnosis) -> Page:
+    """Return a page of the sample review with these."""
+    return lay_out(cleaned(diagnosed.review(*capabilities)))
+
+
+def line(diagnosis: CapabilityDiagnosis) -> str:
+    """Return the line of the capability that was lost, without its name."""
+    (reason,) = reasons(page_of(diagnosis))
+    return reason.sentence.removeprefix(f"{LOST}: ")
+
+
+# --- what is named -------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """What a diagnosis has, and how its line begins."""
+
+    diagnosis: CapabilityDiagnosis
+    begins: str
+
+
+PULL, SLICE = pattern("pull", "ticket"), diagnosed.slipped()
+OPEN = replace(PULL, is_found=False, q_value=0.3)
+
+CASES = {
+    "the largest cause that is found": Case(
+        capability([found("cut", 9), found("refusal", 30), cause("unprobed", 10)]),
+        "30 of 49 broken items are refusals (61 %, 90 % interval ",
+    ),
+    "a found cause before a larger one that is not": Case(
+        capability([cause("cut", 30), found("refusal", 9), cause("unprobed", 10)]),
+        "9 of 49 broken items are refusals (",
+    ),
+    "a found cause before a found pattern": Case(
+        capability([found("cut", 9), cause("unprobed", 40)], patterns=(PULL,)),
+        "9 of 49 broken items were cut off, or never end (",
+    ),
+    "a found pattern before a large cause that is not found": Case(
+        capability([cause("cut", 40), cause("lost", 9)], patterns=(PULL, SLICE)),
+        '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0)',
+    ),
+    "the surest found pattern": Case(
+        capability([cause("unprobed", 49)], patterns=(OPEN, SLICE, PULL)),
+        "right answer mentioned first: drop +45.0 pp in 41 items, +3.0 pp in all others",
+    ),
+    "a cause of most items that nothing was compared with": Case(
+        capability([cause("cut", 25, p_found=None), cause("lost", 24)], n_fixed=2),
+        "25 of 49 broken items were cut off, or never end (51 %, 90 % interval 40–62, not "
+        "compared: only 2 fixed items)",
+    ),
+    "a cause of most items that was compared": Case(
+        capability([cause("cut", 25), cause("lost", 24)], n_fixed=1),
+        "25 of 49 broken items were cut off, or never end (51 %, 90 % interval 40–62, not proven "
+        "to be more than among 1 fixed item)",
+    ),
+    "no cause of half of them": Case(
+        capability([cause("cut", 24, 48), cause("unprobed", 24, 48)], patterns=(OPEN,)),
+        "48 broken items, no cause found here that is counted: lost or suppressed (not probed)",
+    ),
+    "never what is left": Case(
+        capability([cause("lost", 49)], probes=probes()),
+        "49 broken items, no cause found here that is counted: lost, as far as probes tell (they "
+        "bring back 37.5 %, and 12.5 % of what the base had wrong)",
+    ),
+    "one item": Case(
+        capability([found("refusal", 1, 1)]), "1 of 1 broken item is a refusal (100 %, "
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_line_names(name: str) -> None:
+    """A cause that is found, a pattern that is, a cause of most items with a doubt, or nothing."""
+    assert line(CASES[name].diagnosis).startswith(CASES[name].begins)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_cause_has_words(name: CauseName) -> None:
+    """Of its own, for one item and for several."""
+    several, single = (line(capability([found(name, n, n)])) for n in (3, 1))
+
+    assert several.startswith("3 of 3 broken items ")
+    assert single.startswith("1 of 1 broken item ")
+    assert len({CAUSE_LABELS[each] for each in CAUSES}) == len(CAUSES)
+
+
+class Told(NamedTuple):
+    """A finding of the capability that broke, and whether it has a line."""
+
+    outcome: Outcome
+    role: Role
+    is_told: bool
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Told(Outcome.REGRESSED, "gating", True),
+        Told(Outcome.REGRESSED, "monitored", True),
+        Told(Outcome.INCONCLUSIVE, "gating", True),
+        Told(Outcome.INCONCLUSIVE, "monitored", False),
+        Told(Outcome.HELD, "gating", False),
+    ],
+)
+def test_only_what_regressed_or_is_open_and_gates_has_a_line(case: Told) -> None:
+    """A capability that held lost items too, as every one does."""
+    review = diagnosed.review(diagnosed.refusing())
+    findings = tuple(
+        replace(each, outcome=case.outcome, role=case.role) if each.capability == LOST else each
+        for each in review.verdict.findings
+    )
+    page = lay_out(replace(review, verdict=replace(review.verdict, findings=findings)))
+
+    assert len(first_lines(page)) == case.is_told
+
+
+def test_without_broken_items_there_is_no_line() -> None:
+    """Nor without a diagnosis."""
+    assert first_lines(page_of(capability([], loss=0.0))) == ()
+    assert first_lines(lay_out(samples.failed())) == ()
+
+
+# --- where it stands -----------------------------------------------------------------------------
+
+SENTENCE = f"{LOST}: 38 of 49 broken items are refusals (78 %, 90 % interval 66–86)"
+
+
+def text_of(format: str, review: Review) -> str:
+    """Return a report as the words that its reader sees."""
+    text = render(review, format)
+    if format == "junit":
+        return " ".join(note.text or "" for note in ElementTree.fromstring(text).iter("failure"))
+    return unescape(re.sub(r"<[^>]+>", "", text)) if format == "html" else text
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "junit", "comment"])
+def test_the_line_stands_in_every_format(format: str) -> None:
+    """Once, in the same words, before the capabilities' numbers where there are any below."""
+    text = " ".join(text_of(format, diagnosed.review()).split())
+
+    assert text.count(SENTENCE) == 1
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html"])
+def test_it_leads_to_the_items_where_they_are(format: str, tmp_path: Path) -> None:
+    """Beside the review; without them it leads nowhere."""
+    folder = diagnosed.written(tmp_path / "out")
+    words = f"{SENTENCE}; see items"
+    args = ("report", folder / "review.json", "--format", format)
+
+    with_items = run(*args).stdout
+    (folder / "items.jsonl").unlink()
+    without = run(*args).stdout
+
+    assert words in " ".join(unescape(re.sub(r"<[^>]+>", "", with_items)).split())
+    assert "see items" not in without
+
+
+def test_annotations_are_as_they_were() -> None:
+    """A job's annotations have no place for it."""
+    assert render(diagnosed.review(), "github") == render(samples.failed(), "github")
+
+
+def test_a_comment_with_forty_losses_fits() -> None:
+    """The lines that do not are counted."""
+    review = diagnosed.review()
+    rows, findings, told = [], [], []
+    (row,) = (r for r in review.comparison.capabilities if r.capability == LOST)
+    (finding,) = (f for f in review.verdict.findings if f.capability == LOST)
+    for number in range(40):
+        name = f"{LOST}_{number:02d}"
+        rows.append(replace(row, capability=name))
+        findings.append(replace(finding, capability=name))
+        told.append(replace(diagnosed.refusing(), capability=name))
+    review = replace(
+        diagnosed.review(*told),
+        comparison=replace(review.comparison, capabilities=tuple(rows)),
+        verdict=replace(review.verdict, findings=tuple(findings)),
+    )
+
+    text = render(review, "comment")
+
+    n_lines = text.count("are refusals")
+    assert len(text.encode("utf-8")) <= MOST_BYTES
+    assert 2 <= n_lines < 40
+    assert f"\n- {40 - n_lines} more in the report.\n" in text
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "junit", "comment"])
+def test_hostile_names_do_no_harm(format: str) -> None:
+    """Of patterns, keys and reasons, which a model or a data set wrote."""
+    bad = samples.HOSTILE
+    slices = (pattern("pull", bad), pattern("opening", bad, key=f"{bad}-2"))
+    untested = (replace(diagnosed.refusing().untested[0], why=bad),)
+    diagnosis = capability(
+        [cause("unprobed", 49)], patterns=slices, untested=untested, unprobed=bad
+    )
+
+    text = render(diagnosed.review(diagnosis), format)
+
+    assert not set(text) & set("\x00\x07\x08\x1b\u202e\u202c\ufffe")
+    if format in ("html", "markdown"):
+        assert "<script>alert" not in text
+    if format in ("markdown", "comment"):
+        assert "@maintainer" not in text
+    if format == "junit":
+        ElementTree.fromstring(text)
+
+
+def test_what_a_page_shows_of_items_leads_there(tmp_path: Path) -> None:
+    """Every link of causes and patterns has its place on the page, also where nothing runs."""
+    folder = diagnosed.written(tmp_path / "out")
+    page = run("report", folder / "review.json", "--format", "html").stdout
+
+    ids = set(re.findall(r' id="([^"]+)"', page))
+    links = re.findall(r'href="#((?:cause|pattern)=[^"]+)"', page)
+    told = (diagnosed.refusing(), diagnosed.kept())
+    assert len(links) == 1 + sum(len(each.causes) + len(each.patterns) for each in told)
+    assert set(links) <= ids
