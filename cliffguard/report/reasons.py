@@ -57,7 +57,7 @@ _ARE: dict[CauseName, tuple[str, str]] = {
 RESTS: tuple[CauseName, ...] = ("lost", "unprobed")
 """What is left when no cause fits: never named as one."""
 
-_PATTERN_CHARACTERS = 80
+_PATTERN_CHARACTERS = 140
 _MOST = 0.5  # of the broken items, which a cause must exceed to be named without a comparison
 
 
@@ -214,23 +214,18 @@ def compared(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> str:
     """Say how far a cause that is not found was compared with the fixed items."""
     if cause.p_found is None:
         return f"not compared: only {n_things(diagnosis.n_fixed, 'fixed item', ',')}"
-    return f"not proven to be more than among {n_things(diagnosis.n_fixed, 'fixed item', ',')}"
+    return f"not proven: {n_things(diagnosis.n_fixed, 'fixed item', ',')} to compare with"
 
 
 def named(pattern: Pattern) -> str:
-    """Return a pattern by its name; an option stands in quotes."""
-    name = clip(one_line(pattern.name), _PATTERN_CHARACTERS)
-    return f'"{name}"' if pattern.kind == "pull" and '"' not in name else name
+    """Return a pattern by its name, on one line; words of the data stand in quotes there."""
+    return clip(one_line(pattern.name), _PATTERN_CHARACTERS)
 
 
 def said_of(pattern: Pattern) -> str:
     """Return a pattern as a sentence: counts of a pull, both means of a slice."""
     if pattern.kind == "pull":
-        picked, before = (round(share * pattern.n_items) for share in _shares(pattern))
-        return (
-            f"{picked:,} of {pattern.n_items:,} times that {named(pattern)} is a wrong option the "
-            f"candidate picks it (base {before:,})"
-        )
+        return _said_of_pull(pattern)
     if pattern.kind == "overconfident":
         base, candidate = pattern.outside, pattern.inside
         return (
@@ -243,5 +238,13 @@ def said_of(pattern: Pattern) -> str:
     )
 
 
-def _shares(pattern: Pattern) -> tuple[float, float]:
-    return pattern.inside, pattern.outside
+def _said_of_pull(pattern: Pattern) -> str:
+    """Return how often each side picks what is wrong: one option, or one of a kind of answers."""
+    picked, before = (round(part * pattern.n_items) for part in (pattern.inside, pattern.outside))
+    count, name = f"{picked:,} of {pattern.n_items:,}", named(pattern)
+    if name.startswith('"'):  # of the data's own words
+        those = f"any of {name}" if pattern.key == "pull:several" else name
+        return (
+            f"{count} times that {those} is a wrong option the candidate picks it (base {before:,})"
+        )
+    return f"pull to {name}: picked where it is wrong {count} times (base {before:,})"

@@ -11,8 +11,8 @@ import pytest
 
 from cliffguard.compare.item_results import kept
 from cliffguard.core.item_results import ItemResult, ItemText
-from cliffguard.report.item_browser import item_browser
 from cliffguard.report.anchors import encoded
+from cliffguard.report.item_browser import item_browser
 from tests.browser.conftest import Opener, serious
 from tests.report import samples
 from tests.report.item_page import few, many, page_of, template

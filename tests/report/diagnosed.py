@@ -58,9 +58,11 @@ def found(name: CauseName, n_items: int, of: int = 49, **changes: Any) -> CauseC
 def pattern(kind: PatternKind, name: str, **changes: Any) -> Pattern:
     """Return a pattern that is found: of a pull 10 of 13, of a slice 45 points against 3."""
     is_pull = kind == "pull"
+    key = f"{kind}:{name}"
+    name = f'"{name}"' if is_pull else name
     made = Pattern(
         kind=kind,
-        key=f"{kind}:{name}",
+        key=key,
         name=name,
         n_items=13 if is_pull else 41,
         n_broken=10 if is_pull else 20,

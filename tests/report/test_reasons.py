@@ -67,6 +67,26 @@ CASES = {
         capability([cause("cut", 40), cause("lost", 9)], patterns=(PULL, SLICE)),
         '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0)',
     ),
+    "a pull to a place": Case(
+        capability(
+            [cause("unprobed", 49)],
+            patterns=(replace(PULL, name="the choice listed first", outside=1 / 13),),
+        ),
+        "pull to the choice listed first: picked where it is wrong 10 of 13 times (base 1)",
+    ),
+    "a pull to several words": Case(
+        capability(
+            [cause("unprobed", 49)],
+            patterns=(replace(PULL, name='"ticket" and "book"', key="pull:several"),),
+        ),
+        '10 of 13 times that any of "ticket" and "book" is a wrong option the candidate picks it',
+    ),
+    "a rise of confident mistakes": Case(
+        capability(
+            [cause("unprobed", 49)], patterns=(pattern("overconfident", "confident and wrong"),)
+        ),
+        "confident and wrong in 41 items: 3.0 → 45.0 %",
+    ),
     "the surest found pattern": Case(
         capability([cause("unprobed", 49)], patterns=(OPEN, SLICE, PULL)),
         "right answer mentioned first: drop +45.0 pp in 41 items, +3.0 pp in all others",
@@ -78,8 +98,8 @@ CASES = {
     ),
     "a cause of most items that was compared": Case(
         capability([cause("cut", 25), cause("lost", 24)], n_fixed=1),
-        "25 of 49 broken items were cut off, or never end (51 %, 90 % interval 40–62, not proven "
-        "to be more than among 1 fixed item)",
+        "25 of 49 broken items were cut off, or never end (51 %, 90 % interval 40–62, not proven: "
+        "1 fixed item to compare with)",
     ),
     "no cause of half of them": Case(
         capability([cause("cut", 24, 48), cause("unprobed", 24, 48)], patterns=(OPEN,)),
