@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -14,6 +14,7 @@ from cliffguard.compare.pairs import Pair
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.commits import commit_here, own_commit
 from cliffguard.core.comparisons import Comparison
+from cliffguard.core.diagnosis import Diagnosis
 from cliffguard.core.errors import redactor
 from cliffguard.core.items import Suite
 from cliffguard.core.libraries import installed
@@ -102,9 +103,19 @@ def build_review(
         taken=decision.taken,
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
-    diagnosis = None if decision.diagnosed is None else decision.diagnosed.record
-    redacted = with_texts(review, redactor())
-    return replace(redacted, examples=review.examples, diagnosis=diagnosis)
+    redact = redactor()
+    told = decision.diagnosed
+    diagnosis = None if told is None else _redacted(told.record, redact)
+    return replace(with_texts(review, redact), examples=review.examples, diagnosis=diagnosis)
+
+
+def _redacted(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
+    """Return a diagnosis without secrets, which a reason may hold; patterns are the data's words."""
+    capabilities = (
+        replace(with_texts(capability, redact), patterns=capability.patterns)
+        for capability in diagnosis.capabilities
+    )
+    return replace(diagnosis, capabilities=tuple(capabilities))
 
 
 def _versions() -> dict[str, str]:

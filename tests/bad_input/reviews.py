@@ -8,7 +8,7 @@ from typing import Any
 
 from cliffguard.report import render
 from tests.bad_input.place import Case, Cases, Workspace
-from tests.report import listed, samples
+from tests.report import diagnosed, listed, samples
 
 
 def spoilt(workspace: Workspace, change: Callable[[dict[str, Any]], None]) -> list[str]:
@@ -37,6 +37,11 @@ def flips(workspace: Workspace, *more: str, without: str = "", altered: str = ""
     if altered:
         (folder / altered).write_text("{}\n")
     return ["flips", folder, *more]
+
+
+def told_why(workspace: Workspace, *more: str) -> list[object]:
+    """Return the words that list items of a review that says why they broke."""
+    return ["flips", diagnosed.written(workspace.root / "review"), *more]
 
 
 def set_to(value: object, *keys: str | int) -> Callable[[dict[str, Any]], None]:
@@ -246,6 +251,20 @@ CASES: Cases = {
     "flips of two kinds": Case(lambda p: flips(p, "--broken", "--fixed"), 2, "flips.two-kinds"),
     "flips with a top of the fixed": Case(
         lambda p: flips(p, "--fixed", "--top", "3"), 2, "flips.top"
+    ),
+    "flips of a cause that is none": Case(
+        lambda p: told_why(p, "--cause", "refusel"), 2, "flips.no-cause"
+    ),
+    "flips of a cause that was not tested": Case(
+        lambda p: told_why(p, "--cause", "leak", "--capability", diagnosed.LOST),
+        2,
+        "flips.untested-cause",
+    ),
+    "flips of a pattern that is none": Case(
+        lambda p: told_why(p, "--pattern", "pull:tickets"), 2, "flips.no-pattern"
+    ),
+    "flips by cause of a review without causes": Case(
+        lambda p: flips(p, "--cause", "cut"), 2, "flips.no-diagnosis"
     ),
     "flips of a capability that is none": Case(
         lambda p: flips(p, "--capability", "multi_step"), 2, "flips.no-capability"

@@ -115,6 +115,26 @@ def test_a_diagnosis_changes_nothing_else(decision: Decision) -> None:
     assert [replace(r, cause=None, patterns=()) for r in results_of(told)] == results_of(decision)
 
 
+def test_a_reason_holds_no_secret(decision: Decision) -> None:
+    """A server's address may stand in it; words of the data stay, since items are found by them."""
+    address = "http://me:opensesame@10.0.0.1:8000"
+    told = with_reasons(decision, (diagnosed.pattern("pull", address),))
+    assert told.diagnosed is not None
+    record = told.diagnosed.record
+    (capability,) = record.capabilities
+    failed = replace(capability, unprobed=f"asking again failed: {address} does not answer")
+    told = replace(
+        told, diagnosed=replace(told.diagnosed, record=replace(record, capabilities=(failed,)))
+    )
+
+    review = review_of(told)
+
+    assert review.diagnosis is not None
+    (kept,) = review.diagnosis.capabilities
+    assert "opensesame" not in kept.unprobed
+    assert [each.key for each in kept.patterns] == [f"pull:{address}"]
+
+
 @pytest.mark.parametrize("kind", BY_TEXT)
 def test_patterns_of_words_are_digests_where_no_text_is_kept(
     kind: PatternKind, decision: Decision
