@@ -110,7 +110,7 @@ def build_review(
 
 
 def _redacted(diagnosis: Diagnosis, redact: Callable[[str], str]) -> Diagnosis:
-    """Return a diagnosis without secrets, which a reason may hold; patterns are the data's words."""
+    """Return a diagnosis without secrets, which reasons may hold; patterns are the data's words."""
     capabilities = (
         replace(with_texts(capability, redact), patterns=capability.patterns)
         for capability in diagnosis.capabilities
