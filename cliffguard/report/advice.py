@@ -13,7 +13,7 @@ from cliffguard.core.validation import validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.report.figures.several import step_of
 from cliffguard.report.page import Page
-from cliffguard.report.reasons import Reason, reasons
+from cliffguard.report.reasons import Reason, named, reasons
 
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
@@ -86,7 +86,9 @@ def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
     """Return a step that names the candidate's own step, and the pattern's key."""
     number = step_of(page.review.plan.candidate)
     do = step.at_step.format(step=f"{number:,}") if step.at_step and number is not None else step.do
-    key = reason.pattern.key if reason.pattern is not None else ""
+    key = ""
+    if reason.pattern is not None:
+        key, do = reason.pattern.key, do.replace("{pattern}", named(reason.pattern))
     return replace(step, do=do, command=step.command.replace("KEY", _shell_word(key)))
 
 

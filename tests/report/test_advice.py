@@ -117,6 +117,16 @@ def test_a_pattern_that_is_named_has_those_of_its_kind(kind: PatternKind) -> Non
     assert all(f"--pattern '{kind}:a b'" in command for command in commands)
 
 
+def test_a_step_names_the_word_that_it_is_about() -> None:
+    """As the line at the top does."""
+    told = capability([cause("unprobed", 49)], patterns=(pattern("pull", "ticket"),))
+
+    first, *_ = steps_of(told)
+
+    assert first.do.startswith('Look up "ticket" in the training data')
+    assert "{" not in "".join(step.do for step in steps_of(told))
+
+
 def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
     """Unprobed: have it probed first; probed and lost: never how to serve it otherwise."""
     unprobed = steps_of(capability([cause("unprobed", 49)]))

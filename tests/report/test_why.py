@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, UntestedCause
+from cliffguard.core.reviews import Outcome
 from cliffguard.report import render
 from cliffguard.report.blocks import Block, Details, Heading, Listing, Paragraph, Section, plain
 from cliffguard.report.blocks import TableBlock as Table
@@ -179,6 +180,37 @@ def test_what_held_is_folded() -> None:
         "Causes in 1 other capability, which did not regress"
     ]
     assert f"{diagnosed.KEPT}: causes" in words(folded[0].blocks)
+
+
+def advised(told: CapabilityDiagnosis) -> list[str]:
+    """Return what to do about the capability that was lost, and about another that was, too."""
+    review = diagnosed.review(diagnosed.refusing(), told)
+    findings = tuple(replace(f, outcome=Outcome.REGRESSED) for f in review.verdict.findings)
+    made = why.section(lay_out(replace(review, verdict=replace(review.verdict, findings=findings))))
+    assert made is not None
+    lines = words(made.blocks)
+    return lines[lines.index(line(lines, f"What to do about {diagnosed.LOST}")) :]
+
+
+def test_the_same_steps_stand_once() -> None:
+    """For all capabilities that they are for."""
+    lines = advised(capability([found("refusal", 17, 17)], diagnosed.KEPT))
+
+    assert lines[0] == f"What to do about {diagnosed.LOST} (refusal), {diagnosed.KEPT} (refusal)"
+    assert len(lines) == 4
+
+
+def test_what_was_measured_of_a_step_stands_once() -> None:
+    """Other causes share a step; it stands under both, its sources under the first."""
+    lines = advised(capability([found("wrong_language", 17, 17)], diagnosed.KEPT))
+
+    scaled = [each for each in lines if each.startswith("Scale the adapter down")]
+    assert [each for each in lines if each.startswith("What to do")] == [
+        f"What to do about {diagnosed.LOST} (refusal)",
+        f"What to do about {diagnosed.KEPT} (wrong-language)",
+    ]
+    assert ["arXiv 2309.06256" in each for each in scaled] == [True, False]
+    assert all(each.endswith("cliffguard rescue PLAN") for each in scaled)
 
 
 def test_a_terminal_has_the_line_and_no_section() -> None:

@@ -207,17 +207,22 @@ def _linked(
 
 
 def _advice(page: Page) -> Iterator[Block]:
-    """Yield what to do about each capability of the first screen, three steps at most."""
+    """Yield what to do about each capability of the first screen, all of the same steps once."""
+    about: dict[tuple[Advice, ...], list[str]] = {}
     for reason in reasons(page):
-        steps = advice_for(reason, page)
-        if not steps:
-            continue
-        title = f"What to do about {reason.capability} ({reason.about})"
-        yield Heading(text=title, is_brief=False)
-        yield Listing(lines=tuple(map(_step, steps)), is_brief=False)
+        name = f"{reason.capability} ({reason.about})"
+        about.setdefault(advice_for(reason, page), []).append(name)
+    known: set[str] = set()
+    for steps, names in about.items():
+        if steps:
+            yield Heading(text=f"What to do about {', '.join(names)}", is_brief=False)
+            yield Listing(lines=tuple(_step(step, known) for step in steps), is_brief=False)
 
 
-def _step(step: Advice) -> Line:
-    sources = ", ".join(map(source_name, step.sources))
-    words = f"{step.do} {step.evidence} ({sources})"
+def _step(step: Advice, known: set[str]) -> Line:
+    """Return a step with what was measured of it, unless that is `known` from a step above."""
+    words = step.do
+    if step.evidence not in known:
+        words += f" {step.evidence} ({', '.join(map(source_name, step.sources))})"
+    known.add(step.evidence)
     return (f"{words} ", Span(step.command, "code")) if step.command else words
