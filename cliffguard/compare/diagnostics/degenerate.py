@@ -15,6 +15,8 @@ _SPECIAL = re.compile(
 )
 _BROKEN = re.compile("[\ufffd\u200b-\u200f\ufeff\x00-\x08]")
 
+_RULE = re.compile(r"([^\w\s])\1{3,}")  # a line across a page
+
 _LEAST_ROUNDS = 6  # of one or two words; oftener is no emphasis
 _LEAST_CHARACTERS = 16  # without blanks, of a block that is written again and again
 _CIRCLE = re.compile(r"(.{1,40}?)\1{3,}", re.DOTALL)
@@ -48,7 +50,7 @@ def repeats_itself(text: str) -> bool:
     So it does where it runs in a circle (`runs_in_a_circle`), where most of it is one or two words
     six times or oftener, or one block of characters four times or oftener.
     """
-    bare = _SPECIAL.sub(" ", text)
+    bare = _RULE.sub(" ", _SPECIAL.sub(" ", text))
     return runs_in_a_circle(bare) or _repeats_words(bare) or _repeats_characters(bare)
 
 

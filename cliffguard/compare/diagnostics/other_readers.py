@@ -33,6 +33,7 @@ _LETTER = re.compile(
 )
 
 
+_NO_SENTENCE = re.compile(r"[\n{}\[\]<>|=\\]")
 _MARKED = re.compile(r"[\s(*]*([A-J])[.):*]+\s+(.+)", re.DOTALL)
 
 
@@ -54,11 +55,11 @@ def reads_right(task: Task, item: Item, answer: Answer, *, side: int, good: floa
     if task.metric in _UNREAD or not answer.text.strip():
         return False
     read = _reader(task, item, good)
-    own = list(pieces(answer.text))
+    read_pieces = list(pieces(answer.text))
     return (
-        any(read(piece) for piece in own)
+        any(read(piece) for piece in read_pieces)
         or _says_it_in_a_sentence(task, item, answer.text)
-        or any(_picks(item, piece) for piece in own)
+        or any(_picks(item, piece) for piece in read_pieces)
     )
 
 
@@ -115,7 +116,7 @@ def _says_it_in_a_sentence(task: Task, item: Item, text: str) -> bool:
     and nothing that denies or offers.
     """
     words = squad_words(text)
-    if not 1 < len(words) <= _MOST_WORDS or "\n" in text.strip():
+    if not 1 < len(words) <= _MOST_WORDS or _NO_SENTENCE.search(text.strip()):
         return False
     denies = DENIES.search(text) is not None
     for right in map(squad_words, _rights(item)):
@@ -143,12 +144,12 @@ def _frames(words: list[str], right: list[str]) -> bool:
 
 def _others_said(task: Task, item: Item, words: list[str]) -> bool:
     """Return whether another item's right answer stands in it that nobody asked about."""
-    own = {tuple(squad_words(right)) for right in item.right}
-    asked = squad_words(item.prompt)
+    right_words = {tuple(squad_words(right)) for right in item.right}
+    prompt = squad_words(item.prompt)
     return any(
-        _stands(words, other) and not _stands(asked, other)
-        for other in _rights_of(_Same(task)) - own
-        if other and not any(_stands(list(right), other) for right in own)
+        _stands(words, other) and not _stands(prompt, other)
+        for other in _rights_of(_Same(task)) - right_words
+        if other and not any(_stands(list(right), other) for right in right_words)
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 _LEAST_PROSE = 4  # words of a line that is no entry of a list
 _MOST_CHARACTERS = 4000  # of each end of a text
-_BOXED = re.compile(r"\\(?:boxed|fbox|text)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _HASHES = re.compile(r"^#{4}\s*(.+?)\s*$", re.MULTILINE)
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAG = re.compile(
@@ -83,6 +84,11 @@ def _last(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
     return read
 
 
+def _boxed(text: str) -> str | None:
+    piece = _last(_BOXED)(text)
+    return None if piece is None else _TEXT.sub(r"\1", piece)
+
+
 def _all_one(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
     def read(text: str) -> str | None:
         if DENIES.search(text):  # what is marked may be what it is not
@@ -110,10 +116,10 @@ def _said(text: str) -> str | None:
 
 def _said_first(text: str) -> str | None:
     """Return the beginning of what follows "the answer is", up to its reason or a remark."""
-    said = _said(text)
-    if said is None or not (head := _REASON.split(said, maxsplit=1)[0].strip()):
+    tail = _said(text)
+    if tail is None or not (head := _REASON.split(tail, maxsplit=1)[0].strip()):
         return None
-    return head if head != said else None
+    return head if head != tail else None
 
 
 def _labelled(text: str) -> str | None:
@@ -190,7 +196,7 @@ def _bare_mark(text: str) -> str | None:
 
 
 _READINGS: tuple[Callable[[str], str | None], ...] = (
-    _last(_BOXED), _last(_HASHES), _tagged, _in_field, _fenced, _said, _said_first,
+    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _said, _said_first,
     _labelled,
     _all_one(_BOLD), _all_one(_CODE), _all_one(_QUOTED), _bare_mark, _first_line, _last_line,
 )  # fmt: skip
