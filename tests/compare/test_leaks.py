@@ -101,6 +101,14 @@ def test_what_was_asked_for_is_no_leak() -> None:
     assert is_leak(BY_TASK, "returns", right="billing")
 
 
+def test_a_pattern_that_lists_the_labels_asks_for_none() -> None:
+    """Items that are right where no label is said hold all labels in what they exclude."""
+    item = question("(?i)billing|returns", prompt="Anna: How was your weekend?")
+    task = task_of(item, metric="excludes")
+
+    assert "leak" in read_causes(broken("billing", item=item, task=task, good="Fine!"), BY_TASK)
+
+
 @pytest.mark.parametrize(
     ("leaks", "text", "is_form"),
     [

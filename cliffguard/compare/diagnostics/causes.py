@@ -17,11 +17,17 @@ from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import goes_on, repeats_itself, says_nothing
 from cliffguard.compare.diagnostics.languages import LEAST_LETTERS, has_language, is_in_another
-from cliffguard.compare.diagnostics.leaks import Leaks, leaks_target, offers_label, picks_label
+from cliffguard.compare.diagnostics.leaks import (
+    Leaks,
+    leaks_target,
+    offers_label,
+    picks_label,
+    texts_of,
+)
 from cliffguard.compare.diagnostics.other_readers import is_readable, reads_right
+from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnosis import CAUSES, CONFIDENCE, CauseCount, CauseName, UntestedCause
-from cliffguard.core.items import Item
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.stats.clusters import Clustering, clustering
 from cliffguard.stats.exact import clustered_interval, fisher_greater
@@ -71,9 +77,9 @@ def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
             pair.task, pair.item, worse, side=int(item.is_broken), good=better.score or 0.0
         ),
         "refusal": declines(worse.text) and not declines(better.text),
-        "wrong_language": _is_in_another(pair.item, worse, better),
-        "leak": leaks_target(leaks, pair.item, worse.text)
-        and not leaks_target(leaks, pair.item, better.text),
+        "wrong_language": _is_in_another(pair, worse, better),
+        "leak": leaks_target(leaks, pair.task, pair.item, worse.text)
+        and not leaks_target(leaks, pair.task, pair.item, better.text),
     }
     return frozenset(cause for cause, is_fit in fits.items() if is_fit)
 
@@ -93,10 +99,9 @@ def _is_degenerate(answer: Answer) -> bool:
     return repeats_itself(answer.text) or (not is_emptied and says_nothing(answer.text))
 
 
-def _is_in_another(item: Item, worse: Answer, better: Answer) -> bool:
-    return is_in_another(
-        worse.text, good=better.text, right=" ".join(item.right), prompt=item.prompt
-    )
+def _is_in_another(pair: Pair, worse: Answer, better: Answer) -> bool:
+    right = " ".join(texts_of(pair.task, pair.item))
+    return is_in_another(worse.text, good=better.text, right=right, prompt=pair.item.prompt)
 
 
 # --- a capability --------------------------------------------------------------------------------
@@ -149,12 +154,11 @@ class _Read:
     def p_value(self, cause: CauseName) -> float:
         """Return Fisher's p-value of "the broken fit no oftener than the fixed".
 
-        What falls together counts as fewer items: counts are divided by the larger design effect
-        of both sides (Rao and Scott 1992, Biometrics 48:577-585), rounded against the cause.
+        What falls together counts as fewer items: counts are divided by the design effect of both
+        sides together, as it is where both fit alike (Rao and Scott 1992, Biometrics 48:577-585),
+        and rounded against the cause.
         """
-        effect = max(
-            _clusters(rows, cause).design_effect for rows in (self.broken, self.fixed) if rows
-        )
+        effect = _clusters([*self.broken, *self.fixed], cause).design_effect
         hits, other_hits = _n_fitting(self.broken, cause), _n_fitting(self.fixed, cause)
         misses, other_misses = len(self.broken) - hits, len(self.fixed) - other_hits
         hits, other_misses = math.floor(hits / effect), math.floor(other_misses / effect)
