@@ -25,6 +25,7 @@ from cliffguard.compare.diagnostics.leaks import (
     texts_of,
 )
 from cliffguard.compare.diagnostics.other_readers import is_readable, reads_right
+from cliffguard.compare.diagnostics.pieces import begins_structure
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnosis import CAUSES, CONFIDENCE, CauseCount, CauseName, UntestedCause
@@ -70,27 +71,35 @@ def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
         return frozenset({"leak"}) if is_leak else frozenset()
     if worse.finish_reason in ("missing", "overlong"):
         return frozenset()
+    task, question = pair.task, pair.item
     fits: dict[CauseName, bool] = {
-        "cut": _is_cut(worse) and not (better.is_cut or goes_on(better.text)),
         "degenerate": _is_degenerate(worse) and not _is_degenerate(better),
         "format": reads_right(
-            pair.task, pair.item, worse, side=int(item.is_broken), good=better.score or 0.0
+            task, question, worse, side=int(item.is_broken), good=better.score or 0.0
         ),
         "refusal": declines(worse.text) and not declines(better.text),
         "wrong_language": _is_in_another(pair, worse, better),
-        "leak": leaks_target(leaks, pair.task, pair.item, worse.text)
-        and not leaks_target(leaks, pair.task, pair.item, better.text),
+        "leak": leaks_target(leaks, task, question, worse.text)
+        and not leaks_target(leaks, task, question, better.text),
     }
+    by_itself = any(is_fit for cause, is_fit in fits.items() if cause != "format")
+    fits["cut"] = _is_cut(worse, better, is_wrong_anyway=by_itself)
     return frozenset(cause for cause, is_fit in fits.items() if is_fit)
 
 
-def _is_cut(answer: Answer) -> bool:
-    """Return whether it was cut, or goes on behind its end.
+def _is_cut(worse: Answer, better: Answer, *, is_wrong_anyway: bool) -> bool:
+    """Return whether one goes on behind its end, or the limit cut what would have been an answer.
 
-    One that only repeats itself is not: no limit would have led to its end, as
-    `compare.evidence.truncation_sensitivity` has it.
+    A circle, a refusal, another language, a label, or the beginning of a structure that the better
+    one has not would be as wrong without a limit; `compare.evidence.truncation_sensitivity` leaves
+    out circles as well.
     """
-    return goes_on(answer.text) or (answer.is_cut and not _is_degenerate(answer))
+    if better.is_cut or goes_on(better.text):
+        return False
+    if goes_on(worse.text):
+        return True
+    is_structure = begins_structure(worse.text) and not begins_structure(better.text)
+    return worse.is_cut and not is_wrong_anyway and not is_structure
 
 
 def _is_degenerate(answer: Answer) -> bool:

@@ -50,6 +50,8 @@ _HEAD = re.compile(
     r"\s*[*_#\"']{0,3}([^\W\d][\w /-]{0,30}?)[*_]{0,2}\s*[:=]\s*[*_]{0,2}\s*(?=\S|$)"
 )
 _KEY = re.compile(r"[\"']([\w -]{1,40})[\"']\s*:")
+_OPENINGS = ("{", "[", "[{", "```", "```json", '{"')
+_JSON = re.compile(r"(?i)json|[{\[]\s*\"")
 _TAG = re.compile(r"\s*<([\w-]{2,40})>")
 _BEHIND = re.compile(r"\s*(?:$|[\n.:;!|\])}]|\s[-–—(])")
 
@@ -225,6 +227,8 @@ def leaks_target(leaks: Leaks, task: Task, item: Item, text: str) -> bool:
 
 def _has_form(leaks: Leaks, wanted: str, text: str) -> bool:
     """Return whether it has a form of the target that is not in what was asked for."""
+    if leaks.keys and text.strip() in _OPENINGS and not _JSON.search(wanted):
+        return True  # all that a stop string at the end of the line has left of it
     keys = _keys(text) & leaks.keys
     if 2 * len(keys) >= max(1, len(leaks.keys)) and not keys & _any_keys(wanted):
         return True
