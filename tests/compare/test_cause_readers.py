@@ -306,7 +306,7 @@ def test_an_answer_is_in_no_other_language(text: str) -> None:
     assert "wrong_language" not in fits(broken(text.replace("\\n", "\n")))
 
 
-class Asked(NamedTuple):
+class Exchange(NamedTuple):
     """A prompt, the better answer, the worse, and whether that is in another language."""
 
     prompt: str
@@ -321,26 +321,28 @@ GERMAN = "Das Haus ist groß und alt und sehr schön."
 @pytest.mark.parametrize(
     "case",
     [
-        Asked(
+        Exchange(
             "Translate into German: the house is big.",
             GERMAN,
             "The house is big and very old.",
             True,
         ),
-        Asked("Translate into German: the house.", "das Haus", GERMAN, False),
-        Asked("Say it in Spanish: yes", "sí", "La respuesta es que sí, por supuesto.", False),
-        Asked("Was ist die Hauptstadt von Frankreich?", "Paris", GERMAN, False),
-        Asked(
+        Exchange("Translate into German: the house.", "das Haus", GERMAN, False),
+        Exchange("Say it in Spanish: yes", "sí", "La respuesta es que sí, por supuesto.", False),
+        Exchange("Was ist die Hauptstadt von Frankreich?", "Paris", GERMAN, False),
+        Exchange(
             "Was ist die Hauptstadt von Frankreich?",
             "Paris",
             "It is the city that we call Paris.",
             True,
         ),
-        Asked("???", "Paris", "La capital de Francia es París.", False),
-        Asked("Hva er en god dag i dag?", "Det er en god dag for alle.", "Det er en dag.", False),
+        Exchange("???", "Paris", "La capital de Francia es París.", False),
+        Exchange(
+            "Hva er en god dag i dag?", "Det er en god dag for alle.", "Det er en dag.", False
+        ),
     ],
 )
-def test_which_language_is_right(case: Asked) -> None:
+def test_which_language_is_right(case: Exchange) -> None:
     """The better answer says so; else the prompt, unless it names the language that was taken."""
     assert is_in_another(case.answer, good=case.good, right="", prompt=case.prompt) is case.is_wrong
 

@@ -19,7 +19,10 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.words import squad_words
 from cliffguard.suites.scorers import SCORERS, PatternTooSlow, exact_match, normalized_match
 
-_UNREAD = ("constraints", "excludes")  # the metric is about all of the text
+_UNREAD = frozenset(
+    {"constraints", "excludes", "pass@1", "pass_at_1"}
+    | {"prompt_level_strict_acc", "prompt_level_loose_acc"}
+)  # about all of the text, or of code
 
 _LEAST_GRADED = 0.5  # a score below it is no right answer, whatever the other side had
 _MOST_WORDS = 30  # of the one sentence around an answer
@@ -124,7 +127,7 @@ def _says_it_in_a_sentence(task: Task, item: Item, text: str) -> bool:
     for right in map(squad_words, _rights(item)):
         is_denial = bool(right) and DENIES.fullmatch(right[0]) is not None
         if (words[: len(right)] == right and is_denial) or (not denies and _frames(words, right)):
-            return not _others_said(task, item, words)
+            return not _names_another(task, item, words)
     return False
 
 
@@ -144,7 +147,7 @@ def _frames(words: list[str], right: list[str]) -> bool:
     return right in (words[:n], words[-n:])
 
 
-def _others_said(task: Task, item: Item, words: list[str]) -> bool:
+def _names_another(task: Task, item: Item, words: list[str]) -> bool:
     """Return whether another item's right answer stands in it that nobody asked about."""
     right_words = {tuple(squad_words(right)) for right in item.right}
     prompt = squad_words(item.prompt)

@@ -23,7 +23,7 @@ _ONLY_TAG = re.compile(r"<([\w-]{1,40})>\s*([^<>]*?)\s*</\1>", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*|__([^_\n]{1,80})__")
 _CODE = re.compile(r"`([^`\n]{1,80})`")
 _QUOTED = re.compile(r"[\"“«]([^\"“”«»\n]{1,80})[\"”»]")
-_SAID = re.compile(
+_STATED = re.compile(
     r"(?:(?:the|my|your|final|correct|right|best)\s+)+(?:final\s+|correct\s+|right\s+)?"
     r"(?:answer|option|choice|result|solution|response|value|label|word|number)"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be|choice\s+is)\s*:?|\s*[:=])\s*"
@@ -115,15 +115,15 @@ def _tagged(text: str) -> str | None:
     return _only(named) or (whole[2] if whole else None)
 
 
-def _said(text: str) -> str | None:
+def _stated(text: str) -> str | None:
     """Return what follows the last "the answer is", to the end of its sentence."""
-    matches = list(_SAID.finditer(text))
+    matches = list(_STATED.finditer(text))
     return _sentence(text[matches[-1].end() :]) if matches else None
 
 
-def _said_first(text: str) -> str | None:
+def _stated_first(text: str) -> str | None:
     """Return the beginning of what follows "the answer is", up to its reason or a remark."""
-    tail = _said(text)
+    tail = _stated(text)
     if tail is None or not (head := _REASON.split(tail, maxsplit=1)[0].strip()):
         return None
     return head if head != tail else None
@@ -207,7 +207,7 @@ def _bare_mark(text: str) -> str | None:
 
 
 _READINGS: tuple[Callable[[str], str | None], ...] = (
-    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _said, _said_first,
+    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _stated, _stated_first,
     _labelled,
     _all_one(_BOLD), _all_one(_CODE), _all_one(_QUOTED), _bare_mark, _first_line, _last_line,
 )  # fmt: skip
