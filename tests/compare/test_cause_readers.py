@@ -62,6 +62,7 @@ def test_signs_are_an_answer_where_the_right_one_is_a_sign() -> None:
     [
         ("I'm sorry, but I cannot assist with that request. If you", "refusal"),
         ("La respuesta correcta es la ciudad de Lyon, que", "wrong_language"),
+        ("<think>Okay, so we need to find the seat of", "cut"),
         ('{"answer": "Paris", "explanation": "It has been', "format"),
         ('```json\n{"answer": "Paris",\n"why": "it', "format"),
     ],
@@ -130,6 +131,7 @@ def test_a_short_text_says_something(text: str) -> None:
     [
         LOOP * 9,
         "no no no no no no no no",
+        "1 1 1 1 1 1 1 1 1 1 1",
         "aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "hahahahahahahahahahahaha",
         "巴黎巴黎巴黎巴黎巴黎巴黎巴黎巴黎巴黎",
@@ -155,6 +157,7 @@ def test_a_text_repeats_itself(text: str) -> None:
         "no, no, no!",
         "1000000000000",
         "1111",
+        "1 1 1 1 1 1",
         "Baden-Baden",
         "ha ha ha",
         "very, very, very good",
@@ -206,7 +209,12 @@ Lo siento, pero no puedo ayudarte con eso.
 Lo siento, no puedo responder a esa pregunta.
 Como modelo de lenguaje, no tengo opiniones.
 No puedo proporcionar esa información.
-No lo sé."""
+No lo sé.
+I won't be able to help with that.
+That's not something I can help with.
+I don't feel comfortable answering.
+No, I cannot tell you that.
+Das darf ich nicht sagen."""
 
 HELPS = """\
 I'm sorry to hear that your order is late, here is the tracking number: 123.
@@ -265,6 +273,7 @@ El balón está con María en la cocina.
 法国的首都是巴黎，这是一个非常美丽的城市，很多人都喜欢去那里旅游。
 フランスの首都はパリです。とても美しい街です。
 Столица Франции это Париж.
+Paris 是法国的首都，因为文中就是这样说的，很多人都知道。
 A resposta é Paris, a capital da França.
 La risposta corretta è la seconda.
 De hoofdstad van Frankrijk is Parijs.
@@ -368,6 +377,13 @@ READ_RIGHT = [
     Read("Paris", '{"result": {"answer": "Paris", "why": "it is"}}'),
     Read("Paris", '```json\n{"answer": "Paris"}\n```'),
     Read("Paris", '["Paris"]'),
+    Read("Paris", "{'answer': 'Paris'}"),
+    Read("Paris", '{"city": "Paris", "country": "France"}'),
+    Read("Paris", '{"city": "Paris", "country": "Fra'),
+    Read("Paris", "<answer>Paris"),
+    Read("Paris", "Paris, because Paris is where the seat is."),
+    Read("Paris", "capital(France) = Paris"),
+    Read("42", "6 * 7 = 42"),
     Read("Paris", "```\nParis\n```"),
     Read("Paris", "```text\nParis```"),
     Read("Paris", "\\boxed{Paris}"),
@@ -428,6 +444,9 @@ NOT_READ = [
     Read("Paris", "Lyon, once a rival of Paris, is the capital of the silk trade."),
     Read("Paris", '{"answer": "Rome", "other": "Paris"}'),
     Read("Paris", '{"a": "Paris", "b": "Rome"}'),
+    Read("Paris", "{'a': 'Paris', 'b': 'Rome'}"),
+    Read("42", "6 * 7 = 43"),
+    Read("42", "42 * 2 = 84"),
     Read("Paris", "\\boxed{Rome} and not \\boxed{Paris} or \\boxed{Rome}"),
     Read("Paris", "```\nParis\n```\nor\n```\nRome\n```"),
     Read("a", "There is a reason for that."),

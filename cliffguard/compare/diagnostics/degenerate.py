@@ -23,6 +23,7 @@ _LEAST_CHARACTERS = 16  # without blanks, of a block that is written again and a
 _CIRCLE = re.compile(r"(.{1,40}?)\1{3,}", re.DOTALL)
 _MOST_BLOCK = 4  # characters; a shorter block has to come oftener than four times
 _LEAST_DIGITS = 24  # a number may have zeros
+_LEAST_NUMBERS = 9  # and a list equal numbers
 _MOST_OF_IT = 0.8
 _LONGEST = 4000  # characters that are looked through for blocks
 
@@ -68,7 +69,7 @@ def _repeats_words(text: str) -> bool:
         if (
             n_same >= (_LEAST_ROUNDS - 1) * period
             and n_same + period >= _MOST_OF_IT * len(words)
-            and (not is_number or n_same >= _LEAST_DIGITS)
+            and (not is_number or n_same >= _LEAST_NUMBERS)
         ):
             return True
     return False

@@ -137,6 +137,6 @@ def _is_long_enough(prose: str) -> bool:
 def _has_small_words(prose: str) -> bool:
     """Return whether it is more than a list of names, which in Latin letters are of any tongue."""
     words = prose.split()
-    if not _LATIN.search(prose):
+    if not _LATIN.search(prose) or len(_WIDE.findall(prose)) >= _LEAST_WIDE_LETTERS:
         return True
     return sum(word[:1].islower() for word in words) >= _LEAST_SMALL

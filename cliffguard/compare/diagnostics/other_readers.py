@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from cliffguard.compare.diagnostics.numerals import number_of, numbers_in
-from cliffguard.compare.diagnostics.pieces import DENIES, pieces
+from cliffguard.compare.diagnostics.pieces import DENIES, fields_in, pieces
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import squad_words
@@ -65,6 +65,7 @@ def reads_right(task: Task, item: Item, answer: Answer, *, side: int, good: floa
         any(read(piece) for piece in read_pieces)
         or _says_it_in_a_sentence(task, item, answer.text)
         or any(_picks(item, piece) for piece in read_pieces)
+        or _has_it_in_a_field(item, answer.text, read)
     )
 
 
@@ -129,6 +130,14 @@ def _says_it_in_a_sentence(task: Task, item: Item, text: str) -> bool:
         if (words[: len(right)] == right and is_denial) or (not denies and _frames(words, right)):
             return not _names_another(task, item, words)
     return False
+
+
+def _has_it_in_a_field(item: Item, text: str, read: Callable[[str], bool]) -> bool:
+    """Return whether JSON holds it in a field of its own, beside what only repeats the prompt."""
+    values = [value for _, value in fields_in(text)]
+    prompt = squad_words(item.prompt)
+    rest = [squad_words(value) for value in values if not read(value)]
+    return len(rest) == len(values) - 1 and all(_stands(prompt, tuple(words)) for words in rest)
 
 
 def _frames(words: list[str], right: list[str]) -> bool:
