@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cliffguard.compare.diagnostics.causes import read_causes
 from cliffguard.compare.diagnostics.counted import CountedItem
@@ -17,6 +20,7 @@ from cliffguard.compare.diagnostics.leaks import Leaks
 from cliffguard.compare.diagnostics.numerals import numbers_in
 from cliffguard.core.answers import FinishReason
 from cliffguard.core.diagnosis import CauseName
+from cliffguard.suites.scorers import SCORERS
 from tests.compare.counted_pairs import broken, mirrored, question, task_of
 
 NO_LEAKS = Leaks(why="none")
@@ -32,6 +36,26 @@ def fits(item: CountedItem) -> frozenset[CauseName]:
     causes = read_causes(item, NO_LEAKS)
     assert read_causes(mirrored(item), NO_LEAKS) == causes
     return causes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300), st.text(max_size=30), st.sampled_from(sorted(SCORERS)))
+def test_any_text_can_be_read(text: str, good: str, metric: str) -> None:
+    """No reader stumbles over what a model may say, and both sides are read alike."""
+    item = question('[{"words": 3}]' if metric == "constraints" else "Paris")
+    fits(broken(text, item=item, task=task_of(item, metric=metric), good=good))
+
+
+@pytest.mark.parametrize(
+    "part", ["[", "{", '{"a":', "<answer>", " ", "'", '"', "\\boxed{", "*", "a", "ab", "\n", "the ",
+             "```", "I can", "Question:", "=", "1,"],
+)  # fmt: skip
+def test_a_long_text_takes_no_time(part: str) -> None:
+    """Whatever a model says again and again is read within seconds."""
+    began = time.monotonic()
+    fits(broken("<answer>" + part * 8000))
+
+    assert time.monotonic() - began < 5
 
 
 # --- cut, degenerate -----------------------------------------------------------------------------
@@ -155,6 +179,7 @@ def test_a_text_repeats_itself(text: str) -> None:
     [
         PROSE,
         "no, no, no!",
+        "So the doctor of the doctor of the doctor of the doctor of Quinda is",
         "1000000000000",
         "1111",
         "1 1 1 1 1 1",
@@ -229,6 +254,10 @@ I can't sleep at night because of the noise.
 I can't wait to see you!
 I can help with that. First, open the settings.
 As a child, I could not sleep.
+The headset is unused and I would rather not keep it.
+I look at a house that I do not know.
+Having forgotten my password, he and I are unable to log in.
+How do I refuse to let it go?
 As an AI startup grows, it hires.
 Unfortunately, the shop is closed on Monday.
 Artificial intelligence, or AI, is a field of study.

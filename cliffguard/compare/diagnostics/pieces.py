@@ -17,14 +17,14 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _HASHES = re.compile(r"^#{4}\s*(.+?)\s*$", re.MULTILINE)
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAG = re.compile(
-    r"<(answer|final|result|output|response|label)>\s*(.*?)\s*(?:</\1>|\Z)", re.I | re.DOTALL
+    r"<(answer|final|result|output|response|label)>(.*?)(?:</\1>|\Z)", re.I | re.DOTALL
 )
-_ONLY_TAG = re.compile(r"<([\w-]{1,40})>\s*([^<>]*?)\s*</\1>", re.DOTALL)
+_ONLY_TAG = re.compile(r"<([\w-]{1,40})>([^<>]*)</\1>", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*|__([^_\n]{1,80})__")
 _CODE = re.compile(r"`([^`\n]{1,80})`")
 _QUOTED = re.compile(r"[\"“«]([^\"“”«»\n]{1,80})[\"”»]")
 _STATED = re.compile(
-    r"(?:(?:the|my|your|final|correct|right|best)\s+)+(?:final\s+|correct\s+|right\s+)?"
+    r"(?:(?:the|my|your|final|correct|right|best)\s+){1,4}(?:final\s+|correct\s+|right\s+)?"
     r"(?:answer|option|choice|result|solution|response|value|label|word|number)"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be|choice\s+is)\s*:?|\s*[:=])\s*"
     r"|(?:die|meine)\s+(?:richtige\s+|korrekte\s+|endgültige\s+)?(?:antwort|lösung)\s+(?:ist|lautet)\s*:?\s*"
