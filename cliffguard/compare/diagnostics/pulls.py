@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,13 @@ Marks = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """What both sides may say of the items where it would be wrong; all have shape (n_items,).
+    """What both sides may say of items where it would be wrong; all have shape (n_items,).
 
-    `offered` are the items that count, `base` and `candidate` those of them in which a side says
-    it. `everywhere` is how many more of all items the candidate says it in than the base, +1, 0 or
-    -1 each, where saying it is not wrong by itself (None: it is).
+    `offered` are those items, `base` and `candidate` those of them in which a side says it.
+    `everywhere` is where the candidate says it and the base does not (+1), or the reverse (-1),
+    right or wrong: who is wrong more often by mere chance says every wrong thing more often, and
+    nothing more often in all. None where it cannot be right. `is_word`: what they say is a word
+    or a text, not a place or a beginning.
     """
 
     trait: Trait
@@ -50,6 +53,26 @@ class Pull:
     base: Marks
     candidate: Marks
     everywhere: NDArray[np.float64] | None = None
+    is_word: bool = False
+
+    @property
+    def members(self) -> Marks:
+        """The items that belong to it: those in which the candidate says it."""
+        return self.candidate
+
+    def counts(self, changes: NDArray[np.float64]) -> dict[str, Any]:
+        """Return the counts and shares of a `Pattern`, given the drop of every item.
+
+        Broken are items that the candidate breaks by saying it, fixed those that the base had wrong
+        for saying it.
+        """
+        return {
+            "n_items": int(self.offered.sum()),
+            "n_broken": int((changes[self.candidate] > 0).sum()),
+            "n_fixed": int((changes[self.base] < 0).sum()),
+            "inside": float(self.candidate[self.offered].mean()),
+            "outside": float(self.base[self.offered].mean()),
+        }
 
 
 def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
@@ -91,7 +114,7 @@ def _of_choices(
     """Return what yields the pulls to choices by what they are, or by their place in an order."""
 
     def pulls(items: Sequence[CountedItem]) -> Iterator[Pull]:
-        rows: dict[Trait, list[tuple[int, bool, bool]]] = {}
+        rows: dict[Trait, list[_Offer]] = {}
         for number, item in enumerate(items):
             pair = item.pair
             picks = [bare(answer.text) for answer in (pair.base, pair.candidate)]
@@ -99,21 +122,37 @@ def _of_choices(
                 continue  # what was picked is not known
             right = {bare(answer) for answer in pair.item.right}
             for place, choice in enumerate(order(pair.item)):
-                if choice not in right:
-                    row = (number, picks[0] == choice, picks[1] == choice)
-                    rows.setdefault(trait(choice, place), []).append(row)
+                row = _Offer(number, choice not in right, *(pick == choice for pick in picks))
+                rows.setdefault(trait(choice, place), []).append(row)
         for name, offers in rows.items():
             if len(offers) >= LEAST_ITEMS:
-                yield _pull(name, offers, len(items))
+                yield _pull(name, offers, len(items), is_word=trait is _option)
 
     return pulls
 
 
-def _pull(trait: Trait, offers: Sequence[tuple[int, bool, bool]], n_items: int) -> Pull:
-    offered, base, candidate = np.zeros((3, n_items), dtype=bool)
-    numbers, before, after = (list(column) for column in zip(*offers, strict=True))
-    offered[numbers], base[numbers], candidate[numbers] = True, before, after
-    return Pull(trait=trait, offered=offered, base=base, candidate=candidate)
+class _Offer(NamedTuple):
+    """Of the item of this number: is it wrong to say it, and do the base and the candidate?"""
+
+    number: int
+    is_wrong: bool
+    base: bool
+    candidate: bool
+
+
+def _pull(trait: Trait, offers: Sequence[_Offer], n_items: int, *, is_word: bool) -> Pull:
+    columns = np.zeros((3, n_items), dtype=bool)
+    numbers, *marks = (list(column) for column in zip(*offers, strict=True))
+    columns[:, numbers] = marks
+    offered, base, candidate = columns
+    return Pull(
+        trait=trait,
+        offered=offered,
+        base=base & offered,
+        candidate=candidate & offered,
+        everywhere=candidate.astype(float) - base,
+        is_word=is_word,
+    )
 
 
 # --- generated answers ---------------------------------------------------------------------------
@@ -132,21 +171,16 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
     for text in _frequent(texts):
         if len(text) <= MOST_CHARACTERS:
             offers = [
-                (number, sides[0] == text, sides[1] == text)
+                _Offer(number, text not in rights[number], *(side == text for side in sides))
                 for number, sides in enumerate(texts)
-                if sides is not None and text not in rights[number]
+                if sides is not None
             ]
-            if len(offers) >= LEAST_ITEMS:
-                trait = Trait("pull", f"pull:answer:{text}", f"the answer {quoted(text)}")
-                yield _pull(trait, offers, len(items))
+            name = Trait("pull", f"pull:{text}", quoted(text))
+            yield _pull(name, offers, len(items), is_word=True)
 
 
 def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
-    """Yield the pulls to wrong answers that begin alike, if more of all answers do, too.
-
-    Otherwise any candidate that answers as before and is wrong more often is pulled to its own
-    habit.
-    """
+    """Yield the pulls to wrong answers that begin alike."""
     starts = [None if item.pair.item.choices else _sides(item, _beginning) for item in items]
     wrong = np.array(
         [[(side.score or 0.0) < _HALF for side in (i.pair.base, i.pair.candidate)] for i in items]

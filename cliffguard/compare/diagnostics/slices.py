@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ LEAST_ITEMS = 12
 
 MOST_CHARACTERS = 60
 """Of a text in the name of a pattern."""
+
+RIGHT_IS = "the right answer is "
+THE_CLUSTER = "the cluster "
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _READ = 4000  # characters of a prompt in which its template is looked for
@@ -52,6 +55,22 @@ class Slice:
 
     trait: Trait
     inside: NDArray[np.bool_]
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """The items that belong to it."""
+        return self.inside
+
+    def counts(self, changes: NDArray[np.float64]) -> dict[str, Any]:
+        """Return the counts and means of a `Pattern`, given the drop of every item."""
+        inside = self.inside
+        return {
+            "n_items": int(inside.sum()),
+            "n_broken": int((changes[inside] > 0).sum()),
+            "n_fixed": int((changes[inside] < 0).sum()),
+            "inside": float(changes[inside].mean()),
+            "outside": float(changes[~inside].mean()) if not inside.all() else 0.0,
+        }
 
 
 Traits = Sequence[Sequence[Trait]]
@@ -181,7 +200,7 @@ def _tasks(items: Sequence[CountedItem]) -> Traits:
 def _classes(items: Sequence[CountedItem]) -> Traits:
     rights = [bare(item.pair.item.answer) for item in items]
     return [
-        [Trait("class", f"class:{right}", f"the right answer is {quoted(right)}")] if right else []
+        [Trait("class", f"class:{right}", f"{RIGHT_IS}{quoted(right)}")] if right else []
         for right in rights
     ]
 
@@ -200,7 +219,7 @@ def _clusters(items: Sequence[CountedItem]) -> Traits:
         for name, item in zip(names, items, strict=True)
     ]
     return [
-        [Trait("cluster", f"cluster:{key}", f"the cluster {clip(key, MOST_CHARACTERS)}")]
+        [Trait("cluster", f"cluster:{key}", f"{THE_CLUSTER}{clip(key, MOST_CHARACTERS)}")]
         for key in keys
     ]
 
