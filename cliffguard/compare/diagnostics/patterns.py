@@ -141,10 +141,16 @@ def _by_cluster(values: FloatArray, clusters: IntArray) -> FloatArray:
 
 
 def _pull(part: Pull, changes: FloatArray, clusters: IntArray) -> Screened | None:
+    p_value = pull_p_value(part, clusters)
+    return None if p_value is None else _screened(part, changes, p_value)
+
+
+def pull_p_value(part: Pull, clusters: IntArray) -> float | None:
+    """Return the p-value of a pull, by clusters; None where too little changed to try."""
     sums = _by_cluster(part.candidate.astype(float) - part.base, clusters)
     if np.count_nonzero(sums) < LEAST_CHANGED:
         return None
     p_value = sign_flip_p_value(sums)
-    if part.everywhere is not None:
-        p_value = max(p_value, sign_flip_p_value(_by_cluster(part.everywhere, clusters)))
-    return _screened(part, changes, p_value)
+    if part.everywhere is None:
+        return p_value
+    return max(p_value, sign_flip_p_value(_by_cluster(part.everywhere, clusters)))
