@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.pulls import Pull
-from cliffguard.compare.diagnostics.slices import RIGHT_IS, THE_CLUSTER, Slice, Trait
+from cliffguard.compare.diagnostics.slices import RIGHT_IS, THE_CLUSTER, Slice
+from cliffguard.compare.diagnostics.traits import Trait
 from cliffguard.core.diagnosis import Pattern
 from cliffguard.core.texts import first_and_more
 from cliffguard.stats.slice_tests import more_inside_p_value

@@ -19,14 +19,8 @@ from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem
 from cliffguard.compare.diagnostics.responses import bare
-from cliffguard.compare.diagnostics.slices import (
-    LEAST_ITEMS,
-    MOST_CHARACTERS,
-    Trait,
-    mentioned,
-    ordinal,
-    quoted,
-)
+from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, mentioned
+from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item
 from cliffguard.stats.calibration import confident_wrong

@@ -7,46 +7,26 @@ only be gained, and all others would seem to be lost.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem
+from cliffguard.compare.diagnostics.prompt_templates import opening_traits, template_traits
 from cliffguard.compare.diagnostics.responses import bare
-from cliffguard.core.diagnosis import PatternKind
+from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, Traits, ordinal, quoted
 from cliffguard.core.items import Item
 from cliffguard.core.texts import clip
 
 LEAST_ITEMS = 12
 """Inside a slice, and outside of it."""
 
-MOST_CHARACTERS = 60
-"""Of a text in the name of a pattern."""
-
 RIGHT_IS = "the right answer is "
 THE_CLUSTER = "the cluster "
-
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-_READ = 4000  # characters of a prompt in which its template is looked for
-_COMMON = 0.1  # of the prompts; a rarer word is what a template is filled with
-_N_OPENING_WORDS = 3
-_GAP = "…"
-
-_SENTENCE = re.compile(r"[^.?!:\n]*[.?!:\n]?")
-_TOKEN = re.compile(r"\"[^\"\n]*\"|\d[\d.,]*|[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s]")
-
-
-class Trait(NamedTuple):
-    """What an item has in common with others, and how readers call it."""
-
-    kind: PatternKind
-    key: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +53,6 @@ class Slice:
         }
 
 
-Traits = Sequence[Sequence[Trait]]
-"""Of every item, those of one kind."""
-
-
 def slices_of(items: Sequence[CountedItem]) -> tuple[Slice, ...]:
     """Return the slices of one capability with at least 12 items inside and 12 outside.
 
@@ -96,11 +72,6 @@ def slices_of(items: Sequence[CountedItem]) -> tuple[Slice, ...]:
             inside[numbers] = True
             known.setdefault(inside.tobytes(), Slice(trait=trait, inside=inside))
     return tuple(known.values())
-
-
-def ordinal(number: int) -> str:
-    """Return first, second, … of a number that counts from 0."""
-    return _ORDINALS[number] if number < len(_ORDINALS) else f"{number + 1}th"
 
 
 def listed_place(item: Item) -> int | None:
@@ -160,11 +131,22 @@ def _mentioned_traits(item: Item) -> Iterator[Trait]:
     if place is not None:
         name = f"the right answer is mentioned {ordinal(place)}"
         yield Trait("position", f"position:mentioned:{place + 1}", name)
-        if place == len(order) - 1:
-            yield Trait("position", "position:mentioned:last", "the right answer is mentioned last")
+        yield from _end_traits(place, len(order))
     elif order:
         name = "other choices are mentioned, the right answer is not"
         yield Trait("position", "position:mentioned:not", name)
+
+
+def _end_traits(place: int, n_mentioned: int) -> Iterator[Trait]:
+    """Yield what holds however many choices are mentioned; models lose the middle, or the ends."""
+    if place == n_mentioned - 1:
+        yield Trait("position", "position:mentioned:last", "the right answer is mentioned last")
+    if n_mentioned > 2 and place in (0, n_mentioned - 1):
+        name = "the right answer is mentioned first or last"
+        yield Trait("position", "position:mentioned:end", name)
+    elif n_mentioned > 2:
+        name = "the right answer is mentioned neither first nor last"
+        yield Trait("position", "position:mentioned:middle", name)
 
 
 def _third_traits(item: Item) -> Iterator[Trait]:
@@ -224,61 +206,6 @@ def _clusters(items: Sequence[CountedItem]) -> Traits:
     ]
 
 
-# --- how the prompt is written -------------------------------------------------------------------
-
-
-def _templates(items: Sequence[CountedItem]) -> Traits:
-    tokens = [_TOKEN.findall(_ends(item.pair.item.prompt)) for item in items]
-    counts = Counter(word for row in tokens for word in {token.casefold() for token in row})
-    common = {word for word, n in counts.items() if n >= _COMMON * len(items)}
-    return [list(_template_traits(item.pair.item, common)) for item in items]
-
-
-def _ends(prompt: str) -> str:
-    return prompt if len(prompt) <= _READ else f"{prompt[: _READ // 2]}\n{prompt[-_READ // 2 :]}"
-
-
-def _template_traits(item: Item, common: set[str]) -> Iterator[Trait]:
-    sentences = [s.strip() for s in _SENTENCE.findall(_ends(item.prompt)) if s.strip(" .?!:\n")]
-    if not sentences:
-        return
-    filled = common - {bare(choice) for choice in item.choices}
-    skeletons = [_skeleton(sentence, filled) for sentence in sentences]
-    for part, skeleton, says in (
-        ("whole", " ".join(skeletons), "the prompt reads"),
-        ("first", skeletons[0], "the prompt begins"),
-        ("last", skeletons[-1], "the prompt ends"),
-    ):
-        if skeleton.strip(f"{_GAP}.?!: "):
-            yield Trait("template", f"template:{part}:{skeleton}", f"{says} {quoted(skeleton)}")
-
-
-def _skeleton(sentence: str, common: set[str]) -> str:
-    """Return a sentence with a gap for every number, name and word that few prompts have."""
-    kept: list[str] = []
-    for number, token in enumerate(_TOKEN.findall(sentence)):
-        is_name = number > 0 and token[0].isupper() and token != "I"
-        shown = token if token.casefold() in common and not is_name else _GAP
-        if shown != _GAP or kept[-1:] != [_GAP]:
-            kept.append(shown)
-    return " ".join(kept)
-
-
-def _openings(items: Sequence[CountedItem]) -> Traits:
-    return [list(_opening_traits(item.pair.item.prompt)) for item in items]
-
-
-def _opening_traits(prompt: str) -> Iterator[Trait]:
-    words = " ".join(prompt[:_READ].split()[:_N_OPENING_WORDS])
-    if words:
-        yield Trait("opening", f"opening:{words}", f"the prompt opens with {quoted(words)}")
-
-
-def quoted(text: str) -> str:
-    """Return a text in quotation marks, as the name of a pattern has it."""
-    return f'"{clip(text, MOST_CHARACTERS)}"'
-
-
 # --- length --------------------------------------------------------------------------------------
 
 
@@ -313,5 +240,6 @@ def _among_choices(item: Item) -> list[Trait]:
 
 
 _KINDS: tuple[Callable[[Sequence[CountedItem]], Traits], ...] = (
-    _listed, _mentioned, _levels, _tasks, _classes, _templates, _clusters, _lengths, _openings,
+    _listed, _mentioned, _levels, _tasks, _classes, template_traits, _clusters, _lengths,
+    opening_traits,
 )  # fmt: skip
