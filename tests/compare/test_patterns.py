@@ -125,7 +125,7 @@ def test_reading_broke_towards_ticket_and_by_place() -> None:
     assert patterns[0].key == "pull:ticket"
     assert by_key["pull:ticket"].is_found
     assert (by_key["pull:ticket"].inside, by_key["pull:ticket"].outside) == (11 / 16, 1 / 16)
-    assert "position:mentioned:1" in by_key
+    assert "position:mentioned:end" in by_key
 
 
 def test_multi_step_broke_towards_places_that_tickets_name() -> None:
@@ -159,8 +159,8 @@ SLICES: Mapping[str, Callable[[Item], bool]] = {
 @pytest.mark.parametrize("key", SLICES)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_slice_that_lost_comes_first(key: str, seed: int) -> None:
-    """Two right answers of three in one slice of 300 items, and nothing elsewhere."""
-    first = shown(answered(losing(SLICES[key]), seed=seed))[0]
+    """Two right answers of three in one slice of 600 items, and nothing elsewhere."""
+    first = shown(answered(losing(SLICES[key]), 600, seed=seed))[0]
 
     assert first.is_found
     assert first.key == key
@@ -274,19 +274,15 @@ def uneven(item: Item, rng: np.random.Generator) -> tuple[str, str]:
 
 @pytest.mark.parametrize("picks", [healthy, uneven])
 def test_churn_that_differs_is_no_pattern(picks: Picks) -> None:
-    """Forty healthy candidates: at 5 % six are named with a chance below 2 %."""
-    reports = [
-        find_patterns(
-            {name: answered(picks, 120, seed=1000 * seed + k) for k, name in enumerate("ab")}
+    """Twenty healthy candidates: at 5 % four are named with a chance below 2 %."""
+    n_named = 0
+    for seed in range(20):
+        report = find_patterns(
+            {k: answered(picks, 100, seed=2 * seed + n) for n, k in enumerate("ab")}
         )
-        for seed in range(40)
-    ]
-    n_named = sum(
-        any(pattern.is_found for rows in report.by_capability.values() for pattern in rows)
-        for report in reports
-    )
+        n_named += any(p.is_found for rows in report.by_capability.values() for p in rows)
 
-    assert n_named <= 5
+    assert n_named <= 3
 
 
 def test_a_loss_everywhere_names_no_place() -> None:
@@ -432,6 +428,47 @@ def test_items_know_the_patterns_that_they_belong_to() -> None:
     }
     shown_keys = {pattern.key for pattern in report.by_capability["reading"]}
     assert {key for keys in report.by_item.values() for key in keys} <= shown_keys
+
+
+def test_no_text_is_shown_where_none_is_kept() -> None:
+    """Words of the data become digests, in keys and in names; what is no text stays."""
+    reports = [
+        find_patterns(diagnosed.counted_of(diagnosed.OVERTRAINED), texts=texts)
+        for texts in ("short", "none")
+    ]
+    (_, plain), (hidden, rows) = (
+        (
+            " ".join(f"{p.key} {p.name}" for rows in report.by_capability.values() for p in rows),
+            [p for rows in report.by_capability.values() for p in rows],
+        )
+        for report in reports
+    )
+
+    assert [pattern.p_value for pattern in rows] == [pattern.p_value for pattern in plain]
+    assert "position:mentioned:1" in hidden
+    assert not any(word in hidden for word in ("ticket", "office", "bedroom", "We know"))
+
+
+def test_keys_are_short_and_can_be_written() -> None:
+    """A template of a long prompt, and half a character, which UTF-8 has not."""
+
+    def long(item: CountedItem) -> CountedItem:
+        start = "\ud83d " + "and so on " * 30 if item.pair.item.level == 3 else "Now"
+        return counted(
+            replace(item.pair.item, prompt=f"{start} {item.pair.item.prompt}"),
+            item.pair.base.text,
+            item.pair.candidate.text,
+        )
+
+    report = find_patterns(
+        {"reading": [long(i) for i in answered(losing(lambda item: item.level == 3))]}
+    )
+    keys = [pattern.key for pattern in report.by_capability["reading"]]
+
+    assert any(key.startswith("template:") for key in keys)
+    assert len(set(keys)) == len(keys)
+    assert all(len(key.encode("utf-8")) <= 85 for key in keys)
+    assert all(pattern.name.encode("utf-8") for pattern in report.by_capability["reading"])
 
 
 def test_several_words_are_one_pattern_and_then_each_its_own() -> None:
