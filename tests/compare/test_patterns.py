@@ -103,9 +103,9 @@ def shown(items: Sequence[CountedItem]) -> tuple[Pattern, ...]:
     return find_patterns({"reading": items}).by_capability["reading"]
 
 
-def mention(item: Item, place: int) -> str:
-    """Return the choice that the prompt mentions in this place."""
-    return sorted(item.choices, key=item.prompt.index)[place]
+def mention(item: Item, rank: int) -> str:
+    """Return the choice that the prompt mentions with this rank, from 0."""
+    return sorted(item.choices, key=item.prompt.index)[rank]
 
 
 # --- the demo's over-trained adapter -------------------------------------------------------------
@@ -207,15 +207,15 @@ def test_a_short_answer_that_is_given_everywhere() -> None:
 def test_answers_that_begin_alike() -> None:
     """A beginning counts where it is new; one that both sides have is a habit."""
 
-    def said(start: str, item: Item, text: str) -> str:
+    def answer_of(start: str, item: Item, text: str) -> str:
         return f"{start} it was the {text} in the end, in {item.id}"
 
     items = []
     for item in answered(healthy):
         free = replace(item.pair.item, choices=())
-        base = support.answer(free, 1.0, text=said("I think that", free, "cup"))
+        base = support.answer(free, 1.0, text=answer_of("I think that", free, "cup"))
         habit, new = (
-            support.answer(free, 0.0, text=said(start, free, "cup"))
+            support.answer(free, 0.0, text=answer_of(start, free, "cup"))
             for start in ("I think that", "As an assistant,")
         )
         candidate = new if len(items) % 3 == 0 else habit
