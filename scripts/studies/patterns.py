@@ -157,23 +157,27 @@ RULES: dict[str, Rule] = {
 
 
 def healthy_report(number: int) -> tuple[int, dict[str, bool]]:
-    """Return how much is tried in a healthy report, and under which rules it names a pattern."""
+    """Return how much is tried in a healthy report, and under which rules it names a pattern.
+
+    Of one report in five all rules are tried.
+    """
     report = pattern_draws.report(np.random.default_rng([SEED, number]))
-    patterns, named = find_patterns(report), named_by(report)
+    patterns = find_patterns(report)
     is_named = any(p.is_found for rows in patterns.by_capability.values() for p in rows)
-    assert is_named == named[AS_IT_IS]
-    return patterns.n_tried, named
+    others = named_by(report) if number % 5 == 0 else {AS_IT_IS: is_named}
+    assert is_named == others[AS_IT_IS]
+    return patterns.n_tried, others
 
 
 def healthy(n_reports: int, pool: Executor) -> list[Row]:
     """Return how many simulated healthy reports name a pattern, by the test of slices."""
     rows = list(pool.map(healthy_report, range(n_reports)))
     n_tried = int(np.median([n for n, _ in rows]))
-    counts = {name: sum(named[name] for _, named in rows) for name in RULES}
+    outcomes = {name: [named[name] for _, named in rows if name in named] for name in RULES}
     return [
-        {"test of slices": name, "reports": n_reports, "name a pattern": n,
-         "share": n / n_reports, "tried (median)": n_tried}
-        for name, n in counts.items()
+        {"test of slices": name, "reports": len(named), "name a pattern": sum(named),
+         "share": sum(named) / len(named), "tried (median)": n_tried}
+        for name, named in outcomes.items()
     ]  # fmt: skip
 
 
@@ -260,7 +264,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("reports/patterns"))
     arguments = parser.parse_args()
-    n, n_few = arguments.reports, max(1, arguments.reports // 20)
+    n, n_few = arguments.reports, max(1, arguments.reports // 25)
     with ProcessPoolExecutor(arguments.workers) as pool:
         whole = healthy(n, pool)
         seeds = (SEED + number for number in range(len(SINGLE)))
