@@ -42,6 +42,19 @@ class CountedItem:
         return self.drop < 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbedItems:
+    """The broken items of a capability that were asked again, by key.
+
+    `recovered` are those that were right in most of the forms that they were asked in.
+    `is_suppressed`: that they come back is proven to be more than what comes back by itself.
+    """
+
+    probed: frozenset[Key]
+    recovered: frozenset[Key]
+    is_suppressed: bool
+
+
 def counted_items(items: Gathered) -> tuple[CountedItem, ...]:
     """Return what counts of a capability's answers, in the order of the run."""
     return tuple(
