@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from cliffguard.checkpoints.sides import find_alone, find_sides, is_full
@@ -23,6 +24,7 @@ from cliffguard.evaluate.schedule import Schedule
 from cliffguard.run.look import take_look
 from cliffguard.run.policies import default_policy, with_margins
 from cliffguard.run.prepare import Audience, Limits, look_at, prepare
+from cliffguard.run.probes import probed
 from cliffguard.run.samples import compare_samples
 from cliffguard.runners import Runner, Show
 from cliffguard.store.answers import Store, default_store_folder
@@ -53,6 +55,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     sides: tuple[Checkpoint, Checkpoint] | None = None,
     stops_early: bool = True,
     max_minutes: float | None = None,
+    probes: bool = True,
     began: float | None = None,
     caveats: Sequence[Caveat | str] = (),
     progress: Progress = silent,
@@ -64,7 +67,9 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
 
     `sides` are models in memory (`runners.live`), where they are not found by the plan's names.
     Without `stops_early` there is one look; `max_minutes` after the run `began`, by
-    time.monotonic() (None: now), nothing more is asked. `caveats` stand in every report; `tell`
+    time.monotonic() (None: now), nothing more is asked. With `probes` some items that changed are
+    asked again after the verdict, in other forms, for at most a tenth of the run's tokens; they
+    change nothing of it. `caveats` stand in every report; `tell`
     hears lines for people, `witness` all that the verdict is about. `command` repeats the
     comparison (None: that of the plan which `write_reports` leaves beside the review).
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
@@ -87,6 +92,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         if decision.is_last:
             break
     assert decision is not None, "a schedule has at least one look"
+    if probes:
+        decision = replace(decision, probes=probed(run, decision))
     if witness is not None:
         witness(decision)
     return run.review(decision, LIVE if sides else command)

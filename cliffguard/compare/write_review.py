@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.diagnostics.item_health import health
+from cliffguard.compare.diagnostics.probe_results import Probes
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.commits import commit_here, own_commit
@@ -45,7 +46,8 @@ class Decision:
     """What the answers so far come to: the `case` at a `look`.
 
     `taken` are the looks that the review tells of. What came after the verdict stands beside the
-    comparison: whether the look `is_last` for want of time, and what the `ending` says of that.
+    comparison: whether the look `is_last` for want of time, what the `ending` says of that, and
+    what `probes` brought back (None: nothing was to be asked again).
     """
 
     case: Case
@@ -57,6 +59,7 @@ class Decision:
     taken: tuple[TakenLooks, ...] = ()
     is_last: bool = False
     ending: tuple[Caveat, ...] = ()
+    probes: Probes | None = None
 
 
 def build_review(

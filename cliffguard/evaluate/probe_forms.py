@@ -51,18 +51,18 @@ def forms_of(
         forms.append(Form(THREE_SHOTS, replace(protocol, num_fewshot=N_SHOTS)))
     else:
         untried.append(f"{THREE_SHOTS}: {protocol.num_fewshot} are asked with as it is")
-    own = protocol if is_templated else replace(protocol, chat_template="own")
+    chat = protocol if is_templated else replace(protocol, chat_template="own")
     if is_templated:
         plain = replace(protocol, chat_template="none", template_args={}, system_prompt=None)
         forms.append(Form("no chat template", plain))
     elif bare is None:
-        forms.append(Form("chat template", own))
+        forms.append(Form("chat template", chat))
     else:
         untried.append(f"chat template: {bare} has none")
     if protocol.system_prompt is not None:
         forms.append(Form("plain prompt", replace(protocol, system_prompt=None)))
     elif is_templated or bare is None:
-        forms.append(Form("system prompt", replace(own, system_prompt=SYSTEM_PROMPT)))
+        forms.append(Form("system prompt", replace(chat, system_prompt=SYSTEM_PROMPT)))
     else:
         untried.append(f"system prompt: {bare} has no chat template")
     return tuple(forms), tuple(untried)

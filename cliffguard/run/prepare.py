@@ -141,7 +141,11 @@ class Run:
             looks=self.schedule.manifest(),
             command=command
             or command_of(
-                "check", None, stops_early=limits.stops_early, max_minutes=limits.max_minutes
+                "check",
+                None,
+                stops_early=limits.stops_early,
+                max_minutes=limits.max_minutes,
+                diagnoses=decision.probes is not None,
             ),
         )
 

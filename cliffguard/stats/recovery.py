@@ -136,17 +136,17 @@ def _effective(items: Sequence[Recovered]) -> float:
 
 def _units(items: Sequence[Recovered]) -> tuple[FloatArray, FloatArray]:
     """Return the sum of recoveries and the number of items of each cluster, or lone item."""
-    places: dict[Hashable, int] = {}
+    units: dict[Hashable, int] = {}
     sums: list[float] = []
     sizes: list[float] = []
     for number, item in enumerate(items):
         key = ("alone", number) if item.cluster is None else ("tied", item.cluster)
-        place = places.setdefault(key, len(sums))
-        if place == len(sums):
+        unit = units.setdefault(key, len(sums))
+        if unit == len(sums):
             sums.append(0.0)
             sizes.append(0.0)
-        sums[place] += item.share
-        sizes[place] += 1.0
+        sums[unit] += item.share
+        sizes[unit] += 1.0
     return np.array(sums), np.array(sizes)
 
 
