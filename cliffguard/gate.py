@@ -20,6 +20,7 @@ from cliffguard.core.settings import Plan
 from cliffguard.evaluate.measure import Measurement, measure, unheard
 from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.schedule import Schedule
+from cliffguard.run.diagnosis import diagnosed
 from cliffguard.run.look import take_look
 from cliffguard.run.policies import default_policy, with_margins
 from cliffguard.run.prepare import Audience, Limits, look_at, prepare
@@ -53,6 +54,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     sides: tuple[Checkpoint, Checkpoint] | None = None,
     stops_early: bool = True,
     max_minutes: float | None = None,
+    probes: bool = True,
     began: float | None = None,
     caveats: Sequence[Caveat | str] = (),
     progress: Progress = silent,
@@ -64,7 +66,9 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
 
     `sides` are models in memory (`runners.live`), where they are not found by the plan's names.
     Without `stops_early` there is one look; `max_minutes` after the run `began`, by
-    time.monotonic() (None: now), nothing more is asked. `caveats` stand in every report; `tell`
+    time.monotonic() (None: now), nothing more is asked. With `probes` some items that changed are
+    asked again after the verdict, in other forms, for at most a tenth of the run's tokens; they
+    change nothing of it. `caveats` stand in every report; `tell`
     hears lines for people, `witness` all that the verdict is about. `command` repeats the
     comparison (None: that of the plan which `write_reports` leaves beside the review).
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
@@ -76,7 +80,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     ('INCONCLUSIVE', 11)
     """
     began = time.monotonic() if began is None else began
-    limits = Limits(stops_early=stops_early, max_minutes=max_minutes, began=began)
+    limits = Limits(stops_early=stops_early, max_minutes=max_minutes, probes=probes, began=began)
     store, audience = store or Store(default_store_folder()), Audience(progress, tell)
     run = prepare(plan, runner or runner_for(plan), store, sides, limits, audience, caveats)
     run = run.screened()
@@ -87,6 +91,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         if decision.is_last:
             break
     assert decision is not None, "a schedule has at least one look"
+    decision = diagnosed(run, decision)  # after the verdict: why; nothing above depends on it
     if witness is not None:
         witness(decision)
     return run.review(decision, LIVE if sides else command)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
@@ -10,7 +12,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings
-from cliffguard.runners import Runner
+from cliffguard.runners import Runner, TaskPart
 
 Script = Callable[[str, Item], float | None]
 """From (name of the checkpoint, item) to a score, or None for unscored."""
@@ -69,6 +71,51 @@ class FakeRunner(Runner):
             n_prompt_tokens=0,
             n_answer_tokens=0,
         )
+
+
+Form = Literal["as usual", "shots", "template", "system"]
+"""How an item was put: as the run puts it, or in a probe with what it is told by."""
+
+FormScript = Callable[[str, Item, Form], float | None]
+"""From (name of the checkpoint, item, how it was put) to a score, or None for unscored."""
+
+
+class ProbedRunner(FakeRunner):
+    """Takes on parts of tasks, and answers by a script that sees the form.
+
+    `parts` are those it took on, `n_probed` the items that were asked as parts, `tokens` what each
+    answer takes.
+    """
+
+    def __init__(self, script: FormScript, *, tokens: int = 0) -> None:
+        super().__init__(lambda name, item: script(name, item, "as usual"))
+        self._by_form = script
+        self.tokens = tokens
+        self.parts: dict[str, TaskPart] = {}
+        self.n_probed = 0
+
+    def take_part(self, part: TaskPart) -> str | None:
+        """Take on any part."""
+        self.parts[part.task.name] = part
+        return None
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
+    ) -> Sequence[Answer]:
+        """Return the scripted answers, in order; of a part by its form."""
+        part = self.parts.get(task.name)
+        form: Form = "as usual"
+        if part is not None:
+            self.n_probed += len(items)
+            form = "shots" if part.shots else "system" if protocol.system_prompt else "template"
+        self.script = lambda name, item: self._by_form(name, item, form)
+        answers = super().ask(checkpoint, task, items, protocol)
+        return [
+            replace(
+                a, n_prompt_tokens=self.tokens - self.tokens // 8, n_answer_tokens=self.tokens // 8
+            )
+            for a in answers
+        ]
 
 
 def _prompt_digest(item: Item) -> str:

@@ -68,6 +68,7 @@ def check(
     texts: opt.KeptTexts = "short",
     no_early_stop: opt.NoEarlyStop = False,
     max_minutes: opt.MaxMinutes = None,
+    diagnose: opt.Diagnose = True,
     choose: opt.Choose = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
@@ -99,6 +100,7 @@ def check(
             texts=texts,
             stops_early=not no_early_stop,
             max_minutes=max_minutes,
+            diagnoses=diagnose,
             choose=choose,
             caveats=caveats,
         )
@@ -112,7 +114,8 @@ def check(
 class _Checks:
     """The comparisons of one run, which share a runner: candidates over one base find it in memory.
 
-    `texts`, `max_minutes` and `choose` are the flags of those names.
+    `texts`, `max_minutes` and `choose` are the flags of those names; `diagnoses`: after each
+    verdict broken items are asked again.
     """
 
     plans: Sequence[Plan]
@@ -123,6 +126,7 @@ class _Checks:
     texts: Texts
     stops_early: bool
     max_minutes: float | None
+    diagnoses: bool
     choose: Choice | None
     caveats: Sequence[Caveat]
     folders: list[Path] = field(default_factory=list)
@@ -177,6 +181,7 @@ class _Checks:
                 runner=runner,
                 stops_early=self.stops_early,
                 max_minutes=self.max_minutes,
+                probes=self.diagnoses,
                 began=screen.began(),
                 caveats=(*remarks, *one_of_both(plan, self.plans)),
                 progress=screen.progress,
@@ -187,6 +192,7 @@ class _Checks:
                     folder,
                     stops_early=self.stops_early,
                     max_minutes=self.max_minutes,
+                    diagnoses=self.diagnoses,
                     store=self.store,
                     texts=self.texts,
                 ),

@@ -173,6 +173,7 @@ def _from_store(
         dataclasses.replace(plan, protocol=runner.protocol),
         store=answers,
         runner=runner,
+        probes=False,
         witness=witness,
         command=again,
     )

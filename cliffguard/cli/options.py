@@ -142,6 +142,14 @@ Choose = Annotated[
         "as they pass. Exit 0 where one passed.",
     ),
 ]
+Diagnose = Annotated[
+    bool,
+    _looks(
+        "--diagnose/--no-diagnose",
+        help="Ask broken items again after the verdict, in other forms (a tenth of the run's "
+        "tokens).",
+    ),
+]
 MaxMinutes = Annotated[
     float | None,
     _looks(
@@ -291,6 +299,7 @@ NO_MATTER: dict[str, Any] = {
         "comment_id": CommentId,
         "report_url": ReportUrl,
         "max_minutes": MaxMinutes,
+        "diagnose": Diagnose,
         "quiet": Quiet,
         "verbose": Verbose,
         **SCREEN,

@@ -1,21 +1,112 @@
-"""What was found of why items broke: the record, and what each item has of it."""
+"""Root cause analysis: why items broke, by causes, error patterns and probes.
+
+A diagnosis is made after the verdict, of the answers that it was made of, and changes nothing
+above: no statistic that the verdict uses depends on it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from cliffguard.compare.diagnostics.counted import Key
-from cliffguard.core.diagnosis import CauseName, Diagnosis
+from cliffguard.compare.case import Case
+from cliffguard.compare.comparison import gathered
+from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
+from cliffguard.compare.diagnostics.counted import CountedItem, Key, counted_items
+from cliffguard.compare.diagnostics.leaks import leaks_of
+from cliffguard.compare.diagnostics.patterns import Patterns, find_patterns
+from cliffguard.compare.diagnostics.probe_results import Probes
+from cliffguard.compare.pairs import Pair
+from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Diagnosis
+from cliffguard.core.progress import doing
+from cliffguard.evaluate.looks import Look
+from cliffguard.suites.train_data import TrainingText
+
+Capabilities = Mapping[str, Sequence[CountedItem]]
+"""The items that count, by the name of their capability."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosed:
     """A diagnosis, the cause of every broken item, and the keys of the patterns that items are in.
 
-    Items without a cause or a pattern are left out.
+    Items without a cause or a pattern are left out. `probes` is what it was made of beside answers.
     """
 
     record: Diagnosis
     causes: Mapping[Key, CauseName]
     patterns: Mapping[Key, tuple[str, ...]]
+    probes: Probes = field(default_factory=Probes)
+
+
+def changed_capabilities(pairs: Sequence[Pair], case: Case, look: Look) -> Capabilities:
+    """Return the items that count of every capability of which one broke."""
+    counted = {
+        capability.name: counted_items(items)
+        for _, capability, items in gathered(pairs, case, look)
+    }
+    return {name: items for name, items in counted.items() if any(item.is_broken for item in items)}
+
+
+@doing("looking for causes")
+def diagnose(
+    capabilities: Capabilities,
+    case: Case,
+    look: Look,
+    *,
+    training: Sequence[TrainingText] = (),
+    probes: Probes | None = None,
+) -> Diagnosed:
+    """Return why items of these capabilities broke; `probes` None: nobody was asked again."""
+    probes = Probes() if probes is None else probes
+    targets = [series.task for series in look if series.task.capability in _targets(case)]
+    tables = count_causes(capabilities, leaks_of(targets, training), probes.items)
+    patterns = find_patterns(capabilities)
+    return Diagnosed(
+        record=Diagnosis(
+            capabilities=tuple(
+                _diagnosis(name, items, tables[name], patterns, probes)
+                for name, items in capabilities.items()
+            ),
+            n_tried=patterns.n_tried,
+            probe_tokens=probes.tokens,
+            run_tokens=probes.run_tokens,
+        ),
+        causes={key: cause for table in tables.values() for key, cause in table.by_item.items()},
+        patterns=patterns.by_item,
+        probes=probes,
+    )
+
+
+def _targets(case: Case) -> set[str]:
+    """Return what the fine-tune was trained for."""
+    capabilities = (row for suite in case.suites for row in suite.capabilities)
+    return {row.name for row in capabilities if row.ring == "target"}
+
+
+def _diagnosis(
+    name: str,
+    items: Sequence[CountedItem],
+    table: CauseTable,
+    patterns: Patterns,
+    probes: Probes,
+) -> CapabilityDiagnosis:
+    drops = [item.drop for item in items]
+    result = probes.results.get(name)
+    return CapabilityDiagnosis(
+        capability=name,
+        n_items=len(items),
+        n_broken=sum(drop > 0 for drop in drops),
+        n_fixed=sum(drop < 0 for drop in drops),
+        loss=sum(drop for drop in drops if drop > 0),
+        gain=-sum(drop for drop in drops if drop < 0),
+        causes=table.causes,
+        untested=table.untested,
+        patterns=patterns.by_capability.get(name, ()),
+        probes=result,
+        unprobed="" if result else probes.why.get(name, NOT_PROBED),
+    )
+
+
+NOT_PROBED = "not asked again (`cliffguard check --diagnose` does)"
+"""Why there are no probes where the run asked for none."""

@@ -39,14 +39,15 @@ def command(
     *,
     stops_early: bool = True,
     max_minutes: float | None = None,
+    diagnoses: bool = True,
     after: Sequence[Path] = (),
     store: Path | None = None,
     texts: Texts = "short",
 ) -> str:
     """Return the command that repeats a comparison whose review goes into `folder`.
 
-    Without a folder it is to be given where the review will lie. How far a run goes, and what it
-    keeps of texts, is said by flags, which no plan holds.
+    Without a folder it is to be given where the review will lie. How far a run goes, also after
+    the verdict, and what it keeps of texts, is said by flags, which no plan holds.
     """
     plan_path = plan_place(folder) if folder is not None else Path(_PLAN)
     words = ["cliffguard", verb, str(plan_path)]
@@ -54,6 +55,8 @@ def command(
         words.append("--no-early-stop")
     if max_minutes is not None:
         words += ["--max-minutes", f"{max_minutes:g}"]
+    if not diagnoses:
+        words.append("--no-diagnose")
     for flag, path in (*(("--after", earlier) for earlier in after), ("--store", store)):
         if path is not None:
             words += [flag, os.path.abspath(path)]

@@ -54,11 +54,13 @@ from cliffguard.suites.train_data import TrainingText, blank_text_caveats, read_
 class Limits:
     """How far a run goes: with one look or several, and for how many minutes (None: any).
 
-    They count from when the run `began` by time.monotonic(). Raises UsageError for no minutes.
+    They count from when the run `began` by time.monotonic(). With `probes` some of what changed is
+    asked again after the verdict. Raises UsageError for no minutes.
     """
 
     stops_early: bool = True
     max_minutes: float | None = None
+    probes: bool = True
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -141,7 +143,11 @@ class Run:
             looks=self.schedule.manifest(),
             command=command
             or command_of(
-                "check", None, stops_early=limits.stops_early, max_minutes=limits.max_minutes
+                "check",
+                None,
+                stops_early=limits.stops_early,
+                max_minutes=limits.max_minutes,
+                diagnoses=limits.probes,
             ),
         )
 

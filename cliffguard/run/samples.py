@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import refuse_unknown_fields
+from cliffguard.compare.diagnosis import changed_capabilities, diagnose
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat
@@ -85,7 +86,11 @@ def _decided(base: str, candidate: str, policy: Policy, after: Sequence[Review])
     look = tuple(in_full(task, task.items) for task in tasks)
     measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
     decision, accounts = decide(case, look, measured, known)
-    return replace(decision, taken=looks_taken(decision, accounts, known)[1])
+    return replace(
+        decision,
+        taken=looks_taken(decision, accounts, known)[1],
+        diagnosed=diagnose(changed_capabilities(decision.pairs, case, look), case, look),
+    )
 
 
 def _known(runs: Sequence[CapabilityRun], after: Sequence[Review]) -> tuple[TakenLooks, ...]:

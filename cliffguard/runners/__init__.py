@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
@@ -27,6 +28,22 @@ Notes = Mapping[str, str | int]
 
 Show = Callable[[Checkpoint, Task, Sequence[tuple[Item, str]]], None]
 """Is given some of the items that are asked, each with its prompt as the model gets it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPart:
+    """Some items of the task `whole` as a `task` of their own, under another protocol than usual.
+
+    Of an own task `shots` stand before each item, in their order; lm-eval draws those of its own
+    tasks, from documents of no item whose id is `avoided`.
+    """
+
+    task: Task
+    whole: Task
+    protocol: EvalSettings
+    usual: EvalSettings
+    shots: tuple[Item, ...] = ()
+    avoided: frozenset[str] = frozenset()
 
 
 class Runner(Interface):
@@ -62,6 +79,13 @@ class Runner(Interface):
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
+
+    def take_part(self, part: TaskPart) -> str | None:
+        """Take on a part of a task that was resolved, to be asked by its name like any other.
+
+        Returns why it cannot be asked.
+        """
+        return "this runner asks no parts of tasks"
 
     def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
         """Let `show` see a task's first prompts before it is asked, also where all is stored.

@@ -26,12 +26,13 @@ from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.engine.windows import assumed
-from cliffguard.runners import Runner
+from cliffguard.runners import Runner, TaskPart
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
 from cliffguard.runners.devices import pick_dtype
 from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
 from cliffguard.runners.loaded_task import LoadedTask
+from cliffguard.runners.parts import part_of
 from cliffguard.runners.preview import N_SHOWN, first_prompts
 from cliffguard.runners.prompting import (
     build,
@@ -135,6 +136,15 @@ class HarnessRunner(Runner):
                 self._tasks[loaded.task.name] = loaded
                 tasks.append(loaded.task)
         return tuple(tasks)
+
+    def take_part(self, part: TaskPart) -> str | None:
+        """Take on a part of a task that was resolved, or return why it cannot be asked."""
+        if part.task.name not in self._tasks:
+            taken = part_of(self._tasks[part.whole.name], part)
+            if isinstance(taken, str):
+                return taken
+            self._tasks[part.task.name] = taken
+        return None
 
     def look_at(self, checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
         """Refuse what could not be loaded by its headers, and a template that loses its prompt."""

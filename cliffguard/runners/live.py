@@ -26,6 +26,7 @@ from cliffguard.engine import live
 from cliffguard.engine.smoke_test import probe, refuse_no_numbers
 from cliffguard.engine.weight_checks import refuse_no_bos_or_eos
 from cliffguard.engine.windows import settled, window_of_model
+from cliffguard.runners import TaskPart
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.local_backends import CliffguardBackend
 
@@ -115,6 +116,10 @@ class LiveRunner(HarnessRunner):
                 id="live.as-it-is",
             )
         return kind
+
+    def take_part(self, part: TaskPart) -> str | None:
+        """Refuse: training waits for no more than the verdict."""
+        return "a model in memory is asked no more than the verdict needs"
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings

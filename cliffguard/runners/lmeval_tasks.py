@@ -27,34 +27,45 @@ from cliffguard.suites.scorers import SCORERS
 _SCORED_KINDS = ("multiple_choice", "loglikelihood", "generate_until")
 
 
-def load_own(task: Task) -> LoadedTask:
-    """Make an lm-eval task of items of ours."""
+def load_own(task: Task, shots: Sequence[Item] = ()) -> LoadedTask:
+    """Make an lm-eval task of items of ours.
+
+    `shots` stand before each item, in their order (none: as many as the task says are drawn from
+    its own items).
+    """
     import datasets
     from lm_eval.api.task import ConfigurableTask
 
-    documents = [
+    splits = {"items": _documents(task.items), **({"shots": _documents(shots)} if shots else {})}
+    config: dict[str, Any] = {
+        "task": task.name,
+        # A callable, since `datasets` caches a file by path and time and would miss its change.
+        "custom_dataset": lambda **_: {
+            name: datasets.Dataset.from_list(rows) for name, rows in splits.items()
+        },
+        "test_split": "items",
+        "fewshot_split": "shots" if shots else "items",
+        "doc_to_text": lambda document: document["prompt"],
+        "target_delimiter": " ",
+        "num_fewshot": task.num_fewshot or 0,
+        "metadata": {"version": 1},
+        **({"fewshot_config": {"sampler": "first_n"}} if shots else {}),
+    }
+    harness = ConfigurableTask(config={**config, **_scoring(task)})
+    ids = {item.id: index for index, item in enumerate(task.items)}
+    return LoadedTask(dataclasses.replace(task, filter="none"), harness, ids)
+
+
+def _documents(items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [
         {
             "prompt": item.prompt,
             "choices": list(item.choices),
             "answer": item.answer,
             "answers": list(item.right),
         }
-        for item in task.items
+        for item in items
     ]
-    config: dict[str, Any] = {
-        "task": task.name,
-        # A callable, since `datasets` caches a file by path and time and would miss its change.
-        "custom_dataset": lambda **_: {"items": datasets.Dataset.from_list(documents)},
-        "test_split": "items",
-        "fewshot_split": "items",
-        "doc_to_text": lambda document: document["prompt"],
-        "target_delimiter": " ",
-        "num_fewshot": task.num_fewshot or 0,
-        "metadata": {"version": 1},
-    }
-    harness = ConfigurableTask(config={**config, **_scoring(task)})
-    ids = {item.id: index for index, item in enumerate(task.items)}
-    return LoadedTask(dataclasses.replace(task, filter="none"), harness, ids)
 
 
 def _scoring(task: Task) -> dict[str, Any]:

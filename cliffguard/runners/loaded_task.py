@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,9 +33,37 @@ class LoadedTask:
         self._local = local
         self._document_ids = document_ids
         self._own_shots = harness.get_config("num_fewshot")
+        self._numbers: list[int] | None = None  # of the documents that are built; None: all
         self._built: tuple[str, EvalSettings] | None = None
         self._requests: dict[int, list[Any]] = {}
         self._prompts: dict[int, str] = {}
+
+    def n_shots(self, protocol: EvalSettings) -> int:
+        """Return how many shots stand before each item under a protocol."""
+        return n_shots(self.task, protocol, self._own_shots) or 0
+
+    def cut(self, task: Task, avoided: Collection[str], n: int) -> LoadedTask | str:
+        """Return some of its items as a `task` that builds no other requests, or why it cannot.
+
+        Of `n` shots none is a document of the items whose ids are `avoided`.
+        """
+        numbers = sorted(self._document_ids[item.id] for item in task.items)
+        # lm-eval numbers those that it builds from 0 on.
+        ids = {item.id: numbers.index(self._document_ids[item.id]) for item in task.items}
+        part = LoadedTask(task, copy.copy(self._harness), ids, self._local)
+        part._own_shots, part._numbers = self._own_shots, numbers
+        if not n:
+            return part
+        sampler = getattr(self._harness, "sampler", None)
+        if sampler is None:
+            return "lm-eval has it as a program that draws shots by itself"
+        documents = self._harness.eval_docs
+        left_out = {repr(documents[self._document_ids[name]]) for name in avoided}
+        pool = [shot for shot in sampler.fewshot_docs() if repr(shot) not in left_out]
+        if len(pool) <= n:
+            return f"fewer than {n + 1} documents are left to draw shots from"
+        part._harness.sampler = copy.copy(sampler).replace_df(pool)
+        return part
 
     def build(self, model: Any, fingerprint: str, protocol: EvalSettings) -> None:
         """Build the requests of all items for one checkpoint, unless they are there already.
@@ -83,7 +112,9 @@ class LoadedTask:
         # The sampler keeps state: every build starts it anew.
         harness.set_fewshot_seed(seed=_FEWSHOT_SEED + protocol.seed)
         try:
-            harness.build_all_requests(limit=limit, rank=0, world_size=1, **template)
+            harness.build_all_requests(
+                limit=limit, samples=self._numbers, rank=0, world_size=1, **template
+            )
         except Exception as failure:
             if self._local is not None and not template:  # of what the checkpoint has no part in
                 raise self._local.misfit(failure) from failure

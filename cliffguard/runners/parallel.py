@@ -21,7 +21,7 @@ from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import finishing
 from cliffguard.core.timing import Spent
 from cliffguard.engine.distributed import ProcessGroup
-from cliffguard.runners import Notes, Runner, TaskItems
+from cliffguard.runners import Notes, Runner, TaskItems, TaskPart
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
@@ -98,6 +98,11 @@ class ParallelRunner(Runner):
                 id="process.other-suites",
             )
         return resolved[0]
+
+    def take_part(self, part: TaskPart) -> str | None:
+        """Take on a part of a task in every process, or return why it cannot be asked."""
+        reasons: list[str | None] = self._everywhere("_take_part", part)
+        return next(filter(None, reasons), None)
 
     def look_at(self, checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
         """As in a single process."""
@@ -180,6 +185,12 @@ class ParallelRunner(Runner):
         tasks = self.inner.resolve(suites, protocol)
         self._tasks = {task.name: task for task in tasks}
         return tasks
+
+    def _take_part(self, part: TaskPart) -> str | None:
+        why = self.inner.take_part(part)
+        if why is None:
+            self._tasks[part.task.name] = part.task
+        return why
 
     def _answer(
         self,

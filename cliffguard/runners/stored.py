@@ -13,7 +13,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings
-from cliffguard.runners import Runner
+from cliffguard.runners import Runner, TaskPart
 from cliffguard.store.answers import Store
 from cliffguard.store.earlier import has_terms
 from cliffguard.store.entry import Entry
@@ -130,6 +130,10 @@ class StoredRunner(Runner):
             tasks += [_as_measured(task, stored) for stored in _by_name(self._entries, task)]
         self._is_by_tokens = any(task.level == "tokens" for task in tasks)
         return tuple(tasks)
+
+    def take_part(self, part: TaskPart) -> str:
+        """Refuse: there is no model here."""
+        return "stored answers are compared, and no model is asked"
 
     def asked_as(
         self, task: Task, items: Sequence[Item], protocol: EvalSettings

@@ -51,8 +51,8 @@ def trained_on(*outputs: str) -> list[TrainingText]:
     ]
 
 
-BY_TASK = leaks_of([suite_of(labelling())], [])
-BY_CHOICE = leaks_of([suite_of(labelling(by_choice=True))], [])
+BY_TASK = leaks_of([labelling()], [])
+BY_CHOICE = leaks_of([labelling(by_choice=True)], [])
 BY_TRAINING = leaks_of([], trained_on(*LABELS * 4))
 AS_JSON = leaks_of(
     [],
@@ -147,7 +147,7 @@ def test_a_form_that_was_asked_for_is_no_leak() -> None:
 @pytest.mark.parametrize("label", ["yes", "no", "A", "1", "42", "true", "positive", "other", "-"])
 def test_words_that_anybody_says_are_no_labels(label: str) -> None:
     """A target that is answered by such words has no label that would tell a leak."""
-    leaks = leaks_of([suite_of(labelling((label, "no")))], trained_on(*[label, "no"] * 6))
+    leaks = leaks_of([labelling((label, "no"))], trained_on(*[label, "no"] * 6))
 
     assert not leaks.labels
     assert leaks.why
@@ -158,15 +158,14 @@ def test_answers_that_differ_from_item_to_item_are_no_labels() -> None:
     """Of a target that asks for facts, a right answer that two items share is no label."""
     cities = [question(f"city {n // 2 if n < 4 else n}", number=n) for n in range(40)]
 
-    assert not leaks_of([suite_of(task_of(*cities))], []).labels
+    assert not leaks_of([task_of(*cities)], []).labels
 
 
 def test_without_target_and_training_data_nothing_can_leak() -> None:
-    """It is said why, and no other ring than the target's has labels."""
+    """It is said why."""
     assert leaks_of([], []).why == "no target and no training data (--train) to look for"
-    assert leaks_of([suite_of(labelling(), ring="general")], []).why
     pattern = replace(labelling(), metric="regex")
-    assert leaks_of([suite_of(pattern)], []).why
+    assert leaks_of([pattern], []).why
 
 
 @pytest.mark.parametrize(

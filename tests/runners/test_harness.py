@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from cliffguard import EvalSettings, RunnerSettings
+from cliffguard import EvalSettings, Plan, RunnerSettings, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
@@ -451,3 +452,22 @@ def test_a_task_that_grew_asks_its_new_items(
     same = [after[name] == answer for name, answer in before.items()]
     assert all(same) or n_again
     assert ("other words" in messages[-1]) == bool(n_again)
+
+
+def test_a_real_model_is_probed_in_every_form(
+    tiny_base: Path, tiny_tuned: Path, tmp_path: Path
+) -> None:
+    """Items that changed are asked with shots, in a chat, with a system prompt, and once."""
+    suite = support.write_suite(tmp_path / "suite", n_items=240, n_said=2)
+    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(suite),), offline=True)
+    decisions: list[Decision] = []
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+    for _ in range(2):
+        guard(plan, store=Store(tmp_path / "s"), runner=runner, witness=decisions.append)
+
+    first, again = (decision.diagnosed.probes for decision in decisions if decision.diagnosed)
+    assert first == again
+    result = first.results["reasoning"]
+    names = [form.name for form in result.forms] + [line.split(":")[0] for line in result.untried]
+    assert sorted(names) == ["chat template", "system prompt", "three shots"]
+    assert 0 < first.tokens <= first.run_tokens / 10

@@ -44,9 +44,10 @@ class CountedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbedItems:
-    """Which broken items of a capability were asked again, and which came back in most forms.
+    """The broken items of a capability that were asked again, by key.
 
-    `is_suppressed`: the probes prove that what broke there is still in the candidate.
+    `recovered` are those that were right in most of the forms that they were asked in.
+    `is_suppressed`: that they come back is proven to be more than what comes back by itself.
     """
 
     probed: frozenset[Key]

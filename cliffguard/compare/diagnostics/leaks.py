@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.items import Item, Task
 from cliffguard.core.words import words
 from cliffguard.suites.train_data import TrainingText
 
@@ -73,18 +73,11 @@ class Leaks:
     why: str = ""
 
 
-def leaks_of(suites: Sequence[Suite], training: Sequence[TrainingText]) -> Leaks:
-    """Return the labels and forms of the target's tasks, and of what the training data answer.
+def leaks_of(tasks: Sequence[Task], training: Sequence[TrainingText]) -> Leaks:
+    """Return the labels and forms of the target's `tasks`, and of what the training data answer.
 
     Of a training row the last text is what is answered, or its last line where it has one text.
     """
-    tasks = [
-        task
-        for suite in suites
-        for capability in suite.capabilities
-        if capability.ring == "target"
-        for task in capability.tasks
-    ]
     trained = [output for text in training if (output := _output(text))]
     if not tasks and not trained:
         return Leaks(why="no target and no training data (--train) to look for")
