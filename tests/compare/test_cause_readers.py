@@ -38,7 +38,7 @@ def fits(item: CountedItem) -> frozenset[CauseName]:
     return causes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=300), st.text(max_size=30), st.sampled_from(sorted(SCORERS)))
 def test_any_text_can_be_read(text: str, good: str, metric: str) -> None:
     """No reader stumbles over what a model may say, and both sides are read alike."""
@@ -366,6 +366,12 @@ GERMAN = "Das Haus ist groß und alt und sehr schön."
             True,
         ),
         Exchange("Translate into German: the house.", "das Haus", GERMAN, False),
+        Exchange(
+            "Who won?",
+            "Juan Carlos Ferrero, Rafael Nadal, Carlos Moya",
+            "It was Roger Federer who has won the cup in that year.",
+            False,
+        ),
         Exchange("Say it in Spanish: yes", "sí", "La respuesta es que sí, por supuesto.", False),
         Exchange("Was ist die Hauptstadt von Frankreich?", "Paris", GERMAN, False),
         Exchange(

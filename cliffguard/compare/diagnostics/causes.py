@@ -35,7 +35,7 @@ from cliffguard.stats.exact import clustered_interval, fisher_greater
 from cliffguard.stats.multiplicity import holm
 
 FOUND_LEVEL = 0.01
-"""A cause is found where its adjusted p-value is this or less; `reports/` has its error rate."""
+"""A cause is found where its adjusted p-value is this or less, over all causes of a report."""
 
 _READ: tuple[CauseName, ...] = (
     "cut", "degenerate", "format", "bad_call", "refusal", "wrong_language", "leak",
