@@ -19,9 +19,13 @@ from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.evaluate.probe_budget import LEAST_ITEMS, SHARE, Changed, RunTokens, choose
 from cliffguard.evaluate.probe_forms import N_SHOTS, forms_of, shots_for
+from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
+from cliffguard.runners import Runner
+from cliffguard.runners.stored import find_stored
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import select
+from cliffguard.suites.loading import load_suites
 from tests import support
 from tests.fake_runner import FakeRunner, Form, ProbedRunner
 
@@ -59,7 +63,7 @@ def lost(name: str, item: Item, form: Form) -> float:
     return suppressed(name, item, "as usual")
 
 
-def run(plan: Plan, store: Store, runner: FakeRunner, **options: object) -> tuple[Review, Probes]:
+def run(plan: Plan, store: Store, runner: Runner, **options: object) -> tuple[Review, Probes]:
     """Run the gate; return the review, and what probes brought back."""
     decisions: list[Decision] = []
     review = guard(plan, store=store, runner=runner, witness=decisions.append, **options)  # type: ignore[arg-type]
@@ -355,6 +359,19 @@ def test_probes_are_no_answers_to_their_task(plan: Plan, store: Store) -> None:
         shutil.rmtree(store.entry(key).folder)
     assert guard(plan, store=store, runner=runner, stops_early=False, probes=False)
     assert runner.n_probed == 0
+
+
+def test_stored_answers_are_compared_as_if_nothing_had_been_probed(
+    plan: Plan, store: Store
+) -> None:
+    """Probes in a store are no second protocol, and who compares it asks nothing again."""
+    review, _ = run(plan, store, ProbedRunner(suppressed))
+    runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+    again, probes = run(replace(plan, protocol=runner.protocol), store, runner)
+
+    assert again.verdict == review.verdict
+    assert "stored answers" in probes.why["reasoning"]
 
 
 # --- what they cost ------------------------------------------------------------------------------

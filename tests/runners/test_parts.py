@@ -156,6 +156,24 @@ def test_what_a_task_cannot_give_is_a_reason(
     assert why in said
 
 
+def test_shots_in_another_layout_are_a_fault_of_the_part(tmp_path: Path) -> None:
+    """What lm-eval raises over shots that nobody tried before is one line, and no traceback."""
+    other = [{"question": f"What is {n} + 2?", "solution": "?"} for n in range(9)]
+    data = {
+        "arc_easy": {
+            "test": rows(tmp_path, "a.jsonl", ARC),
+            "train": rows(tmp_path, "b.jsonl", other),
+        }
+    }
+    runner, task = resolved(tmp_path, "arc_easy", data)
+    part = part_of(task, task.items[:2], THREE)
+    assert runner.take_part(part) is None
+    runner._tasks[part.task.name]._local = None  # as of data of its own
+
+    with support.refused("task.no-prompts", 2, part.task.name):
+        runner.asked_as(part.task, part.task.items, THREE)
+
+
 def test_runners_without_a_model_to_ask_give_their_reason() -> None:
     """Stored answers, and a model in the middle of its training."""
     part = part_of(support.task([support.item()]), (support.item(),), USUAL)
