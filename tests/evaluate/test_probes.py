@@ -416,6 +416,26 @@ def test_what_is_chosen_costs_a_tenth_of_the_run_at_the_most(n_tokens: int) -> N
     assert n_tokens < 10**6 or len(choice.items) == 3
 
 
+@pytest.mark.parametrize("n_capabilities", [1, 3, 8])
+def test_a_form_is_left_out_only_where_no_capability_can_have_a_dozen(n_capabilities: int) -> None:
+    """With tokens for a dozen items of each kind in one capability, all three forms are asked."""
+    items = [support.item(number) for number in range(60)]
+    task = support.task(items)
+    rows = [changed_item(task, i, is_broken=k % 2 == 0) for k, i in enumerate(items)]
+    changed = {f"c{number}": rows for number in range(n_capabilities)}
+    enough = sum(
+        tokens_of_a_run(1).cost(item, form) for item in rows[:24] for form in forms("none")
+    )
+
+    chosen = [
+        choose(changed, forms("none"), tokens_of_a_run(round(n / SHARE)), seed=0)
+        for n in (enough + 1, enough * 0.9 - 10)
+    ]
+
+    assert [len(choice.forms) for choice in chosen] == [3, 2]
+    assert len(chosen[0].items) == 1
+
+
 def test_the_cost_is_said_before_anything_is_asked_again(plan: Plan, store: Store) -> None:
     """One line says how many answers are to come, and which share of the run's tokens."""
     said_before: list[int] = []
