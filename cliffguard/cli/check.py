@@ -98,9 +98,7 @@ def check(
             screen=screen,
             output=output,
             texts=texts,
-            stops_early=not no_early_stop,
-            max_minutes=max_minutes,
-            diagnoses=diagnose,
+            extent=_Extent(not no_early_stop, max_minutes, diagnose),
             choose=choose,
             caveats=caveats,
         )
@@ -110,12 +108,23 @@ def check(
         raise typer.Exit(checks.exit_code(codes, is_zero=exit_zero))
 
 
+@dataclass(frozen=True)
+class _Extent:
+    """How far the run of each candidate goes; with `diagnoses` beyond its verdict.
+
+    `max_minutes` is the flag of that name.
+    """
+
+    stops_early: bool
+    max_minutes: float | None
+    diagnoses: bool
+
+
 @dataclass(kw_only=True)
 class _Checks:
     """The comparisons of one run, which share a runner: candidates over one base find it in memory.
 
-    `texts`, `max_minutes` and `choose` are the flags of those names; `diagnoses`: after each
-    verdict broken items are asked again.
+    `texts` and `choose` are the flags of those names.
     """
 
     plans: Sequence[Plan]
@@ -124,9 +133,7 @@ class _Checks:
     screen: ProgressOutput
     output: Output
     texts: Texts
-    stops_early: bool
-    max_minutes: float | None
-    diagnoses: bool
+    extent: _Extent
     choose: Choice | None
     caveats: Sequence[Caveat]
     folders: list[Path] = field(default_factory=list)
@@ -138,10 +145,10 @@ class _Checks:
 
         screen = self.screen
         if not screen.quiet and (
-            cost := foretold(self.plans, self.store, stops_early=self.stops_early)
+            cost := foretold(self.plans, self.store, stops_early=self.extent.stops_early)
         ):
             screen.say(cost)
-        how = [not self.stops_early, self.max_minutes, str(self.store)]
+        how = [not self.extent.stops_early, self.extent.max_minutes, str(self.store)]
         places = places_of(self.out, self.plans, how, screen.say)
         self.folders = [prepare(folder) for folder in places]
         several = len(self.plans) > 1
@@ -179,9 +186,9 @@ class _Checks:
                 plan,
                 store=answers,
                 runner=runner,
-                stops_early=self.stops_early,
-                max_minutes=self.max_minutes,
-                probes=self.diagnoses,
+                stops_early=self.extent.stops_early,
+                max_minutes=self.extent.max_minutes,
+                probes=self.extent.diagnoses,
                 began=screen.began(),
                 caveats=(*remarks, *one_of_both(plan, self.plans)),
                 progress=screen.progress,
@@ -190,9 +197,9 @@ class _Checks:
                 command=command(
                     "check",
                     folder,
-                    stops_early=self.stops_early,
-                    max_minutes=self.max_minutes,
-                    diagnoses=self.diagnoses,
+                    stops_early=self.extent.stops_early,
+                    max_minutes=self.extent.max_minutes,
+                    diagnoses=self.extent.diagnoses,
                     store=self.store,
                     texts=self.texts,
                 ),

@@ -20,7 +20,7 @@ MOST_ITEMS = 32
 """Of a capability, broken and fixed ones each."""
 
 _ENOUGH_ITEMS = 12  # of each; with fewer, fewer capabilities are asked first
-_TEMPLATE_TOKENS = 64  # of a chat template around a prompt, a system turn of its own among them
+_TEMPLATE_TOKENS = 48  # of a chat template around a prompt, a system turn of its own among them
 _SHOT_TOKENS = 16  # of a right answer, and what stands around a shot
 
 
@@ -111,8 +111,8 @@ def choose(
 ) -> Choice:
     """Choose what the budget allows, of the capabilities that come first.
 
-    As many capabilities as can have a dozen items of each kind, under all forms or all but the
-    dearest; else the first alone, with what is left. Items are drawn by `seed`.
+    As many capabilities as can have a dozen items of each kind under all forms; where that is none,
+    under all but the dearest; else the first alone, with what is left. Items are drawn by `seed`.
     """
     drawn = {name: _drawn(items, seed) for name, items in changed.items()}
     names = list(drawn)
@@ -143,8 +143,8 @@ def _options(
     dear = sorted(forms, key=lambda form: sum(run.cost(item, form) for item in every))
     sets = [tuple(form for form in forms if form in dear[:n]) for n in range(len(dear), 0, -1)]
     largest = [max(map(len, kinds)) for kinds in drawn.values()]
-    for n in range(n_all, 0, -1):
-        for kept in sets[:2]:
+    for kept in sets[:2]:
+        for n in range(n_all, 0, -1):
             yield n, kept, min(_ENOUGH_ITEMS, max(largest[:n]))
     for kept in sets if n_all else ():
         yield 1, kept, min(LEAST_ITEMS, largest[0])

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from cliffguard.core.canonical_json import digest
-from cliffguard.core.errors import SuiteError
+from cliffguard.core.errors import CliffguardError, SuiteError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
+from cliffguard.core.texts import first_line
 from cliffguard.runners.local_data import LocalData
 from cliffguard.suites.scorers import PatternTooSlow
 
@@ -118,6 +119,9 @@ class LoadedTask:
         except Exception as failure:
             if self._local is not None and not template:  # of what the checkpoint has no part in
                 raise self._local.misfit(failure) from failure
+            if self._numbers is not None and not isinstance(failure, CliffguardError):
+                # Nobody has tried these shots before: what they raise is of lm-eval's many kinds.
+                raise ValueError(first_line(failure)) from failure
             raise
         requests: dict[int, list[Any]] = {}
         for request in harness.instances:

@@ -21,7 +21,7 @@ from cliffguard.core.settings import CapabilityPolicy, TargetPolicy
 from cliffguard.report import write_reports
 from tests import support
 from tests.cli.test_verbs import run, scripted
-from tests.fake_runner import FakeRunner, Script
+from tests.fake_runner import FakeRunner, ProbedRunner, Script
 from tests.report import samples
 from tests.runners import test_imports
 from tests.support import loses_hard_levels
@@ -97,6 +97,7 @@ RUNS: dict[str, tuple[list[str], Script, int]] = {
     "training data that hold items": (["--train", "seen.jsonl"], loses_hard_levels, 10),
     "answers drawn": (["--temperature", "0.7", "--repeats", "3"], loses_hard_levels, 10),
     "minutes that sufficed": (["--max-minutes", "9"], loses_hard_levels, 10),
+    "nothing asked again": (["--no-diagnose"], loses_hard_levels, 10),
 }
 
 
@@ -119,6 +120,27 @@ def test_a_check_is_repeated_by_its_command(
     once, again = verdict_in(workspace / "out"), repeated(workspace / "out", code)
     assert again["comparison"]["capabilities"] == once["comparison"]["capabilities"]
     assert runner.n_asked == n_asked
+
+
+@pytest.mark.parametrize("flag", ["--diagnose", "--no-diagnose"])
+def test_broken_items_are_asked_again_unless_that_is_refused(
+    flag: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flag decides, the command of the report keeps it, and Python's `probes` does the same."""
+    runner = ProbedRunner(lambda name, item, _: float(("tuned" in name) != (int(item.id[-3:]) % 2)))
+    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)
+
+    assert run("check", *PAIR, "--store", "store", "--out", "out", flag).exit_code in (10, 11)
+
+    command = verdict_in(workspace / "out")["provenance"]["command"]
+    assert (runner.n_probed > 0, flag in command) == (flag == "--diagnose", flag != "--diagnose")
+    review = guard(
+        load_plan("out/plan.yaml"),
+        store=Store("other"),
+        runner=runner,
+        probes=flag == "--diagnose",
+    )
+    assert ("--no-diagnose" in review.provenance.command) == (flag != "--diagnose")
 
 
 @pytest.mark.parametrize("is_named", [True, False])

@@ -19,9 +19,13 @@ from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.evaluate.probe_budget import LEAST_ITEMS, SHARE, Changed, RunTokens, choose
 from cliffguard.evaluate.probe_forms import N_SHOTS, forms_of, shots_for
+from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
+from cliffguard.runners import Runner
+from cliffguard.runners.stored import find_stored
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import select
+from cliffguard.suites.loading import load_suites
 from tests import support
 from tests.fake_runner import FakeRunner, Form, ProbedRunner
 
@@ -59,7 +63,7 @@ def lost(name: str, item: Item, form: Form) -> float:
     return suppressed(name, item, "as usual")
 
 
-def run(plan: Plan, store: Store, runner: FakeRunner, **options: object) -> tuple[Review, Probes]:
+def run(plan: Plan, store: Store, runner: Runner, **options: object) -> tuple[Review, Probes]:
     """Run the gate; return the review, and what probes brought back."""
     decisions: list[Decision] = []
     review = guard(plan, store=store, runner=runner, witness=decisions.append, **options)  # type: ignore[arg-type]
@@ -357,6 +361,19 @@ def test_probes_are_no_answers_to_their_task(plan: Plan, store: Store) -> None:
     assert runner.n_probed == 0
 
 
+def test_stored_answers_are_compared_as_if_nothing_had_been_probed(
+    plan: Plan, store: Store
+) -> None:
+    """Probes in a store are no second protocol, and who compares it asks nothing again."""
+    review, _ = run(plan, store, ProbedRunner(suppressed))
+    runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+    again, probes = run(replace(plan, protocol=runner.protocol), store, runner)
+
+    assert again.verdict == review.verdict
+    assert "stored answers" in probes.why["reasoning"]
+
+
 # --- what they cost ------------------------------------------------------------------------------
 
 
@@ -397,6 +414,26 @@ def test_what_is_chosen_costs_a_tenth_of_the_run_at_the_most(n_tokens: int) -> N
     assert sorted([*choice.items, *choice.why]) == sorted(names)
     assert all(len(rows) >= 2 * LEAST_ITEMS for rows in choice.items.values())
     assert n_tokens < 10**6 or len(choice.items) == 3
+
+
+@pytest.mark.parametrize("n_capabilities", [1, 3, 8])
+def test_a_form_is_left_out_only_where_no_capability_can_have_a_dozen(n_capabilities: int) -> None:
+    """With tokens for a dozen items of each kind in one capability, all three forms are asked."""
+    items = [support.item(number) for number in range(60)]
+    task = support.task(items)
+    rows = [changed_item(task, i, is_broken=k % 2 == 0) for k, i in enumerate(items)]
+    changed = {f"c{number}": rows for number in range(n_capabilities)}
+    enough = sum(
+        tokens_of_a_run(1).cost(item, form) for item in rows[:24] for form in forms("none")
+    )
+
+    chosen = [
+        choose(changed, forms("none"), tokens_of_a_run(round(n / SHARE)), seed=0)
+        for n in (enough + 1, enough * 0.9 - 10)
+    ]
+
+    assert [len(choice.forms) for choice in chosen] == [3, 2]
+    assert len(chosen[0].items) == 1
 
 
 def test_the_cost_is_said_before_anything_is_asked_again(plan: Plan, store: Store) -> None:

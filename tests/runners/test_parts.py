@@ -70,9 +70,9 @@ def test_an_own_item_has_the_shots_that_it_is_given(tmp_path: Path) -> None:
         shots, items = task.items[:3], task.items[3:6]
         shown = "\n\n".join(f"{shot.prompt} {shot.answer}" for shot in shots)
 
-        asked = prompts(runner, part_of(task, items, THREE, shots=shots))
+        words = prompts(runner, part_of(task, items, THREE, shots=shots))
 
-        assert asked == {item.id: f"{shown}\n\n{item.prompt}" for item in items}
+        assert words == {item.id: f"{shown}\n\n{item.prompt}" for item in items}
 
 
 def test_an_own_part_without_shots_is_asked_as_its_task_is(tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_an_own_part_without_shots_is_asked_as_its_task_is(tmp_path: Path) -> No
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     task = runner.resolve([suite], USUAL)[0]
 
-    asked = prompts(runner, part_of(task, task.items[4:7], USUAL))
+    words = prompts(runner, part_of(task, task.items[4:7], USUAL))
 
-    assert asked == {item.id: item.prompt for item in task.items[4:7]}
+    assert words == {item.id: item.prompt for item in task.items[4:7]}
 
 
 def test_a_part_of_a_stock_task_builds_its_own_items_alone(tmp_path: Path) -> None:
@@ -104,14 +104,14 @@ def test_shots_of_a_stock_task_are_no_avoided_documents(tmp_path: Path) -> None:
     runner, task = resolved(tmp_path, "arc_easy", {"arc_easy": rows(tmp_path, "a.jsonl", ARC)})
     items, others = task.items[:4], task.items[4:]
 
-    asked = prompts(
+    words = prompts(
         runner, part_of(task, items, THREE, avoided=frozenset(item.id for item in items))
     )
 
     for item in items:
-        assert asked[item.id].endswith(item.prompt)
-        assert sum(other.prompt in asked[item.id] for other in others) == 3
-        assert sum(probed.prompt in asked[item.id] for probed in items) == 1
+        assert words[item.id].endswith(item.prompt)
+        assert sum(other.prompt in words[item.id] for other in others) == 3
+        assert sum(probed.prompt in words[item.id] for probed in items) == 1
 
 
 def test_shots_leave_the_task_itself_as_it_was(tmp_path: Path) -> None:
@@ -148,12 +148,30 @@ def test_what_a_task_cannot_give_is_a_reason(
     runner, task = resolved(tmp_path, entry, data)
     ids = frozenset(item.id for item in task.items[:avoided])
 
-    said = runner.take_part(
+    reason = runner.take_part(
         part_of(task, task.items[:2], EvalSettings(num_fewshot=n_shots), avoided=ids)
     )
 
-    assert said is not None
-    assert why in said
+    assert reason is not None
+    assert why in reason
+
+
+def test_shots_in_another_layout_are_a_fault_of_the_part(tmp_path: Path) -> None:
+    """What lm-eval raises over shots that nobody tried before is one line, and no traceback."""
+    other = [{"question": f"What is {n} + 2?", "solution": "?"} for n in range(9)]
+    data = {
+        "arc_easy": {
+            "test": rows(tmp_path, "a.jsonl", ARC),
+            "train": rows(tmp_path, "b.jsonl", other),
+        }
+    }
+    runner, task = resolved(tmp_path, "arc_easy", data)
+    part = part_of(task, task.items[:2], THREE)
+    assert runner.take_part(part) is None
+    runner._tasks[part.task.name]._local = None  # as of data of its own
+
+    with support.refused("task.no-prompts", 2, part.task.name):
+        runner.asked_as(part.task, part.task.items, THREE)
 
 
 def test_runners_without_a_model_to_ask_give_their_reason() -> None:
