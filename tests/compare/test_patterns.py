@@ -122,9 +122,12 @@ def test_reading_broke_towards_ticket_and_by_place() -> None:
     patterns = overtrained().by_capability["reading_in_context"][:5]
     by_key = {pattern.key: pattern for pattern in patterns}
 
-    assert patterns[0].key == "pull:ticket"
-    assert by_key["pull:ticket"].is_found
-    assert (by_key["pull:ticket"].inside, by_key["pull:ticket"].outside) == (11 / 16, 1 / 16)
+    assert patterns[0].key == "pull:word:ticket"
+    assert by_key["pull:word:ticket"].is_found
+    assert (by_key["pull:word:ticket"].inside, by_key["pull:word:ticket"].outside) == (
+        11 / 16,
+        1 / 16,
+    )
     assert "position:mentioned:end" in by_key
 
 
@@ -151,7 +154,7 @@ SLICES: Mapping[str, Callable[[Item], bool]] = {
     "level:level:3": lambda item: item.level == 3,
     "position:listed:2": lambda item: item.choices[1] == item.answer,
     "position:mentioned:4": lambda item: mention(item, 3) == item.answer,
-    "class:lamp": lambda item: item.answer == "lamp",
+    "class:label:lamp": lambda item: item.answer == "lamp",
     "template:first:It was a rainy day at the … .": lambda item: item.prompt.startswith("It was"),
 }
 
@@ -168,7 +171,7 @@ def test_a_slice_that_lost_comes_first(key: str, seed: int) -> None:
 
 
 PULLS: Mapping[str, Callable[[Item], str]] = {
-    "pull:ticket": lambda _: "ticket",
+    "pull:word:ticket": lambda _: "ticket",
     "pull:listed:1": lambda item: item.choices[0],
     "pull:mentioned:4": lambda item: mention(item, 3),
 }
@@ -201,7 +204,7 @@ def test_a_short_answer_that_is_given_everywhere() -> None:
 
     keys = {pattern.key for pattern in shown(items) if pattern.is_found}
 
-    assert {"pull:unknown", "pull:cup"} <= keys
+    assert {"pull:word:unknown", "pull:word:cup"} <= keys
 
 
 def test_answers_that_begin_alike() -> None:
@@ -260,7 +263,7 @@ def test_a_whole_cluster_that_fell() -> None:
     first = shown(items)[0]
 
     assert first.is_found
-    assert (first.key, first.name) == ("cluster:passage 7", "the cluster passage 7")
+    assert (first.key, first.name) == ("cluster:name:passage 7", "the cluster passage 7")
 
 
 # --- what is not found ---------------------------------------------------------------------------
@@ -419,7 +422,7 @@ def test_items_know_the_patterns_that_they_belong_to() -> None:
     items = answered(pulled(lambda item: "ticket" if (item.level or 0) > 1 else ""))
     report = find_patterns({"reading": items})
 
-    drawn = {key for key, patterns in report.by_item.items() if "pull:ticket" in patterns}
+    drawn = {key for key, patterns in report.by_item.items() if "pull:word:ticket" in patterns}
 
     assert drawn == {
         item.key
@@ -480,8 +483,9 @@ def test_several_words_are_one_pattern_and_then_each_its_own() -> None:
 
     assert keys[0] == "pull:several"
     assert all(f'"{word}"' in patterns[0].name for word in words)
-    assert {f"pull:{word}" for word in words} <= set(keys[1:])
+    assert {f"pull:word:{word}" for word in words} <= set(keys[1:])
     assert patterns[0].n_items > max(p.n_items for p in patterns[1:] if p.kind == "pull")
+    assert len(set(keys)) == len(keys)
 
 
 def test_what_repeats_a_surer_slice_stands_behind_it() -> None:
