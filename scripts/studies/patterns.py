@@ -1,6 +1,6 @@
 """How often the screen for patterns names one where nothing was lost, and which test it takes.
 
-    python -m scripts.studies.patterns [--reports 500] [--runs 5000] [--out reports/patterns]
+    python -m scripts.studies.patterns [--reports 500] [--runs 2000] [--out reports/patterns]
 
 *Whole reports* of one to eight simulated capabilities (`pattern_draws`): nothing is lost anywhere,
 and churn differs by slice. *One slice* of few items beside the others: how often each test gives a
@@ -37,7 +37,7 @@ from scripts.studies import pattern_draws
 from scripts.studies.page import publish, table
 
 SEED = 20261130
-N_PERMUTATIONS = 4000
+N_PERMUTATIONS = 2000
 Array = Any
 Row = dict[str, Any]
 
@@ -104,7 +104,7 @@ def single(setting: tuple[int, int, float, float, float], n_runs: int, seed: int
         u = rng.random(len(rates))
         changes = (u < (rates + drop) / 2) * 1.0 - ((u >= (rates + drop) / 2) & (u < rates))
         for name, test in tests.items():
-            if name != "permutation" or len(p_values[name]) < n_runs // 10:
+            if name != "permutation" or len(p_values[name]) < n_runs // 4:
                 p_values[name].append(test(changes))
     head = {"items inside": n_in, "outside": n_out, "churn inside": churn_in,
             "churn outside": churn_out, "drop": drop}  # fmt: skip
@@ -159,12 +159,12 @@ RULES: dict[str, Rule] = {
 def healthy_report(number: int) -> tuple[int, dict[str, bool]]:
     """Return how much is tried in a healthy report, and under which rules it names a pattern.
 
-    Of one report in five all rules are tried.
+    Of one report in ten all rules are tried.
     """
     report = pattern_draws.report(np.random.default_rng([SEED, number]))
     patterns = find_patterns(report)
     is_named = any(p.is_found for rows in patterns.by_capability.values() for p in rows)
-    others = named_by(report) if number % 5 == 0 else {AS_IT_IS: is_named}
+    others = named_by(report) if number % 10 == 0 else {AS_IT_IS: is_named}
     assert is_named == others[AS_IT_IS]
     return patterns.n_tried, others
 
@@ -233,7 +233,7 @@ alike in every row.
 
 ## One slice
 
-Shares of {runs} runs (permutation: a tenth of them, {permutations} permutations each). *Flipped
+Shares of {runs} runs (permutation: a quarter of them, {permutations} permutations each). *Flipped
 signs* alone says that something is lost, not that it is more than elsewhere: where 20 points are
 lost everywhere it rejects as it should, and only Welch's t keeps *both* from naming the slice.
 
@@ -260,11 +260,11 @@ def main() -> int:
     """Run the study; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reports", type=int, default=500)
-    parser.add_argument("--runs", type=int, default=5000, help="of one slice")
+    parser.add_argument("--runs", type=int, default=2000, help="of one slice")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("reports/patterns"))
     arguments = parser.parse_args()
-    n, n_few = arguments.reports, max(1, arguments.reports // 25)
+    n, n_few = arguments.reports, max(1, arguments.reports // 40)
     with ProcessPoolExecutor(arguments.workers) as pool:
         whole = healthy(n, pool)
         seeds = (SEED + number for number in range(len(SINGLE)))

@@ -87,7 +87,7 @@ def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
 
 
 def _option(choice: str, _: int) -> Trait:
-    return Trait("pull", f"pull:{choice}", quoted(choice), True)
+    return Trait("pull", f"pull:word:{choice}", quoted(choice), True)
 
 
 def _listed(_: str, rank: int) -> Trait:
@@ -169,7 +169,7 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
                 for number, sides in enumerate(texts)
                 if sides is not None
             ]
-            name = Trait("pull", f"pull:{text}", quoted(text), True)
+            name = Trait("pull", f"pull:word:{text}", quoted(text), True)
             yield _pull(name, offers, len(items), is_word=True)
 
 

@@ -184,7 +184,9 @@ def _tasks(items: Sequence[CountedItem]) -> Traits:
 def _classes(items: Sequence[CountedItem]) -> Traits:
     rights = [bare(item.pair.item.answer) for item in items]
     return [
-        [Trait("class", f"class:{right}", f"{RIGHT_IS}{quoted(right)}", True)] if right else []
+        [Trait("class", f"class:label:{right}", f"{RIGHT_IS}{quoted(right)}", True)]
+        if right
+        else []
         for right in rights
     ]
 
@@ -203,7 +205,11 @@ def _clusters(items: Sequence[CountedItem]) -> Traits:
         for name, item in zip(names, items, strict=True)
     ]
     return [
-        [Trait("cluster", f"cluster:{key}", f"{THE_CLUSTER}{clip(key, MOST_CHARACTERS)}", True)]
+        [
+            Trait(
+                "cluster", f"cluster:name:{key}", f"{THE_CLUSTER}{clip(key, MOST_CHARACTERS)}", True
+            )
+        ]
         for key in keys
     ]
 
