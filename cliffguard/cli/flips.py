@@ -17,7 +17,7 @@ from cliffguard.core.files import read_text, user_path
 if TYPE_CHECKING:
     from cliffguard.core.item_results import ItemResult
     from cliffguard.core.reviews import Review
-    from cliffguard.report.flips import Kind
+    from cliffguard.report.flips import Filter, Kind
 
 _WIDTH = 160  # columns of a table that goes into no terminal
 
@@ -63,8 +63,7 @@ def flips(
     ] = None,
 ) -> None:
     """List the items that changed; exit 0 also where there is none."""
-    from cliffguard.report.broken_by import known_cause, known_pattern
-    from cliffguard.report.flips import Filter, largest, lines_of
+    from cliffguard.report.flips import largest, lines_of
     from cliffguard.report.items import read_items
     from cliffguard.report.json import read_review
     from cliffguard.report.labels import beside
@@ -73,17 +72,11 @@ def flips(
     path = path / "review.json" if path.is_dir() else path
     read = read_review(read_text(path, UsageError), str(path))
     kind = _kind(broken=broken, fixed=fixed, changed=changed, every=every, top=top)
-    _refuse_unknown(capability, read)
     if labels is not None:
+        _refuse_unknown(capability, read)
         _keep_labels(labels, read, path.parent)
         return
-    wanted = Filter(
-        kind=kind,
-        capability=capability,
-        level=level,
-        cause=None if cause is None else known_cause(cause, read, capability),
-        pattern=None if pattern is None else known_pattern(pattern, read, capability),
-    )
+    wanted = _filter(kind, read, capability, level, cause, pattern)
     results: Iterable[ItemResult] = filter(wanted.takes, read_items(read, path.parent))
     if top is not None:
         results = largest(results, top)
@@ -107,6 +100,28 @@ def _kind(*, broken: bool, fixed: bool, changed: bool, every: bool, top: int | N
             f"--top: is of broken items; leave it out, or --{kinds[0]}", id="flips.top"
         )
     return kinds[0]
+
+
+def _filter(
+    kind: Kind,
+    review: Review,
+    capability: str | None,
+    level: int | None,
+    cause: str | None,
+    pattern: str | None,
+) -> Filter:
+    """Return what picks the items; refuse names that the review has not."""
+    from cliffguard.report.broken_by import known_cause, known_pattern
+    from cliffguard.report.flips import Filter
+
+    _refuse_unknown(capability, review)
+    return Filter(
+        kind=kind,
+        capability=capability,
+        level=level,
+        cause=None if cause is None else known_cause(cause, review, capability),
+        pattern=None if pattern is None else known_pattern(pattern, review, capability),
+    )
 
 
 def _refuse_unknown(capability: str | None, review: Review) -> None:

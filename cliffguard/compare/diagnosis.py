@@ -6,6 +6,7 @@ above: no statistic that the verdict uses depends on it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -98,8 +99,8 @@ def _diagnosis(
         n_items=len(items),
         n_broken=sum(drop > 0 for drop in drops),
         n_fixed=sum(drop < 0 for drop in drops),
-        loss=sum(drop for drop in drops if drop > 0),
-        gain=-sum(drop for drop in drops if drop < 0),
+        loss=math.fsum(drop for drop in drops if drop > 0),
+        gain=math.fsum(-drop for drop in drops if drop < 0),
         causes=table.causes,
         untested=table.untested,
         patterns=patterns.by_capability.get(name, ()),

@@ -70,11 +70,11 @@ def _with_reasons(
     result: ItemResult, key: Key, diagnosed: Diagnosed, keys: dict[tuple[str, str], str]
 ) -> ItemResult:
     """Return an item with its cause, and those of its patterns that the review has."""
-    own = [(result.capability, pattern) for pattern in diagnosed.patterns.get(key, ())]
+    mine = [(result.capability, pattern) for pattern in diagnosed.patterns.get(key, ())]
     return replace(
         result,
         cause=diagnosed.causes.get(key),
-        patterns=tuple(keys[each] for each in own if each in keys),
+        patterns=tuple(keys[each] for each in mine if each in keys),
     )
 
 

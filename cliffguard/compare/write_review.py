@@ -104,8 +104,8 @@ def build_review(
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
     redact = redactor()
-    told = decision.diagnosed
-    diagnosis = None if told is None else _redacted(told.record, redact)
+    explained = decision.diagnosed
+    diagnosis = None if explained is None else _redacted(explained.record, redact)
     return replace(with_texts(review, redact), examples=review.examples, diagnosis=diagnosis)
 
 

@@ -58,10 +58,10 @@ def test_reasons_are_those_of_the_capability(markup: str, open_page: Opener) -> 
     control(page, "Capability").select_option("")
     every = control(page, "Why").locator("option").all_inner_texts()
     control(page, "Capability").select_option("instruction_following")
-    own = control(page, "Why").locator("option").all_inner_texts()
+    mine = control(page, "Why").locator("option").all_inner_texts()
 
     assert [each for each in every if ":" in each] == []
-    assert own == ["every reason", "right in another format", "lost", "level: hops = 2"]
+    assert mine == ["every reason", "right in another format", "lost", "level: hops = 2"]
 
 
 def test_a_link_leads_to_what_it_names(markup: str, open_page: Opener) -> None:

@@ -52,23 +52,25 @@ def decision(tmp_path: Path, store: Store) -> Decision:
 
     decisions: list[Decision] = []
     guard(plan, store=store, runner=FakeRunner(script), witness=decisions.append)
-    return decisions[-1]
+    return replace(decisions[-1], diagnosed=None)
 
 
 def with_reasons(decision: Decision, patterns: tuple[Pattern, ...] = ()) -> Decision:
     """Return the decision with refusals for causes, and every pattern on every item."""
     (capability,) = decision.comparison.capabilities
     n_broken = capability.counts.n_broken
-    told = diagnosed.capability(
-        [diagnosed.found("refusal", n_broken, n_broken)], capability.capability, patterns=patterns
+    explained = diagnosed.capability(
+        [diagnosed.found_cause("refusal", n_broken, n_broken)],
+        capability.capability,
+        patterns=patterns,
     )
     keys = [(pair.task.name, pair.item.id) for pair in decision.pairs]
     causes: Mapping[tuple[str, str], Any] = {
         (pair.task.name, pair.item.id): "refusal" for pair in decision.pairs if pair.is_broken
     }
-    own = dict.fromkeys(keys, (*(each.key for each in patterns), "none of the review's"))
-    record = Diagnosis(capabilities=(told,), n_tried=7)
-    return replace(decision, diagnosed=Diagnosed(record=record, causes=causes, patterns=own))
+    mine = dict.fromkeys(keys, (*(each.key for each in patterns), "none of the review's"))
+    record = Diagnosis(capabilities=(explained,), n_tried=7)
+    return replace(decision, diagnosed=Diagnosed(record=record, causes=causes, patterns=mine))
 
 
 def review_of(decision: Decision) -> Review:
@@ -107,27 +109,30 @@ def test_without_a_diagnosis_items_have_neither(decision: Decision) -> None:
 
 def test_a_diagnosis_changes_nothing_else(decision: Decision) -> None:
     """The review with and without it is the same but for it, and so is every item."""
-    told = with_reasons(decision, (diagnosed.pattern("pull", "Ann"),))
-    assert told.diagnosed is not None
+    explained = with_reasons(decision, (diagnosed.pattern("pull", "Ann"),))
+    assert explained.diagnosed is not None
 
-    assert review_of(told).diagnosis == told.diagnosed.record
-    assert replace(review_of(told), diagnosis=None) == review_of(decision)
-    assert [replace(r, cause=None, patterns=()) for r in results_of(told)] == results_of(decision)
+    assert review_of(explained).diagnosis == explained.diagnosed.record
+    assert replace(review_of(explained), diagnosis=None) == review_of(decision)
+    assert [replace(r, cause=None, patterns=()) for r in results_of(explained)] == results_of(
+        decision
+    )
 
 
 def test_a_reason_holds_no_secret(decision: Decision) -> None:
     """A server's address may stand in it; words of the data stay, since items are found by them."""
     address = "http://me:opensesame@10.0.0.1:8000"
-    told = with_reasons(decision, (diagnosed.pattern("pull", address),))
-    assert told.diagnosed is not None
-    record = told.diagnosed.record
+    explained = with_reasons(decision, (diagnosed.pattern("pull", address),))
+    assert explained.diagnosed is not None
+    record = explained.diagnosed.record
     (capability,) = record.capabilities
     failed = replace(capability, unprobed=f"asking again failed: {address} does not answer")
-    told = replace(
-        told, diagnosed=replace(told.diagnosed, record=replace(record, capabilities=(failed,)))
+    explained = replace(
+        explained,
+        diagnosed=replace(explained.diagnosed, record=replace(record, capabilities=(failed,))),
     )
 
-    review = review_of(told)
+    review = review_of(explained)
 
     assert review.diagnosis is not None
     (kept,) = review.diagnosis.capabilities
@@ -140,14 +145,14 @@ def test_patterns_of_words_are_digests_where_no_text_is_kept(
     kind: PatternKind, decision: Decision
 ) -> None:
     """In every format, and in items the same one, so that they are still found by it."""
-    told = with_reasons(decision, (diagnosed.pattern(kind, "zebra"),))
+    explained = with_reasons(decision, (diagnosed.pattern(kind, "zebra"),))
 
-    review = with_texts_kept(review_of(told), "none")
+    review = with_texts_kept(review_of(explained), "none")
 
     for format in RENDERERS:
         assert "zebra" not in render(review, format), format
     assert review.diagnosis is not None
-    ((key,),) = {result.patterns for result in results_of(told, "none")}
+    ((key,),) = {result.patterns for result in results_of(explained, "none")}
     assert [each.key for each in review.diagnosis.capabilities[0].patterns] == [key]
     assert key.startswith(f"{kind}:sha256:")
 
@@ -155,8 +160,8 @@ def test_patterns_of_words_are_digests_where_no_text_is_kept(
 @pytest.mark.parametrize("kind", BY_NUMBER)
 def test_other_patterns_keep_their_names(kind: PatternKind, decision: Decision) -> None:
     """They are none of the data's words."""
-    told = with_reasons(decision, (diagnosed.pattern(kind, "first"),))
+    explained = with_reasons(decision, (diagnosed.pattern(kind, "first"),))
 
-    review = with_texts_kept(review_of(told), "none")
+    review = with_texts_kept(review_of(explained), "none")
 
-    assert review.diagnosis == review_of(told).diagnosis
+    assert review.diagnosis == review_of(explained).diagnosis

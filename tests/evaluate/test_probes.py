@@ -242,7 +242,7 @@ def test_a_form_that_a_template_cannot_give_is_untried(plan: Plan, store: Store)
 
 
 def test_a_capability_without_broken_or_fixed_items_says_so(plan: Plan, store: Store) -> None:
-    """Nothing is asked where nothing broke, and nothing where nothing compares."""
+    """Nothing is said of what lost nothing, and nothing asked where nothing compares."""
 
     def only_breaks(name: str, item: Item, form: Form) -> float:
         is_ball = item.id.startswith("ball")
@@ -252,7 +252,7 @@ def test_a_capability_without_broken_or_fixed_items_says_so(plan: Plan, store: S
     _, probes = run(plan, store, runner)
 
     assert probes.results == {}
-    assert probes.why["saying"] == "no item broke"
+    assert probes.why.keys() == {"reasoning"}
     assert "no item was fixed" in probes.why["reasoning"]
     assert runner.n_probed == 0
 
@@ -296,7 +296,10 @@ def test_no_time_is_left_for_probes(plan: Plan, store: Store) -> None:
 
 
 def test_probes_change_nothing_of_the_review(plan: Plan, tmp_path: Path) -> None:
-    """With probes and without them verdict, comparison and looks are the same bytes."""
+    """With probes and without them verdict, comparison and looks are the same bytes.
+
+    So they are without any diagnosis: what reads the answers after the verdict changes none.
+    """
     runner = ProbedRunner(suppressed, tokens=64)
     reviews = [
         guard(plan, store=Store(tmp_path / name), runner=runner, probes=probes, command="again")
@@ -304,7 +307,8 @@ def test_probes_change_nothing_of_the_review(plan: Plan, tmp_path: Path) -> None
     ]
 
     assert runner.n_probed > 0
-    assert render_json(reviews[0]) == render_json(reviews[1])
+    assert None not in {review.diagnosis and review.diagnosis.n_tried for review in reviews}
+    assert len({render_json(replace(review, diagnosis=None)) for review in reviews}) == 1
 
 
 def test_a_failure_ends_probes_and_nothing_else(plan: Plan, tmp_path: Path) -> None:

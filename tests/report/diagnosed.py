@@ -50,7 +50,7 @@ def cause(name: CauseName, n_items: int, of: int = 49, **changes: Any) -> CauseC
     return replace(count, **changes)
 
 
-def found(name: CauseName, n_items: int, of: int = 49, **changes: Any) -> CauseCount:
+def found_cause(name: CauseName, n_items: int, of: int = 49, **changes: Any) -> CauseCount:
     """Return a cause that is found."""
     return cause(name, n_items, of, p_found=2e-6, is_found=True, **changes)
 
@@ -122,7 +122,7 @@ def capability(
 
 def refusing() -> CapabilityDiagnosis:
     """Return a capability of which 38 of 49 broken items are refusals."""
-    causes = [cause("cut", 3, n_fits_fixed=1), found("refusal", 38), cause("unprobed", 8)]
+    causes = [cause("cut", 3, n_fits_fixed=1), found_cause("refusal", 38), cause("unprobed", 8)]
     return capability(causes, patterns=(pattern("pull", "ticket"), slipped()))
 
 

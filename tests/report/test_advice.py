@@ -23,7 +23,7 @@ from cliffguard.report.clean import cleaned
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.reasons import RESTS, reasons
 from tests.report import diagnosed, samples
-from tests.report.diagnosed import LOST, capability, cause, found, pattern, probes
+from tests.report.diagnosed import LOST, capability, cause, found_cause, pattern, probes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
@@ -31,15 +31,15 @@ KINDS: tuple[PatternKind, ...] = get_args(PatternKind)
 STEPS = advice_table().steps
 
 
-def page_of(told: CapabilityDiagnosis, **plan: object) -> Page:
+def page_of(explained: CapabilityDiagnosis, **plan: object) -> Page:
     """Return a page of the sample review, whose plan is changed so."""
-    review = diagnosed.review(told)
+    review = diagnosed.review(explained)
     return lay_out(cleaned(replace(review, plan=replace(review.plan, **plan))))  # type: ignore[arg-type]
 
 
-def steps_of(told: CapabilityDiagnosis, **plan: object) -> tuple[Advice, ...]:
+def steps_of(explained: CapabilityDiagnosis, **plan: object) -> tuple[Advice, ...]:
     """Return what is advised for the capability that was lost."""
-    page = page_of(told, **plan)
+    page = page_of(explained, **plan)
     (reason,) = reasons(page)
     return advice_for(reason, page)
 
@@ -62,14 +62,14 @@ def test_every_cause_and_kind_of_pattern_has_steps() -> None:
 def test_a_step_says_what_was_measured_and_where(name: str) -> None:
     """By papers, whose numbers stand in the documentation under the step, or by a page of ours."""
     step = STEPS[name]
-    (told,) = re.findall(rf"^### `{re.escape(name)}`\n(.*?)(?=^##|\Z)", PAGE, re.M | re.S)
+    (explained,) = re.findall(rf"^### `{re.escape(name)}`\n(.*?)(?=^##|\Z)", PAGE, re.M | re.S)
 
     assert step.sources
     for source in step.sources:
         if re.fullmatch(r"\d{4}\.\d{5}", source):
-            assert f"https://arxiv.org/abs/{source}" in told
+            assert f"https://arxiv.org/abs/{source}" in explained
         elif source.startswith("https://"):
-            assert source in told
+            assert source in explained
         else:
             assert (ROOT / source).is_file()
     assert step.do.endswith(".")
@@ -95,10 +95,10 @@ def test_the_documentation_lists_what_follows_from_what() -> None:
 @pytest.mark.parametrize("name", [name for name in CAUSES if name not in RESTS])
 def test_a_cause_that_is_named_has_its_own_steps(name: str) -> None:
     """Three at most."""
-    told = capability([found(name, 49)], untested=())  # type: ignore[arg-type]
+    explained = capability([found_cause(name, 49)], untested=())  # type: ignore[arg-type]
     names = advice_table().causes[name]  # type: ignore[index]
 
-    shown = [step.evidence for step in steps_of(told)]
+    shown = [step.evidence for step in steps_of(explained)]
 
     assert shown == [STEPS[each].evidence for each in names[:MOST_STEPS]]
 
@@ -106,9 +106,9 @@ def test_a_cause_that_is_named_has_its_own_steps(name: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pattern_that_is_named_has_those_of_its_kind(kind: PatternKind) -> None:
     """And its key stands in the command that lists its items."""
-    told = capability([cause("unprobed", 49)], patterns=(pattern(kind, "a b"),))
+    explained = capability([cause("unprobed", 49)], patterns=(pattern(kind, "a b"),))
 
-    steps = steps_of(told)
+    steps = steps_of(explained)
 
     assert [s.evidence for s in steps] == [
         STEPS[each].evidence for each in advice_table().patterns[kind][:MOST_STEPS]
@@ -119,12 +119,12 @@ def test_a_pattern_that_is_named_has_those_of_its_kind(kind: PatternKind) -> Non
 
 def test_a_step_names_the_word_that_it_is_about() -> None:
     """As the line at the top does."""
-    told = capability([cause("unprobed", 49)], patterns=(pattern("pull", "ticket"),))
+    explained = capability([cause("unprobed", 49)], patterns=(pattern("pull", "ticket"),))
 
-    first, *_ = steps_of(told)
+    first, *_ = steps_of(explained)
 
     assert first.do.startswith('Look up "ticket" in the training data')
-    assert "{" not in "".join(step.do for step in steps_of(told))
+    assert "{" not in "".join(step.do for step in steps_of(explained))
 
 
 def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
@@ -141,14 +141,14 @@ def test_nothing_is_advised_for_what_was_not_tested() -> None:
     """Whatever a damaged diagnosis says of it."""
     untested = (UntestedCause(cause="refusal", why="all items are choices"),)
 
-    assert steps_of(capability([found("refusal", 49)], untested=untested)) == ()
+    assert steps_of(capability([found_cause("refusal", 49)], untested=untested)) == ()
 
 
 def test_logged_answers_have_no_step_that_needs_the_models() -> None:
     """A comparison of another harness's samples cannot ask again, nor scale an adapter."""
-    told = capability([cause("lost", 49)], probes=probes())
+    explained = capability([cause("lost", 49)], probes=probes())
 
-    steps = steps_of(told, suites=(SAMPLES,))
+    steps = steps_of(explained, suites=(SAMPLES,))
 
     assert steps
     assert not [step for step in steps if step.needs_files]
@@ -156,9 +156,9 @@ def test_logged_answers_have_no_step_that_needs_the_models() -> None:
 
 def test_a_checkpoint_of_a_run_is_named_by_its_step() -> None:
     """Where the candidate's name ends in one."""
-    told = capability([cause("lost", 49)], probes=probes())
+    explained = capability([cause("lost", 49)], probes=probes())
 
-    first, *_ = steps_of(told, candidate="runs/x/checkpoint-2000")
+    first, *_ = steps_of(explained, candidate="runs/x/checkpoint-2000")
 
     assert "before step 2,000" in first.do
 

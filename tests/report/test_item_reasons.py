@@ -21,9 +21,9 @@ from tests.report.item_page import page_of
 from tests.report.listed import result, run
 
 
-def browser(*items: ItemResult, **told: Any) -> ItemBrowser:
+def browser(*items: ItemResult, **explained: Any) -> ItemBrowser:
     """Return the items of a page whose capability has these patterns."""
-    review = diagnosed.review(capability([cause("refusal", 30), cause("lost", 19)], **told))
+    review = diagnosed.review(capability([cause("refusal", 30), cause("lost", 19)], **explained))
     return item_browser(cleaned(review), iter(items))
 
 
@@ -45,7 +45,7 @@ def test_an_item_has_its_cause_and_the_places_of_its_patterns() -> None:
     (group,), (row,) = data(view)["capabilities"], data(view)["rows"]
     keys = [key for _, key, _, _ in group["reasons"]]
     assert keys == ["refusal", "lost", "pull:ticket", "position:first"]
-    assert [keys[place] for place in row["patterns"]] == ["position:first", "pull:ticket"]
+    assert [keys[spot] for spot in row["patterns"]] == ["position:first", "pull:ticket"]
     assert row["cause"] == "refusal"
 
 

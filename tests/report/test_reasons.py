@@ -20,7 +20,7 @@ from cliffguard.report.comment import MOST_BYTES
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.reasons import CAUSE_LABELS, RESTS, first_lines, reasons
 from tests.report import diagnosed, samples
-from tests.report.diagnosed import LOST, capability, cause, found, pattern, probes
+from tests.report.diagnosed import LOST, capability, cause, found_cause, pattern, probes
 from tests.report.listed import run
 
 NAMED = [name for name in CAUSES if name not in RESTS]
@@ -52,15 +52,15 @@ OPEN = replace(PULL, is_found=False, q_value=0.3)
 
 CASES = {
     "the largest cause that is found": Case(
-        capability([found("cut", 9), found("refusal", 30), cause("unprobed", 10)]),
+        capability([found_cause("cut", 9), found_cause("refusal", 30), cause("unprobed", 10)]),
         "30 of 49 broken items are refusals (61 %, 90 % interval ",
     ),
     "a found cause before a larger one that is not": Case(
-        capability([cause("cut", 30), found("refusal", 9), cause("unprobed", 10)]),
+        capability([cause("cut", 30), found_cause("refusal", 9), cause("unprobed", 10)]),
         "9 of 49 broken items are refusals (",
     ),
     "a found cause before a found pattern": Case(
-        capability([found("cut", 9), cause("unprobed", 40)], patterns=(PULL,)),
+        capability([found_cause("cut", 9), cause("unprobed", 40)], patterns=(PULL,)),
         "9 of 49 broken items were cut off, or never end (",
     ),
     "a found pattern before a large cause that is not found": Case(
@@ -111,7 +111,7 @@ CASES = {
         "bring back 37.5 %, and 12.5 % of what the base had wrong)",
     ),
     "one item": Case(
-        capability([found("refusal", 1, 1)]), "1 of 1 broken item is a refusal (100 %, "
+        capability([found_cause("refusal", 1, 1)]), "1 of 1 broken item is a refusal (100 %, "
     ),
 }  # fmt: skip
 
@@ -125,14 +125,14 @@ def test_what_the_line_names(name: str) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_every_cause_has_words(name: CauseName) -> None:
     """Of its own, for one item and for several."""
-    several, single = (line(capability([found(name, n, n)])) for n in (3, 1))
+    several, single = (line(capability([found_cause(name, n, n)])) for n in (3, 1))
 
     assert several.startswith("3 of 3 broken items ")
     assert single.startswith("1 of 1 broken item ")
     assert len({CAUSE_LABELS[each] for each in CAUSES}) == len(CAUSES)
 
 
-class Told(NamedTuple):
+class Explained(NamedTuple):
     """A finding of the capability that broke, and whether it has a line."""
 
     outcome: Outcome
@@ -143,14 +143,14 @@ class Told(NamedTuple):
 @pytest.mark.parametrize(
     "case",
     [
-        Told(Outcome.REGRESSED, "gating", True),
-        Told(Outcome.REGRESSED, "monitored", True),
-        Told(Outcome.INCONCLUSIVE, "gating", True),
-        Told(Outcome.INCONCLUSIVE, "monitored", False),
-        Told(Outcome.HELD, "gating", False),
+        Explained(Outcome.REGRESSED, "gating", True),
+        Explained(Outcome.REGRESSED, "monitored", True),
+        Explained(Outcome.INCONCLUSIVE, "gating", True),
+        Explained(Outcome.INCONCLUSIVE, "monitored", False),
+        Explained(Outcome.HELD, "gating", False),
     ],
 )
-def test_only_what_regressed_or_is_open_and_gates_has_a_line(case: Told) -> None:
+def test_only_what_regressed_or_is_open_and_gates_has_a_line(case: Explained) -> None:
     """A capability that held lost items too, as every one does."""
     review = diagnosed.review(diagnosed.refusing())
     findings = tuple(
@@ -212,16 +212,16 @@ def test_annotations_are_as_they_were() -> None:
 def test_a_comment_with_forty_losses_fits() -> None:
     """The lines that do not are counted."""
     review = diagnosed.review()
-    rows, findings, told = [], [], []
+    rows, findings, explained = [], [], []
     (row,) = (r for r in review.comparison.capabilities if r.capability == LOST)
     (finding,) = (f for f in review.verdict.findings if f.capability == LOST)
     for number in range(40):
         name = f"{LOST}_{number:02d}"
         rows.append(replace(row, capability=name))
         findings.append(replace(finding, capability=name))
-        told.append(replace(diagnosed.refusing(), capability=name))
+        explained.append(replace(diagnosed.refusing(), capability=name))
     review = replace(
-        diagnosed.review(*told),
+        diagnosed.review(*explained),
         comparison=replace(review.comparison, capabilities=tuple(rows)),
         verdict=replace(review.verdict, findings=tuple(findings)),
     )
@@ -262,6 +262,6 @@ def test_what_a_page_shows_of_items_leads_there(tmp_path: Path) -> None:
 
     ids = set(re.findall(r' id="([^"]+)"', page))
     links = re.findall(r'href="#((?:cause|pattern)=[^"]+)"', page)
-    told = (diagnosed.refusing(), diagnosed.kept())
-    assert len(links) == 1 + sum(len(each.causes) + len(each.patterns) for each in told)
+    explained = (diagnosed.refusing(), diagnosed.kept())
+    assert len(links) == 1 + sum(len(each.causes) + len(each.patterns) for each in explained)
     assert set(links) <= ids

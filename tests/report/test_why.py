@@ -19,7 +19,7 @@ from cliffguard.report.html import render_html
 from cliffguard.report.page import lay_out
 from cliffguard.report.sections import why
 from tests.report import diagnosed, samples
-from tests.report.diagnosed import capability, cause, found, pattern, probes
+from tests.report.diagnosed import capability, cause, found_cause, pattern, probes
 from tests.report.listed import run
 
 
@@ -89,9 +89,9 @@ def test_counts_add_up_to_the_drop() -> None:
 
 def test_a_gain_has_its_sign() -> None:
     """A capability may break items and gain more."""
-    told = capability([cause("lost", 2, 2)], n_fixed=6, gain=6.0)
+    explained = capability([cause("lost", 2, 2)], n_fixed=6, gain=6.0)
 
-    assert line(words(section(told).blocks), "drop =") == (
+    assert line(words(section(explained).blocks), "drop =") == (
         "drop = (2 lost − 6 fixed) / 200 items = −4 / 200 = −2.0 pp"
     )
 
@@ -104,8 +104,8 @@ def test_what_was_not_tested_is_no_zero() -> None:
         "leak": "no target",
     }
     untested = tuple(UntestedCause(cause=name, why=text) for name, text in why_not.items())  # type: ignore[arg-type]
-    told = capability([cause("unprobed", 49)], untested=untested)
-    lines = words(section(told).blocks)
+    explained = capability([cause("unprobed", 49)], untested=untested)
+    lines = words(section(explained).blocks)
 
     assert line(lines, "Not tested") == (
         "Not tested: cut, refusal (all items are choices); leak (no target)."
@@ -116,8 +116,8 @@ def test_what_was_not_tested_is_no_zero() -> None:
 
 def test_what_was_not_compared_has_no_numbers_of_it() -> None:
     """Dashes, where a cause that was compared has its p-value."""
-    told = capability([found("cut", 30), cause("refusal", 10), cause("lost", 9)])
-    rows = [each for each in words(section(told).blocks) if " | " in each]
+    explained = capability([found_cause("cut", 30), cause("refusal", 10), cause("lost", 9)])
+    rows = [each for each in words(section(explained).blocks) if " | " in each]
 
     assert [row.split(" | ")[4:] for row in rows[:3]] == [
         ["30 of 49 / 0 of 4", "yes, p < 0.001"],
@@ -129,8 +129,8 @@ def test_what_was_not_compared_has_no_numbers_of_it() -> None:
 def test_patterns_say_that_they_are_a_screen() -> None:
     """With how many were tried, what is found first; none at all is said."""
     open_one = pattern("level", "hops = 2", is_found=False, q_value=0.4)
-    told = capability([cause("lost", 49)], patterns=(open_one, diagnosed.slipped()))
-    lines = words(section(told).blocks)
+    explained = capability([cause("lost", 49)], patterns=(open_one, diagnosed.slipped()))
+    lines = words(section(explained).blocks)
     at = lines.index("Patterns (screen: 214 slices tried, Benjamini–Hochberg at 5 %)")
 
     assert [each.split(" | ")[0] for each in lines[at + 1 : at + 3]] == [
@@ -143,10 +143,10 @@ def test_patterns_say_that_they_are_a_screen() -> None:
 
 def test_shares_of_a_pull_are_no_drops() -> None:
     """The candidate's and the base's, as shares; of a slice the two drops."""
-    told = capability(
+    explained = capability(
         [cause("lost", 49)], patterns=(pattern("pull", "ticket"), diagnosed.slipped())
     )
-    lines = words(section(told).blocks)
+    lines = words(section(explained).blocks)
 
     assert line(lines, "pull: ").split(" | ")[4:6] == ["76.9 %", "0.0 %"]
     assert line(lines, "position: ").split(" | ")[4:6] == ["+45.0 pp", "+3.0 pp"]
@@ -154,9 +154,9 @@ def test_shares_of_a_pull_are_no_drops() -> None:
 
 def test_probes_show_both_sides_and_what_was_not_asked() -> None:
     """Recoveries, their difference with its interval, by form, and the tokens they took."""
-    told = capability([cause("lost", 49)], probes=probes(), unprobed="")
+    explained = capability([cause("lost", 49)], probes=probes(), unprobed="")
     silent = replace(diagnosed.kept(), probes=None, unprobed="nothing was fixed")
-    lines = words(section(told, silent).blocks)
+    lines = words(section(explained, silent).blocks)
 
     assert (
         f"{diagnosed.LOST} | 32 | 37.5 % | 4 | 12.5 % | +25.0 pp | [−5.0, +41.0] | not proven"
@@ -168,7 +168,7 @@ def test_probes_show_both_sides_and_what_was_not_asked() -> None:
     )
     assert f"Not probed: {diagnosed.KEPT} (nothing was fixed)" in lines
     assert "Probes took 12,400 tokens, 6.3 % of the 198,000 of the run." in lines
-    quiet = words(section(told, probe_tokens=0).blocks)
+    quiet = words(section(explained, probe_tokens=0).blocks)
     assert not [each for each in quiet if each.startswith("Probes took")]
 
 
@@ -182,9 +182,9 @@ def test_what_held_is_folded() -> None:
     assert f"{diagnosed.KEPT}: causes" in words(folded[0].blocks)
 
 
-def advised(told: CapabilityDiagnosis) -> list[str]:
+def advised(explained: CapabilityDiagnosis) -> list[str]:
     """Return what to do about the capability that was lost, and about another that was, too."""
-    review = diagnosed.review(diagnosed.refusing(), told)
+    review = diagnosed.review(diagnosed.refusing(), explained)
     findings = tuple(replace(f, outcome=Outcome.REGRESSED) for f in review.verdict.findings)
     made = why.section(lay_out(replace(review, verdict=replace(review.verdict, findings=findings))))
     assert made is not None
@@ -194,7 +194,7 @@ def advised(told: CapabilityDiagnosis) -> list[str]:
 
 def test_the_same_steps_stand_once() -> None:
     """For all capabilities that they are for."""
-    lines = advised(capability([found("refusal", 17, 17)], diagnosed.KEPT))
+    lines = advised(capability([found_cause("refusal", 17, 17)], diagnosed.KEPT))
 
     assert lines[0] == f"What to do about {diagnosed.LOST} (refusal), {diagnosed.KEPT} (refusal)"
     assert len(lines) == 4
@@ -202,7 +202,7 @@ def test_the_same_steps_stand_once() -> None:
 
 def test_what_was_measured_of_a_step_stands_once() -> None:
     """Other causes share a step; it stands under both, its sources under the first."""
-    lines = advised(capability([found("wrong_language", 17, 17)], diagnosed.KEPT))
+    lines = advised(capability([found_cause("wrong_language", 17, 17)], diagnosed.KEPT))
 
     scaled = [each for each in lines if each.startswith("Scale the adapter down")]
     assert [each for each in lines if each.startswith("What to do")] == [
@@ -224,7 +224,7 @@ def test_a_terminal_has_the_line_and_no_section() -> None:
 
 def test_a_hundred_patterns_of_forty_capabilities_fit_a_page(tmp_path: Path) -> None:
     """Within the budget of one, with items beside it."""
-    told = [
+    explained = [
         capability(
             [cause(name, 5) for name in CAUSES],
             f"{diagnosed.LOST}_{number}",
@@ -234,8 +234,10 @@ def test_a_hundred_patterns_of_forty_capabilities_fit_a_page(tmp_path: Path) -> 
     ]
     review = diagnosed.review()
     (finding,) = (f for f in review.verdict.findings if f.capability == diagnosed.LOST)
-    findings = tuple(replace(finding, capability=each.capability) for each in told)
-    review = replace(diagnosed.review(*told), verdict=replace(review.verdict, findings=findings))
+    findings = tuple(replace(finding, capability=each.capability) for each in explained)
+    review = replace(
+        diagnosed.review(*explained), verdict=replace(review.verdict, findings=findings)
+    )
     folder = diagnosed.written(tmp_path / "out", review)
 
     page = run("report", folder / "review.json", "--format", "html").stdout

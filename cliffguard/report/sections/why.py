@@ -67,12 +67,12 @@ def section(page: Page) -> Section | None:
     diagnosis, every = page.review.diagnosis, diagnosed(page)
     if diagnosis is None or not every:
         return None
-    told = [each for row, each in every if is_told(row, each)]
+    explained = [each for row, each in every if is_told(row, each)]
     rest = [each for row, each in every if not is_told(row, each)]
     blocks: list[Block] = [Paragraph(text=INTRO, is_brief=False)]
     if page.items is not None:
         blocks.append(Paragraph(text=_LINKS.strip(), is_page_only=True, is_brief=False))
-    for each in told:
+    for each in explained:
         blocks += _causes(each, page)
     if rest:
         many = plural(len(rest), "capability", "capabilities")
@@ -117,12 +117,12 @@ def _cause(cause: CauseCount, diagnosis: CapabilityDiagnosis, page: Page) -> Tab
         f"{diagnosis.n_fixed:,}"
         if is_tested
         else numbers.MISSING,
-        _found(cause),
+        _found_cell(cause),
     )
     return TableRow(cells=cells)
 
 
-def _found(cause: CauseCount) -> str:
+def _found_cell(cause: CauseCount) -> str:
     if cause.is_found:
         return f"yes, {numbers.p_value(cause.p_found)}" if cause.p_found is not None else "yes"
     return numbers.MISSING if cause.p_found is None else f"no, {numbers.p_value(cause.p_found)}"
