@@ -31,7 +31,6 @@ WIDE = {
     "CapabilityPower": "one row of the plan, as it is printed",
     "ItemResult": "one line of items.jsonl",
     "ItemView": "one item of a page, as its templates read it",
-    "_Checks": "the flags of a run, which its candidates share",
     "Sample": "one line of lm-eval's, of which memory holds what is used",
 }
 """Records with more fields, and why."""

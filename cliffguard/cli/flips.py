@@ -80,10 +80,13 @@ def flips(
     results: Iterable[ItemResult] = filter(wanted.takes, read_items(read, path.parent))
     if top is not None:
         results = largest(results, top)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     stored = beside(read, path.parent).labels
-    for line in lines_of(results, output_format, stored, width=width):
+    for line in lines_of(results, output_format, stored, width=_width()):
         sys.stdout.write(f"{line}\n")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
 
 
 def _kind(*, broken: bool, fixed: bool, changed: bool, every: bool, top: int | None) -> Kind:
