@@ -11,8 +11,11 @@ stand alone it is McNemar's exact test.
 
 *Is more lost inside than outside?* Welch's t of the two means, its variance from the clusters' sums
 of deviations. A dozen items of which all are lost have no variance, and t knows no bounds; each
-side is given one more deviation, of the size of the largest change. Alone the t errs too often
-where slices are small (reports/patterns/), and so a slice has to pass both.
+side is given one more deviation, of the size of the largest change.
+
+A slice has to pass both. Where a little is lost everywhere the first alone would name any large
+slice; the second is approximate, and small slices at small p-values are where that shows.
+`reports/patterns/` has both, and what was tried beside them.
 
 References
 ----------

@@ -76,12 +76,12 @@ def healthy(item: Item, rng: random.Random) -> tuple[str, str]:
     return base_pick(item, rng), base_pick(item, rng)
 
 
-def losing(slice_of: Callable[[Item], bool]) -> Picks:
-    """Return answers of a candidate that loses two right answers of three in a slice."""
+def losing(slice_of: Callable[[Item], bool], share: float = 2 / 3) -> Picks:
+    """Return answers of a candidate that loses a share of the right answers in a slice."""
 
     def picks(item: Item, rng: random.Random) -> tuple[str, str]:
         base, candidate = healthy(item, rng)
-        lost = slice_of(item) and rng.random() < 2 / 3
+        lost = slice_of(item) and rng.random() < share
         return base, wrong(item, rng) if lost else candidate
 
     return picks
@@ -250,7 +250,7 @@ def test_overconfident_stands_behind_what_says_where() -> None:
 
 
 def test_a_whole_cluster_that_fell() -> None:
-    """One of twenty clusters, of 24 items each, is lost; it says so by its name."""
+    """One of twenty clusters, of 24 items each, is lost whole; it says so by its name."""
 
     def cluster(item: Item) -> str:
         return f"passage {int(item.id[-3:]) % 20}"
@@ -258,7 +258,7 @@ def test_a_whole_cluster_that_fell() -> None:
     items = [
         replace(item, pair=replace(item.pair, tie=cluster(item.pair.item)))
         for item in answered(
-            losing(lambda item: cluster(item) == "passage 7"), 480, cluster=cluster
+            losing(lambda item: cluster(item) == "passage 7", 1.0), 480, cluster=cluster
         )
     ]
 
