@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
-from cliffguard.core.diagnosis import CapabilityDiagnosis, Diagnosis, Pattern, PatternKind
+from cliffguard.core.diagnosis import CapabilityDiagnosis, Diagnosis, Pattern
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.reviews import Example, Review, with_texts
 from cliffguard.core.texts import Texts, ends_of
@@ -22,8 +22,6 @@ _CAVEAT = Caveat(
 _DIGITS = 16  # of a digest in a name
 _NAMED_BY_ITEMS = ("class", "field")  # parts whose name is made of a value of the data
 
-_NAMED_BY_TEXTS: tuple[PatternKind, ...] = ("pull", "template", "class", "cluster", "opening")
-"""Patterns whose key and name are made of prompts, choices or answers."""
 
 Spelling = Callable[[str], str]
 """From a text to what is written of it."""
@@ -66,7 +64,7 @@ def with_texts_kept(review: Review, texts: Texts) -> Review:
 
 def kept_pattern(pattern: Pattern, texts: Texts) -> Pattern:
     """Return a pattern whose key and name hold as much of the data's texts as may be kept."""
-    if texts != "none" or pattern.kind not in _NAMED_BY_TEXTS:
+    if texts != "none" or not pattern.shows_text:
         return pattern
     return replace(
         pattern,

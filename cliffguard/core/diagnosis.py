@@ -73,7 +73,7 @@ class Pattern:
     slice `inside` and `outside` are the mean drops of its `n_items` and of all others. Of a pull
     the option was offered, and wrong, in `n_items`: `inside` is the share of them in which the
     candidate picked it, `outside` the base's. `q_value` is Benjamini and Hochberg's over all that
-    were tried in all capabilities.
+    were tried in all capabilities. `shows_text`: key and name hold a text of the data.
     """
 
     kind: PatternKind
@@ -87,6 +87,7 @@ class Pattern:
     p_value: float
     q_value: float
     is_found: bool
+    shows_text: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

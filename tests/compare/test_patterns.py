@@ -435,23 +435,17 @@ def test_items_know_the_patterns_that_they_belong_to() -> None:
     assert {key for keys in report.by_item.values() for key in keys} <= shown_keys
 
 
-def test_no_text_is_shown_where_none_is_kept() -> None:
-    """Words of the data become digests, in keys and in names; what is no text stays."""
-    reports = [
-        find_patterns(diagnosed.counted_of(diagnosed.OVERTRAINED), texts=texts)
-        for texts in ("short", "none")
-    ]
-    (_, plain), (hidden, rows) = (
-        (
-            " ".join(f"{p.key} {p.name}" for rows in report.by_capability.values() for p in rows),
-            [p for rows in report.by_capability.values() for p in rows],
-        )
-        for report in reports
-    )
+def test_what_shows_a_text_says_so() -> None:
+    """Words of the data may have to be left out; what is no text stays."""
+    report = find_patterns(diagnosed.counted_of(diagnosed.OVERTRAINED))
+    rows = [pattern for patterns in report.by_capability.values() for pattern in patterns]
+    kept = " ".join(f"{row.key} {row.name}" for row in rows if not row.shows_text)
+    away = " ".join(f"{row.key} {row.name}" for row in rows if row.shows_text)
 
-    assert [pattern.p_value for pattern in rows] == [pattern.p_value for pattern in plain]
-    assert "position:mentioned:1" in hidden
-    assert not any(word in hidden for word in ("ticket", "office", "bedroom", "We know"))
+    assert "position:mentioned:1" in kept
+    for word in ("ticket", "office", "bedroom", "We know"):
+        assert word in away
+        assert word not in kept
 
 
 def test_keys_are_short_and_can_be_written() -> None:

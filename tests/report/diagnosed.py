@@ -72,6 +72,7 @@ def pattern(kind: PatternKind, name: str, **changes: Any) -> Pattern:
         p_value=1e-5,
         q_value=0.004,
         is_found=True,
+        shows_text=kind in ("pull", "template", "class", "cluster", "opening"),
     )
     return replace(made, **changes)
 

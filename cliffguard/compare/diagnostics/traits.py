@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cliffguard.core.diagnosis import PatternKind
 from cliffguard.core.hashing import sha256_of_text
-from cliffguard.core.texts import Texts, clip
+from cliffguard.core.texts import clip
 
 MOST_CHARACTERS = 60
 """Of a text in the name of a pattern."""
@@ -29,18 +29,12 @@ class Trait(NamedTuple):
     name: str
     shows_text: bool = False
 
-    def labels(self, texts: Texts = "short") -> dict[str, Any]:
-        """Return kind, key and name of a `Pattern`; texts of the data as far as they are kept.
-
-        A key is of at most 80 characters.
-        """
+    def labels(self) -> dict[str, Any]:
+        """Return kind, key and name of a `Pattern`; a key is of at most 80 characters."""
         key, name = (_SURROGATES.sub("\ufffd", text) for text in (self.key, self.name))
-        if self.shows_text and texts == "none":
-            key = f"{self.kind}:sha256:{sha256_of_text(key)[:12]}"
-            return {"kind": self.kind, "key": key, "name": key.partition(":")[2]}
         if len(key) > _MOST_OF_A_KEY:
             key = f"{key[: _MOST_OF_A_KEY - 13]}…{sha256_of_text(key)[:12]}"
-        return {"kind": self.kind, "key": key, "name": name}
+        return {"kind": self.kind, "key": key, "name": name, "shows_text": self.shows_text}
 
 
 Traits = Sequence[Sequence[Trait]]
