@@ -32,9 +32,9 @@ _MAY_LACK = {
     1: re.compile(".*"),
     # What reviews of it were given after some had been written.
     2: re.compile(
-        r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear)|items"
+        r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear|half)|items"
     ),
-    3: re.compile(r"items"),
+    3: re.compile(r"items|plan\.half"),
 }
 """The keys that a review of a layout may lack, with their default in their place."""
 _WITH_IDS = 3  # the first layout whose caveats have one

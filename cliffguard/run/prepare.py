@@ -39,7 +39,9 @@ from cliffguard.evaluate.measure import (
 from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
+from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
+from cliffguard.run.rescued import helped_to_choose
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks
@@ -181,6 +183,8 @@ def prepare(
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, limits, audience)
     refuse_unknown_fields(tasks, policy)
+    tasks, halved = kept_half(tasks, plan, policy)
+    halved += helped_to_choose(candidate, tasks)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
     tasks, overlaps = drop_contaminated(tasks, training)
@@ -201,7 +205,11 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blank_text_caveats(training)),
+        caveats=(
+            *_given(caveats, suites),
+            *(*remarks, *halved, *plainly, *cut),
+            *blank_text_caveats(training),
+        ),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(
