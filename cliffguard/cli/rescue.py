@@ -128,7 +128,8 @@ class _Work:
         from cliffguard.planning.rescue import Rescue
         from cliffguard.run.rescued import text_of
 
-        screen, decisions = self.screen, list[Decision]()
+        screen = self.screen
+        decisions: list[Decision] = []
         with failure_recorded(self.folder), contextlib.closing(screen):
             rescue = Rescue(
                 plan=self.plan,

@@ -141,6 +141,15 @@ def test_chance_is_even() -> None:
     assert all(65 < counts[i.id] < 135 for i in whole.items)
 
 
+def test_the_selection_is_never_the_larger_half() -> None:
+    """What it asks is asked of several scales."""
+    whole = task("a", [item(n, level=n % 7) for n in range(47)])
+
+    sizes = [[len(half[0].items) for half in halves_of(whole, seed=seed)] for seed in range(20)]
+
+    assert all(selection < judged for selection, judged in sizes)
+
+
 def test_only_what_is_asked_is_halved() -> None:
     """Under a limit, the items of a check under it."""
     whole = task("a", [item(n) for n in range(100)])
