@@ -61,7 +61,7 @@ def rescue(
     from cliffguard.gate import with_runner
 
     say_target([resolved], quiet=quiet or texts == "none")
-    work = _Work(
+    work = _OneRescue(
         plan=resolved,
         grid=scales,
         folder=_claimed(out, resolved, scales),
@@ -110,7 +110,7 @@ def _claimed(out: Path | None, plan: Plan, grid: Sequence[float]) -> Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _OneRescue:
     """One rescue from the command line: what is scaled, and where it goes."""
 
     plan: Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from cliffguard.core.errors import UsageError, key_id
@@ -24,8 +24,14 @@ class Half:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
-    part: HalfName
-    digest: str
+    part: HalfName = field(
+        metadata={
+            "description": "selection: by its items a scale was chosen. judged: by the others."
+        }
+    )
+    digest: str = field(
+        metadata={"description": "Of the items in it, as `cliffguard rescue` wrote it."}
+    )
 
     def __post_init__(self) -> None:
         if not _DIGEST.fullmatch(self.digest):

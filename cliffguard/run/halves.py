@@ -45,8 +45,8 @@ def halved(tasks: Sequence[Task], protocol: EvalSettings, policy: Policy) -> Hal
     A half is another question than the whole, under a key of its own; answers that are stored
     under the whole's are taken over.
     """
-    rows = [_Row(task, item) for task in tasks for item in in_order(task, protocol)]
-    groups: defaultdict[int, list[_Row]] = defaultdict(list)
+    rows = [_AskedItem(task, item) for task in tasks for item in in_order(task, protocol)]
+    groups: defaultdict[int, list[_AskedItem]] = defaultdict(list)
     for row, group in zip(rows, connected(len(rows), _ties(rows, policy)), strict=True):
         groups[group].append(row)
     selected = _drawn(list(groups.values()), protocol)
@@ -87,7 +87,7 @@ def kept_half(
     return halves.tasks(part), (Caveat(id="half.judged", text=text),)
 
 
-class _Row(NamedTuple):
+class _AskedItem(NamedTuple):
     """An item that a run may ask, with its task."""
 
     task: Task
@@ -99,7 +99,7 @@ class _Row(NamedTuple):
         return (self.task.name, self.item.level, self.task.would_gate(self.item))
 
 
-def _ties(rows: Sequence[_Row], policy: Policy) -> Iterator[Iterator[Hashable]]:
+def _ties(rows: Sequence[_AskedItem], policy: Policy) -> Iterator[Iterator[Hashable]]:
     """Yield, for each kind of tie, what every item is tied by; None: by nothing.
 
     Names of clusters are those of a capability; what is asked is the same wherever it stands.
@@ -116,11 +116,11 @@ def _document(item: Item, bare: set[Hashable]) -> Hashable:
     return None if not item.prompt.strip() or item.prompt in bare else item.prompt
 
 
-def _named(row: _Row, name: str | None) -> Hashable:
+def _named(row: _AskedItem, name: str | None) -> Hashable:
     return None if name is None else (row.task.capability, name)
 
 
-def _drawn(groups: Sequence[Sequence[_Row]], protocol: EvalSettings) -> set[tuple[str, str]]:
+def _drawn(groups: Sequence[Sequence[_AskedItem]], protocol: EvalSettings) -> set[tuple[str, str]]:
     """Return which items, by task and id, the selection gets: group by group, large ones first.
 
     Each goes where fewer of its kind are, by lot where there are as many.

@@ -22,7 +22,7 @@ from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import Progress, Step, silent
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import EvalSettings, Plan
+from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.core.signals import drop_if_stopped, looking_up
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
@@ -181,10 +181,7 @@ def prepare(
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, limits, audience)
-    refuse_unknown_fields(tasks, policy)
-    tasks, halved = kept_half(tasks, plan, policy)
-    halved += helped_to_choose(candidate, tasks)
+    tasks, cut = _tasks_of(plan, suites, policy, (base, candidate), runner, limits, audience)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
     tasks, overlaps = drop_contaminated(tasks, training)
@@ -205,11 +202,7 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(
-            *_given(caveats, suites),
-            *(*remarks, *halved, *plainly, *cut),
-            *blank_text_caveats(training),
-        ),
+        caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blank_text_caveats(training)),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(
@@ -293,19 +286,23 @@ def _remarks(
 def _tasks_of(
     plan: Plan,
     suites: Sequence[Suite],
-    sides: Sequence[Checkpoint],
+    policy: Policy,
+    sides: tuple[Checkpoint, Checkpoint],
     runner: Runner,
     limits: Limits,
     audience: Audience,
 ) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
-    """Return the tasks with what both sides have room for, and what a report tells of the others.
+    """Return the tasks with what both sides have room for, and what a report tells of the items.
 
-    The first prompts of the plan's target are shown as each side gets them.
+    Of a plan of one half, with the items of that. The first prompts of the plan's target are shown
+    as each side gets them.
     """
     windows = (runner.window(side, plan.protocol) for side in sides)
     tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
+    refuse_unknown_fields(tasks, policy)
+    tasks, halved = kept_half(tasks, plan, policy)
     _show_target(plan, tasks, sides, runner, limits, audience)
-    return tasks, cut
+    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut)
 
 
 def _show_target(
