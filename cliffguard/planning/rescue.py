@@ -158,7 +158,9 @@ class Rescue:
         """Return what a scale comes to on the selection half; nothing is noted in the ledger."""
         with self._at_scale(scale) as candidate:
             run = self._prepared(self._half_plan(candidate, halves, "selection"))
-            look, measured = run.measure(run.schedule.everything())
+            planned = run.schedule.next(None)
+            assert planned is not None, "a schedule has at least one look"
+            look, measured = run.measure(planned)
             decision, _ = decide(run.case, look, measured, ())
         point = point_of(scale, decision)
         self.tell(f"scale {scale:g} on the selection half: {point.fitness}")
