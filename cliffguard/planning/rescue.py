@@ -94,8 +94,8 @@ class Rescue:
         Raises a CliffguardError where the candidate cannot be scaled, or a comparison not be made;
         what was asked until then is stored.
         """
-        whole = self._prepared(self.plan)
         refuse_unscalable(self.base, self.candidate)
+        whole = self._prepared(self.plan)
         halves = halved(whole.tasks, self.plan.protocol, whole.case.policy)
         _refuse_unsplit(whole, halves)
         cost = self._cost(whole, halves)
