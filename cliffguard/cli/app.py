@@ -18,6 +18,7 @@ from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.noise import noise
 from cliffguard.cli.plan import plan
 from cliffguard.cli.report import report
+from cliffguard.cli.rescue import rescue
 from cliffguard.cli.store import store_app
 from cliffguard.cli.suite_health import check_suites, cover_prompts
 from cliffguard.cli.suites import suites_app
@@ -54,6 +55,10 @@ _EXAMPLES = {
         "cliffguard noise runs/ft/adapter --suite adjacent --limit 200",
         "cliffguard noise runs/ft/adapter --suite adjacent --other-dtype float32",
     ),
+    rescue: (
+        "cliffguard rescue plan.yaml",
+        "cliffguard rescue plan.yaml --grid 0.4,0.6,0.8 --out rescued",
+    ),
     init: (
         "cliffguard init --out gate",
         "cliffguard init --out gate --data items.jsonl --target-answer label",
@@ -63,7 +68,9 @@ _EXAMPLES = {
         "cliffguard doctor --base models/base --candidate runs/ft/adapter --load",
     ),
 }
-for verb in (check, plan, measure, compare, noise, report, figures, flips, init, doctor, demo):
+for verb in (
+    check, plan, measure, compare, noise, rescue, report, figures, flips, init, doctor, demo,
+):  # fmt: skip
     if verb in _EXAMPLES:
         app.command(cls=Brief, epilog="\n\n".join(_EXAMPLES[verb]))(verb)
     else:

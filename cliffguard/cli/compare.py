@@ -115,13 +115,24 @@ def _plan_of(
             id="after.only-samples",
         )
     if path is not None:
-        return plan_of(flags, path)
+        return _whole(plan_of(flags, path))
     if not overrides(flags).keys() & {"suites", "target"}:
         from cliffguard.runners.lmeval_import import refuse_other_folder
 
         for name in (base, candidate):
             refuse_other_folder(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _whole(plan: Plan) -> Plan:
+    """Return a plan, unless it is of one half of the items: a store may hold no more than that."""
+    if plan.half is not None:
+        raise UsageError(
+            "half: a plan of one half of the items is judged by `cliffguard check`, which asks "
+            "nothing that is stored",
+            id="half.only-check",
+        )
+    return plan
 
 
 def _sides_in(plan: str) -> tuple[Path, str, str]:

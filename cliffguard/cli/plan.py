@@ -95,6 +95,7 @@ def analysis_of(
     from cliffguard.planning.power import power_analysis
     from cliffguard.planning.running_time import characters_a_token
     from cliffguard.report.clean import one_line
+    from cliffguard.run.halves import kept_half
     from cliffguard.suites.contamination import drop_contaminated
     from cliffguard.suites.target import suites_of
     from cliffguard.suites.train_data import blank_text_caveats, read_all_training
@@ -105,7 +106,8 @@ def analysis_of(
     training = read_all_training(plan.train)
     for caveat in blank_text_caveats(training):
         print(one_line(caveat.text), file=sys.stderr)
-    tasks, _ = drop_contaminated(_tasks(plan, suites), training)
+    tasks, _ = kept_half(_tasks(plan, suites), plan, policy)
+    tasks, _ = drop_contaminated(tasks, training)
     refuse_unknown_fields(tasks, policy)
     base, unseen = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)

@@ -95,7 +95,20 @@ def with_groups(pairs: Sequence[Pair]) -> list[Pair]:
 
     Groups are the connected components of everything that ties two items, copies included.
     """
-    parents = list(range(len(pairs)))
+    roots = connected(len(pairs), _ties(pairs))
+    sizes = Counter(roots)
+    return [
+        pair if sizes[group] == 1 else replace(pair, group=group)
+        for pair, group in zip(pairs, roots, strict=True)
+    ]
+
+
+def connected(n_items: int, ties: Iterable[Iterable[Hashable]]) -> list[int]:
+    """Return for each item a number that it shares with all that it is tied to, over others too.
+
+    Of each kind of tie there is a key for every item, in order; None: it is tied by nothing.
+    """
+    parents = list(range(n_items))
 
     def root(index: int) -> int:
         while parents[index] != index:
@@ -103,17 +116,12 @@ def with_groups(pairs: Sequence[Pair]) -> list[Pair]:
             index = parents[index]
         return index
 
-    for keys in _ties(pairs):
+    for keys in ties:
         first: dict[Hashable, int] = {}
         for index, key in enumerate(keys):
             if key is not None and (other := first.setdefault(key, index)) != index:
                 parents[root(index)] = root(other)
-    roots = [root(index) for index in range(len(pairs))]
-    sizes = Counter(roots)
-    return [
-        pair if sizes[group] == 1 else replace(pair, group=group)
-        for pair, group in zip(pairs, roots, strict=True)
-    ]
+    return [root(index) for index in range(n_items)]
 
 
 def _ties(pairs: Sequence[Pair]) -> Iterable[Iterable[Hashable]]:
@@ -127,17 +135,22 @@ def _ties(pairs: Sequence[Pair]) -> Iterable[Iterable[Hashable]]:
 
 def _documents(pairs: Sequence[Pair]) -> list[Hashable]:
     """Return the prompt of every pair where it names a document, and is no bare instruction."""
-    n_of_task = Counter(pair.task.name for pair in pairs)
-    shared = Counter((pair.task.name, _prompt(pair)) for pair in pairs)
-    bare = {
+    named = [(pair.task.name, _prompt(pair)) for pair in pairs]
+    bare = bare_prompts(named)
+    return [
+        None if not pair.item.prompt.strip() or prompt in bare else prompt
+        for pair, (_, prompt) in zip(pairs, named, strict=True)
+    ]
+
+
+def bare_prompts(named: Sequence[tuple[str, Hashable]]) -> set[Hashable]:
+    """Return the prompts that are instructions: each, with its task's name, is of every item."""
+    n_of_task = Counter(task for task, _ in named)
+    return {
         prompt
-        for (task, prompt), n in shared.items()
+        for (task, prompt), n in Counter(named).items()
         if n > max(1, _MOST_OF_A_TASK * n_of_task[task])
     }
-    return [
-        None if not pair.item.prompt.strip() or _prompt(pair) in bare else _prompt(pair)
-        for pair in pairs
-    ]
 
 
 def _prompt(pair: Pair) -> Hashable:

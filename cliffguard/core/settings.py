@@ -26,6 +26,7 @@ from cliffguard.core.flags import (
     key,
     option,
 )
+from cliffguard.core.half import Half
 from cliffguard.core.policy import CapabilityPolicy, Estimand, Policy, Ring, Role, TargetPolicy
 
 __all__ = [
@@ -294,7 +295,8 @@ class Plan:
     `hub`: a plain org/name that is no path is looked up on a hub, as hf:org/name is.
     `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
     of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
-    candidates that says neither means "stop" (`config.make_plans`).
+    candidates that says neither means "stop" (`config.make_plans`). `half` stands in plans that
+    `rescue` wrote: on the other half of the items the candidate's scale was chosen.
 
     >>> from cliffguard import Plan
     >>> plan = Plan(base="models/base", candidate="runs/ft/adapter", suites=("adjacent",))
@@ -360,6 +362,10 @@ class Plan:
         False, "Accept an adapter that names its base otherwise.", panel=TRUST
     )
     allow_pickle: bool = flag(False, "Load pickled weights, which can run code.", panel=TRUST)
+    half: Half | None = key(
+        None,
+        "The half of the items that counts, as `cliffguard rescue` names it; the other does not.",
+    )
 
     def __post_init__(self) -> None:
         if not self.candidate.strip() or (self.base is not None and not self.base.strip()):

@@ -118,6 +118,16 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     )
 
 
+def n_absent(
+    checkpoint: Checkpoint, look: Look, *, protocol: EvalSettings, store: Store, runner: Runner
+) -> int:
+    """Return how many answers to a look are not stored, and would be asked by `measure`."""
+    entries = [_entry(checkpoint, series, protocol, store, runner, 0) for series in look]
+    gathered = _Gathered(checkpoint.label, look, silent)
+    gaps = _missing(look, entries, Forms(store), runner, gathered, unheard)
+    return sum(len(gap.unanswered) for gap in gaps)
+
+
 def stop_where(is_time_up: Callable[[], bool]) -> None:
     """Raise TimeUp if it is: for what `signals.drop_if_stopped` looks up."""
     if is_time_up():

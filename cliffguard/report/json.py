@@ -32,9 +32,10 @@ _MAY_LACK = {
     1: re.compile(".*"),
     # What reviews of it were given after some had been written.
     2: re.compile(
-        r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear)|items|diagnosis"
+        r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear|half)"
+        r"|items|diagnosis"
     ),
-    3: re.compile(r"items|diagnosis"),
+    3: re.compile(r"items|diagnosis|plan\.half"),
 }
 """The keys that a review of a layout may lack, with their default in their place."""
 _WITH_IDS = 3  # the first layout whose caveats have one

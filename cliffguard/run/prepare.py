@@ -22,7 +22,7 @@ from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import Progress, Step, silent
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import EvalSettings, Plan
+from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.core.signals import drop_if_stopped, looking_up
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
@@ -39,7 +39,9 @@ from cliffguard.evaluate.measure import (
 from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
+from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
+from cliffguard.run.rescued import helped_to_choose
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks
@@ -185,8 +187,7 @@ def prepare(
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, limits, audience)
-    refuse_unknown_fields(tasks, policy)
+    tasks, cut = _tasks_of(plan, suites, policy, (base, candidate), runner, limits, audience)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
     tasks, overlaps = drop_contaminated(tasks, training)
@@ -291,19 +292,23 @@ def _remarks(
 def _tasks_of(
     plan: Plan,
     suites: Sequence[Suite],
-    sides: Sequence[Checkpoint],
+    policy: Policy,
+    sides: tuple[Checkpoint, Checkpoint],
     runner: Runner,
     limits: Limits,
     audience: Audience,
 ) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
-    """Return the tasks with what both sides have room for, and what a report tells of the others.
+    """Return the tasks with what both sides have room for, and what a report tells of the items.
 
-    The first prompts of the plan's target are shown as each side gets them.
+    Of a plan of one half, with the items of that. The first prompts of the plan's target are shown
+    as each side gets them.
     """
     windows = (runner.window(side, plan.protocol) for side in sides)
     tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
+    refuse_unknown_fields(tasks, policy)
+    tasks, halved = kept_half(tasks, plan, policy)
     _show_target(plan, tasks, sides, runner, limits, audience)
-    return tasks, cut
+    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut)
 
 
 def _show_target(

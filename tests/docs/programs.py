@@ -49,7 +49,7 @@ def run(words: list[str], block: Block) -> str:
     result = CliRunner().invoke(app, rest)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    wanted = VERDICTS if rest[0] in ("check", "compare") else {0}
+    wanted = VERDICTS if rest[0] in ("check", "compare", "rescue") else {0}
     if "exit" in block.marks:
         wanted = {int(block.marks["exit"])}
     assert result.exit_code in wanted, f"{block.where}: {shlex.join(words)}\n{result.output}"

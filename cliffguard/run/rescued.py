@@ -1,0 +1,66 @@
+"""The record beside a scaled checkpoint, and what a report of a later check says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from cliffguard.checkpoints.files import read_json
+from cliffguard.checkpoints.scaled import RECORD_FILE
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.items import Task
+from cliffguard.core.rescues import RescueRecord
+from cliffguard.core.texts import n_things
+from cliffguard.core.validation import validate
+from cliffguard.evaluate.capability_runs import short
+
+
+def text_of(record: RescueRecord) -> str:
+    """Return a record as the text of its file."""
+    return json.dumps(asdict(record), indent=1) + "\n"
+
+
+def digests_of(tasks: Iterable[Task]) -> tuple[str, ...]:
+    """Return by what the items of these tasks are known again: beginnings of their digests."""
+    return tuple(sorted({short(item.digest) for task in tasks for item in task.items}))
+
+
+def read_record(folder: Path) -> RescueRecord | None:
+    """Return the record in a checkpoint's folder, None where there is none.
+
+    Raises a CliffguardError for one that is damaged.
+    """
+    from pydantic import TypeAdapter
+
+    path = folder / RECORD_FILE
+    if not path.is_file():
+        return None
+    return validate(TypeAdapter(RescueRecord), read_json(path), str(path), UsageError)
+
+
+def helped_to_choose(candidate: Checkpoint, tasks: Sequence[Task]) -> tuple[Caveat, ...]:
+    """Return the caveat of a candidate whose scale was chosen by items that are judged here."""
+    if candidate.files is None:
+        return ()
+    try:
+        record = read_record(candidate.files.adapter or candidate.files.weights)
+    except CliffguardError:
+        text = (
+            f"{candidate.name}: its {RECORD_FILE} cannot be read: whether its scale was chosen by "
+            "these items is not known."
+        )
+        return (Caveat(id="rescue.unreadable", text=text),)
+    judged = set(digests_of(tasks))
+    n_shared = 0 if record is None else len(judged.intersection(record.selection))
+    if record is None or not n_shared:
+        return ()
+    text = (
+        f"By {n_shared:,} of these {n_things(len(judged), 'item', ',')} the scale of "
+        f"{candidate.name} was chosen: on them it looks better than it is. The verdict on the "
+        "others is that of the plan which `cliffguard rescue` wrote."
+    )
+    return (Caveat(id="rescue.chosen-by-these", text=text),)
