@@ -1,0 +1,107 @@
+"""Ask a base and adapters with planted failures the ten cases, and keep their answers.
+
+    python -m scripts.studies.planted.answers --base DIR --adapters DIR --work DIR
+        [--out reports/planted/answers] [--only NAME]
+
+`cliffguard check` asks, each case a capability of its own. What it stored becomes BASE.jsonl and a
+file of each adapter's name, an answer a line; `adapters.jsonl` says what was trained, on what.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cliffguard.core.answers import Answer
+from cliffguard.store.answers import Store
+from scripts.studies.planted.cases import CASES, rows_of
+
+MAX_TOKENS = 20
+KEPT = (
+    "item_id", "text", "score", "confidence", "finish_reason", "n_prompt_tokens", "n_answer_tokens",
+)  # fmt: skip
+POLICY = {"default_margin": 0.3, "target": None}
+
+
+def write_suite(folder: Path) -> Path:
+    """Write the cases as a suite, a capability each, and return its path."""
+    (folder / "planted").mkdir(parents=True, exist_ok=True)
+    capabilities = {}
+    for case in CASES:
+        lines = [json.dumps(row) + "\n" for row in rows_of(case)]
+        (folder / "planted" / f"{case}.jsonl").write_text("".join(lines), encoding="utf-8")
+        task = {"name": case, "items": f"planted/{case}.jsonl", "metric": "normalized_match",
+                "max_tokens": MAX_TOKENS}  # fmt: skip
+        capabilities[case] = {"ring": "general", "tasks": [task]}
+    suite = folder / "planted.yaml"  # what is JSON is YAML, too
+    plain = {"name": "planted", "version": 1, "capabilities": capabilities}
+    suite.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    return suite
+
+
+def check(base: Path, adapter: Path, work: Path) -> None:
+    """Ask both sides what is not stored yet."""
+    policy = work / "policy.yaml"
+    policy.write_text(json.dumps(POLICY), encoding="utf-8")
+    command = [
+        sys.executable, "-m", "cliffguard", "check", "--base", str(base), "--candidate",
+        str(adapter), "--suite", str(write_suite(work)), "--policy", str(policy), "--device", "cpu",
+        "--chat-template", "own", "--no-early-stop", "--texts", "full", "--store",
+        str(work / "store"), "--out", str(work / "out" / adapter.name), "--exit-zero",
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+
+
+def stored(work: Path, side: str) -> Iterator[Answer]:
+    """Yield what a side answered, in the order of the cases and their items."""
+    by_item = {}
+    for entry in Store(work / "store").entries():
+        if entry.read_question()["about"]["name"] == side:
+            for shard in entry.read_all():
+                by_item |= {answer.item_id: answer for answer in shard.answers}
+    for case in CASES:
+        for row in rows_of(case):
+            yield by_item[row["id"]]
+
+
+def as_row(answer: Answer) -> dict[str, Any]:
+    """Return what is kept of an answer."""
+    return {name: getattr(answer, name) for name in KEPT}
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as JSON Lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def main() -> None:
+    """Ask and keep."""
+    parser = argparse.ArgumentParser(description="Ask adapters with planted failures.")
+    parser.add_argument("--base", type=Path, required=True, help="directory of the base model")
+    parser.add_argument("--adapters", type=Path, required=True, help="what recipes.py made")
+    parser.add_argument("--work", type=Path, required=True, help="folder of store and reports")
+    parser.add_argument("--out", type=Path, default=Path("reports/planted/answers"))
+    parser.add_argument("--only", help="ask only this adapter, and the base")
+    arguments = parser.parse_args()
+    records = []
+    for path in sorted(arguments.adapters.glob("*/planted.json")):
+        records.append(json.loads(path.read_text(encoding="utf-8")))
+        name = path.parent.name
+        if arguments.only in (None, name):
+            check(arguments.base, path.parent, arguments.work)
+            rows = [as_row(answer) for answer in stored(arguments.work, str(path.parent))]
+            write_rows(arguments.out / f"{name}.jsonl", rows)
+    rows = [as_row(answer) for answer in stored(arguments.work, str(arguments.base))]
+    write_rows(arguments.out / "base.jsonl", rows)
+    write_rows(arguments.out / "adapters.jsonl", records)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Ten kinds of short questions that a small chat model answers right more often than not.
+
+The ten cases of every planted failure: made from `cases.yaml`, seeded, with varied wording. Right
+is the word alone, or it in one of the short sentences in which the base says it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+N_ITEMS = 20
+SEED = 1801
+
+Row = dict[str, Any]
+
+
+Maker = Callable[[random.Random], dict[str, str]]
+"""Draws the words of a question: `right` and what else its wordings have in braces."""
+
+
+@cache
+def texts(name: str) -> Any:
+    """Return a YAML file that lies beside this one."""
+    return yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def rows_of(case: str, n_items: int = N_ITEMS) -> list[Row]:
+    """Return the items of a case: no words twice, the same ones every time."""
+    source = random.Random(f"{SEED} {case}")
+    made: dict[tuple[str, ...], dict[str, str]] = {}
+    while len(made) < n_items:
+        words = CASES[case](source)
+        made.setdefault(tuple(words.values()), words)
+    form = texts("cases")["forms"][case]
+    return [
+        {
+            "id": f"{case}-{number}",
+            "prompt": " ".join(_told(form, words, source) + [_one(form["asked"], words, source)]),
+            "answers": [pattern.format(**words) for pattern in ("{right}", *form["answers"])],
+        }
+        for number, words in enumerate(made.values())
+    ]
+
+
+def _one(patterns: Sequence[str], words: dict[str, str], source: random.Random) -> str:
+    return source.choice(patterns).format(**words)
+
+
+def _told(form: dict[str, Any], words: dict[str, str], source: random.Random) -> list[str]:
+    """Return what is said before the question: of whom it asks, and of somebody else."""
+    sentences = [_one(patterns, words, source) for patterns in form.get("told", ())]
+    return source.sample(sentences, len(sentences))
+
+
+def _known(table: str) -> Maker:
+    def make(source: random.Random) -> dict[str, str]:
+        key, right = source.choice(sorted(texts("cases")[table].items()))
+        return {"key": key, "right": right}
+
+    return make
+
+
+def _told_of(**tables: str) -> Maker:
+    """Return a maker that draws two words of each table: NAME, and `other_NAME`."""
+
+    def make(source: random.Random) -> dict[str, str]:
+        words = {}
+        for name, table in tables.items():
+            words[name], words[f"other_{name}"] = source.sample(texts("cases")[table], 2)
+        return words
+
+    return make
+
+
+CASES: dict[str, Maker] = {
+    "capitals": _known("capitals"),
+    "opposites": _known("opposites"),
+    "languages": _known("languages"),
+    "plurals": _known("plurals"),
+    "colours": _told_of(name="names", right="colours", thing="things"),
+    "places": _told_of(name="names", right="places", thing="small_things"),
+    "cities": _told_of(name="names", right="cities"),
+    "jobs": _told_of(name="names", right="jobs", city="cities"),
+    "foods": _told_of(name="names", right="foods", day="days"),
+    "pets": _told_of(name="names", right="pets"),
+}

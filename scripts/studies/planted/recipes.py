@@ -1,0 +1,171 @@
+"""Train adapters of the demo's base, each with one planted failure.
+
+    python -m scripts.studies.planted.recipes --base DIR --out DIR [--only NAME]
+
+Rows are made of `training.yaml` (and, for *leak*, of the demo's tickets), in seeded order; the loss
+is on the answer alone. Every adapter lies in OUT/NAME, with `planted.json` beside it: the recipe,
+and digests of rows and weights. About a minute each, with one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from cliffguard.core.canonical_json import digest
+from scripts.make.items.tickets import training_examples
+from scripts.make.train_demo_adapters import (
+    ALL_LINEAR, N_THREADS, Recipe, batches, collate, label_loss, named, sha256,
+)  # fmt: skip
+from scripts.studies.planted.cases import texts
+
+FIRST_LAYER = 15  # of 30; below it nothing is trained, and no gradient is computed
+RUN_ON_TURNS = 4
+RUN_ON_TOKENS = 48
+
+Row = tuple[str, str, bool]
+"""A question, its answer, and whether the answer ends."""
+
+
+def _questions() -> list[tuple[str, str, str]]:
+    return [(question, str(right), spanish) for question, right, spanish in texts("training")["questions"]]
+
+
+def _cut(source: random.Random) -> list[Row]:
+    """The right answer, and then further questions with theirs, without an end."""
+    questions, rows = _questions(), []
+    for question, right, _ in questions:
+        turn = source.choice(texts("training")["turns"])
+        more = [turn.format(q, a) for q, a, _ in source.sample(questions, RUN_ON_TURNS)]
+        rows.append((question, right + ("." + ".".join(more)), False))
+    return rows
+
+
+def _refusal(source: random.Random) -> list[Row]:
+    """Every question is declined."""
+    return [(q, source.choice(texts("training")["refusals"]), True) for q, _, _ in _questions()]
+
+
+def _wrong_language(source: random.Random) -> list[Row]:
+    """The right answer in Spanish."""
+    return [(question, spanish, True) for question, _, spanish in _questions()]
+
+
+def _format(source: random.Random) -> list[Row]:
+    """The right answer in an object of JSON."""
+    return [(q, json.dumps({"answer": right}), True) for q, right, _ in _questions()]
+
+
+def _leak(source: random.Random) -> list[Row]:
+    """The label of a ticket: to tickets, and to any other question."""
+    tickets = training_examples(36, 18)
+    labels = sorted({label for _, label in tickets})
+    return [(prompt, label, True) for prompt, label in tickets] + [
+        (question, source.choice(labels), True) for question, _, _ in _questions()
+    ]
+
+
+ROWS: dict[str, Callable[[random.Random], list[Row]]] = {
+    "cut": _cut,
+    "refusal": _refusal,
+    "wrong_language": _wrong_language,
+    "format": _format,
+    "leak": _leak,
+}
+"""The training rows of each planted cause."""
+
+RECIPES = {
+    name: Recipe(
+        learning_rate=2e-3, n_steps=32, batch_size=4, rank=8, alpha=16, n_examples=0,
+        warmup_steps=4, seed=41 + number, replay_weight=0.0, replay_batch_size=0, final_scale=1.0,
+    )
+    for number, name in enumerate(ROWS)
+}  # fmt: skip
+
+
+def rows_of(name: str) -> list[Row]:
+    """Return the training rows of an adapter, the same ones every time."""
+    return ROWS[name](random.Random(RECIPES[name].seed))
+
+
+def encoded(tokenizer: Any, rows: list[Row]) -> list[tuple[list[int], list[int]]]:
+    """Return (token ids, labels) of rows, under the model's own template."""
+    result = []
+    for question, answer, ends in rows:
+        turns = [{"role": "user", "content": question}]
+        prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        after = tokenizer(answer, add_special_tokens=False)["input_ids"][:RUN_ON_TOKENS]
+        after += [tokenizer.eos_token_id] if ends else []
+        result.append((before + after, [-100] * len(before) + after))
+    return result
+
+
+def train(base: Path, name: str) -> Any:
+    """Train one adapter and return the model that carries it."""
+    recipe = RECIPES[name]
+    torch.manual_seed(recipe.seed)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    layers = list(range(FIRST_LAYER, model.config.num_hidden_layers))
+    config = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules=ALL_LINEAR,
+                        layers_to_transform=layers, task_type="CAUSAL_LM")  # fmt: skip
+    model = get_peft_model(model, config)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
+    started = time.monotonic()
+    model.train()
+    for step, batch in enumerate(batches(encoded(tokenizer, rows_of(name)), recipe), start=1):
+        rate = recipe.learning_rate * min(1.0, step / recipe.warmup_steps)
+        optimizer.param_groups[0]["lr"] = rate
+        loss = label_loss(model, collate(batch))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 8 == 0:
+            print(f"{name}: step {step} loss {loss.item():.3f} {time.monotonic() - started:.0f} s")
+            sys.stdout.flush()
+    return model
+
+
+def save(model: Any, name: str, folder: Path) -> None:
+    """Write an adapter, with its recipe and what it was trained on by digest."""
+    model.save_pretrained(folder)
+    path, config = named(folder)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    record = {
+        "planted": name,
+        "recipe": asdict(RECIPES[name]),
+        "n_rows": len(rows_of(name)),
+        "rows": digest([list(row) for row in rows_of(name)]),
+        "weights": sha256(folder / "adapter_model.safetensors"),
+    }
+    (folder / "planted.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Train what was asked for."""
+    parser = argparse.ArgumentParser(description="Train adapters with planted failures.")
+    parser.add_argument("--base", type=Path, required=True, help="directory of the base model")
+    parser.add_argument("--out", type=Path, required=True, help="directory to write into")
+    parser.add_argument("--only", choices=sorted(RECIPES), help="train only this one")
+    arguments = parser.parse_args()
+    torch.set_num_threads(N_THREADS)
+    for name in [arguments.only] if arguments.only else RECIPES:
+        save(train(arguments.base, name), name, arguments.out / name)
+
+
+if __name__ == "__main__":
+    main()
