@@ -65,7 +65,9 @@ class Task:
     shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
     neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
     Of samples: `n_in_all` documents would be there without the limit that one side had (None: it
-    had none), and `read_otherwise` says what another filter makes of what this one cannot read.
+    had none), and `read_otherwise` says what another filter makes of what this one cannot read;
+    `other_scores` are, by item, the best scores that other filters give the base's and the
+    candidate's answer, higher being better (None: none reads it).
     `terms` are what its digest says beside the items (None: other programs asked them).
     """
 
@@ -92,6 +94,7 @@ class Task:
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     n_in_all: int | None = None
     read_otherwise: str | None = None
+    other_scores: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     terms: Terms | None = None
 
     def gates(self, item: Item) -> bool:

@@ -42,6 +42,18 @@ class CountedItem:
         return self.drop < 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbedItems:
+    """Which broken items of a capability were asked again, and which came back in most forms.
+
+    `is_suppressed`: the probes prove that what broke there is still in the candidate.
+    """
+
+    probed: frozenset[Key]
+    recovered: frozenset[Key]
+    is_suppressed: bool
+
+
 def counted_items(items: Gathered) -> tuple[CountedItem, ...]:
     """Return what counts of a capability's answers, in the order of the run."""
     return tuple(

@@ -1,0 +1,98 @@
+"""Answers that say nothing, that repeat themselves, or that go on behind their end."""
+
+from __future__ import annotations
+
+import re
+
+from cliffguard.compare.diagnostics.responses import runs_in_a_circle
+from cliffguard.core.words import words_and_signs
+
+# What marks a text for a tokenizer is not said: a template's turns, padding, the end.
+_SPECIAL = re.compile(
+    r"<\|[^|<>\s]{1,40}\|>|</?s>|<(?:pad|unk|eos|bos|mask|unused\d+)>|\[(?:PAD|UNK|SEP|CLS|MASK)\]"
+    r"|<(?:start|end)_of_turn>|<extra_id_\d+>",
+    re.IGNORECASE,
+)
+_BROKEN = re.compile("[\ufffd\u200b-\u200f\ufeff\x00-\x08]")
+
+_RULE = re.compile(r"([^\w\s])\1{3,}")  # a line across a page
+
+_LEAST_ROUNDS = 6  # of one or two words; oftener is no emphasis
+_LEAST_CHARACTERS = 16  # without blanks, of a block that is written again and again
+_CIRCLE = re.compile(r"(.{1,40}?)\1{3,}", re.DOTALL)
+_MOST_BLOCK = 4  # characters; a shorter block has to come oftener than four times
+_LEAST_DIGITS = 24  # a number may have zeros
+_MOST_OF_IT = 0.8
+_LONGEST = 4000  # characters that are looked through for blocks
+
+_NEXT_TURN = re.compile(
+    r"^[ \t>*#]*(?:(?:question|q|user|human|customer|instruction|input|frage|pregunta|usuario"
+    r"|benutzer|utilisateur)[ \t]*\d{0,3}[*]{0,2}:|<\|im_start\|>|<\|user\|>|<\|start_header_id\|>"
+    r"|<start_of_turn>user|\[INST\])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MARKED_TURN = re.compile(
+    r"<\|im_start\|>|<\|user\|>|<start_of_turn>user|\[INST\]|<\|start_header_id\|>"
+)
+
+
+def says_nothing(text: str) -> bool:
+    """Return whether a text is blank, or signs alone: no letter, digit or symbol of a word."""
+    bare = _BROKEN.sub("", _SPECIAL.sub("", text))
+    if not bare.strip():
+        return True
+    return len(bare.strip()) > 3 and not any(character.isalnum() for character in bare)
+
+
+def repeats_itself(text: str) -> bool:
+    """Return whether a text is words, or characters, over and over.
+
+    So it does where it runs in a circle (`runs_in_a_circle`), where most of it is one or two words
+    six times or oftener, or one block of characters four times or oftener.
+    """
+    bare = _RULE.sub(" ", _SPECIAL.sub(" ", text))
+    return runs_in_a_circle(bare) or _repeats_words(bare) or _repeats_characters(bare)
+
+
+def _repeats_words(text: str) -> bool:
+    words = words_and_signs(text)
+    for period in (1, 2):
+        n_same = sum(a == b for a, b in zip(words, words[period:], strict=False))
+        is_number = all(word.isdigit() or not word.isalnum() for word in words)
+        if (
+            n_same >= (_LEAST_ROUNDS - 1) * period
+            and n_same + period >= _MOST_OF_IT * len(words)
+            and (not is_number or n_same >= _LEAST_DIGITS)
+        ):
+            return True
+    return False
+
+
+def _repeats_characters(text: str) -> bool:
+    bare = "".join(text.split())[:_LONGEST]
+    if len(bare) < _LEAST_CHARACTERS:
+        return False
+    for match in _CIRCLE.finditer(bare):
+        block, whole = match[1], match[0]
+        n_least = _LEAST_DIGITS if block.isdigit() else _LEAST_CHARACTERS
+        n_rounds = len(whole) // len(block)
+        if (
+            len(whole) >= max(n_least, _MOST_OF_IT * len(bare))
+            and (len(block) > _MOST_BLOCK or n_rounds >= _LEAST_ROUNDS)
+            and any(not character.isspace() for character in block)
+        ):
+            return True
+    return False
+
+
+def goes_on(text: str) -> bool:
+    """Return whether, behind an answer, a text begins the next turn: a question, or its user's.
+
+    A marker at the very beginning is the answer's own.
+    """
+    start = len(text) - len(text.lstrip())
+    return any(
+        text[start : match.start()].strip()
+        for pattern in (_NEXT_TURN, _MARKED_TURN)
+        for match in pattern.finditer(text)
+    )

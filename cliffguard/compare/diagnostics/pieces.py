@@ -1,0 +1,202 @@
+"""Where in a text the answer stands, if it says so: boxes, fields, frames, marks.
+
+Each reading gives at most one piece: where a text offers two, it has said neither.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_LEAST_PROSE = 4  # words of a line that is no entry of a list
+_MOST_CHARACTERS = 4000  # of each end of a text
+_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_HASHES = re.compile(r"^#{4}\s*(.+?)\s*$", re.MULTILINE)
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_TAG = re.compile(
+    r"<(answer|final|result|output|response|label)>\s*(.*?)\s*</\1>", re.I | re.DOTALL
+)
+_ONLY_TAG = re.compile(r"<([\w-]{1,40})>\s*([^<>]*?)\s*</\1>", re.DOTALL)
+_BOLD = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*|__([^_\n]{1,80})__")
+_CODE = re.compile(r"`([^`\n]{1,80})`")
+_QUOTED = re.compile(r"[\"“«]([^\"“”«»\n]{1,80})[\"”»]")
+_SAID = re.compile(
+    r"(?:(?:the|my|your|final|correct|right|best)\s+)+(?:final\s+|correct\s+|right\s+)?"
+    r"(?:answer|option|choice|result|solution|response|value|label|word|number)"
+    r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be|choice\s+is)\s*:?|\s*[:=])\s*"
+    r"|(?:die|meine)\s+(?:richtige\s+|korrekte\s+|endgültige\s+)?(?:antwort|lösung)\s+(?:ist|lautet)\s*:?\s*"
+    r"|la\s+(?:bonne\s+)?(?:réponse|solution)(?:\s+(?:correcte|finale))?\s+est\s*:?\s*"
+    r"|la\s+(?:respuesta|solución)(?:\s+(?:correcta|final))?\s+es\s*:?\s*",
+    re.IGNORECASE,
+)
+_LABELLED = re.compile(
+    r"^[ \t>*_#-]*(?:final\s+|correct\s+|short\s+)?(?:answer|result|output|response|solution|label"
+    r"|prediction|a|antwort|ergebnis|réponse|reponse|résultat|respuesta|resultado)"
+    r"[*_ \t]*[:=][*_ \t]*\n?[ \t]*(\S[^\n]*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MARKS = re.compile(r"^[^\w\s+\-\u2212.]+\s*|^-\s+|[^\w\s%]+$")
+_REASON = re.compile(
+    r"[,;](?=\s)|\s[(–—-](?=\s|\w)|\s(?:because|since|as|which|where|weil|denn|parce|car|porque)\s",
+    re.IGNORECASE,
+)
+_END_OF_SENTENCE = re.compile(r"(?<=[^\d\s])[.!?](?=\s|$)|(?<=\d)[.!?](?=\s|$)|\n")
+DENIES = re.compile(
+    r"\b(?:not|no|never|neither|nor|or|cannot|instead|rather|unlike|except|without|kein\w*|nicht"
+    r"|oder|sondern|ni|ou|pas|jamais|nunca|sino)\b|n['’]t\b|[?]",
+    re.IGNORECASE,
+)
+"""Words beside which an answer may be denied, or be offered among others."""
+
+_FIELDS = {
+    "answer", "final_answer", "finalanswer", "result", "response", "output", "value", "prediction",
+    "label", "text", "content", "completion", "reply", "solution", "choice", "antwort", "ergebnis",
+    "réponse", "reponse", "respuesta", "resultado",
+}  # fmt: skip
+_ENDINGS = {"{": "}", "[": "]"}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Yield what of a text may be its answer, as the ways to mark one have it; all of it first."""
+    if len(text) > 2 * _MOST_CHARACTERS:
+        text = f"{text[:_MOST_CHARACTERS]}\n{text[-_MOST_CHARACTERS:]}"
+    yield text
+    for read in _READINGS:
+        piece = read(text)
+        if piece is not None and piece.strip():
+            yield piece.strip()
+
+
+def _only(texts: list[str]) -> str | None:
+    """Return the text that all of these are; None where they differ or there is none."""
+    bare = {text.strip().casefold().rstrip(".") for text in texts}
+    return texts[0] if len(bare) == 1 else None
+
+
+def _last(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
+    def read(text: str) -> str | None:
+        matches = pattern.findall(text)
+        return str(matches[-1]) if matches else None
+
+    return read
+
+
+def _boxed(text: str) -> str | None:
+    piece = _last(_BOXED)(text)
+    return None if piece is None else _TEXT.sub(r"\1", piece)
+
+
+def _all_one(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
+    def read(text: str) -> str | None:
+        if DENIES.search(text):  # what is marked may be what it is not
+            return None
+        return _only(["".join(match.groups("")) for match in pattern.finditer(text)])
+
+    return read
+
+
+def _fenced(text: str) -> str | None:
+    return _only([match[1] for match in _FENCE.finditer(text)])
+
+
+def _tagged(text: str) -> str | None:
+    named = [match[2] for match in _TAG.finditer(text)]
+    whole = _ONLY_TAG.fullmatch(text.strip())
+    return _only(named) or (whole[2] if whole else None)
+
+
+def _said(text: str) -> str | None:
+    """Return what follows the last "the answer is", to the end of its sentence."""
+    matches = list(_SAID.finditer(text))
+    return _sentence(text[matches[-1].end() :]) if matches else None
+
+
+def _said_first(text: str) -> str | None:
+    """Return the beginning of what follows "the answer is", up to its reason or a remark."""
+    tail = _said(text)
+    if tail is None or not (head := _REASON.split(tail, maxsplit=1)[0].strip()):
+        return None
+    return head if head != tail else None
+
+
+def _labelled(text: str) -> str | None:
+    return _only([match[1].strip("* \t") for match in _LABELLED.finditer(text)])
+
+
+def _sentence(text: str) -> str:
+    text = text.lstrip("*_ \n\t:")
+    end = _END_OF_SENTENCE.search(text)
+    return text[: end.start() if end else None].strip("*_ \t$")
+
+
+def _in_field(text: str) -> str | None:
+    """Return what JSON in the text says in the only field that is one of an answer, or has alone.
+
+    Of JSON that was cut, the first field counts where it is whole.
+    """
+    value = _json_in(text)
+    if value is None:
+        return None
+    leaves = list(_leaves("", value))
+    named = [leaf for name, leaf in leaves if name.casefold().replace("-", "_") in _FIELDS]
+    for texts in (named, [leaf for _, leaf in leaves]):
+        if len(texts) == 1:
+            return texts[0]
+    return _only(named)
+
+
+def _json_in(text: str) -> Any:
+    starts = [start for mark in _ENDINGS if (start := text.find(mark)) >= 0]
+    stripped = text.strip()
+    if stripped[:1] == '"':
+        starts.append(text.index('"'))
+    for start in sorted(starts):
+        try:
+            return json.JSONDecoder().raw_decode(text[start:])[0]
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(str(key), inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(name, inner)
+    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        yield name, str(value)
+
+
+def _first_line(text: str) -> str | None:
+    return _end_line(text, 0)
+
+
+def _last_line(text: str) -> str | None:
+    return _end_line(text, -1)
+
+
+def _end_line(text: str, at: int) -> str | None:
+    """Return the first or last line of a text that goes on; of a list of short lines none is it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    rest = lines[1:] if at == 0 else lines[:-1]
+    if not any(len(line.split()) >= _LEAST_PROSE or line.rstrip()[-1:] == ":" for line in rest):
+        return None
+    return lines[at].strip("*_ \t#>-•")
+
+
+def _bare_mark(text: str) -> str | None:
+    """Return a text of one line without a bullet or a quotation mark around it."""
+    stripped = text.strip()
+    return _MARKS.sub("", stripped) if "\n" not in stripped else None
+
+
+_READINGS: tuple[Callable[[str], str | None], ...] = (
+    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _said, _said_first,
+    _labelled,
+    _all_one(_BOLD), _all_one(_CODE), _all_one(_QUOTED), _bare_mark, _first_line, _last_line,
+)  # fmt: skip

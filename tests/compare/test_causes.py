@@ -1,0 +1,307 @@
+"""Causes of broken items: they add up, what was not tested is said, and what is found is so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
+from cliffguard.compare.diagnostics.counted import CountedItem, ProbedItems
+from cliffguard.compare.diagnostics.leaks import Leaks
+from cliffguard.core.diagnosis import CauseCount, CauseName
+from cliffguard.core.reviews import SAMPLES
+from cliffguard.stats.exact import clopper_pearson_interval
+from tests.compare.counted_pairs import broken, mirrored, question, task_of
+
+NO_LEAKS = Leaks(why="no target and no training data (--train) to look for")
+LEAKS = Leaks(labels=frozenset({"billing"}))
+
+SHOWN: Mapping[CauseName, str] = {
+    "cut": "Paris\nQuestion: and the capital of Italy?",
+    "degenerate": "la la la la la la la la la la",
+    "format": '{"answer": "Paris"}',
+    "refusal": "I'm sorry, but I cannot assist with that.",
+    "wrong_language": "La capital de Francia es la ciudad de Lyon.",
+    "leak": "billing",
+    "lost": "Rome",
+}
+"""An answer for each cause that a reader sees, and one that none sees."""
+
+TASK = task_of(*(question(number=number) for number in range(400)))
+
+
+def changed(causes: Sequence[CauseName], *, first: int = 0) -> list[CountedItem]:
+    """Return broken items that show these causes."""
+    return [
+        broken(SHOWN[cause], item=TASK.items[number], task=TASK)
+        for number, cause in enumerate(causes, start=first)
+    ]
+
+
+def table_of(
+    items: Sequence[CountedItem], leaks: Leaks = LEAKS, probes: ProbedItems | None = None
+) -> CauseTable:
+    """Return the causes of a capability by itself."""
+    return count_causes({"saying": items}, leaks, {"saying": probes})["saying"]
+
+
+def counts(table: CauseTable) -> dict[CauseName, int]:
+    """Return how many items each cause has."""
+    return {cause.cause: cause.n_items for cause in table.causes}
+
+
+def of(table: CauseTable, name: CauseName) -> CauseCount:
+    """Return the count of a cause."""
+    return next(cause for cause in table.causes if cause.cause == name)
+
+
+# --- adding up -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(SHOWN)), st.sampled_from([0.2, 0.5, 1.0])), min_size=1,
+        max_size=20,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_causes_add_up(shown: list[tuple[CauseName, float]], is_probed: bool) -> None:
+    """Counts are those of the broken items and losses of their drops, whatever broke them."""
+    items = [
+        replace(item, drop=drop)
+        for item, (_, drop) in zip(changed([c for c, _ in shown]), shown, strict=True)
+    ]
+    keys = frozenset(item.key for item in items)
+    probes = ProbedItems(probed=keys, recovered=frozenset(), is_suppressed=False)
+    table = table_of(items, probes=probes if is_probed else None)
+
+    assert sum(cause.n_items for cause in table.causes) == len(items)
+    assert sum(cause.loss for cause in table.causes) == pytest.approx(sum(d for _, d in shown))
+    assert sum(cause.share for cause in table.causes) == pytest.approx(1.0)
+    assert all(cause.n_items for cause in table.causes)
+    assert set(table.by_item) == keys
+    for item, (cause, _) in zip(items, shown, strict=True):
+        rest = "lost" if is_probed else "unprobed"
+        assert table.by_item[item.key] == (rest if cause == "lost" else cause)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Paris\nQuestion: I cannot assist with that?", "cut"),
+        ('{"answer": "Paris", "note": "I cannot assist with that"}', "format"),
+        ("I cannot assist with that. Lo siento mucho, pero así es la vida.", "refusal"),
+        ("Lo siento, no puedo responder a esa pregunta tan difícil.", "refusal"),
+        ("billing\nEs una pregunta sobre el dinero de la empresa.", "wrong_language"),
+    ],
+)
+def test_the_first_cause_that_fits_counts(text: str, cause: CauseName) -> None:
+    """An answer that fits several has the cause that comes first in their order."""
+    assert counts(table_of([broken(text)])) == {cause: 1}
+
+
+def test_the_commonest_cause_comes_first_and_its_share_has_an_interval() -> None:
+    """Shares are of all that broke, by Clopper and Pearson's interval at 90 %."""
+    table = table_of(changed(["refusal", "format", "format", "refusal", "format", "lost"]))
+
+    assert list(counts(table).items()) == [("format", 3), ("refusal", 2), ("unprobed", 1)]
+    assert of(table, "format").share == 0.5
+    exact = clopper_pearson_interval(n_hits=3, n_items=6, confidence=0.9)
+    assert of(table, "format").share_interval == exact
+
+
+def test_an_interval_by_clusters_is_wider() -> None:
+    """Items of a few documents say less of a share than as many that stand alone."""
+    alone = changed(["refusal", "lost"] * 20)
+    tied = [replace(item, cluster=number // 4) for number, item in enumerate(alone)]
+    tied = [replace(item, cluster=("c", n % 2, n // 8)) for n, item in enumerate(tied)]
+    narrow, wide = (of(table_of(items), "refusal").share_interval for items in (alone, tied))
+
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_fixed_items_have_no_cause() -> None:
+    """What the candidate gained is counted by no cause, only held against them."""
+    table = table_of([*changed(["refusal"]), *map(mirrored, changed(["refusal"], first=1))])
+
+    assert counts(table) == {"refusal": 1}
+    assert (of(table, "refusal").n_fits_broken, of(table, "refusal").n_fits_fixed) == (1, 1)
+
+
+def test_without_broken_items_there_are_no_causes() -> None:
+    """A capability that lost nothing has an empty table."""
+    table = table_of([mirrored(item) for item in changed(["refusal"])])
+
+    assert (table.causes, table.by_item) == ((), {})
+
+
+# --- probes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_suppressed", [True, False])
+def test_only_probes_that_prove_it_make_items_suppressed(is_suppressed: bool) -> None:
+    """Of items without another cause: recovered and proven, probed alone, or not asked again."""
+    items = changed(["lost", "lost", "lost", "refusal"])
+    keys = [item.key for item in items]
+    probes = ProbedItems(
+        probed=frozenset({keys[0], keys[1], keys[3]}),
+        recovered=frozenset({keys[0], keys[3]}),
+        is_suppressed=is_suppressed,
+    )
+    table = table_of(items, probes=probes)
+
+    back: CauseName = "suppressed" if is_suppressed else "lost"
+    assert [table.by_item[key] for key in keys] == [back, "lost", "unprobed", "refusal"]
+    assert "suppressed" not in {cause.cause for cause in table.untested}
+    assert {c.cause for c in table.causes if c.is_found} == ({"suppressed"} & {back})
+
+
+def test_what_nobody_probed_is_unprobed_and_suppressed_is_untested() -> None:
+    """Without probes nothing is called lost."""
+    table = table_of(changed(["lost"]))
+
+    assert counts(table) == {"unprobed": 1}
+    assert "suppressed" in {cause.cause for cause in table.untested}
+
+
+# --- not tested ----------------------------------------------------------------------------------
+
+
+def why(table: CauseTable) -> dict[CauseName, str]:
+    """Return why causes could not be tested, probes and tools aside."""
+    aside = ("suppressed", "bad_call")
+    return {c.cause: c.why for c in table.untested if c.cause not in aside}
+
+
+def test_all_that_can_be_read_is_tested() -> None:
+    """Of generated answers with labels to look for only the call of a tool is not."""
+    table = table_of(changed(["wrong_language"]))
+
+    assert why(table) == {}
+    assert "bad_call" in {cause.cause for cause in table.untested}
+
+
+def test_of_choices_only_a_leak_can_be_read() -> None:
+    """A text that was given is not the model's; without a label among the choices, no leak is."""
+    plain = question("Paris", choices=("Paris", "Rome", "Bonn"))
+    labelled = question("Paris", choices=("Paris", "Rome", "billing"))
+    texts = {"cut", "degenerate", "format", "refusal", "wrong_language"}
+
+    assert set(why(table_of([broken("Rome", item=plain)]))) == texts | {"leak"}
+    table = table_of([broken("billing", item=labelled)])
+    assert set(why(table)) == texts
+    assert counts(table) == {"leak": 1}
+
+
+def test_without_labels_no_leak_is_tested() -> None:
+    """The reason is that of the labels."""
+    table = table_of(changed(["leak", "wrong_language"]), NO_LEAKS)
+
+    assert why(table) == {"leak": NO_LEAKS.why}
+    assert counts(table) == {"unprobed": 1, "wrong_language": 1}
+
+
+def test_short_answers_are_in_no_language() -> None:
+    """Where no changed answer has 20 letters, no language was looked for."""
+    assert "20 letters" in why(table_of(changed(["lost"])))["wrong_language"]
+
+
+def test_a_metric_about_all_of_the_text_has_no_other_reader() -> None:
+    """No format is looked for where the format is what is asked."""
+    task = task_of(question('[{"words": 3}]'), metric="constraints")
+
+    assert "format" in why(table_of([broken("a b", item=task.items[0], task=task)]))
+
+
+def test_logged_samples_do_not_say_what_was_cut() -> None:
+    """Unless an answer goes on behind its end, which its text shows."""
+    task = replace(TASK, suite=SAMPLES)
+    plain, gone_on = (
+        [broken(SHOWN[cause], item=TASK.items[0], task=task)] for cause in ("lost", "cut")
+    )  # fmt: skip
+
+    assert "cut" in why(table_of(plain))
+    assert counts(table_of(gone_on)) == {"cut": 1}
+
+
+# --- found ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cause", sorted(set(SHOWN) - {"lost"}))
+def test_a_planted_cause_is_found(cause: CauseName) -> None:
+    """Of 40 broken items that show a cause, beside 12 fixed that do not, the cause is found."""
+    fixed = map(mirrored, changed(["lost"] * 12, first=40))
+    table = table_of([*changed([cause] * 30 + ["lost"] * 10), *fixed])
+
+    assert [row.cause for row in table.causes if row.is_found] == [cause]
+    assert of(table, "unprobed").p_found is None
+
+
+def test_a_cause_that_the_base_has_as_often_is_not_found() -> None:
+    """Where the base's wrong answers show it in the same share, the candidate brought nothing."""
+    causes: list[CauseName] = ["refusal"] * 20 + ["lost"] * 10
+    fixed = map(mirrored, changed(causes, first=40))
+    table = table_of([*changed(causes), *fixed])
+
+    assert counts(table)["refusal"] == 20
+    assert not any(cause.is_found for cause in table.causes)
+
+
+def test_items_that_fall_together_prove_less() -> None:
+    """One document whose ten questions are all refused is no proof."""
+    items = [*changed(["refusal"] * 10), *map(mirrored, changed(["lost"] * 10, first=40))]
+    tied = [replace(item, cluster=("c", number // 10)) for number, item in enumerate(items)]
+
+    assert of(table_of(items), "refusal").is_found
+    assert not of(table_of(tied), "refusal").is_found
+
+
+def test_more_capabilities_are_more_tests() -> None:
+    """Every p-value is adjusted over all capabilities, where some answer fits the cause."""
+    items = [*changed(["refusal"] * 8), *map(mirrored, changed(["lost"] * 8, first=40))]
+    alone = table_of(items)
+    among = count_causes({f"c{n}": items for n in range(5)}, LEAKS, {})["c0"]
+
+    p_alone, p_among = of(alone, "refusal").p_found, of(among, "refusal").p_found
+    assert p_alone is not None
+    assert p_among == pytest.approx(5 * p_alone)
+
+
+# --- healthy candidates --------------------------------------------------------------------------
+
+
+def healthy(rng: np.random.Generator) -> dict[str, list[CountedItem]]:
+    """Return what changed between two equal models, whose wrong answers show causes at any rate.
+
+    Every capability has a churn of 5 to 30 %, of which half broke on average, and background rates
+    of its own, which are those of wrong answers of either side.
+    """
+    capabilities = {}
+    names = sorted(SHOWN)
+    for number in range(rng.integers(1, 9)):
+        n_changed = rng.binomial(rng.integers(60, 400), rng.uniform(0.05, 0.3))
+        rates = rng.dirichlet(np.full(len(names), rng.choice([0.2, 1.0, 5.0])))
+        shown = rng.choice(len(names), size=n_changed, p=rates)
+        items = changed([names[index] for index in shown])
+        is_fixed = rng.random(n_changed) < 0.5
+        capabilities[f"c{number}"] = [
+            mirrored(item) if fixed else item for item, fixed in zip(items, is_fixed, strict=True)
+        ]
+    return capabilities
+
+
+def test_healthy_candidates_have_no_cause() -> None:
+    """At most one report in twenty of equal models names a cause as found."""
+    rng = np.random.default_rng(20)
+    n_found = sum(
+        any(cause.is_found for table in tables.values() for cause in table.causes)
+        for tables in (count_causes(healthy(rng), LEAKS, {}) for _ in range(40))
+    )
+
+    assert n_found <= 2
