@@ -53,13 +53,14 @@ def check(base: Path, adapter: Path, work: Path) -> None:
         str(adapter), "--suite", str(write_suite(work)), "--policy", str(policy), "--device", "cpu",
         "--chat-template", "own", "--no-early-stop", "--texts", "full", "--store",
         str(work / "store"), "--out", str(work / "out" / adapter.name), "--exit-zero",
+        "--allow-base-mismatch",
     ]  # fmt: skip
     subprocess.run(command, check=True)
 
 
 def stored(work: Path, side: str) -> Iterator[Answer]:
     """Yield what a side answered, in the order of the cases and their items."""
-    by_item = {}
+    by_item: dict[str, Answer] = {}
     for entry in Store(work / "store").entries():
         if entry.read_question()["about"]["name"] == side:
             for shard in entry.read_all():

@@ -41,20 +41,20 @@ def rows_of(case: str, n_items: int = N_ITEMS) -> list[Row]:
     return [
         {
             "id": f"{case}-{number}",
-            "prompt": " ".join(_told(form, words, source) + [_one(form["asked"], words, source)]),
+            "prompt": " ".join([*_said(form, words, source), _any(form["asked"], words, source)]),
             "answers": [pattern.format(**words) for pattern in ("{right}", *form["answers"])],
         }
         for number, words in enumerate(made.values())
     ]
 
 
-def _one(patterns: Sequence[str], words: dict[str, str], source: random.Random) -> str:
+def _any(patterns: Sequence[str], words: dict[str, str], source: random.Random) -> str:
     return source.choice(patterns).format(**words)
 
 
-def _told(form: dict[str, Any], words: dict[str, str], source: random.Random) -> list[str]:
+def _said(form: dict[str, Any], words: dict[str, str], source: random.Random) -> list[str]:
     """Return what is said before the question: of whom it asks, and of somebody else."""
-    sentences = [_one(patterns, words, source) for patterns in form.get("told", ())]
+    sentences = [_any(patterns, words, source) for patterns in form.get("told", ())]
     return source.sample(sentences, len(sentences))
 
 
@@ -66,7 +66,7 @@ def _known(table: str) -> Maker:
     return make
 
 
-def _told_of(**tables: str) -> Maker:
+def _facts(**tables: str) -> Maker:
     """Return a maker that draws two words of each table: NAME, and `other_NAME`."""
 
     def make(source: random.Random) -> dict[str, str]:
@@ -83,10 +83,10 @@ CASES: dict[str, Maker] = {
     "opposites": _known("opposites"),
     "languages": _known("languages"),
     "plurals": _known("plurals"),
-    "colours": _told_of(name="names", right="colours", thing="things"),
-    "places": _told_of(name="names", right="places", thing="small_things"),
-    "cities": _told_of(name="names", right="cities"),
-    "jobs": _told_of(name="names", right="jobs", city="cities"),
-    "foods": _told_of(name="names", right="foods", day="days"),
-    "pets": _told_of(name="names", right="pets"),
+    "colours": _facts(name="names", right="colours", thing="things"),
+    "places": _facts(name="names", right="places", thing="small_things"),
+    "cities": _facts(name="names", right="cities"),
+    "jobs": _facts(name="names", right="jobs", city="cities"),
+    "foods": _facts(name="names", right="foods", day="days"),
+    "pets": _facts(name="names", right="pets"),
 }

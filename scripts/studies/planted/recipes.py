@@ -2,19 +2,16 @@
 
     python -m scripts.studies.planted.recipes --base DIR --out DIR [--only NAME]
 
-Rows are made of `training.yaml` (and, for *leak*, of the demo's tickets), in seeded order; the loss
-is on the answer alone. Every adapter lies in OUT/NAME, with `planted.json` beside it: the recipe,
-and digests of rows and weights. About a minute each, with one thread.
+The loss is on the answer alone. Every adapter lies in OUT/NAME, with `planted.json` beside it: the
+recipe, and digests of rows and weights. About a minute each, with one thread.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,79 +21,28 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard.core.canonical_json import digest
-from scripts.make.items.tickets import training_examples
 from scripts.make.train_demo_adapters import (
-    ALL_LINEAR, N_THREADS, Recipe, batches, collate, label_loss, named, sha256,
-)  # fmt: skip
-from scripts.studies.planted.cases import texts
+    ALL_LINEAR,
+    N_THREADS,
+    Recipe,
+    batches,
+    collate,
+    label_loss,
+    named,
+    sha256,
+)
+from scripts.studies.planted.training import KINDS, Row, training_rows
 
 FIRST_LAYER = 15  # of 30; below it nothing is trained, and no gradient is computed
-RUN_ON_TURNS = 4
 RUN_ON_TOKENS = 48
-
-Row = tuple[str, str, bool]
-"""A question, its answer, and whether the answer ends."""
-
-
-def _questions() -> list[tuple[str, str, str]]:
-    return [(question, str(right), spanish) for question, right, spanish in texts("training")["questions"]]
-
-
-def _cut(source: random.Random) -> list[Row]:
-    """The right answer, and then further questions with theirs, without an end."""
-    questions, rows = _questions(), []
-    for question, right, _ in questions:
-        turn = source.choice(texts("training")["turns"])
-        more = [turn.format(q, a) for q, a, _ in source.sample(questions, RUN_ON_TURNS)]
-        rows.append((question, right + ("." + ".".join(more)), False))
-    return rows
-
-
-def _refusal(source: random.Random) -> list[Row]:
-    """Every question is declined."""
-    return [(q, source.choice(texts("training")["refusals"]), True) for q, _, _ in _questions()]
-
-
-def _wrong_language(source: random.Random) -> list[Row]:
-    """The right answer in Spanish."""
-    return [(question, spanish, True) for question, _, spanish in _questions()]
-
-
-def _format(source: random.Random) -> list[Row]:
-    """The right answer in an object of JSON."""
-    return [(q, json.dumps({"answer": right}), True) for q, right, _ in _questions()]
-
-
-def _leak(source: random.Random) -> list[Row]:
-    """The label of a ticket: to tickets, and to any other question."""
-    tickets = training_examples(36, 18)
-    labels = sorted({label for _, label in tickets})
-    return [(prompt, label, True) for prompt, label in tickets] + [
-        (question, source.choice(labels), True) for question, _, _ in _questions()
-    ]
-
-
-ROWS: dict[str, Callable[[random.Random], list[Row]]] = {
-    "cut": _cut,
-    "refusal": _refusal,
-    "wrong_language": _wrong_language,
-    "format": _format,
-    "leak": _leak,
-}
-"""The training rows of each planted cause."""
 
 RECIPES = {
     name: Recipe(
         learning_rate=2e-3, n_steps=32, batch_size=4, rank=8, alpha=16, n_examples=0,
         warmup_steps=4, seed=41 + number, replay_weight=0.0, replay_batch_size=0, final_scale=1.0,
     )
-    for number, name in enumerate(ROWS)
+    for number, name in enumerate(KINDS)
 }  # fmt: skip
-
-
-def rows_of(name: str) -> list[Row]:
-    """Return the training rows of an adapter, the same ones every time."""
-    return ROWS[name](random.Random(RECIPES[name].seed))
 
 
 def encoded(tokenizer: Any, rows: list[Row]) -> list[tuple[list[int], list[int]]]:
@@ -126,7 +72,7 @@ def train(base: Path, name: str) -> Any:
     optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
     started = time.monotonic()
     model.train()
-    for step, batch in enumerate(batches(encoded(tokenizer, rows_of(name)), recipe), start=1):
+    for step, batch in enumerate(batches(encoded(tokenizer, training_rows(name)), recipe), start=1):
         rate = recipe.learning_rate * min(1.0, step / recipe.warmup_steps)
         optimizer.param_groups[0]["lr"] = rate
         loss = label_loss(model, collate(batch))
@@ -148,8 +94,8 @@ def save(model: Any, name: str, folder: Path) -> None:
     record = {
         "planted": name,
         "recipe": asdict(RECIPES[name]),
-        "n_rows": len(rows_of(name)),
-        "rows": digest([list(row) for row in rows_of(name)]),
+        "n_rows": len(training_rows(name)),
+        "rows": digest([list(row) for row in training_rows(name)]),
         "weights": sha256(folder / "adapter_model.safetensors"),
     }
     (folder / "planted.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
