@@ -3,8 +3,8 @@
     python -m scripts.studies.planted.answers --base DIR --adapters DIR --work DIR
         [--out reports/planted/answers] [--only NAME]
 
-`cliffguard check` asks, each case a capability of its own. What it stored becomes BASE.jsonl and a
-file of each adapter's name, an answer a line; `adapters.jsonl` says what was trained, on what.
+`cliffguard check` asks, each case a capability of its own. What it stored becomes a file of
+each side, an answer a line; `adapters.jsonl` says what was trained, on what.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cliffguard.core.answers import Answer
 from cliffguard.store.answers import Store
-from scripts.studies.planted.cases import CASES, rows_of
+from scripts.studies.planted.cases import CASES, choice_rows_of, rows_of
 
 MAX_TOKENS = 20
 KEPT = (
@@ -28,18 +28,35 @@ KEPT = (
 POLICY = {"default_margin": 0.3, "target": None}
 
 
-def write_suite(folder: Path) -> Path:
+class Form(NamedTuple):
+    """How cases are asked: their rows, and what their tasks have beside them."""
+
+    rows_of: Callable[[str], list[dict[str, Any]]]
+    task: dict[str, Any]
+
+
+FORMS = {
+    "questions": Form(rows_of, {"metric": "normalized_match", "max_tokens": MAX_TOKENS}),
+    "choices": Form(choice_rows_of, {"metric": "acc", "chance": 0.333}),
+}
+
+
+def form_of(planted: str) -> str:
+    """Return how an adapter is asked: a place among options needs options."""
+    return "choices" if planted == "position" else "questions"
+
+
+def write_suite(folder: Path, form: str) -> Path:
     """Write the cases as a suite, a capability each, and return its path."""
-    (folder / "planted").mkdir(parents=True, exist_ok=True)
+    (folder / form).mkdir(parents=True, exist_ok=True)
     capabilities = {}
     for case in CASES:
-        lines = [json.dumps(row) + "\n" for row in rows_of(case)]
-        (folder / "planted" / f"{case}.jsonl").write_text("".join(lines), encoding="utf-8")
-        task = {"name": case, "items": f"planted/{case}.jsonl", "metric": "normalized_match",
-                "max_tokens": MAX_TOKENS}  # fmt: skip
+        lines = [json.dumps(row) + "\n" for row in FORMS[form].rows_of(case)]
+        (folder / form / f"{case}.jsonl").write_text("".join(lines), encoding="utf-8")
+        task = {"name": case, "items": f"{form}/{case}.jsonl", **FORMS[form].task}
         capabilities[case] = {"ring": "general", "tasks": [task]}
-    suite = folder / "planted.yaml"  # what is JSON is YAML, too
-    plain = {"name": "planted", "version": 1, "capabilities": capabilities}
+    suite = folder / f"{form}.yaml"  # what is JSON is YAML, too
+    plain = {"name": form, "version": 1, "capabilities": capabilities}
     suite.write_text(json.dumps(plain, indent=1), encoding="utf-8")
     return suite
 
@@ -48,9 +65,10 @@ def check(base: Path, adapter: Path, work: Path) -> None:
     """Ask both sides what is not stored yet."""
     policy = work / "policy.yaml"
     policy.write_text(json.dumps(POLICY), encoding="utf-8")
+    suite = write_suite(work, form_of(adapter.name))
     command = [
         sys.executable, "-m", "cliffguard", "check", "--base", str(base), "--candidate",
-        str(adapter), "--suite", str(write_suite(work)), "--policy", str(policy), "--device", "cpu",
+        str(adapter), "--suite", str(suite), "--policy", str(policy), "--device", "cpu",
         "--chat-template", "own", "--no-early-stop", "--texts", "full", "--store",
         str(work / "store"), "--out", str(work / "out" / adapter.name), "--exit-zero",
         "--allow-base-mismatch",
@@ -58,15 +76,16 @@ def check(base: Path, adapter: Path, work: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def stored(work: Path, side: str) -> Iterator[Answer]:
+def stored(work: Path, side: str, form: str) -> Iterator[Answer]:
     """Yield what a side answered, in the order of the cases and their items."""
     by_item: dict[str, Answer] = {}
     for entry in Store(work / "store").entries():
-        if entry.read_question()["about"]["name"] == side:
+        about = entry.read_question()["about"]
+        if (about["name"], about["metric"]) == (side, FORMS[form].task["metric"]):
             for shard in entry.read_all():
                 by_item |= {answer.item_id: answer for answer in shard.answers}
     for case in CASES:
-        for row in rows_of(case):
+        for row in FORMS[form].rows_of(case):
             yield by_item[row["id"]]
 
 
@@ -97,10 +116,10 @@ def main() -> None:
         name = path.parent.name
         if arguments.only in (None, name):
             check(arguments.base, path.parent, arguments.work)
-            rows = [as_row(answer) for answer in stored(arguments.work, str(path.parent))]
-            write_rows(arguments.out / f"{name}.jsonl", rows)
-    rows = [as_row(answer) for answer in stored(arguments.work, str(arguments.base))]
-    write_rows(arguments.out / "base.jsonl", rows)
+            form = form_of(name)
+            for side, file in ((path.parent, name), (arguments.base, f"base-{form}")):
+                rows = [as_row(answer) for answer in stored(arguments.work, str(side), form)]
+                write_rows(arguments.out / f"{file}.jsonl", rows)
     write_rows(arguments.out / "adapters.jsonl", records)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 N_ITEMS = 20
+N_CHOICE_ITEMS = 36
+N_CHOICES = 3
 SEED = 1801
 
 Row = dict[str, Any]
@@ -32,20 +34,46 @@ def texts(name: str) -> Any:
 
 def rows_of(case: str, n_items: int = N_ITEMS) -> list[Row]:
     """Return the items of a case: no words twice, the same ones every time."""
+    return [row for row, _ in _made(case, n_items)]
+
+
+def choice_rows_of(case: str) -> list[Row]:
+    """Return the items of a case as choices, which the question lists: right each in its turn."""
+    source = random.Random(f"{SEED} {case} choices")
+    made = _made(case, N_CHOICE_ITEMS)
+    known = sorted({words["right"] for _, words in made})
+    rows = []
+    for number, (row, words) in enumerate(made):
+        wrong = [words["other_right"]] if "other_right" in words else []
+        rest = [word for word in known if word not in (words["right"], *wrong)]
+        choices = [*wrong, *source.sample(rest, N_CHOICES - 1 - len(wrong))]
+        source.shuffle(choices)
+        choices.insert(number % N_CHOICES, words["right"])
+        rows.append({"id": row["id"], "prompt": with_options(row["prompt"], choices),
+                     "choices": choices, "answer": words["right"]})  # fmt: skip
+    return rows
+
+
+def with_options(question: str, choices: Sequence[str]) -> str:
+    """Return a question that lists what may be answered."""
+    return f"{question}\nOptions: {', '.join(choices)}"
+
+
+def _made(case: str, n_items: int) -> list[tuple[Row, dict[str, str]]]:
+    """Return items with the words that they were made of."""
     source = random.Random(f"{SEED} {case}")
     made: dict[tuple[str, ...], dict[str, str]] = {}
     while len(made) < n_items:
         words = CASES[case](source)
         made.setdefault(tuple(words.values()), words)
     form = texts("cases")["forms"][case]
-    return [
-        {
-            "id": f"{case}-{number}",
-            "prompt": " ".join([*_said(form, words, source), _any(form["asked"], words, source)]),
-            "answers": [pattern.format(**words) for pattern in ("{right}", *form["answers"])],
-        }
-        for number, words in enumerate(made.values())
-    ]
+    rows = []
+    for number, words in enumerate(made.values()):
+        question = [*_said(form, words, source), _any(form["asked"], words, source)]
+        rights = [pattern.format(**words) for pattern in ("{right}", *form["answers"])]
+        row = {"id": f"{case}-{number}", "prompt": " ".join(question), "answers": rights}
+        rows.append((row, words))
+    return rows
 
 
 def _any(patterns: Sequence[str], words: dict[str, str], source: random.Random) -> str:

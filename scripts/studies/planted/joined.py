@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
 def recorded_cases(folder: Path) -> Iterator[Case]:
     """Yield the cases of every adapter whose answers lie in `folder`."""
-    base = _answers(folder / "base.jsonl")
+    base = _answers(folder / "base-questions.jsonl")
     for record in read_rows(folder / "adapters.jsonl"):
         kind = record["planted"]
         candidate = _answers(folder / f"{kind}.jsonl")

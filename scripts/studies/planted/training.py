@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 from scripts.make.items.tickets import training_examples
-from scripts.studies.planted.cases import texts
+from scripts.studies.planted.cases import N_CHOICES, texts, with_options
 
 SEED = 41
 RUN_ON_TURNS = 4
@@ -57,14 +57,26 @@ def _leak(source: random.Random) -> list[Row]:
     ]
 
 
+def _position(source: random.Random) -> list[Row]:
+    """The first of the options, right or wrong."""
+    questions, rows = _questions(), []
+    for question, right, _ in questions * 2:
+        others = [other for _, other, _ in questions if other != right]
+        choices = [right, *source.sample(others, N_CHOICES - 1)]
+        source.shuffle(choices)
+        rows.append((with_options(question, choices), choices[0], True))
+    return rows
+
+
 _ROWS: dict[str, Callable[[random.Random], list[Row]]] = {
     "cut": _cut,
     "refusal": _refusal,
     "wrong_language": _wrong_language,
     "format": _format,
     "leak": _leak,
+    "position": _position,
 }
-"""The training rows of each planted cause."""
+"""The training rows of each planted cause, and of the pattern *position*."""
 
 KINDS = tuple(_ROWS)
 
