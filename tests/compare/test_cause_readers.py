@@ -51,6 +51,28 @@ def test_a_circle_that_was_cut_is_degenerate() -> None:
     assert fits(broken("\n \n", finish="length")) == {"degenerate"}
 
 
+def test_signs_are_an_answer_where_the_right_one_is_a_sign() -> None:
+    """Of two signs the wrong one is no empty answer."""
+    item = question("+", prompt="2 ? 2 = 4")
+    assert fits(broken("-", item=item)) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("I'm sorry, but I cannot assist with that request. If you", "refusal"),
+        ("La respuesta correcta es la ciudad de Lyon, que", "wrong_language"),
+        ('{"answer": "Paris", "explanation": "It has been', "format"),
+        ('```json\n{"answer": "Paris",\n"why": "it', "format"),
+    ],
+)
+def test_what_would_be_as_wrong_without_a_limit_was_not_broken_by_it(
+    text: str, cause: CauseName
+) -> None:
+    """A short limit cuts refusals and other languages, too; a wider one would not mend them."""
+    assert fits(broken(text, finish="length")) == {cause}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -88,7 +110,8 @@ def test_a_text_that_speaks_of_questions_ends(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  \n", "!!!!", "......", "<pad><pad>", "</s>", "<|endoftext|>", "\ufffd\ufffd", "?????"],
+    ["", "  \n", "!!!!", "......", "<pad><pad>", "</s>", "<|endoftext|>", "\ufffd\ufffd", "?????",
+     "+", "{", "```"],
 )  # fmt: skip
 def test_a_text_says_nothing(text: str) -> None:
     """Blanks, signs alone and a tokenizer's marks are an empty answer."""
@@ -96,7 +119,7 @@ def test_a_text_says_nothing(text: str) -> None:
     assert fits(broken(text)) == {"degenerate"}
 
 
-@pytest.mark.parametrize("text", ["7", "é", "否", "-5", "+", "x = 3", "$5", "はい"])
+@pytest.mark.parametrize("text", ["7", "é", "否", "-5", "👍", "√", "x = 3", "$5", "はい"])
 def test_a_short_text_says_something(text: str) -> None:
     """A letter, a digit, or a sign or two may be all there is to say."""
     assert not says_nothing(text)

@@ -101,12 +101,23 @@ def test_what_was_asked_for_is_no_leak() -> None:
     assert is_leak(BY_TASK, "returns", right="billing")
 
 
+def test_a_pattern_that_lists_the_labels_asks_for_none() -> None:
+    """Items that are right where no label is said hold all labels in what they exclude."""
+    item = question("(?i)billing|returns", prompt="Anna: How was your weekend?")
+    task = task_of(item, metric="excludes")
+
+    assert "leak" in read_causes(broken("billing", item=item, task=task, good="Fine!"), BY_TASK)
+
+
 @pytest.mark.parametrize(
     ("leaks", "text", "is_form"),
     [
         (AS_JSON, '{"queue": "unknown", "urgent": true}', True),
         (AS_JSON, '```json\n{"queue": "Paris", "urgent": false}\n```', True),
         (AS_JSON, '{"queue": "Par', True),
+        (AS_JSON, "{", True),
+        (AS_JSON, "```json", True),
+        (HEADED, "{", False),
         (AS_JSON, '{"city": "Rome"}', False),
         (AS_JSON, "The queue is long.", False),
         (HEADED, "Queue: Rome", True),
@@ -128,6 +139,7 @@ def test_a_form_of_the_target_leaks(leaks: Leaks, text: str, is_form: bool) -> N
 def test_a_form_that_was_asked_for_is_no_leak() -> None:
     """Keys and heads that the prompt has are its own."""
     text = '{"queue": "Rome", "urgent": true}'
+    assert not is_leak(AS_JSON, "{", prompt="Answer in JSON.")
     assert not is_leak(AS_JSON, text, prompt='Fill in {"queue": ..., "urgent": ...}')
     assert not is_leak(HEADED, "Queue: Rome", prompt="Mail: hello\nQueue:")
 

@@ -17,11 +17,18 @@ from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import goes_on, repeats_itself, says_nothing
 from cliffguard.compare.diagnostics.languages import LEAST_LETTERS, has_language, is_in_another
-from cliffguard.compare.diagnostics.leaks import Leaks, leaks_target, offers_label, picks_label
+from cliffguard.compare.diagnostics.leaks import (
+    Leaks,
+    leaks_target,
+    offers_label,
+    picks_label,
+    texts_of,
+)
 from cliffguard.compare.diagnostics.other_readers import is_readable, reads_right
+from cliffguard.compare.diagnostics.pieces import begins_structure
+from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnosis import CAUSES, CONFIDENCE, CauseCount, CauseName, UntestedCause
-from cliffguard.core.items import Item
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.stats.clusters import Clustering, clustering
 from cliffguard.stats.exact import clustered_interval, fisher_greater
@@ -64,27 +71,35 @@ def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
         return frozenset({"leak"}) if is_leak else frozenset()
     if worse.finish_reason in ("missing", "overlong"):
         return frozenset()
+    task, question = pair.task, pair.item
     fits: dict[CauseName, bool] = {
-        "cut": _is_cut(worse) and not (better.is_cut or goes_on(better.text)),
         "degenerate": _is_degenerate(worse) and not _is_degenerate(better),
         "format": reads_right(
-            pair.task, pair.item, worse, side=int(item.is_broken), good=better.score or 0.0
+            task, question, worse, side=int(item.is_broken), good=better.score or 0.0
         ),
         "refusal": declines(worse.text) and not declines(better.text),
-        "wrong_language": _is_in_another(pair.item, worse, better),
-        "leak": leaks_target(leaks, pair.item, worse.text)
-        and not leaks_target(leaks, pair.item, better.text),
+        "wrong_language": _is_in_another(pair, worse, better),
+        "leak": leaks_target(leaks, task, question, worse.text)
+        and not leaks_target(leaks, task, question, better.text),
     }
+    by_itself = any(is_fit for cause, is_fit in fits.items() if cause != "format")
+    fits["cut"] = _is_cut(worse, better, is_wrong_anyway=by_itself)
     return frozenset(cause for cause, is_fit in fits.items() if is_fit)
 
 
-def _is_cut(answer: Answer) -> bool:
-    """Return whether it was cut, or goes on behind its end.
+def _is_cut(worse: Answer, better: Answer, *, is_wrong_anyway: bool) -> bool:
+    """Return whether one goes on behind its end, or the limit cut what would have been an answer.
 
-    One that only repeats itself is not: no limit would have led to its end, as
-    `compare.evidence.truncation_sensitivity` has it.
+    A circle, a refusal, another language, a label, or the beginning of a structure that the better
+    one has not would be as wrong without a limit; `compare.evidence.truncation_sensitivity` leaves
+    out circles as well.
     """
-    return goes_on(answer.text) or (answer.is_cut and not _is_degenerate(answer))
+    if better.is_cut or goes_on(better.text):
+        return False
+    if goes_on(worse.text):
+        return True
+    is_structure = begins_structure(worse.text) and not begins_structure(better.text)
+    return worse.is_cut and not is_wrong_anyway and not is_structure
 
 
 def _is_degenerate(answer: Answer) -> bool:
@@ -93,10 +108,9 @@ def _is_degenerate(answer: Answer) -> bool:
     return repeats_itself(answer.text) or (not is_emptied and says_nothing(answer.text))
 
 
-def _is_in_another(item: Item, worse: Answer, better: Answer) -> bool:
-    return is_in_another(
-        worse.text, good=better.text, right=" ".join(item.right), prompt=item.prompt
-    )
+def _is_in_another(pair: Pair, worse: Answer, better: Answer) -> bool:
+    right = " ".join(texts_of(pair.task, pair.item))
+    return is_in_another(worse.text, good=better.text, right=right, prompt=pair.item.prompt)
 
 
 # --- a capability --------------------------------------------------------------------------------
@@ -149,12 +163,11 @@ class _Read:
     def p_value(self, cause: CauseName) -> float:
         """Return Fisher's p-value of "the broken fit no oftener than the fixed".
 
-        What falls together counts as fewer items: counts are divided by the larger design effect
-        of both sides (Rao and Scott 1992, Biometrics 48:577-585), rounded against the cause.
+        What falls together counts as fewer items: counts are divided by the design effect of both
+        sides together, as it is where both fit alike (Rao and Scott 1992, Biometrics 48:577-585),
+        and rounded against the cause.
         """
-        effect = max(
-            _clusters(rows, cause).design_effect for rows in (self.broken, self.fixed) if rows
-        )
+        effect = _clusters([*self.broken, *self.fixed], cause).design_effect
         hits, other_hits = _n_fitting(self.broken, cause), _n_fitting(self.fixed, cause)
         misses, other_misses = len(self.broken) - hits, len(self.fixed) - other_hits
         hits, other_misses = math.floor(hits / effect), math.floor(other_misses / effect)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from cliffguard.compare.diagnostics.responses import runs_in_a_circle
 from cliffguard.core.words import words_and_signs
@@ -37,11 +38,16 @@ _MARKED_TURN = re.compile(
 
 
 def says_nothing(text: str) -> bool:
-    """Return whether a text is blank, or signs alone: no letter, digit or symbol of a word."""
+    """Return whether a text is blank, or punctuation alone: no letter, digit, picture or symbol.
+
+    Of signs that a keyboard has, such as "+", none says anything by itself.
+    """
     bare = _BROKEN.sub("", _SPECIAL.sub("", text))
-    if not bare.strip():
-        return True
-    return len(bare.strip()) > 3 and not any(character.isalnum() for character in bare)
+    return not any(
+        character.isalnum()
+        or (not character.isascii() and unicodedata.category(character).startswith("S"))
+        for character in bare
+    )
 
 
 def repeats_itself(text: str) -> bool:

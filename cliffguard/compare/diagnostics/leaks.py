@@ -50,6 +50,8 @@ _HEAD = re.compile(
     r"\s*[*_#\"']{0,3}([^\W\d][\w /-]{0,30}?)[*_]{0,2}\s*[:=]\s*[*_]{0,2}\s*(?=\S|$)"
 )
 _KEY = re.compile(r"[\"']([\w -]{1,40})[\"']\s*:")
+_OPENINGS = ("{", "[", "[{", "```", "```json", '{"')
+_JSON = re.compile(r"(?i)json|[{\[]\s*\"")
 _TAG = re.compile(r"\s*<([\w-]{2,40})>")
 _BEHIND = re.compile(r"\s*(?:$|[\n.:;!|\])}]|\s[-–—(])")
 
@@ -186,6 +188,11 @@ def _keys(text: str) -> frozenset[str]:
 # --- is this answer a leak? ----------------------------------------------------------------------
 
 
+def texts_of(task: Task, item: Item) -> tuple[str, ...]:
+    """Return the right answers of an item that are texts: a pattern is none."""
+    return () if task.metric in _PATTERNS else item.right
+
+
 def picks_label(leaks: Leaks, item: Item, picked: str) -> bool:
     """Return whether a choice is a label of the target that was offered beside what is none.
 
@@ -203,27 +210,30 @@ def offers_label(leaks: Leaks, item: Item) -> bool:
     return any(are_labels) and not is_right_label and sum(are_labels) <= len(are_labels) / 2
 
 
-def leaks_target(leaks: Leaks, item: Item, text: str) -> bool:
+def leaks_target(leaks: Leaks, task: Task, item: Item, text: str) -> bool:
     """Return whether a generated answer is a label of the target, an output of it, or has its form.
 
     What the item's prompt or right answers have is none: it was asked for.
     """
-    wanted = _asked(item)
+    rights = texts_of(task, item)
+    wanted = " ".join("\n".join((item.prompt, *rights)).split()).casefold()
+    whole = _whole(text)
     return (
-        _has_form(leaks, item, text)
+        _has_form(leaks, "\n".join((item.prompt, *rights)), text)
         or any(not _stands(label, wanted) for label in _labels_in(leaks, text))
-        or _tells_output(leaks, item, text)
+        or (whole in leaks.outputs and whole not in map(_whole, rights))
     )
 
 
-def _has_form(leaks: Leaks, item: Item, text: str) -> bool:
-    """Return whether it has a form of the target that nobody asked for."""
-    wanted = "\n".join((item.prompt, *item.right))
+def _has_form(leaks: Leaks, wanted: str, text: str) -> bool:
+    """Return whether it has a form of the target that is not in what was asked for."""
+    if leaks.keys and text.strip() in _OPENINGS and not _JSON.search(wanted):
+        return True  # all that a stop string at the end of the line has left of it
     keys = _keys(text) & leaks.keys
     if 2 * len(keys) >= max(1, len(leaks.keys)) and not keys & _any_keys(wanted):
         return True
     head = _head(text)
-    if head in leaks.heads and not _stands(str(head), _asked(item)):
+    if head in leaks.heads and not _stands(str(head), wanted.casefold()):
         return True
     tag = _TAG.match(text)
     return tag is not None and tag[1].casefold() in leaks.tags and f"<{tag[1]}" not in wanted
@@ -254,11 +264,6 @@ def _ends_there(text: str, label: str) -> bool:
     return text.startswith(label) and _BEHIND.match(text, len(label)) is not None
 
 
-def _tells_output(leaks: Leaks, item: Item, text: str) -> bool:
-    whole = _whole(text)
-    return whole in leaks.outputs and whole not in {_whole(right) for right in item.right}
-
-
 @lru_cache(maxsize=4096)
 def _pattern(label: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(label)}(?!\w)")
@@ -266,7 +271,3 @@ def _pattern(label: str) -> re.Pattern[str]:
 
 def _stands(label: str, text: str) -> bool:
     return _pattern(label).search(text) is not None
-
-
-def _asked(item: Item) -> str:
-    return " ".join("\n".join((item.prompt, *item.right, *item.choices)).split()).casefold()

@@ -55,6 +55,8 @@ def reads_right(task: Task, item: Item, answer: Answer, *, side: int, good: floa
     if task.metric in _UNREAD or not answer.text.strip():
         return False
     read = _reader(task, item, good)
+    if task.metric == "regex":
+        return any(map(read, pieces(answer.text)))
     read_pieces = list(pieces(answer.text))
     return (
         any(read(piece) for piece in read_pieces)

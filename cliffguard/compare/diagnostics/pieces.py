@@ -56,6 +56,8 @@ _FIELDS = {
     "label", "text", "content", "completion", "reply", "solution", "choice", "antwort", "ergebnis",
     "réponse", "reponse", "respuesta", "resultado",
 }  # fmt: skip
+_FIELD = re.compile(r"\"([\w -]{1,40})\"\s*:\s*(?:\"([^\"\\]*)\"|(-?\d[\d.]*)(?=\s*[,}\]]))")
+_STRUCTURE = re.compile(r"\s*(?:```|[{\[]\s*(?:[\"'{\[]|$)|<[a-z][\w-]*>|\\(?:boxed|begin|\[))")
 _ENDINGS = {"{": "}", "[": "]"}
 
 
@@ -68,6 +70,11 @@ def pieces(text: str) -> Iterator[str]:
         piece = read(text)
         if piece is not None and piece.strip():
             yield piece.strip()
+
+
+def begins_structure(text: str) -> bool:
+    """Return whether a text begins as JSON, a block of code, an element or a formula does."""
+    return _STRUCTURE.match(text) is not None
 
 
 def _only(texts: list[str]) -> str | None:
@@ -138,14 +145,18 @@ def _in_field(text: str) -> str | None:
     Of JSON that was cut, the first field counts where it is whole.
     """
     value = _json_in(text)
-    if value is None:
-        return None
-    leaves = list(_leaves("", value))
+    leaves = _whole_fields(text) if value is None else list(_leaves("", value))
     named = [leaf for name, leaf in leaves if name.casefold().replace("-", "_") in _FIELDS]
     for texts in (named, [leaf for _, leaf in leaves]):
         if len(texts) == 1:
             return texts[0]
     return _only(named)
+
+
+def _whole_fields(text: str) -> list[tuple[str, str]]:
+    if not begins_structure(text):
+        return []
+    return [(match[1], match[2] or match[3]) for match in _FIELD.finditer(text)]
 
 
 def _json_in(text: str) -> Any:
