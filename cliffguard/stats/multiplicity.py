@@ -95,9 +95,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     ----------
     Holm (1979), Scandinavian Journal of Statistics 6:65-70.
     """
-    for position, p_value in enumerate(p_values):
-        if not 0 <= p_value <= 1:
-            raise ValueError(f"p_values[{position}] must lie between 0 and 1, not {p_value}.")
+    _check(p_values)
     adjusted = [0.0] * len(p_values)
     largest_so_far = 0.0
     for rank, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
@@ -105,3 +103,41 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest_so_far = min(1.0, max(largest_so_far, scaled))
         adjusted[position] = largest_so_far
     return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Benjamini and Hochberg's adjusted p-values (q-values), in the order given.
+
+    Rejecting every hypothesis whose q-value is at most alpha keeps the expected share of false
+    rejections among all at alpha, for tests that are independent or rise and fall together. Where
+    every hypothesis is true it is the chance of any rejection.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        Unadjusted p-values, each in [0, 1]. May be empty.
+
+    Returns
+    -------
+    list of float
+        The k-th smallest of K is multiplied by K / k, and lowered to the adjusted value after it
+        where that is smaller.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57:289-300.
+    """
+    _check(p_values)
+    adjusted = [1.0] * len(p_values)
+    least_so_far = 1.0
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for rank, position in reversed(list(enumerate(order, start=1))):
+        least_so_far = min(least_so_far, p_values[position] * len(p_values) / rank)
+        adjusted[position] = least_so_far
+    return adjusted
+
+
+def _check(p_values: Sequence[float]) -> None:
+    for position, p_value in enumerate(p_values):
+        if not 0 <= p_value <= 1:
+            raise ValueError(f"p_values[{position}] must lie between 0 and 1, not {p_value}.")

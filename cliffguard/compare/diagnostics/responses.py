@@ -155,10 +155,11 @@ def _is_known(answer: Answer) -> bool:
 def _agree(base: Answer, candidate: Answer) -> bool:
     if _is_choice(base) or _is_choice(candidate):
         return base.text == candidate.text
-    return _bare(base.text) == _bare(candidate.text)
+    return bare(base.text) == bare(candidate.text)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return a short answer as it is compared: without case, outer space and signs at its end."""
     return " ".join(text.split()).rstrip(".,;:!? ").casefold()
 
 

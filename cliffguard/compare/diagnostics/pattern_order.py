@@ -1,0 +1,128 @@
+"""In which order patterns are shown: each that says something of its own before what repeats it.
+
+A candidate that lost the items with long answers has lost those of the answer "library", too, and
+twelve classes that say so hide the place of the right answer. So among what is found, first come
+slices and pulls, the surest first, where pulls to several words are one pattern, as are several
+classes and several clusters; then *overconfident*, which is of all items and says little of which;
+then the members of those patterns, each by itself, and the slices that echo surer ones; then, at
+most five, what is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliffguard.compare.diagnostics.pulls import Pull
+from cliffguard.compare.diagnostics.slices import RIGHT_IS, THE_CLUSTER, Slice
+from cliffguard.compare.diagnostics.traits import Trait
+from cliffguard.core.diagnosis import Pattern
+from cliffguard.core.texts import first_and_more
+from cliffguard.stats.slice_tests import more_inside_p_value
+
+N_BESIDE = 5
+"""Patterns of a capability that are shown though they are not found."""
+
+MOST_BESIDE = 0.1
+"""The largest p-value, before any adjustment, of what is shown and not found."""
+
+_ECHO = 0.05  # a slice that loses more than surer ones explain has at most this p-value
+_N_NAMES = 5  # of several patterns that are shown as one
+_PREFIXES = {"class": RIGHT_IS, "cluster": THE_CLUSTER}
+"""What the names of a family of slices begin with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """A pattern that was tried, and what it is a pattern of."""
+
+    pattern: Pattern
+    part: Slice | Pull
+
+
+def in_order(
+    rows: Sequence[Screened], changes: NDArray[np.float64], clusters: NDArray[np.int64]
+) -> list[Screened]:
+    """Return what is shown of a capability's patterns, in the order of this module's first words.
+
+    `changes` are the drops of its items and `clusters` their numbers, of shape (n_items,). Of
+    equal p-values the larger effect is first.
+    """
+    rows = sorted(rows, key=_sureness)
+    found = [row for row in rows if row.pattern.is_found]
+    echoes = _echoes(found, changes, clusters)
+    families: dict[str, list[Screened]] = {}
+    for row in found:
+        families.setdefault("echo" if id(row) in echoes else _family(row), []).append(row)
+    first, later = families.pop("", []), families.pop("echo", [])
+    general = families.pop("overconfident", [])
+    for family, members in families.items():
+        if len(members) > 1:
+            first.append(_together(family, members, changes))
+            later += members
+        else:
+            first += members
+    beside = [row for row in rows if not row.pattern.is_found]
+    beside = [row for row in beside if row.pattern.p_value <= MOST_BESIDE][:N_BESIDE]
+    return [*sorted(first, key=_sureness), *general, *sorted(later, key=_sureness), *beside]
+
+
+def _family(row: Screened) -> str:
+    """Return what several of its kind are shown as; empty: each by itself."""
+    if isinstance(row.part, Pull):
+        return "word" if row.part.is_word else row.pattern.kind.replace("pull", "")
+    return row.pattern.kind if row.pattern.kind in _PREFIXES else ""
+
+
+def _sureness(row: Screened) -> tuple[float, float, str]:
+    pattern = row.pattern
+    return pattern.p_value, pattern.outside - pattern.inside, pattern.key
+
+
+def _together(family: str, members: Sequence[Screened], changes: NDArray[np.float64]) -> Screened:
+    """Return several patterns as one, as sure as the surest of them."""
+    prefix = _PREFIXES.get(family, "")
+    names = [row.pattern.name.removeprefix(prefix) for row in members]
+    trait = Trait(
+        kind=members[0].pattern.kind,
+        key=f"{members[0].pattern.kind}:several",
+        name=prefix + first_and_more(names, _N_NAMES),
+    )
+    part = members[0].part
+    if isinstance(part, Pull):
+        pulls = [row.part for row in members if isinstance(row.part, Pull)]
+        whole: Slice | Pull = Pull(
+            trait=trait,
+            offered=np.any([pull.offered for pull in pulls], axis=0),
+            base=np.any([pull.base for pull in pulls], axis=0),
+            candidate=np.any([pull.candidate for pull in pulls], axis=0),
+        )
+    else:
+        whole = Slice(trait=trait, inside=np.any([row.part.members for row in members], axis=0))
+    pattern = replace(members[0].pattern, **trait._asdict(), **whole.counts(changes))
+    return Screened(pattern=pattern, part=whole)
+
+
+def _echoes(
+    found: Sequence[Screened], changes: NDArray[np.float64], clusters: NDArray[np.int64]
+) -> set[int]:
+    """Return the ids of slices that lose no more than surer slices explain.
+
+    What the surer ones explain are the mean drops of the items that lie in the same of them.
+    """
+    echoes: set[int] = set()
+    strata = np.zeros(len(changes), dtype=np.int64)
+    for row in found:
+        if not isinstance(row.part, Slice):
+            continue
+        if strata.any():
+            means = np.bincount(strata, weights=changes) / np.maximum(1, np.bincount(strata))
+            left = changes - means[strata]
+            if more_inside_p_value(left, row.part.inside, clusters) > _ECHO:
+                echoes.add(id(row))
+                continue
+        _, strata = np.unique(2 * strata + row.part.inside, return_inverse=True)
+    return echoes

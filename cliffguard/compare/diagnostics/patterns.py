@@ -1,0 +1,156 @@
+"""Patterns: slices in which a candidate loses more, and what it is pulled to. A screen.
+
+Every slice and every pull of every capability is tried, and Benjamini and Hochberg's procedure at
+5 % says which are found. A slice has to pass two tests: that anything is lost in it, and that more
+is lost inside than outside (`cliffguard.stats.slice_tests`). So has a pull: that the candidate says
+it more often where it is wrong, and that it says it more often at all. Where fewer than five of
+what stands or falls together changed, no outcome would be a surprise, and nothing is tried: what is
+tried never depends on which way it changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliffguard.compare.diagnostics.counted import CountedItem, Key
+from cliffguard.compare.diagnostics.pattern_order import Screened, in_order
+from cliffguard.compare.diagnostics.pulls import Pull, pulls_of
+from cliffguard.compare.diagnostics.slices import Slice, slices_of
+from cliffguard.core.diagnosis import Pattern
+from cliffguard.stats.multiplicity import benjamini_hochberg
+from cliffguard.stats.slice_tests import (
+    more_inside_p_value,
+    sign_flip_p_value,
+    unlike_others_p_value,
+)
+
+LEVEL = 0.05
+"""Of the expected share of patterns that are found and are none."""
+
+LEAST_CHANGED = 5
+"""Items, or clusters, that changed: fewer would give no p-value below 5 %."""
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patterns:
+    """What the screen shows of every capability, of `n_tried` slices and pulls in all.
+
+    `by_item` has the keys of the shown patterns that an item belongs to: a slice's items, and of a
+    pull those in which the candidate says it.
+    """
+
+    n_tried: int
+    by_capability: Mapping[str, tuple[Pattern, ...]]
+    by_item: Mapping[Key, tuple[str, ...]]
+
+
+def find_patterns(capabilities: Mapping[str, Sequence[CountedItem]]) -> Patterns:
+    """Screen the items of all capabilities; the same items give the same patterns.
+
+    Of each are returned those that are found and at most five others, as `in_order` has them.
+    """
+    columns = {name: _columns(items) for name, items in capabilities.items()}
+    tried = {name: _tried(items, *columns[name]) for name, items in capabilities.items()}
+    q_values = iter(
+        benjamini_hochberg([row.pattern.p_value for rows in tried.values() for row in rows])
+    )
+    by_capability: dict[str, tuple[Pattern, ...]] = {}
+    by_item: dict[Key, list[str]] = {}
+    for name, rows in tried.items():
+        judged = [_judged(row, next(q_values)) for row in rows]
+        shown = in_order(judged, *columns[name])
+        by_capability[name] = tuple(row.pattern for row in shown)
+        for row in shown:
+            for item, belongs in zip(capabilities[name], row.part.members, strict=True):
+                if belongs:
+                    by_item.setdefault(item.key, []).append(row.pattern.key)
+    return Patterns(
+        n_tried=sum(map(len, tried.values())),
+        by_capability=by_capability,
+        by_item={key: tuple(keys) for key, keys in by_item.items()},
+    )
+
+
+def _judged(row: Screened, q_value: float) -> Screened:
+    return replace(row, pattern=replace(row.pattern, q_value=q_value, is_found=q_value <= LEVEL))
+
+
+def _columns(items: Sequence[CountedItem]) -> tuple[FloatArray, IntArray]:
+    """Return the drop of every item, and the number of its cluster."""
+    numbers: dict[Hashable, int] = {}
+    clusters = [numbers.setdefault(item.cluster, len(numbers)) for item in items]
+    return np.array([item.drop for item in items]), np.array(clusters, dtype=np.int64)
+
+
+def _tried(items: Sequence[CountedItem], changes: FloatArray, clusters: IntArray) -> list[Screened]:
+    if not items:
+        return []
+    slices = (_slice(part, changes, clusters) for part in slices_of(items))
+    pulls = (_pull(part, changes, clusters) for part in pulls_of(items))
+    return [row for row in (*slices, *pulls) if row is not None]
+
+
+# --- slices --------------------------------------------------------------------------------------
+
+
+def _slice(part: Slice, changes: FloatArray, clusters: IntArray) -> Screened | None:
+    p_value = slice_p_value(changes, part.inside, clusters)
+    return None if p_value is None else _screened(part, changes, p_value)
+
+
+def _screened(part: Slice | Pull, changes: FloatArray, p_value: float) -> Screened:
+    """Return what was tried, its q-value not known yet."""
+    pattern = Pattern(
+        **part.trait._asdict(),
+        **part.counts(changes),
+        p_value=p_value,
+        q_value=1.0,
+        is_found=False,
+    )
+    return Screened(pattern=pattern, part=part)
+
+
+def slice_p_value(changes: FloatArray, inside: BoolArray, clusters: IntArray) -> float | None:
+    """Return the larger p-value of both tests of a slice; None where too little changed to try.
+
+    The units are clusters. Only of a slice that is one cluster they are its items, and what it
+    must differ from is how clusters differ.
+    """
+    names = np.unique(clusters[inside])
+    is_cluster = len(names) == 1 and not (clusters[~inside] == names[0]).any()
+    sums = changes[inside] if is_cluster else _by_cluster(changes * inside, clusters)
+    if np.count_nonzero(sums) < LEAST_CHANGED:
+        return None
+    compare = unlike_others_p_value if is_cluster else more_inside_p_value
+    return max(sign_flip_p_value(sums), compare(changes, inside, clusters))
+
+
+def _by_cluster(values: FloatArray, clusters: IntArray) -> FloatArray:
+    return np.bincount(clusters, weights=values).astype(float)
+
+
+# --- pulls ---------------------------------------------------------------------------------------
+
+
+def _pull(part: Pull, changes: FloatArray, clusters: IntArray) -> Screened | None:
+    p_value = pull_p_value(part, clusters)
+    return None if p_value is None else _screened(part, changes, p_value)
+
+
+def pull_p_value(part: Pull, clusters: IntArray) -> float | None:
+    """Return the p-value of a pull, by clusters; None where too little changed to try."""
+    sums = _by_cluster(part.candidate.astype(float) - part.base, clusters)
+    if np.count_nonzero(sums) < LEAST_CHANGED:
+        return None
+    p_value = sign_flip_p_value(sums)
+    if part.everywhere is None:
+        return p_value
+    return max(p_value, sign_flip_p_value(_by_cluster(part.everywhere, clusters)))

@@ -1,0 +1,245 @@
+"""Slices of a capability's items: what is known of an item before anybody answers it.
+
+Where the right answer stands, the level, the task, the class, the template, the cluster, the
+length, the first words. Nothing here looks at an answer: a slice of what the base got wrong could
+only be gained, and all others would seem to be lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliffguard.compare.diagnostics.counted import CountedItem
+from cliffguard.compare.diagnostics.prompt_templates import opening_traits, template_traits
+from cliffguard.compare.diagnostics.responses import bare
+from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, Traits, ordinal, quoted
+from cliffguard.core.items import Item
+from cliffguard.core.texts import clip
+
+LEAST_ITEMS = 12
+"""Inside a slice, and outside of it."""
+
+RIGHT_IS = "the right answer is "
+THE_CLUSTER = "the cluster "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Items with one trait; `inside` has shape (n_items,)."""
+
+    trait: Trait
+    inside: NDArray[np.bool_]
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """The items that belong to it."""
+        return self.inside
+
+    def counts(self, changes: NDArray[np.float64]) -> dict[str, Any]:
+        """Return the counts and means of a `Pattern`, given the drop of every item."""
+        inside = self.inside
+        return {
+            "n_items": int(inside.sum()),
+            "n_broken": int((changes[inside] > 0).sum()),
+            "n_fixed": int((changes[inside] < 0).sum()),
+            "inside": float(changes[inside].mean()),
+            "outside": float(changes[~inside].mean()) if not inside.all() else 0.0,
+        }
+
+
+def slices_of(items: Sequence[CountedItem]) -> tuple[Slice, ...]:
+    """Return the slices of one capability with at least 12 items inside and 12 outside.
+
+    Of several with the same items the first is kept, in this order: where the right answer is
+    listed, where it is mentioned, level, task, class, template (the whole prompt, its first
+    sentence, its last), cluster, length (of the prompt, of the right answer), opening words.
+    """
+    members: dict[Trait, list[int]] = {}
+    for traits in _KINDS:
+        for number, row in enumerate(traits(items)):
+            for trait in row:
+                members.setdefault(trait, []).append(number)
+    known: dict[bytes, Slice] = {}
+    for trait, numbers in members.items():
+        if LEAST_ITEMS <= len(numbers) <= len(items) - LEAST_ITEMS:
+            inside = np.zeros(len(items), dtype=bool)
+            inside[numbers] = True
+            known.setdefault(inside.tobytes(), Slice(trait=trait, inside=inside))
+    return tuple(known.values())
+
+
+def listed_place(item: Item) -> int | None:
+    """Return the place of the right answer among the choices, from 0; None where it is not one."""
+    right = {bare(answer) for answer in item.right}
+    return next((n for n, choice in enumerate(item.choices) if bare(choice) in right), None)
+
+
+def mentioned(item: Item) -> tuple[str, ...]:
+    """Return the choices that the prompt mentions as whole words, in the order of the mentions.
+
+    Empty where fewer than two are.
+    """
+    places = []
+    prompt = item.prompt.casefold()
+    for choice in dict.fromkeys(map(bare, item.choices)):
+        at = _where(choice, prompt)
+        if at is not None:
+            places.append((at, choice))
+    return tuple(choice for _, choice in sorted(places)) if len(places) > 1 else ()
+
+
+def _where(text: str, prompt: str) -> int | None:
+    """Return where a text first stands in a prompt by itself, and not as a part of a word."""
+    at = prompt.find(text) if text else -1
+    while at >= 0:
+        before, after = prompt[at - 1 : at], prompt[at + len(text) : at + len(text) + 1]
+        if not (before.isalnum() or after.isalnum()):
+            return at
+        at = prompt.find(text, at + 1)
+    return None
+
+
+# --- where the right answer stands ---------------------------------------------------------------
+
+
+def _listed(items: Sequence[CountedItem]) -> Traits:
+    places = [listed_place(item.pair.item) for item in items]
+    return [[] if place is None else [_listed_trait(place)] for place in places]
+
+
+def _listed_trait(place: int) -> Trait:
+    name = f"the right answer is listed {ordinal(place)}"
+    return Trait("position", f"position:listed:{place + 1}", name)
+
+
+def _mentioned(items: Sequence[CountedItem]) -> Traits:
+    return [list(_mentioned_traits(item.pair.item)) for item in items]
+
+
+def _mentioned_traits(item: Item) -> Iterator[Trait]:
+    if not item.choices:
+        yield from _third_traits(item)
+        return
+    order, right = mentioned(item), {bare(answer) for answer in item.right}
+    place = next((n for n, choice in enumerate(order) if choice in right), None)
+    if place is not None:
+        name = f"the right answer is mentioned {ordinal(place)}"
+        yield Trait("position", f"position:mentioned:{place + 1}", name)
+        yield from _end_traits(place, len(order))
+    elif order:
+        name = "other choices are mentioned, the right answer is not"
+        yield Trait("position", "position:mentioned:not", name)
+
+
+def _end_traits(place: int, n_mentioned: int) -> Iterator[Trait]:
+    """Yield what holds however many choices are mentioned; models lose the middle, or the ends."""
+    if place == n_mentioned - 1:
+        yield Trait("position", "position:mentioned:last", "the right answer is mentioned last")
+    if n_mentioned > 2 and place in (0, n_mentioned - 1):
+        name = "the right answer is mentioned first or last"
+        yield Trait("position", "position:mentioned:end", name)
+    elif n_mentioned > 2:
+        name = "the right answer is mentioned neither first nor last"
+        yield Trait("position", "position:mentioned:middle", name)
+
+
+def _third_traits(item: Item) -> Iterator[Trait]:
+    prompt = item.prompt.casefold()
+    at = next((at for right in item.right if (at := _where(bare(right), prompt)) is not None), None)
+    if at is not None:
+        third = min(2, 3 * at // len(prompt))
+        name = f"the right answer stands in the {ordinal(third)} third of the prompt"
+        yield Trait("position", f"position:third:{third + 1}", name)
+
+
+# --- what the suite says -------------------------------------------------------------------------
+
+
+def _levels(items: Sequence[CountedItem]) -> Traits:
+    return [
+        []
+        if item.pair.item.level is None
+        else [_level_trait(item.pair.task.level or "level", item.pair.item.level)]
+        for item in items
+    ]
+
+
+def _level_trait(field: str, level: int) -> Trait:
+    return Trait("level", f"level:{field}:{level}", f"{field} {level}")
+
+
+def _tasks(items: Sequence[CountedItem]) -> Traits:
+    names = [item.pair.task.name for item in items]
+    return [[Trait("task", f"task:{name}", f"the task {name}")] for name in names]
+
+
+def _classes(items: Sequence[CountedItem]) -> Traits:
+    rights = [bare(item.pair.item.answer) for item in items]
+    return [
+        [Trait("class", f"class:{right}", f"{RIGHT_IS}{quoted(right)}")] if right else []
+        for right in rights
+    ]
+
+
+def _clusters(items: Sequence[CountedItem]) -> Traits:
+    first: dict[object, str] = {}
+    for item in items:
+        pair = item.pair
+        first.setdefault(item.cluster, pair.tie or pair.item.cluster or pair.item.id)
+    names = [first[item.cluster] for item in items]
+    # Two clusters may be called alike; then their numbers tell them apart.
+    numbers = {cluster: number for number, cluster in enumerate(first)}
+    n_alike = Counter(first.values())
+    keys = [
+        name if n_alike[name] == 1 else f"{name}#{numbers[item.cluster]}"
+        for name, item in zip(names, items, strict=True)
+    ]
+    return [
+        [Trait("cluster", f"cluster:{key}", f"{THE_CLUSTER}{clip(key, MOST_CHARACTERS)}")]
+        for key in keys
+    ]
+
+
+# --- length --------------------------------------------------------------------------------------
+
+
+def _lengths(items: Sequence[CountedItem]) -> Traits:
+    prompts = _thirds([len(item.pair.item.prompt) for item in items], "prompt")
+    rights = _thirds([len(item.pair.item.answer) for item in items], "right answer")
+    among = [_among_choices(item.pair.item) for item in items]
+    return [[*row, *other, *more] for row, other, more in zip(prompts, rights, among, strict=True)]
+
+
+def _thirds(lengths: Sequence[int], what: str) -> list[list[Trait]]:
+    """Return which third of all lengths, in characters, every item belongs to."""
+    low, high = (int(length) for length in np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
+    key = f"length:{what.replace(' ', '-')}"
+    short = Trait("length", f"{key}:short", f"the {what} has at most {low:,} characters")
+    middle = Trait("length", f"{key}:middle", f"the {what} has {low + 1:,} to {high:,} characters")
+    long = Trait("length", f"{key}:long", f"the {what} has more than {high:,} characters")
+    return [[short if n <= low else middle if n <= high else long] for n in lengths]
+
+
+def _among_choices(item: Item) -> list[Trait]:
+    place = listed_place(item)
+    if place is None or len(item.choices) < 2:
+        return []
+    right = len(item.choices[place])
+    others = [len(choice) for n, choice in enumerate(item.choices) if n != place]
+    if right > max(others):
+        return [Trait("length", "length:longest", "the right answer is the longest choice")]
+    if right < min(others):
+        return [Trait("length", "length:shortest", "the right answer is the shortest choice")]
+    return []
+
+
+_KINDS: tuple[Callable[[Sequence[CountedItem]], Traits], ...] = (
+    _listed, _mentioned, _levels, _tasks, _classes, template_traits, _clusters, _lengths,
+    opening_traits,
+)  # fmt: skip

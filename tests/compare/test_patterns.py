@@ -1,0 +1,487 @@
+"""Patterns: what is tried, what is found, and in which order it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from cliffguard.compare.diagnostics.counted import CountedItem
+from cliffguard.compare.diagnostics.patterns import Patterns, find_patterns
+from cliffguard.compare.diagnostics.pulls import pulls_of
+from cliffguard.compare.diagnostics.slices import slices_of
+from cliffguard.core.diagnosis import Pattern
+from cliffguard.core.items import Item
+from tests import support
+from tests.compare import diagnosed
+
+WORDS = ("ticket", "letter", "lamp", "shell", "coin", "phone", "apple", "cup")
+OPENINGS = ("Four friends met at the", "It was a rainy day at the", "A party was held at the")
+PLACES = ("barn", "hotel", "market", "school", "library", "office", "attic", "bank", "park", "pub")
+
+Picks = Callable[[Item, np.random.Generator], tuple[str, str]]
+"""What the base and the candidate say to an item."""
+
+
+def story(number: int, rng: np.random.Generator) -> Item:
+    """Return a question on a passage that mentions four words, one of them the right answer."""
+    choices = tuple(str(word) for word in rng.choice(WORDS, 4, replace=False))
+    facts = " ".join(
+        f"{rng.choice(support.NAMES)} had a {word}." for word in rng.permutation(choices)
+    )
+    return Item(
+        id=f"story-{number:03d}",
+        digest=f"{number}",
+        prompt=f"{rng.choice(OPENINGS)} {rng.choice(PLACES)}. {facts} So it was the",
+        choices=choices,
+        answer=str(rng.choice(choices)),
+        level=int(rng.integers(1, 6)),
+        cluster=None,
+    )
+
+
+def answered(
+    picks: Picks, n: int = 300, *, seed: int = 0, cluster: Callable[[Item], str] | None = None
+) -> list[CountedItem]:
+    """Return `n` stories with the answers of both sides."""
+    rng = np.random.default_rng(seed)
+    items = [story(number, rng) for number in range(n)]
+    return [counted(item, *picks(item, rng), cluster=cluster) for item in items]
+
+
+def counted(
+    item: Item, *texts: str, cluster: Callable[[Item], str] | None = None, task: str = "stories"
+) -> CountedItem:
+    """Return an item with what both sides said to it."""
+    base, candidate = (support.answer(item, float(text in item.right), text=text) for text in texts)
+    name = item.id if cluster is None else cluster(item)
+    return diagnosed.counted(item, base, candidate, task=diagnosed.task_called(task), cluster=name)
+
+
+def wrong(item: Item, rng: np.random.Generator) -> str:
+    """Return a wrong choice."""
+    return str(rng.choice([choice for choice in item.choices if choice != item.answer]))
+
+
+def base_pick(item: Item, rng: np.random.Generator) -> str:
+    """Return the right answer four times of five."""
+    return item.answer if rng.random() < 0.8 else wrong(item, rng)
+
+
+def healthy(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+    """Return answers of two models that are as good as each other, and seldom agree by design."""
+    return base_pick(item, rng), base_pick(item, rng)
+
+
+def losing(slice_of: Callable[[Item], bool]) -> Picks:
+    """Return answers of a candidate that loses two right answers of three in a slice."""
+
+    def picks(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+        base, candidate = healthy(item, rng)
+        lost = slice_of(item) and rng.random() < 2 / 3
+        return base, wrong(item, rng) if lost else candidate
+
+    return picks
+
+
+def pulled(choose: Callable[[Item], str]) -> Picks:
+    """Return answers of a candidate that says this half of the times."""
+
+    def picks(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+        base, candidate = healthy(item, rng)
+        choice = choose(item)
+        return base, choice if choice in item.choices and rng.random() < 0.5 else candidate
+
+    return picks
+
+
+def shown(items: Sequence[CountedItem]) -> tuple[Pattern, ...]:
+    """Return the patterns of one capability."""
+    return find_patterns({"reading": items}).by_capability["reading"]
+
+
+def mention(item: Item, place: int) -> str:
+    """Return the choice that the prompt mentions in this place."""
+    return sorted(item.choices, key=item.prompt.index)[place]
+
+
+# --- the demo's over-trained adapter -------------------------------------------------------------
+
+
+@cache
+def overtrained() -> Patterns:
+    """Return the patterns of all that the demo's over-trained adapter was asked."""
+    return find_patterns(diagnosed.counted_of(diagnosed.OVERTRAINED))
+
+
+def test_reading_broke_towards_ticket_and_by_place() -> None:
+    """A careful reader of the same answers found both; they are among the first five."""
+    patterns = overtrained().by_capability["reading_in_context"][:5]
+    by_key = {pattern.key: pattern for pattern in patterns}
+
+    assert patterns[0].key == "pull:ticket"
+    assert by_key["pull:ticket"].is_found
+    assert (by_key["pull:ticket"].inside, by_key["pull:ticket"].outside) == (11 / 16, 1 / 16)
+    assert "position:mentioned:1" in by_key
+
+
+def test_multi_step_broke_towards_places_that_tickets_name() -> None:
+    """Office and shop are named in the first pattern; the place of the right answer is below it."""
+    patterns = overtrained().by_capability["multi_step_reasoning"][:5]
+
+    assert all(pattern.is_found for pattern in patterns)
+    assert patterns[0].key == "pull:several"
+    assert '"office"' in patterns[0].name
+    assert '"shop"' in patterns[0].name
+    assert "position:mentioned:1" in {pattern.key for pattern in patterns}
+
+
+@pytest.mark.parametrize("capability", ["control", "out_of_domain_qa", "support_tickets"])
+def test_what_did_not_break_has_no_pattern(capability: str) -> None:
+    """Forty broken questions of the world are balanced by forty that were mended."""
+    assert not any(pattern.is_found for pattern in overtrained().by_capability[capability])
+
+
+# --- what is found -------------------------------------------------------------------------------
+
+SLICES: Mapping[str, Callable[[Item], bool]] = {
+    "level:level:3": lambda item: item.level == 3,
+    "position:listed:2": lambda item: item.choices[1] == item.answer,
+    "position:mentioned:4": lambda item: mention(item, 3) == item.answer,
+    "class:lamp": lambda item: item.answer == "lamp",
+    "template:first:It was a rainy day at the … .": lambda item: item.prompt.startswith("It was"),
+}
+
+
+@pytest.mark.parametrize("key", SLICES)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_slice_that_lost_comes_first(key: str, seed: int) -> None:
+    """Two right answers of three in one slice of 300 items, and nothing elsewhere."""
+    first = shown(answered(losing(SLICES[key]), seed=seed))[0]
+
+    assert first.is_found
+    assert first.key == key
+    assert first.inside > first.outside + 0.3
+
+
+PULLS: Mapping[str, Callable[[Item], str]] = {
+    "pull:ticket": lambda _: "ticket",
+    "pull:listed:1": lambda item: item.choices[0],
+    "pull:mentioned:4": lambda item: mention(item, 3),
+}
+
+
+@pytest.mark.parametrize("key", PULLS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pull_comes_first(key: str, seed: int) -> None:
+    """The candidate says it half of the times that it is on offer."""
+    first = shown(answered(pulled(PULLS[key]), seed=seed))[0]
+
+    assert first.is_found
+    assert first.key == key
+    assert first.inside > first.outside
+
+
+def test_a_short_answer_that_is_given_everywhere() -> None:
+    """Without choices an answer is on offer in every item in which it is not right."""
+
+    def generated(item: CountedItem) -> CountedItem:
+        return counted(
+            replace(item.pair.item, choices=()), item.pair.base.text, item.pair.candidate.text
+        )
+
+    items = [generated(item) for item in answered(pulled(lambda item: item.choices[0]))]
+    items = [
+        counted(item.pair.item, item.pair.base.text, "Unknown." if number % 3 == 0 else "cup")
+        for number, item in enumerate(items)
+    ]
+
+    keys = {pattern.key for pattern in shown(items) if pattern.is_found}
+
+    assert {"pull:unknown", "pull:cup"} <= keys
+
+
+def test_answers_that_begin_alike() -> None:
+    """A beginning counts where it is new; one that both sides have is a habit."""
+
+    def said(start: str, item: Item, text: str) -> str:
+        return f"{start} it was the {text} in the end, in {item.id}"
+
+    items = []
+    for item in answered(healthy):
+        free = replace(item.pair.item, choices=())
+        base = support.answer(free, 1.0, text=said("I think that", free, "cup"))
+        habit, new = (
+            support.answer(free, 0.0, text=said(start, free, "cup"))
+            for start in ("I think that", "As an assistant,")
+        )
+        candidate = new if len(items) % 3 == 0 else habit
+        items.append(
+            diagnosed.counted(
+                free, base, candidate, task=diagnosed.task_called("t"), cluster=free.id
+            )
+        )
+
+    keys = {pattern.key for pattern in shown(items) if pattern.is_found}
+
+    assert "pull:begins:as an" in keys
+    assert "pull:begins:i think" not in keys
+
+
+def test_overconfident_stands_behind_what_says_where() -> None:
+    """It is of all items, and surer than any part of them."""
+
+    def sure(item: CountedItem) -> CountedItem:
+        pair = item.pair
+        candidate = replace(pair.candidate, confidence=0.99)
+        return replace(item, pair=replace(pair, candidate=candidate))
+
+    patterns = shown([sure(item) for item in answered(losing(lambda item: item.level == 3))])
+    kinds = [pattern.kind for pattern in patterns if pattern.is_found]
+
+    assert kinds[0] == "level"
+    assert "overconfident" in kinds[1:]
+
+
+def test_a_whole_cluster_that_fell() -> None:
+    """One of ten clusters, of 24 items each, is lost; it says so by its name."""
+
+    def cluster(item: Item) -> str:
+        return f"passage {int(item.id[-3:]) % 10}"
+
+    items = [
+        replace(item, pair=replace(item.pair, tie=cluster(item.pair.item)))
+        for item in answered(losing(lambda item: item.id.endswith("7")), 240, cluster=cluster)
+    ]
+
+    first = shown(items)[0]
+
+    assert first.is_found
+    assert (first.key, first.name) == ("cluster:passage 7", "the cluster passage 7")
+
+
+# --- what is not found ---------------------------------------------------------------------------
+
+
+def uneven(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+    """Return answers of which six of ten change at two levels, and hardly any elsewhere."""
+    base, candidate = healthy(item, rng)
+    return base, candidate if item.level in (2, 5) or rng.random() < 0.05 else base
+
+
+@pytest.mark.parametrize("picks", [healthy, uneven])
+def test_churn_that_differs_is_no_pattern(picks: Picks) -> None:
+    """Forty healthy candidates: at 5 % six are named with a chance below 2 %."""
+    reports = [
+        find_patterns(
+            {name: answered(picks, 120, seed=1000 * seed + k) for k, name in enumerate("ab")}
+        )
+        for seed in range(40)
+    ]
+    n_named = sum(
+        any(pattern.is_found for rows in report.by_capability.values() for pattern in rows)
+        for report in reports
+    )
+
+    assert n_named <= 5
+
+
+def test_a_loss_everywhere_names_no_place() -> None:
+    """Half of all right answers go to any other choice: it is wrong more often, and no more."""
+    keys = {p.key for p in shown(answered(losing(lambda _: True))) if p.is_found}
+
+    assert keys <= {"overconfident"}
+
+
+def test_items_that_fall_together_are_no_evidence_of_a_slice() -> None:
+    """Twenty clusters, of which two lose all they have, in whatever slices they lie."""
+
+    def cluster(item: Item) -> str:
+        return str(int(item.id[-3:]) % 20)
+
+    def slice_of(item: Item) -> bool:
+        return cluster(item) in ("3", "4")
+
+    items = answered(losing(slice_of), cluster=cluster)
+    places = [i for i in items if i.pair.item.level in (1, 2) or not slice_of(i.pair.item)]
+
+    assert not any(p.is_found and p.kind == "level" for p in shown(places))
+
+
+# --- what is tried -------------------------------------------------------------------------------
+
+
+def test_all_capabilities_share_the_level() -> None:
+    """Beside many items that changed by chance the p-value stays, and the q-value does not."""
+    items = answered(losing(lambda item: item.level == 3), 120)
+    others = {f"other {n}": answered(healthy, seed=n + 1) for n in range(6)}
+
+    alone = find_patterns({"reading": items})
+    among = find_patterns({"reading": items, **others})
+    (p, q), (p_among, q_among) = (
+        (report.by_capability["reading"][0].p_value, report.by_capability["reading"][0].q_value)
+        for report in (alone, among)
+    )
+
+    assert among.n_tried > alone.n_tried
+    assert p_among == p
+    assert q_among > q
+
+
+@pytest.mark.parametrize("n_inside", [11, 12, 188, 189])
+def test_a_slice_has_twelve_items_inside_and_outside(n_inside: int) -> None:
+    """Eleven are none, on either side."""
+    items = [
+        replace(item, pair=replace(item.pair, item=replace(item.pair.item, level=number)))
+        for item, number in zip(
+            answered(healthy, 200), [1] * n_inside + [2] * (200 - n_inside), strict=True
+        )
+    ]
+    levels = [part for part in slices_of(items) if part.trait.kind == "level"]
+
+    assert len(levels) == (2 if 12 <= n_inside <= 188 else 0)
+
+
+def test_the_same_items_are_tried_once() -> None:
+    """Levels that are tasks, and classes that are places: the first name in the order stays."""
+    items = []
+    for item in answered(healthy, 90):
+        level = item.pair.item.level or 0
+        single = replace(item.pair.item, choices=("yes", "no"), answer=("yes", "no")[level % 2])
+        items.append(counted(single, "yes", "no", task=f"task {level}"))
+
+    kinds = [part.trait.kind for part in slices_of(items)]
+    members = [part.inside.tobytes() for part in slices_of(items)]
+
+    assert len(set(members)) == len(members)
+    assert kinds.count("level") == 5
+    assert "task" not in kinds
+    assert "position" in kinds
+    assert "class" not in kinds
+
+
+def test_no_slice_looks_at_an_answer() -> None:
+    """Whatever is said, and however long, the slices are the same."""
+    items = answered(healthy, 120)
+    others = [counted(item.pair.item, "x", "y" * n) for n, item in enumerate(items)]
+
+    before, after = (
+        [(part.trait, part.inside.tolist()) for part in slices_of(rows)] for rows in (items, others)
+    )
+
+    assert before == after
+
+
+def test_pulls_favour_no_side() -> None:
+    """Which pulls are looked at stays when base and candidate change places."""
+    items = answered(pulled(lambda _: "ticket"), 120)
+    free = [
+        counted(replace(i.pair.item, choices=()), i.pair.base.text, i.pair.candidate.text)
+        for i in items
+    ]
+    for rows in (items, free):
+        turned = [counted(i.pair.item, i.pair.candidate.text, i.pair.base.text) for i in rows]
+        assert {p.trait for p in pulls_of(rows)} == {p.trait for p in pulls_of(turned)}
+
+
+def test_nothing_changed_nothing_is_tried() -> None:
+    """A candidate that is the base, and a capability without items."""
+    same = answered(lambda item, _: (item.answer, item.answer))
+
+    patterns = find_patterns({"same": same, "empty": []})
+
+    assert patterns.n_tried == 0
+    assert patterns.by_capability == {"same": (), "empty": ()}
+    assert patterns.by_item == {}
+
+
+def test_choices_that_were_not_logged_are_no_pull() -> None:
+    """Another harness may log no texts; what was picked is not known."""
+    silent = [
+        replace(
+            item,
+            pair=replace(
+                item.pair,
+                base=replace(item.pair.base, text=""),
+                candidate=replace(item.pair.candidate, text=""),
+            ),
+        )
+        for item in answered(pulled(lambda _: "ticket"))
+    ]
+
+    assert {pull.trait.kind for pull in pulls_of(silent)} <= {"overconfident"}
+
+
+# --- how it is shown -----------------------------------------------------------------------------
+
+
+def test_items_know_the_patterns_that_they_belong_to() -> None:
+    """Of a slice all its items; of a pull those in which the candidate is wrong by it."""
+    items = answered(pulled(lambda item: "ticket" if (item.level or 0) > 1 else ""))
+    report = find_patterns({"reading": items})
+
+    drawn = {key for key, patterns in report.by_item.items() if "pull:ticket" in patterns}
+
+    assert drawn == {
+        item.key
+        for item in items
+        if item.pair.candidate.text == "ticket" and item.pair.item.answer != "ticket"
+    }
+    shown_keys = {pattern.key for pattern in report.by_capability["reading"]}
+    assert {key for keys in report.by_item.values() for key in keys} <= shown_keys
+
+
+def test_several_words_are_one_pattern_and_then_each_its_own() -> None:
+    """The words together come first, by name; each by itself comes later."""
+    words = ("ticket", "lamp", "cup")
+    picks = pulled(lambda item: next((c for c in item.choices if c in words), ""))
+    patterns = [pattern for pattern in shown(answered(picks, 600)) if pattern.is_found]
+    keys = [pattern.key for pattern in patterns]
+
+    assert keys[0] == "pull:several"
+    assert all(f'"{word}"' in patterns[0].name for word in words)
+    assert {f"pull:{word}" for word in words} <= set(keys[1:])
+    assert patterns[0].n_items > max(p.n_items for p in patterns[1:] if p.kind == "pull")
+
+
+def test_what_repeats_a_surer_slice_stands_behind_it() -> None:
+    """Level 3 lost, so that its prompts did; a loss of its own, though less sure, is before."""
+
+    def lifted(item: CountedItem) -> CountedItem:
+        start = "Listen, all of you." if item.pair.item.level in (3, 4) else ""
+        return counted(
+            replace(item.pair.item, prompt=f"{start} {item.pair.item.prompt}"),
+            item.pair.base.text,
+            item.pair.candidate.text,
+        )
+
+    def is_lost(item: Item) -> bool:
+        return item.level == 3 or (item.choices[1] == item.answer and int(item.id[-3:]) % 2 == 0)
+
+    patterns = shown([lifted(item) for item in answered(losing(is_lost), 900)])
+    keys = [pattern.key for pattern in patterns]
+    echo = keys.index("template:first:Listen , all of you .")
+    second = keys.index("position:listed:2")
+
+    assert keys[0] == "level:level:3"
+    assert 0 < second < echo
+    assert patterns[echo].p_value < patterns[second].p_value
+
+
+def test_at_most_five_stand_beside_what_is_found() -> None:
+    """And each of them would be of interest if it were the only question."""
+    for seed in range(5):
+        beside = [p for p in shown(answered(healthy, seed=seed)) if not p.is_found]
+
+        assert len(beside) <= 5
+        assert all(pattern.p_value <= 0.1 for pattern in beside)
+
+
+def test_the_same_items_give_the_same_patterns() -> None:
+    """Nothing is drawn at random."""
+    items = answered(losing(lambda item: item.level == 3))
+
+    assert find_patterns({"reading": items}) == find_patterns({"reading": list(items)})
