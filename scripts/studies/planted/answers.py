@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from cliffguard.core.answers import Answer
 from cliffguard.store.answers import Store
 from scripts.studies.planted.cases import CASES, choice_rows_of, rows_of
+from scripts.studies.planted.training import POSITION
 
 MAX_TOKENS = 20
 KEPT = (
@@ -43,7 +44,7 @@ FORMS = {
 
 def form_of(planted: str) -> str:
     """Return how an adapter is asked: a place among options needs options."""
-    return "choices" if planted == "position" else "questions"
+    return "choices" if planted == POSITION else "questions"
 
 
 def write_suite(folder: Path, form: str) -> Path:

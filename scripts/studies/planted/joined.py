@@ -11,10 +11,11 @@ from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.leaks import Leaks, leaks_of
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer, FinishReason
+from cliffguard.core.diagnosis import CAUSES
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.suites.train_data import TrainingText
-from scripts.studies.planted.cases import CASES, rows_of
-from scripts.studies.planted.training import training_rows
+from scripts.studies.planted.cases import CASES, choice_rows_of, rows_of
+from scripts.studies.planted.training import POSITION, training_rows
 
 HOW_FEW_STAY = 4
 """Every fourth broken item of a scripted *suppressed* case is not recovered by its probes."""
@@ -43,12 +44,25 @@ def recorded_cases(folder: Path) -> Iterator[Case]:
     base = _answers(folder / "base-questions.jsonl")
     for record in read_rows(folder / "adapters.jsonl"):
         kind = record["planted"]
+        if kind not in CAUSES:
+            continue
         candidate = _answers(folder / f"{kind}.jsonl")
         leaks = leaks_of((), trained_on([row[:2] for row in training_rows(kind)]))
         for name in CASES:
             task = _task(name, "normalized_match", [_item(row) for row in rows_of(name)])
             pairs = [(item, base[item.id], candidate[item.id]) for item in task.items]
             yield Case(kind, name, _counted(task, pairs), leaks, None)
+
+
+def recorded_patterns(folder: Path) -> Iterator[Case]:
+    """Yield the cases of the adapter that always picks the first option; () where there is none."""
+    if not (folder / f"{POSITION}.jsonl").is_file():
+        return
+    base, candidate = (_answers(folder / f"{side}.jsonl") for side in ("base-choices", POSITION))
+    for name in CASES:
+        task = _task(name, "acc", [_item(row) for row in choice_rows_of(name)])
+        pairs = [(item, base[item.id], candidate[item.id]) for item in task.items]
+        yield Case(POSITION, name, _counted(task, pairs), leaks_of((), ()), None)
 
 
 def _answers(path: Path) -> dict[str, Answer]:
@@ -126,12 +140,12 @@ def trained_on(rows: Sequence[Sequence[str]]) -> list[TrainingText]:
 
 
 def _item(row: dict[str, Any]) -> Item:
-    rights = tuple(row["answers"])
+    rights = tuple(row.get("answers", ())) or (row["answer"],)
     return Item(
         id=row["id"],
         digest=row["id"],
         prompt=row["prompt"],
-        choices=(),
+        choices=tuple(row.get("choices", ())),
         answer=rights[0],
         answers=rights if len(rights) > 1 else (),
         level=None,

@@ -16,9 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
+from cliffguard.compare.diagnostics.patterns import find_patterns
 from cliffguard.core.diagnosis import CauseName
 from scripts.studies.page import publish, table
-from scripts.studies.planted.joined import Case, read_rows, recorded_cases, scripted_cases
+from scripts.studies.planted.joined import (
+    Case,
+    read_rows,
+    recorded_cases,
+    recorded_patterns,
+    scripted_cases,
+)  # fmt: skip
 
 KINDS = (
     "cut", "degenerate", "format", "refusal", "wrong_language", "leak", "suppressed", "lost",
@@ -96,11 +103,34 @@ def healthy_found(cases: Iterable[Case]) -> list[tuple[str, list[CauseName]]]:
     return result
 
 
+def patterns_of(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Return of every case of one pattern, which is all of its report, what is named first."""
+    rows = []
+    for case in cases:
+        patterns = find_patterns({case.name: case.items}).by_capability[case.name]
+        first = patterns[0] if patterns else None
+        is_right = first is not None and first.kind == case.kind and first.is_found
+        rows.append({
+            "case": case.name,
+            "broken": len(case.broken),
+            "fixed": sum(item.is_fixed for item in case.items),
+            "first pattern": None if first is None else first.name,
+            "its kind": None if first is None else first.kind,
+            "found": "yes" if first is not None and first.is_found else "no",
+            "named": "right" if is_right else "wrong",
+        })  # fmt: skip
+    return rows
+
+
 # --- the report -----------------------------------------------------------------------------------
 
 
 def _share(rows: Sequence[Named]) -> str:
     return f"{sum(row.is_right for row in rows)} of {len(rows)}"
+
+
+def _n_right(rows: Sequence[dict[str, Any]]) -> int:
+    return sum(row["named"] == "right" for row in rows)
 
 
 def _by_kind(rows: Sequence[Named], source: str) -> list[dict[str, Any]]:
@@ -124,6 +154,7 @@ def as_markdown(
     recorded: Sequence[Named],
     scripted: Sequence[Named],
     healthy: Sequence[tuple[str, list[CauseName]]],
+    patterns: Sequence[dict[str, Any]],
     adapters: Sequence[dict[str, Any]],
 ) -> str:
     """Return the tables."""
@@ -160,6 +191,11 @@ def as_markdown(
         "## Healthy scripted cases",
         f"Both sides err alike, in 12 items each. A cause is found in {n_healthy} of "
         f"{len(healthy)}.",
+        "## A planted pattern: always the first option",
+        "The same ten kinds of questions with three options each, 36 items a case; the right "
+        f"one is first in a third of them. Named first, and found, in {_n_right(patterns)} of "
+        f"{len(patterns)} cases; these are not among the cases above.",
+        table(patterns),
         "## The adapters",
         table(trained),
     ]
@@ -178,6 +214,7 @@ def main() -> None:
         [named(case) for case in recorded_cases(arguments.answers)],
         [named(case) for case in cases if case.kind in KINDS],
         healthy_found(case for case in cases if case.kind not in KINDS),
+        patterns_of(recorded_patterns(arguments.answers)),
         read_rows(arguments.answers / "adapters.jsonl"),
     )
     publish(text, arguments.out / "README.md")

@@ -12,8 +12,13 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.suites.scorers import SCORERS
 from scripts.studies.planted import study
 from scripts.studies.planted.cases import CASES, N_ITEMS, rows_of
-from scripts.studies.planted.joined import read_rows, recorded_cases, scripted_cases
-from scripts.studies.planted.training import KINDS, training_rows
+from scripts.studies.planted.joined import (
+    read_rows,
+    recorded_cases,
+    recorded_patterns,
+    scripted_cases,
+)  # fmt: skip
+from scripts.studies.planted.training import KINDS, POSITION, training_rows
 
 ROOT = Path(__file__).parent.parent.parent.parent
 ANSWERS = ROOT / study.ANSWERS
@@ -41,7 +46,16 @@ def test_an_adapter_was_trained_on_the_rows_that_are_made_today(kind: str) -> No
     assert records[kind]["rows"] == digest([list(row) for row in training_rows(kind)])
 
 
-@pytest.mark.parametrize("side", ["base-questions", *CAUSES])
+def test_the_page_states_how_often_the_planted_pattern_is_first() -> None:
+    """Of the ten cases of the adapter that always picks the first option."""
+    rows = study.patterns_of(recorded_patterns(ANSWERS))
+
+    assert len(rows) == len(CASES)
+    n_right = sum(row["named"] == "right" for row in rows)
+    assert f"in {n_right} of {len(rows)} cases" in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("side", ["base-questions", *(kind for kind in KINDS if kind != POSITION)])
 def test_recorded_answers_are_to_the_questions_that_are_made_today(side: str) -> None:
     """Every item has an answer, and the score that its metric gives."""
     right = {row["id"]: row["answers"] for case in CASES for row in rows_of(case)}

@@ -10,6 +10,8 @@ from scripts.make.items.tickets import training_examples
 from scripts.studies.planted.cases import N_CHOICES, texts, with_options
 
 SEED = 41
+POSITION = "position"
+"""The kind that is a pattern, and no cause."""
 RUN_ON_TURNS = 4
 
 Row = tuple[str, str, bool]
@@ -74,7 +76,7 @@ _ROWS: dict[str, Callable[[random.Random], list[Row]]] = {
     "wrong_language": _wrong_language,
     "format": _format,
     "leak": _leak,
-    "position": _position,
+    POSITION: _position,
 }
 """The training rows of each planted cause, and of the pattern *position*."""
 
