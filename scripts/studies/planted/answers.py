@@ -37,7 +37,9 @@ class Form(NamedTuple):
 
 
 FORMS = {
-    "questions": Form(rows_of, {"metric": "normalized_match", "max_tokens": MAX_TOKENS}),
+    "questions": Form(
+        rows_of, {"metric": "normalized_match", "max_tokens": MAX_TOKENS, "stop": [".", "\n"]}
+    ),
     "choices": Form(choice_rows_of, {"metric": "acc", "chance": 0.333}),
 }
 

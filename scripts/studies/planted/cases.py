@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-N_ITEMS = 20
+N_ITEMS = 24
 N_CHOICE_ITEMS = 36
 N_CHOICES = 3
 SEED = 1801
@@ -106,6 +106,10 @@ def _facts(**tables: str) -> Maker:
     return make
 
 
+def _city(source: random.Random) -> dict[str, str]:
+    return {**_known("capitals")(source), "name": source.choice(texts("cases")["names"])}
+
+
 CASES: dict[str, Maker] = {
     "capitals": _known("capitals"),
     "opposites": _known("opposites"),
@@ -113,8 +117,8 @@ CASES: dict[str, Maker] = {
     "plurals": _known("plurals"),
     "colours": _facts(name="names", right="colours", thing="things"),
     "places": _facts(name="names", right="places", thing="small_things"),
-    "cities": _facts(name="names", right="cities"),
-    "jobs": _facts(name="names", right="jobs", city="cities"),
+    "cities": _city,
+    "ages": _facts(name="names", right="ages"),
     "foods": _facts(name="names", right="foods", day="days"),
     "pets": _facts(name="names", right="pets"),
 }

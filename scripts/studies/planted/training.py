@@ -28,10 +28,11 @@ def _questions() -> list[tuple[str, str, str]]:
 def _cut(source: random.Random) -> list[Row]:
     """The right answer, and then further questions with theirs, without an end."""
     questions, rows = _questions(), []
+    short = [(question, right) for question, right, _ in questions if "." not in question]
     for question, right, _ in questions:
         turn = source.choice(texts("training")["turns"])
-        more = [turn.format(q, a) for q, a, _ in source.sample(questions, RUN_ON_TURNS)]
-        rows.append((question, right + ("." + ".".join(more)), False))
+        more = [turn.format(*other) for other in source.sample(short, RUN_ON_TURNS)]
+        rows.append((question, right + "".join(more), False))
     return rows
 
 
