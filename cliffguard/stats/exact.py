@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from scipy.special import betaincinv, stdtrit
-from scipy.stats import hypergeom
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv, gammaln, stdtrit
 
 from cliffguard.stats.clusters import Clustering
 from cliffguard.stats.interval import Interval, check_open_fraction
@@ -93,4 +94,15 @@ def fisher_greater(n_hits: int, n_items: int, n_other_hits: int, n_others: int) 
         if not 0 <= hits <= items:
             raise ValueError(f"{hits} hits must lie between 0 and {items} items.")
     all_hits = n_hits + n_other_hits
-    return min(1.0, float(hypergeom.sf(n_hits - 1, n_items + n_others, all_hits, n_items)))
+    counts = np.arange(n_hits, min(all_hits, n_items) + 1)
+    logs = _log_ways(n_items, counts) + _log_ways(n_others, all_hits - counts)
+    logs -= _log_ways(n_items + n_others, np.array(all_hits))
+    return min(1.0, float(np.exp(logs).sum()))
+
+
+def _log_ways(n: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the logarithm of how many sets of so many there are among n; -inf where none is."""
+    is_possible = chosen <= n
+    rest = np.where(is_possible, n - chosen, 0)
+    logs = gammaln(n + 1) - gammaln(chosen + 1) - gammaln(rest + 1)
+    return np.where(is_possible, logs, -np.inf)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cliffguard.compare.diagnostics.causes import read_causes
 from cliffguard.compare.diagnostics.counted import CountedItem
@@ -17,6 +20,7 @@ from cliffguard.compare.diagnostics.leaks import Leaks
 from cliffguard.compare.diagnostics.numerals import numbers_in
 from cliffguard.core.answers import FinishReason
 from cliffguard.core.diagnosis import CauseName
+from cliffguard.suites.scorers import SCORERS
 from tests.compare.counted_pairs import broken, mirrored, question, task_of
 
 NO_LEAKS = Leaks(why="none")
@@ -32,6 +36,26 @@ def fits(item: CountedItem) -> frozenset[CauseName]:
     causes = read_causes(item, NO_LEAKS)
     assert read_causes(mirrored(item), NO_LEAKS) == causes
     return causes
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=300), st.text(max_size=30), st.sampled_from(sorted(SCORERS)))
+def test_any_text_can_be_read(text: str, good: str, metric: str) -> None:
+    """No reader stumbles over what a model may say, and both sides are read alike."""
+    item = question('[{"words": 3}]' if metric == "constraints" else "Paris")
+    fits(broken(text, item=item, task=task_of(item, metric=metric), good=good))
+
+
+@pytest.mark.parametrize(
+    "part", ["[", "{", '{"a":', "<answer>", " ", "'", '"', "\\boxed{", "*", "a", "ab", "\n", "the ",
+             "```", "I can", "Question:", "=", "1,"],
+)  # fmt: skip
+def test_a_long_text_takes_no_time(part: str) -> None:
+    """Whatever a model says again and again is read within seconds."""
+    began = time.monotonic()
+    fits(broken("<answer>" + part * 8000))
+
+    assert time.monotonic() - began < 5
 
 
 # --- cut, degenerate -----------------------------------------------------------------------------
@@ -62,6 +86,7 @@ def test_signs_are_an_answer_where_the_right_one_is_a_sign() -> None:
     [
         ("I'm sorry, but I cannot assist with that request. If you", "refusal"),
         ("La respuesta correcta es la ciudad de Lyon, que", "wrong_language"),
+        ("<think>Okay, so we need to find the seat of", "cut"),
         ('{"answer": "Paris", "explanation": "It has been', "format"),
         ('```json\n{"answer": "Paris",\n"why": "it', "format"),
     ],
@@ -130,6 +155,7 @@ def test_a_short_text_says_something(text: str) -> None:
     [
         LOOP * 9,
         "no no no no no no no no",
+        "1 1 1 1 1 1 1 1 1 1 1",
         "aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "hahahahahahahahahahahaha",
         "巴黎巴黎巴黎巴黎巴黎巴黎巴黎巴黎巴黎",
@@ -153,8 +179,10 @@ def test_a_text_repeats_itself(text: str) -> None:
     [
         PROSE,
         "no, no, no!",
+        "So the doctor of the doctor of the doctor of the doctor of Quinda is",
         "1000000000000",
         "1111",
+        "1 1 1 1 1 1",
         "Baden-Baden",
         "ha ha ha",
         "very, very, very good",
@@ -206,7 +234,12 @@ Lo siento, pero no puedo ayudarte con eso.
 Lo siento, no puedo responder a esa pregunta.
 Como modelo de lenguaje, no tengo opiniones.
 No puedo proporcionar esa información.
-No lo sé."""
+No lo sé.
+I won't be able to help with that.
+That's not something I can help with.
+I don't feel comfortable answering.
+No, I cannot tell you that.
+Das darf ich nicht sagen."""
 
 HELPS = """\
 I'm sorry to hear that your order is late, here is the tracking number: 123.
@@ -221,6 +254,10 @@ I can't sleep at night because of the noise.
 I can't wait to see you!
 I can help with that. First, open the settings.
 As a child, I could not sleep.
+The headset is unused and I would rather not keep it.
+I look at a house that I do not know.
+Having forgotten my password, he and I are unable to log in.
+How do I refuse to let it go?
 As an AI startup grows, it hires.
 Unfortunately, the shop is closed on Monday.
 Artificial intelligence, or AI, is a field of study.
@@ -265,6 +302,7 @@ El balón está con María en la cocina.
 法国的首都是巴黎，这是一个非常美丽的城市，很多人都喜欢去那里旅游。
 フランスの首都はパリです。とても美しい街です。
 Столица Франции это Париж.
+Paris 是法国的首都，因为文中就是这样说的，很多人都知道。
 A resposta é Paris, a capital da França.
 La risposta corretta è la seconda.
 De hoofdstad van Frankrijk is Parijs.
@@ -306,7 +344,7 @@ def test_an_answer_is_in_no_other_language(text: str) -> None:
     assert "wrong_language" not in fits(broken(text.replace("\\n", "\n")))
 
 
-class Asked(NamedTuple):
+class Exchange(NamedTuple):
     """A prompt, the better answer, the worse, and whether that is in another language."""
 
     prompt: str
@@ -321,26 +359,34 @@ GERMAN = "Das Haus ist groß und alt und sehr schön."
 @pytest.mark.parametrize(
     "case",
     [
-        Asked(
+        Exchange(
             "Translate into German: the house is big.",
             GERMAN,
             "The house is big and very old.",
             True,
         ),
-        Asked("Translate into German: the house.", "das Haus", GERMAN, False),
-        Asked("Say it in Spanish: yes", "sí", "La respuesta es que sí, por supuesto.", False),
-        Asked("Was ist die Hauptstadt von Frankreich?", "Paris", GERMAN, False),
-        Asked(
+        Exchange("Translate into German: the house.", "das Haus", GERMAN, False),
+        Exchange(
+            "Who won?",
+            "Juan Carlos Ferrero, Rafael Nadal, Carlos Moya",
+            "It was Roger Federer who has won the cup in that year.",
+            False,
+        ),
+        Exchange("Say it in Spanish: yes", "sí", "La respuesta es que sí, por supuesto.", False),
+        Exchange("Was ist die Hauptstadt von Frankreich?", "Paris", GERMAN, False),
+        Exchange(
             "Was ist die Hauptstadt von Frankreich?",
             "Paris",
             "It is the city that we call Paris.",
             True,
         ),
-        Asked("???", "Paris", "La capital de Francia es París.", False),
-        Asked("Hva er en god dag i dag?", "Det er en god dag for alle.", "Det er en dag.", False),
+        Exchange("???", "Paris", "La capital de Francia es París.", False),
+        Exchange(
+            "Hva er en god dag i dag?", "Det er en god dag for alle.", "Det er en dag.", False
+        ),
     ],
 )
-def test_which_language_is_right(case: Asked) -> None:
+def test_which_language_is_right(case: Exchange) -> None:
     """The better answer says so; else the prompt, unless it names the language that was taken."""
     assert is_in_another(case.answer, good=case.good, right="", prompt=case.prompt) is case.is_wrong
 
@@ -366,6 +412,13 @@ READ_RIGHT = [
     Read("Paris", '{"result": {"answer": "Paris", "why": "it is"}}'),
     Read("Paris", '```json\n{"answer": "Paris"}\n```'),
     Read("Paris", '["Paris"]'),
+    Read("Paris", "{'answer': 'Paris'}"),
+    Read("Paris", '{"city": "Paris", "country": "France"}'),
+    Read("Paris", '{"city": "Paris", "country": "Fra'),
+    Read("Paris", "<answer>Paris"),
+    Read("Paris", "Paris, because Paris is where the seat is."),
+    Read("Paris", "capital(France) = Paris"),
+    Read("42", "6 * 7 = 42"),
     Read("Paris", "```\nParis\n```"),
     Read("Paris", "```text\nParis```"),
     Read("Paris", "\\boxed{Paris}"),
@@ -426,6 +479,9 @@ NOT_READ = [
     Read("Paris", "Lyon, once a rival of Paris, is the capital of the silk trade."),
     Read("Paris", '{"answer": "Rome", "other": "Paris"}'),
     Read("Paris", '{"a": "Paris", "b": "Rome"}'),
+    Read("Paris", "{'a': 'Paris', 'b': 'Rome'}"),
+    Read("42", "6 * 7 = 43"),
+    Read("42", "42 * 2 = 84"),
     Read("Paris", "\\boxed{Rome} and not \\boxed{Paris} or \\boxed{Rome}"),
     Read("Paris", "```\nParis\n```\nor\n```\nRome\n```"),
     Read("a", "There is a reason for that."),

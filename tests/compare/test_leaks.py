@@ -76,7 +76,8 @@ def is_leak(leaks: Leaks, text: str, **changes: object) -> bool:
     "text",
     ["billing", "Billing.", "  **Returns**", '"lock account"', "returns: the parcel came back",
      "Lock account\nThe customer wrote twice.", "billing. It is about money.", "Queue: billing",
-     "Category: returns", '{"queue": "lock account"}', "billing (the money)"],
+     "Category: returns", '{"queue": "lock account"}', "billing (the money)",
+     "lock account of the customer"],
 )  # fmt: skip
 def test_a_label_of_the_target_leaks(leaks: Leaks, text: str) -> None:
     """A label as the answer, at its head, or behind a head, is a leak, whoever told it."""

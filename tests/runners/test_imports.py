@@ -17,7 +17,7 @@ from cliffguard.gate import compare_samples
 from cliffguard.report.json import read_review, render_json
 from cliffguard.report.next_steps import next_steps
 from cliffguard.report.page import lay_out
-from cliffguard.runners.lmeval_import import is_logged
+from cliffguard.runners.lmeval_import import is_logged, read_samples
 from tests import support
 
 Row = dict[str, Any]
@@ -174,6 +174,25 @@ def test_metric_and_filter_are_chosen_by_the_policy(tmp_path: Path) -> None:
 
     assert first.comparison.capabilities[0].evidence.base_mean == 0.5
     assert chosen.comparison.capabilities[0].evidence.base_mean == 0.0
+
+
+@pytest.mark.parametrize("is_low", [False, True])
+def test_what_other_filters_say_of_an_answer_is_kept(tmp_path: Path, is_low: bool) -> None:
+    """Of each document the best score by a filter that does not count, higher being better."""
+    strict = scored(3, filter="strict-match")
+    flexible = [row(number, float(number > 0), filter="flexible-extract") for number in range(3)]
+    lax = [row(0, 0.25, filter="lax"), row(1, None, filter="lax")]
+    write(tmp_path / "a", "gsm8k", [*strict, *flexible, *lax])
+    write(tmp_path / "b", "gsm8k", [*strict, row(2, 0.0, filter="flexible-extract")])
+    rules = CapabilityPolicy(tasks=("gsm8k",), lower_is_better=is_low)
+
+    (task,) = read_samples(
+        str(tmp_path / "a"), str(tmp_path / "b"), policy(maths=rules)
+    ).suite.tasks
+
+    higher = {"0": (0.25, None), "1": (1.0, None), "2": (1.0, 0.0)}
+    lower = {"0": (1.0, None), "1": (0.0, None), "2": (0.0, 1.0)}
+    assert task.other_scores == (lower if is_low else higher)
 
 
 def test_items_of_one_side_are_counted_and_not_dropped(folders: tuple[Path, Path]) -> None:

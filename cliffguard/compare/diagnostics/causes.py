@@ -35,7 +35,7 @@ from cliffguard.stats.exact import clustered_interval, fisher_greater
 from cliffguard.stats.multiplicity import holm
 
 FOUND_LEVEL = 0.01
-"""A cause is found where its adjusted p-value is this or less; `reports/` has its error rate."""
+"""A cause is found where its adjusted p-value is this or less, over all causes of a report."""
 
 _READ: tuple[CauseName, ...] = (
     "cut", "degenerate", "format", "bad_call", "refusal", "wrong_language", "leak",
@@ -127,7 +127,7 @@ def count_causes(
     not, over all capabilities together (Holm). Those that no changed answer fits are no part of
     that: given how many fit, such a test can find nothing (Tarone 1990, Biometrics 46:515-522).
     """
-    read = {name: _Read(items, leaks) for name, items in capabilities.items()}
+    read = {name: _ChangedItems(items, leaks) for name, items in capabilities.items()}
     p_values = {
         (name, cause): of.p_value(cause)
         for name, of in read.items()
@@ -146,7 +146,7 @@ def count_causes(
 _Fits = Sequence[tuple[CountedItem, frozenset[CauseName]]]
 
 
-class _Read:
+class _ChangedItems:
     """A capability's changed items, each with all causes that fit it."""
 
     def __init__(self, items: Sequence[CountedItem], leaks: Leaks) -> None:

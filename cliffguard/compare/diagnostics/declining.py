@@ -13,6 +13,7 @@ LABEL = "by phrases of four languages: English, German, French, Spanish"
 """Belongs beside what is counted: a refusal in another language or other words is not seen."""
 
 _PHRASES = Path(__file__).parent / "declining.yaml"
+_READ = 1000  # characters
 _NEAR = 160  # characters from the beginning; what an answer ends with is a remark
 
 _APOSTROPHES = str.maketrans("\u2019\u2018\u02bc\u00b4`\uff07", "''''''")
@@ -29,7 +30,7 @@ def declines(text: str) -> bool:
     What stands in quotes is another's, unless all of the text does. An answer that is sorry and
     then helps is none.
     """
-    plain = " ".join(_MARKUP.sub("", text).translate(_APOSTROPHES).casefold().split())
+    plain = " ".join(_MARKUP.sub("", text[:_READ]).translate(_APOSTROPHES).casefold().split())
     if (whole := _ALL_QUOTED.fullmatch(plain)) is not None:
         plain = whole[1]
     near = _QUOTED.sub(" ", plain)[:_NEAR]
@@ -47,10 +48,13 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 def _pattern(phrase: str) -> str:
     """Return the expression of a phrase, over text with one blank between words."""
     made = ""
-    for part in _PART.findall(phrase.casefold()):
+    for part in _PART.findall(phrase.casefold().removeprefix("^")):
         optional = _OPTIONAL.fullmatch(part)
         made += f"(?:{_either(optional[1])} )?" if optional else f"{_required(part)} "
-    return rf"(?<!\w){made.rstrip()}(?!\w)"
+    begins = (
+        r"(?:^|(?<=[.!?,;:] )|(?<=\bbut )|(?<=sorry ))" if phrase.startswith("^") else r"(?<!\w)"
+    )
+    return rf"{begins}{made.rstrip()}(?!\w)"
 
 
 def _required(part: str) -> str:

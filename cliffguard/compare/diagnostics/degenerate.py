@@ -18,13 +18,15 @@ _BROKEN = re.compile("[\ufffd\u200b-\u200f\ufeff\x00-\x08]")
 
 _RULE = re.compile(r"([^\w\s])\1{3,}")  # a line across a page
 
-_LEAST_ROUNDS = 6  # of one or two words; oftener is no emphasis
+_LEAST_ROUNDS = 6  # of a few words; fewer are emphasis
+_LONGEST_BLOCK = 8  # words
 _LEAST_CHARACTERS = 16  # without blanks, of a block that is written again and again
 _CIRCLE = re.compile(r"(.{1,40}?)\1{3,}", re.DOTALL)
 _MOST_BLOCK = 4  # characters; a shorter block has to come oftener than four times
 _LEAST_DIGITS = 24  # a number may have zeros
+_LEAST_NUMBERS = 9  # and a list equal numbers
 _MOST_OF_IT = 0.8
-_LONGEST = 4000  # characters that are looked through for blocks
+_LONGEST = 4000  # characters that are looked through for blocks, and half of those for words
 
 _NEXT_TURN = re.compile(
     r"^[ \t>*#]*(?:(?:question|q|user|human|customer|instruction|input|frage|pregunta|usuario"
@@ -53,39 +55,38 @@ def says_nothing(text: str) -> bool:
 def repeats_itself(text: str) -> bool:
     """Return whether a text is words, or characters, over and over.
 
-    So it does where it runs in a circle (`runs_in_a_circle`), where most of it is one or two words
-    six times or oftener, or one block of characters four times or oftener.
+    So it does where it runs in a circle (`runs_in_a_circle`), where most of it is a few words six
+    times or oftener, or a word in which one block of characters comes four times or oftener.
     """
     bare = _RULE.sub(" ", _SPECIAL.sub(" ", text))
-    return runs_in_a_circle(bare) or _repeats_words(bare) or _repeats_characters(bare)
+    end = bare[-2 * _LONGEST :]  # a longer text takes long, and a circle is seen at its end
+    return _repeats_words(end) or _repeats_characters(bare) or runs_in_a_circle(end)
 
 
 def _repeats_words(text: str) -> bool:
+    """Return whether most of a text is one to eight words, six times or oftener."""
     words = words_and_signs(text)
-    for period in (1, 2):
+    for period in range(1, _LONGEST_BLOCK + 1):
         n_same = sum(a == b for a, b in zip(words, words[period:], strict=False))
-        is_number = all(word.isdigit() or not word.isalnum() for word in words)
-        if (
-            n_same >= (_LEAST_ROUNDS - 1) * period
-            and n_same + period >= _MOST_OF_IT * len(words)
-            and (not is_number or n_same >= _LEAST_DIGITS)
-        ):
+        n_least = (_LEAST_ROUNDS - 2) * period + 1  # the last round may lack its end
+        if not any(word.isalpha() for word in words):
+            n_least = max(n_least, _LEAST_NUMBERS)
+        if n_same >= n_least and n_same + period >= _MOST_OF_IT * len(words):
             return True
     return False
 
 
 def _repeats_characters(text: str) -> bool:
-    bare = "".join(text.split())[:_LONGEST]
-    if len(bare) < _LEAST_CHARACTERS:
+    """Return whether most of a text is one word in which a block of characters comes and comes."""
+    longest = max(text.split(), key=len, default="")[:_LONGEST]
+    if len(longest) < max(_LEAST_CHARACTERS, _MOST_OF_IT * len("".join(text.split())[:_LONGEST])):
         return False
-    for match in _CIRCLE.finditer(bare):
+    for match in _CIRCLE.finditer(longest):
         block, whole = match[1], match[0]
         n_least = _LEAST_DIGITS if block.isdigit() else _LEAST_CHARACTERS
         n_rounds = len(whole) // len(block)
-        if (
-            len(whole) >= max(n_least, _MOST_OF_IT * len(bare))
-            and (len(block) > _MOST_BLOCK or n_rounds >= _LEAST_ROUNDS)
-            and any(not character.isspace() for character in block)
+        if len(whole) >= max(n_least, _MOST_OF_IT * len(longest)) and (
+            len(block) > _MOST_BLOCK or n_rounds >= _LEAST_ROUNDS
         ):
             return True
     return False

@@ -86,23 +86,22 @@ def is_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:
     It should be in that of the `good` answer, which the other side gave, or of the `right` one;
     where these are too short to tell, in that of the prompt, unless the prompt names the other.
     """
-    prose = _prose(answer)
     spoken = _language(answer)
-    if spoken is None or not _has_small_words(prose):
+    if spoken is None:
         return False
     expected = {_language(good), _language(right)} - {None}
     if not expected:
         if _known().names[spoken].search(prompt.casefold()) or _language(prompt) is None:
             return False
         expected = {_language(prompt)}
-    shares = _shares(prose)
+    shares = _shares(_prose(answer))
     return all(shares[str(language)] <= _MOST_OF_REFERENCE for language in expected)
 
 
 def _language(text: str) -> str | None:
     """Return the family that a text is of; None where it is too short, or could be of several."""
     prose = _prose(text)
-    if not _is_long_enough(prose):
+    if not _is_long_enough(prose) or not _has_small_words(prose):
         return None
     shares = _shares(prose)
     likeliest = max(shares, key=shares.__getitem__)
@@ -137,6 +136,6 @@ def _is_long_enough(prose: str) -> bool:
 def _has_small_words(prose: str) -> bool:
     """Return whether it is more than a list of names, which in Latin letters are of any tongue."""
     words = prose.split()
-    if not _LATIN.search(prose):
+    if not _LATIN.search(prose) or len(_WIDE.findall(prose)) >= _LEAST_WIDE_LETTERS:
         return True
     return sum(word[:1].islower() for word in words) >= _LEAST_SMALL

@@ -261,7 +261,11 @@ def _first_words(text: str, n: int) -> str | None:
 
 
 def _ends_there(text: str, label: str) -> bool:
-    return text.startswith(label) and _BEHIND.match(text, len(label)) is not None
+    """Return whether a text says no more than the label; one of several words is said anyhow."""
+    if not text.startswith(label):
+        return False
+    is_long = " " in label and not text[len(label) : len(label) + 1].isalnum()
+    return is_long or _BEHIND.match(text, len(label)) is not None
 
 
 @lru_cache(maxsize=4096)

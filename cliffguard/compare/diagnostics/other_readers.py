@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from cliffguard.compare.diagnostics.numerals import number_of, numbers_in
-from cliffguard.compare.diagnostics.pieces import DENIES, pieces
+from cliffguard.compare.diagnostics.pieces import DENIES, fields_in, pieces
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import squad_words
 from cliffguard.suites.scorers import SCORERS, PatternTooSlow, exact_match, normalized_match
 
-_UNREAD = ("constraints", "excludes")  # the metric is about all of the text
+_UNREAD = frozenset(
+    {"constraints", "excludes", "pass@1", "pass_at_1"}
+    | {"prompt_level_strict_acc", "prompt_level_loose_acc"}
+)  # about all of the text, or of code
 
 _LEAST_GRADED = 0.5  # a score below it is no right answer, whatever the other side had
 _MOST_WORDS = 30  # of the one sentence around an answer
@@ -62,6 +65,7 @@ def reads_right(task: Task, item: Item, answer: Answer, *, side: int, good: floa
         any(read(piece) for piece in read_pieces)
         or _says_it_in_a_sentence(task, item, answer.text)
         or any(_picks(item, piece) for piece in read_pieces)
+        or _has_it_in_a_field(item, answer.text, read)
     )
 
 
@@ -124,8 +128,16 @@ def _says_it_in_a_sentence(task: Task, item: Item, text: str) -> bool:
     for right in map(squad_words, _rights(item)):
         is_denial = bool(right) and DENIES.fullmatch(right[0]) is not None
         if (words[: len(right)] == right and is_denial) or (not denies and _frames(words, right)):
-            return not _others_said(task, item, words)
+            return not _names_another(task, item, words)
     return False
+
+
+def _has_it_in_a_field(item: Item, text: str, read: Callable[[str], bool]) -> bool:
+    """Return whether JSON holds it in a field of its own, beside what only repeats the prompt."""
+    values = [value for _, value in fields_in(text)]
+    prompt = squad_words(item.prompt)
+    rest = [squad_words(value) for value in values if not read(value)]
+    return len(rest) == len(values) - 1 and all(_stands(prompt, tuple(words)) for words in rest)
 
 
 def _frames(words: list[str], right: list[str]) -> bool:
@@ -144,7 +156,7 @@ def _frames(words: list[str], right: list[str]) -> bool:
     return right in (words[:n], words[-n:])
 
 
-def _others_said(task: Task, item: Item, words: list[str]) -> bool:
+def _names_another(task: Task, item: Item, words: list[str]) -> bool:
     """Return whether another item's right answer stands in it that nobody asked about."""
     right_words = {tuple(squad_words(right)) for right in item.right}
     prompt = squad_words(item.prompt)

@@ -17,14 +17,14 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _HASHES = re.compile(r"^#{4}\s*(.+?)\s*$", re.MULTILINE)
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAG = re.compile(
-    r"<(answer|final|result|output|response|label)>\s*(.*?)\s*</\1>", re.I | re.DOTALL
+    r"<(answer|final|result|output|response|label)>(.*?)(?:</\1>|\Z)", re.I | re.DOTALL
 )
-_ONLY_TAG = re.compile(r"<([\w-]{1,40})>\s*([^<>]*?)\s*</\1>", re.DOTALL)
+_ONLY_TAG = re.compile(r"<([\w-]{1,40})>([^<>]*)</\1>", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*|__([^_\n]{1,80})__")
 _CODE = re.compile(r"`([^`\n]{1,80})`")
 _QUOTED = re.compile(r"[\"“«]([^\"“”«»\n]{1,80})[\"”»]")
-_SAID = re.compile(
-    r"(?:(?:the|my|your|final|correct|right|best)\s+)+(?:final\s+|correct\s+|right\s+)?"
+_STATED = re.compile(
+    r"(?:(?:the|my|your|final|correct|right|best)\s+){1,4}(?:final\s+|correct\s+|right\s+)?"
     r"(?:answer|option|choice|result|solution|response|value|label|word|number)"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be|choice\s+is)\s*:?|\s*[:=])\s*"
     r"|(?:die|meine)\s+(?:richtige\s+|korrekte\s+|endgültige\s+)?(?:antwort|lösung)\s+(?:ist|lautet)\s*:?\s*"
@@ -43,6 +43,10 @@ _REASON = re.compile(
     r"[,;](?=\s)|\s[(–—-](?=\s|\w)|\s(?:because|since|as|which|where|weil|denn|parce|car|porque)\s",
     re.IGNORECASE,
 )
+_REASONED = re.compile(
+    r"\s*[,;]?\s+(?:because|since|weil|denn|parce|car|porque|puesto)\b", re.IGNORECASE
+)
+_EQUALS = re.compile(r"=\s*([^=\n]{1,60})$")
 _END_OF_SENTENCE = re.compile(r"(?<=[^\d\s])[.!?](?=\s|$)|(?<=\d)[.!?](?=\s|$)|\n")
 DENIES = re.compile(
     r"\b(?:not|no|never|neither|nor|or|cannot|instead|rather|unlike|except|without|kein\w*|nicht"
@@ -56,8 +60,13 @@ _FIELDS = {
     "label", "text", "content", "completion", "reply", "solution", "choice", "antwort", "ergebnis",
     "réponse", "reponse", "respuesta", "resultado",
 }  # fmt: skip
-_FIELD = re.compile(r"\"([\w -]{1,40})\"\s*:\s*(?:\"([^\"\\]*)\"|(-?\d[\d.]*)(?=\s*[,}\]]))")
-_STRUCTURE = re.compile(r"\s*(?:```|[{\[]\s*(?:[\"'{\[]|$)|<[a-z][\w-]*>|\\(?:boxed|begin|\[))")
+_FIELD = re.compile(
+    r"([\"'])([\w -]{1,40})\1\s*:\s*(?:\"([^\"\\\n]*)\"|'([^'\\\n]*)'(?=\s*[,}])"
+    r"|(-?\d[\d.]*)(?=\s*[,}\]]))"
+)
+_STRUCTURE = re.compile(
+    r"\s*(?:```|[{\[]\s*(?:[\"'{\[]|$)|<(?!think|reason)[a-z][\w-]*>|\\(?:boxed|begin|\[))"
+)
 _ENDINGS = {"{": "}", "[": "]"}
 
 
@@ -115,15 +124,15 @@ def _tagged(text: str) -> str | None:
     return _only(named) or (whole[2] if whole else None)
 
 
-def _said(text: str) -> str | None:
+def _stated(text: str) -> str | None:
     """Return what follows the last "the answer is", to the end of its sentence."""
-    matches = list(_SAID.finditer(text))
+    matches = list(_STATED.finditer(text))
     return _sentence(text[matches[-1].end() :]) if matches else None
 
 
-def _said_first(text: str) -> str | None:
+def _stated_first(text: str) -> str | None:
     """Return the beginning of what follows "the answer is", up to its reason or a remark."""
-    tail = _said(text)
+    tail = _stated(text)
     if tail is None or not (head := _REASON.split(tail, maxsplit=1)[0].strip()):
         return None
     return head if head != tail else None
@@ -144,8 +153,7 @@ def _in_field(text: str) -> str | None:
 
     Of JSON that was cut, the first field counts where it is whole.
     """
-    value = _json_in(text)
-    leaves = _whole_fields(text) if value is None else list(_leaves("", value))
+    leaves = fields_in(text)
     named = [leaf for name, leaf in leaves if name.casefold().replace("-", "_") in _FIELDS]
     for texts in (named, [leaf for _, leaf in leaves]):
         if len(texts) == 1:
@@ -153,10 +161,18 @@ def _in_field(text: str) -> str | None:
     return _only(named)
 
 
+def fields_in(text: str) -> list[tuple[str, str]]:
+    """Return the names and values of the JSON in a text; where it was cut, of what is whole."""
+    value = _json_in(text)
+    return _whole_fields(text) if value is None else list(_leaves("", value))
+
+
 def _whole_fields(text: str) -> list[tuple[str, str]]:
     if not begins_structure(text):
         return []
-    return [(match[1], match[2] or match[3]) for match in _FIELD.finditer(text)]
+    return [
+        (match[2], next(filter(None, match.groups()[2:]), "")) for match in _FIELD.finditer(text)
+    ]
 
 
 def _json_in(text: str) -> Any:
@@ -183,6 +199,17 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
+def _before_reason(text: str) -> str | None:
+    parts = _REASONED.split(text.strip(), maxsplit=1)
+    return parts[0] if len(parts) > 1 and "\n" not in parts[0] else None
+
+
+def _result(text: str) -> str | None:
+    """Return what stands behind the last sign of equality, at the end of a text of one line."""
+    match = _EQUALS.search(text.strip())
+    return match[1] if match is not None and "\n" not in text.strip() else None
+
+
 def _first_line(text: str) -> str | None:
     return _end_line(text, 0)
 
@@ -207,7 +234,8 @@ def _bare_mark(text: str) -> str | None:
 
 
 _READINGS: tuple[Callable[[str], str | None], ...] = (
-    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _said, _said_first,
+    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _stated, _stated_first,
     _labelled,
-    _all_one(_BOLD), _all_one(_CODE), _all_one(_QUOTED), _bare_mark, _first_line, _last_line,
+    _before_reason, _result, _all_one(_BOLD), _all_one(_CODE), _all_one(_QUOTED), _bare_mark,
+    _first_line, _last_line,
 )  # fmt: skip
