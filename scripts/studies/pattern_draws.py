@@ -7,6 +7,7 @@ every cluster leans to one side by an amount of its own, as often to this as to 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -79,9 +80,10 @@ def capability(rng: np.random.Generator, *, planted: Planted | None = None) -> l
     rates = np.minimum(rates, 2 * min(accuracy, 1 - accuracy))
     broken, fixed, right = _changes(rng, rates, accuracy, columns["cluster"])
     leaning = rng.dirichlet(np.full(len(words), 0.7)) + 0.01  # both sides like the same words
+    draw = random.Random(int(rng.integers(2**32)))  # of one thing at a time, many times as fast
     rows = zip(range(n), broken, fixed, right, strict=True)
     items = [
-        _item(rng, shape, words, {k: int(v[i]) for k, v in columns.items()}, i, (b, f, r), leaning)
+        _item(draw, shape, words, {k: int(v[i]) for k, v in columns.items()}, i, (b, f, r), leaning)
         for i, b, f, r in rows
     ]
     return items if planted is None else _with(items, planted, columns, rng)
@@ -110,7 +112,7 @@ def _changes(rng: np.random.Generator, rates: Any, accuracy: float, cluster: Any
 
 
 def _item(
-    rng: np.random.Generator,
+    draw: random.Random,
     shape: str,
     words: Any,
     column: Mapping[str, int],
@@ -120,28 +122,27 @@ def _item(
 ) -> CountedItem:
     right = words[column["right"]]
     others = [word for word in words if word != right]
-    choices = [str(word) for word in rng.choice(others, 3, replace=False)]
+    choices = draw.sample(others, 3)
     choices.insert(column["place"], right)
-    facts = " ".join(f"Somebody had a {word}." for word in rng.permutation(choices))
+    facts = " ".join(f"Somebody had a {word}." for word in draw.sample(choices, 4))
     prompt = TEMPLATES[column["template"]].format(
-        place=rng.choice(PLACES), facts=facts, number=number
+        place=draw.choice(PLACES), facts=facts, number=number
     )
     shown = {"own choices": tuple(choices), "labels": LABELS}.get(shape, ())
     wrong = [word for word in (shown or words) if word != right]
-    weights = np.array([leaning[words.index(word)] for word in wrong])
-    picks = [str(w) for w in rng.choice(wrong, 2, p=weights / weights.sum())]
-    if rng.random() < 0.6:  # of those that both have wrong, most are the same wrong answer
+    picks = draw.choices(wrong, [leaning[words.index(word)] for word in wrong], k=2)
+    if draw.random() < 0.6:  # of those that both have wrong, most are the same wrong answer
         picks[1] = picks[0]
     broken, fixed, is_right = change
     scores = (not fixed and (broken or is_right), not broken and (fixed or is_right))
     texts = [right if score else pick for score, pick in zip(scores, picks, strict=True)]
     if shape == "long answers":
-        texts = [f"{rng.choice(['Let us', 'I think'])} see, it was the {text}." for text in texts]
+        texts = [f"{draw.choice(['Let us', 'I think'])} see, it was the {text}." for text in texts]
     item = Item(id=f"{number}", digest=f"{number}", prompt=prompt, choices=shown, answer=right,
                 level=column["level"] + 1, cluster=f"c{column['cluster']}")  # fmt: skip
     sides = [
         Answer(item_id=item.id, item_digest="", prompt_digest="", rendered_digest="",
-               score=float(score), text=text, confidence=float(rng.beta(2, 1)),
+               score=float(score), text=text, confidence=draw.betavariate(2, 1),
                finish_reason="choice" if shown else "stop", n_prompt_tokens=9, n_answer_tokens=3)
         for score, text in zip(scores, texts, strict=True)
     ]  # fmt: skip

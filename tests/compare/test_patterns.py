@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
 import pytest
 
 from cliffguard.compare.diagnostics.counted import CountedItem
@@ -22,23 +22,23 @@ WORDS = ("ticket", "letter", "lamp", "shell", "coin", "phone", "apple", "cup")
 OPENINGS = ("Four friends met at the", "It was a rainy day at the", "A party was held at the")
 PLACES = ("barn", "hotel", "market", "school", "library", "office", "attic", "bank", "park", "pub")
 
-Picks = Callable[[Item, np.random.Generator], tuple[str, str]]
+Picks = Callable[[Item, random.Random], tuple[str, str]]
 """What the base and the candidate say to an item."""
 
 
-def story(number: int, rng: np.random.Generator) -> Item:
+def story(number: int, rng: random.Random) -> Item:
     """Return a question on a passage that mentions four words, one of them the right answer."""
-    choices = tuple(str(word) for word in rng.choice(WORDS, 4, replace=False))
+    choices = tuple(rng.sample(WORDS, 4))
     facts = " ".join(
-        f"{rng.choice(support.NAMES)} had a {word}." for word in rng.permutation(choices)
+        f"{rng.choice(support.NAMES)} had a {word}." for word in rng.sample(choices, 4)
     )
     return Item(
         id=f"story-{number:03d}",
         digest=f"{number}",
         prompt=f"{rng.choice(OPENINGS)} {rng.choice(PLACES)}. {facts} So it was the",
         choices=choices,
-        answer=str(rng.choice(choices)),
-        level=int(rng.integers(1, 6)),
+        answer=rng.choice(choices),
+        level=rng.randint(1, 5),
         cluster=None,
     )
 
@@ -47,7 +47,7 @@ def answered(
     picks: Picks, n: int = 300, *, seed: int = 0, cluster: Callable[[Item], str] | None = None
 ) -> list[CountedItem]:
     """Return `n` stories with the answers of both sides."""
-    rng = np.random.default_rng(seed)
+    rng = random.Random(seed)
     items = [story(number, rng) for number in range(n)]
     return [counted(item, *picks(item, rng), cluster=cluster) for item in items]
 
@@ -61,27 +61,27 @@ def counted(
     return diagnosed.counted(item, base, candidate, task=diagnosed.task_called(task), cluster=name)
 
 
-def wrong(item: Item, rng: np.random.Generator) -> str:
+def wrong(item: Item, rng: random.Random) -> str:
     """Return a wrong choice."""
-    return str(rng.choice([choice for choice in item.choices if choice != item.answer]))
+    return rng.choice([choice for choice in item.choices if choice != item.answer])
 
 
-def base_pick(item: Item, rng: np.random.Generator) -> str:
+def base_pick(item: Item, rng: random.Random) -> str:
     """Return the right answer four times of five."""
     return item.answer if rng.random() < 0.8 else wrong(item, rng)
 
 
-def healthy(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+def healthy(item: Item, rng: random.Random) -> tuple[str, str]:
     """Return answers of two models that are as good as each other, and seldom agree by design."""
     return base_pick(item, rng), base_pick(item, rng)
 
 
-def losing(slice_of: Callable[[Item], bool]) -> Picks:
-    """Return answers of a candidate that loses two right answers of three in a slice."""
+def losing(slice_of: Callable[[Item], bool], share: float = 2 / 3) -> Picks:
+    """Return answers of a candidate that loses a share of the right answers in a slice."""
 
-    def picks(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+    def picks(item: Item, rng: random.Random) -> tuple[str, str]:
         base, candidate = healthy(item, rng)
-        lost = slice_of(item) and rng.random() < 2 / 3
+        lost = slice_of(item) and rng.random() < share
         return base, wrong(item, rng) if lost else candidate
 
     return picks
@@ -90,7 +90,7 @@ def losing(slice_of: Callable[[Item], bool]) -> Picks:
 def pulled(choose: Callable[[Item], str]) -> Picks:
     """Return answers of a candidate that says this half of the times."""
 
-    def picks(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+    def picks(item: Item, rng: random.Random) -> tuple[str, str]:
         base, candidate = healthy(item, rng)
         choice = choose(item)
         return base, choice if choice in item.choices and rng.random() < 0.5 else candidate
@@ -103,9 +103,9 @@ def shown(items: Sequence[CountedItem]) -> tuple[Pattern, ...]:
     return find_patterns({"reading": items}).by_capability["reading"]
 
 
-def mention(item: Item, place: int) -> str:
-    """Return the choice that the prompt mentions in this place."""
-    return sorted(item.choices, key=item.prompt.index)[place]
+def mention(item: Item, rank: int) -> str:
+    """Return the choice that the prompt mentions with this rank, from 0."""
+    return sorted(item.choices, key=item.prompt.index)[rank]
 
 
 # --- the demo's over-trained adapter -------------------------------------------------------------
@@ -122,10 +122,13 @@ def test_reading_broke_towards_ticket_and_by_place() -> None:
     patterns = overtrained().by_capability["reading_in_context"][:5]
     by_key = {pattern.key: pattern for pattern in patterns}
 
-    assert patterns[0].key == "pull:ticket"
-    assert by_key["pull:ticket"].is_found
-    assert (by_key["pull:ticket"].inside, by_key["pull:ticket"].outside) == (11 / 16, 1 / 16)
-    assert "position:mentioned:1" in by_key
+    assert patterns[0].key == "pull:word:ticket"
+    assert by_key["pull:word:ticket"].is_found
+    assert (by_key["pull:word:ticket"].inside, by_key["pull:word:ticket"].outside) == (
+        11 / 16,
+        1 / 16,
+    )
+    assert "position:mentioned:end" in by_key
 
 
 def test_multi_step_broke_towards_places_that_tickets_name() -> None:
@@ -151,7 +154,7 @@ SLICES: Mapping[str, Callable[[Item], bool]] = {
     "level:level:3": lambda item: item.level == 3,
     "position:listed:2": lambda item: item.choices[1] == item.answer,
     "position:mentioned:4": lambda item: mention(item, 3) == item.answer,
-    "class:lamp": lambda item: item.answer == "lamp",
+    "class:label:lamp": lambda item: item.answer == "lamp",
     "template:first:It was a rainy day at the … .": lambda item: item.prompt.startswith("It was"),
 }
 
@@ -159,8 +162,8 @@ SLICES: Mapping[str, Callable[[Item], bool]] = {
 @pytest.mark.parametrize("key", SLICES)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_slice_that_lost_comes_first(key: str, seed: int) -> None:
-    """Two right answers of three in one slice of 300 items, and nothing elsewhere."""
-    first = shown(answered(losing(SLICES[key]), seed=seed))[0]
+    """Two right answers of three in one slice of 600 items, and nothing elsewhere."""
+    first = shown(answered(losing(SLICES[key]), 600, seed=seed))[0]
 
     assert first.is_found
     assert first.key == key
@@ -168,7 +171,7 @@ def test_a_slice_that_lost_comes_first(key: str, seed: int) -> None:
 
 
 PULLS: Mapping[str, Callable[[Item], str]] = {
-    "pull:ticket": lambda _: "ticket",
+    "pull:word:ticket": lambda _: "ticket",
     "pull:listed:1": lambda item: item.choices[0],
     "pull:mentioned:4": lambda item: mention(item, 3),
 }
@@ -201,21 +204,21 @@ def test_a_short_answer_that_is_given_everywhere() -> None:
 
     keys = {pattern.key for pattern in shown(items) if pattern.is_found}
 
-    assert {"pull:unknown", "pull:cup"} <= keys
+    assert {"pull:word:unknown", "pull:word:cup"} <= keys
 
 
 def test_answers_that_begin_alike() -> None:
     """A beginning counts where it is new; one that both sides have is a habit."""
 
-    def said(start: str, item: Item, text: str) -> str:
+    def answer_of(start: str, item: Item, text: str) -> str:
         return f"{start} it was the {text} in the end, in {item.id}"
 
     items = []
     for item in answered(healthy):
         free = replace(item.pair.item, choices=())
-        base = support.answer(free, 1.0, text=said("I think that", free, "cup"))
+        base = support.answer(free, 1.0, text=answer_of("I think that", free, "cup"))
         habit, new = (
-            support.answer(free, 0.0, text=said(start, free, "cup"))
+            support.answer(free, 0.0, text=answer_of(start, free, "cup"))
             for start in ("I think that", "As an assistant,")
         )
         candidate = new if len(items) % 3 == 0 else habit
@@ -247,26 +250,28 @@ def test_overconfident_stands_behind_what_says_where() -> None:
 
 
 def test_a_whole_cluster_that_fell() -> None:
-    """One of ten clusters, of 24 items each, is lost; it says so by its name."""
+    """One of twenty clusters, of 24 items each, is lost whole; it says so by its name."""
 
     def cluster(item: Item) -> str:
-        return f"passage {int(item.id[-3:]) % 10}"
+        return f"passage {int(item.id[-3:]) % 20}"
 
     items = [
         replace(item, pair=replace(item.pair, tie=cluster(item.pair.item)))
-        for item in answered(losing(lambda item: item.id.endswith("7")), 240, cluster=cluster)
+        for item in answered(
+            losing(lambda item: cluster(item) == "passage 7", 1.0), 480, cluster=cluster
+        )
     ]
 
     first = shown(items)[0]
 
     assert first.is_found
-    assert (first.key, first.name) == ("cluster:passage 7", "the cluster passage 7")
+    assert (first.key, first.name) == ("cluster:name:passage 7", "the cluster passage 7")
 
 
 # --- what is not found ---------------------------------------------------------------------------
 
 
-def uneven(item: Item, rng: np.random.Generator) -> tuple[str, str]:
+def uneven(item: Item, rng: random.Random) -> tuple[str, str]:
     """Return answers of which six of ten change at two levels, and hardly any elsewhere."""
     base, candidate = healthy(item, rng)
     return base, candidate if item.level in (2, 5) or rng.random() < 0.05 else base
@@ -274,19 +279,15 @@ def uneven(item: Item, rng: np.random.Generator) -> tuple[str, str]:
 
 @pytest.mark.parametrize("picks", [healthy, uneven])
 def test_churn_that_differs_is_no_pattern(picks: Picks) -> None:
-    """Forty healthy candidates: at 5 % six are named with a chance below 2 %."""
-    reports = [
-        find_patterns(
-            {name: answered(picks, 120, seed=1000 * seed + k) for k, name in enumerate("ab")}
+    """Twenty healthy candidates: at 5 % four are named with a chance below 2 %."""
+    n_named = 0
+    for seed in range(20):
+        report = find_patterns(
+            {k: answered(picks, 100, seed=2 * seed + n) for n, k in enumerate("ab")}
         )
-        for seed in range(40)
-    ]
-    n_named = sum(
-        any(pattern.is_found for rows in report.by_capability.values() for pattern in rows)
-        for report in reports
-    )
+        n_named += any(p.is_found for rows in report.by_capability.values() for p in rows)
 
-    assert n_named <= 5
+    assert n_named <= 3
 
 
 def test_a_loss_everywhere_names_no_place() -> None:
@@ -423,7 +424,7 @@ def test_items_know_the_patterns_that_they_belong_to() -> None:
     items = answered(pulled(lambda item: "ticket" if (item.level or 0) > 1 else ""))
     report = find_patterns({"reading": items})
 
-    drawn = {key for key, patterns in report.by_item.items() if "pull:ticket" in patterns}
+    drawn = {key for key, patterns in report.by_item.items() if "pull:word:ticket" in patterns}
 
     assert drawn == {
         item.key
@@ -432,6 +433,47 @@ def test_items_know_the_patterns_that_they_belong_to() -> None:
     }
     shown_keys = {pattern.key for pattern in report.by_capability["reading"]}
     assert {key for keys in report.by_item.values() for key in keys} <= shown_keys
+
+
+def test_no_text_is_shown_where_none_is_kept() -> None:
+    """Words of the data become digests, in keys and in names; what is no text stays."""
+    reports = [
+        find_patterns(diagnosed.counted_of(diagnosed.OVERTRAINED), texts=texts)
+        for texts in ("short", "none")
+    ]
+    (_, plain), (hidden, rows) = (
+        (
+            " ".join(f"{p.key} {p.name}" for rows in report.by_capability.values() for p in rows),
+            [p for rows in report.by_capability.values() for p in rows],
+        )
+        for report in reports
+    )
+
+    assert [pattern.p_value for pattern in rows] == [pattern.p_value for pattern in plain]
+    assert "position:mentioned:1" in hidden
+    assert not any(word in hidden for word in ("ticket", "office", "bedroom", "We know"))
+
+
+def test_keys_are_short_and_can_be_written() -> None:
+    """A template of a long prompt, and half a character, which UTF-8 has not."""
+
+    def long(item: CountedItem) -> CountedItem:
+        start = "\ud83d " + "and so on " * 30 if item.pair.item.level == 3 else "Now"
+        return counted(
+            replace(item.pair.item, prompt=f"{start} {item.pair.item.prompt}"),
+            item.pair.base.text,
+            item.pair.candidate.text,
+        )
+
+    report = find_patterns(
+        {"reading": [long(i) for i in answered(losing(lambda item: item.level == 3))]}
+    )
+    keys = [pattern.key for pattern in report.by_capability["reading"]]
+
+    assert any(key.startswith("template:") for key in keys)
+    assert len(set(keys)) == len(keys)
+    assert all(len(key.encode("utf-8")) <= 85 for key in keys)
+    assert all(pattern.name.encode("utf-8") for pattern in report.by_capability["reading"])
 
 
 def test_several_words_are_one_pattern_and_then_each_its_own() -> None:
@@ -443,8 +485,9 @@ def test_several_words_are_one_pattern_and_then_each_its_own() -> None:
 
     assert keys[0] == "pull:several"
     assert all(f'"{word}"' in patterns[0].name for word in words)
-    assert {f"pull:{word}" for word in words} <= set(keys[1:])
+    assert {f"pull:word:{word}" for word in words} <= set(keys[1:])
     assert patterns[0].n_items > max(p.n_items for p in patterns[1:] if p.kind == "pull")
+    assert len(set(keys)) == len(keys)
 
 
 def test_what_repeats_a_surer_slice_stands_behind_it() -> None:

@@ -52,10 +52,10 @@ def in_order(
     equal p-values the larger effect is first.
     """
     rows = sorted(rows, key=_sureness)
-    found = [row for row in rows if row.pattern.is_found]
-    echoes = _echoes(found, changes, clusters)
+    proven = [row for row in rows if row.pattern.is_found]
+    echoes = _echoes(proven, changes, clusters)
     families: dict[str, list[Screened]] = {}
-    for row in found:
+    for row in proven:
         families.setdefault("echo" if id(row) in echoes else _family(row), []).append(row)
     first, later = families.pop("", []), families.pop("echo", [])
     general = families.pop("overconfident", [])
@@ -84,13 +84,9 @@ def _sureness(row: Screened) -> tuple[float, float, str]:
 
 def _together(family: str, members: Sequence[Screened], changes: NDArray[np.float64]) -> Screened:
     """Return several patterns as one, as sure as the surest of them."""
-    prefix = _PREFIXES.get(family, "")
-    names = [row.pattern.name.removeprefix(prefix) for row in members]
-    trait = Trait(
-        kind=members[0].pattern.kind,
-        key=f"{members[0].pattern.kind}:several",
-        name=prefix + first_and_more(names, _N_NAMES),
-    )
+    prefix, kind = _PREFIXES.get(family, ""), members[0].pattern.kind
+    names = first_and_more([row.part.trait.name.removeprefix(prefix) for row in members], _N_NAMES)
+    trait = Trait(kind, f"{kind}:several", f"{prefix}{names}", True)
     part = members[0].part
     if isinstance(part, Pull):
         pulls = [row.part for row in members if isinstance(row.part, Pull)]
@@ -102,12 +98,12 @@ def _together(family: str, members: Sequence[Screened], changes: NDArray[np.floa
         )
     else:
         whole = Slice(trait=trait, inside=np.any([row.part.members for row in members], axis=0))
-    pattern = replace(members[0].pattern, **trait._asdict(), **whole.counts(changes))
+    pattern = replace(members[0].pattern, **trait.labels(), **whole.counts(changes))
     return Screened(pattern=pattern, part=whole)
 
 
 def _echoes(
-    found: Sequence[Screened], changes: NDArray[np.float64], clusters: NDArray[np.int64]
+    proven: Sequence[Screened], changes: NDArray[np.float64], clusters: NDArray[np.int64]
 ) -> set[int]:
     """Return the ids of slices that lose no more than surer slices explain.
 
@@ -115,7 +111,7 @@ def _echoes(
     """
     echoes: set[int] = set()
     strata = np.zeros(len(changes), dtype=np.int64)
-    for row in found:
+    for row in proven:
         if not isinstance(row.part, Slice):
             continue
         if strata.any():

@@ -21,6 +21,7 @@ from cliffguard.compare.diagnostics.pattern_order import Screened, in_order
 from cliffguard.compare.diagnostics.pulls import Pull, pulls_of
 from cliffguard.compare.diagnostics.slices import Slice, slices_of
 from cliffguard.core.diagnosis import Pattern
+from cliffguard.core.texts import Texts
 from cliffguard.stats.multiplicity import benjamini_hochberg
 from cliffguard.stats.slice_tests import (
     more_inside_p_value,
@@ -52,10 +53,13 @@ class Patterns:
     by_item: Mapping[Key, tuple[str, ...]]
 
 
-def find_patterns(capabilities: Mapping[str, Sequence[CountedItem]]) -> Patterns:
+def find_patterns(
+    capabilities: Mapping[str, Sequence[CountedItem]], *, texts: Texts = "short"
+) -> Patterns:
     """Screen the items of all capabilities; the same items give the same patterns.
 
-    Of each are returned those that are found and at most five others, as `in_order` has them.
+    Of each are returned those that are found and at most five others, as `in_order` has them. Names
+    and keys hold texts of the data, cut; where `texts` is "none", their digests.
     """
     columns = {name: _columns(items) for name, items in capabilities.items()}
     tried = {name: _tried(items, *columns[name]) for name, items in capabilities.items()}
@@ -67,11 +71,12 @@ def find_patterns(capabilities: Mapping[str, Sequence[CountedItem]]) -> Patterns
     for name, rows in tried.items():
         judged = [_judged(row, next(q_values)) for row in rows]
         shown = in_order(judged, *columns[name])
-        by_capability[name] = tuple(row.pattern for row in shown)
-        for row in shown:
+        patterns = [replace(row.pattern, **row.part.trait.labels(texts)) for row in shown]
+        by_capability[name] = tuple(patterns)
+        for row, pattern in zip(shown, patterns, strict=True):
             for item, belongs in zip(capabilities[name], row.part.members, strict=True):
                 if belongs:
-                    by_item.setdefault(item.key, []).append(row.pattern.key)
+                    by_item.setdefault(item.key, []).append(pattern.key)
     return Patterns(
         n_tried=sum(map(len, tried.values())),
         by_capability=by_capability,
@@ -109,7 +114,7 @@ def _slice(part: Slice, changes: FloatArray, clusters: IntArray) -> Screened | N
 def _screened(part: Slice | Pull, changes: FloatArray, p_value: float) -> Screened:
     """Return what was tried, its q-value not known yet."""
     pattern = Pattern(
-        **part.trait._asdict(),
+        **part.trait.labels(),
         **part.counts(changes),
         p_value=p_value,
         q_value=1.0,

@@ -41,7 +41,7 @@ def template_traits(items: Sequence[CountedItem]) -> Traits:
         for number, skeleton in enumerate(_skeletons(alike, rows, choices)):
             if skeleton.strip(f"{_GAP}.?!: "):
                 name = f"{says} {quoted(skeleton)}"
-                traits[number].append(Trait("template", f"template:{part}:{skeleton}", name))
+                traits[number].append(Trait("template", f"template:{part}:{skeleton}", name, True))
     return traits
 
 
@@ -90,4 +90,4 @@ def opening_traits(items: Sequence[CountedItem]) -> Traits:
 def _opening_traits(prompt: str) -> Iterator[Trait]:
     words = " ".join(prompt[:_READ].split()[:_N_OPENING_WORDS])
     if words:
-        yield Trait("opening", f"opening:{words}", f"the prompt opens with {quoted(words)}")
+        yield Trait("opening", f"opening:{words}", f"the prompt opens with {quoted(words)}", True)

@@ -87,15 +87,15 @@ def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
 
 
 def _option(choice: str, _: int) -> Trait:
-    return Trait("pull", f"pull:{choice}", quoted(choice))
+    return Trait("pull", f"pull:word:{choice}", quoted(choice), True)
 
 
-def _listed(_: str, place: int) -> Trait:
-    return Trait("pull", f"pull:listed:{place + 1}", f"the choice listed {ordinal(place)}")
+def _listed(_: str, rank: int) -> Trait:
+    return Trait("pull", f"pull:listed:{rank + 1}", f"the choice listed {ordinal(rank)}")
 
 
-def _mentioned(_: str, place: int) -> Trait:
-    return Trait("pull", f"pull:mentioned:{place + 1}", f"the choice mentioned {ordinal(place)}")
+def _mentioned(_: str, rank: int) -> Trait:
+    return Trait("pull", f"pull:mentioned:{rank + 1}", f"the choice mentioned {ordinal(rank)}")
 
 
 def _bare_choices(item: Item) -> tuple[str, ...]:
@@ -115,9 +115,9 @@ def _of_choices(
             if not all(picks) or not pair.item.choices:
                 continue  # what was picked is not known
             right = {bare(answer) for answer in pair.item.right}
-            for place, choice in enumerate(order(pair.item)):
+            for rank, choice in enumerate(order(pair.item)):
                 row = _Offer(number, choice not in right, *(pick == choice for pick in picks))
-                rows.setdefault(trait(choice, place), []).append(row)
+                rows.setdefault(trait(choice, rank), []).append(row)
         for name, offers in rows.items():
             if len(offers) >= LEAST_ITEMS:
                 yield _pull(name, offers, len(items), is_word=trait is _option)
@@ -169,7 +169,7 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
                 for number, sides in enumerate(texts)
                 if sides is not None
             ]
-            name = Trait("pull", f"pull:{text}", quoted(text))
+            name = Trait("pull", f"pull:word:{text}", quoted(text), True)
             yield _pull(name, offers, len(items), is_word=True)
 
 
@@ -184,7 +184,9 @@ def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
         begins = np.array([[side == start for side in sides or ("", "")] for sides in starts])
         wrongly = begins & wrong
         yield Pull(
-            trait=Trait("pull", f"pull:begins:{start}", f"answers that begin {quoted(start)}"),
+            trait=Trait(
+                "pull", f"pull:begins:{start}", f"answers that begin {quoted(start)}", True
+            ),
             offered=offered,
             base=wrongly[:, 0],
             candidate=wrongly[:, 1],

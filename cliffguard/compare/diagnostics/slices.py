@@ -60,6 +60,8 @@ def slices_of(items: Sequence[CountedItem]) -> tuple[Slice, ...]:
     listed, where it is mentioned, level, task, class, template (the whole prompt, its first
     sentence, its last), cluster, length (of the prompt, of the right answer), opening words.
     """
+    if len(items) < 2 * LEAST_ITEMS:
+        return ()
     members: dict[Trait, list[int]] = {}
     for traits in _KINDS:
         for number, row in enumerate(traits(items)):
@@ -110,12 +112,12 @@ def _where(text: str, prompt: str) -> int | None:
 
 def _listed(items: Sequence[CountedItem]) -> Traits:
     places = [listed_place(item.pair.item) for item in items]
-    return [[] if place is None else [_listed_trait(place)] for place in places]
+    return [[] if rank is None else [_listed_trait(rank)] for rank in places]
 
 
-def _listed_trait(place: int) -> Trait:
-    name = f"the right answer is listed {ordinal(place)}"
-    return Trait("position", f"position:listed:{place + 1}", name)
+def _listed_trait(rank: int) -> Trait:
+    name = f"the right answer is listed {ordinal(rank)}"
+    return Trait("position", f"position:listed:{rank + 1}", name)
 
 
 def _mentioned(items: Sequence[CountedItem]) -> Traits:
@@ -127,21 +129,21 @@ def _mentioned_traits(item: Item) -> Iterator[Trait]:
         yield from _third_traits(item)
         return
     order, right = mentioned(item), {bare(answer) for answer in item.right}
-    place = next((n for n, choice in enumerate(order) if choice in right), None)
-    if place is not None:
-        name = f"the right answer is mentioned {ordinal(place)}"
-        yield Trait("position", f"position:mentioned:{place + 1}", name)
-        yield from _end_traits(place, len(order))
+    rank = next((n for n, choice in enumerate(order) if choice in right), None)
+    if rank is not None:
+        name = f"the right answer is mentioned {ordinal(rank)}"
+        yield Trait("position", f"position:mentioned:{rank + 1}", name)
+        yield from _end_traits(rank, len(order))
     elif order:
         name = "other choices are mentioned, the right answer is not"
         yield Trait("position", "position:mentioned:not", name)
 
 
-def _end_traits(place: int, n_mentioned: int) -> Iterator[Trait]:
+def _end_traits(rank: int, n_mentioned: int) -> Iterator[Trait]:
     """Yield what holds however many choices are mentioned; models lose the middle, or the ends."""
-    if place == n_mentioned - 1:
+    if rank == n_mentioned - 1:
         yield Trait("position", "position:mentioned:last", "the right answer is mentioned last")
-    if n_mentioned > 2 and place in (0, n_mentioned - 1):
+    if n_mentioned > 2 and rank in (0, n_mentioned - 1):
         name = "the right answer is mentioned first or last"
         yield Trait("position", "position:mentioned:end", name)
     elif n_mentioned > 2:
@@ -182,7 +184,9 @@ def _tasks(items: Sequence[CountedItem]) -> Traits:
 def _classes(items: Sequence[CountedItem]) -> Traits:
     rights = [bare(item.pair.item.answer) for item in items]
     return [
-        [Trait("class", f"class:{right}", f"{RIGHT_IS}{quoted(right)}")] if right else []
+        [Trait("class", f"class:label:{right}", f"{RIGHT_IS}{quoted(right)}", True)]
+        if right
+        else []
         for right in rights
     ]
 
@@ -192,7 +196,7 @@ def _clusters(items: Sequence[CountedItem]) -> Traits:
     for item in items:
         pair = item.pair
         first.setdefault(item.cluster, pair.tie or pair.item.cluster or pair.item.id)
-    names = [first[item.cluster] for item in items]
+    names = [" ".join(first[item.cluster].split()) for item in items]
     # Two clusters may be called alike; then their numbers tell them apart.
     numbers = {cluster: number for number, cluster in enumerate(first)}
     n_alike = Counter(first.values())
@@ -201,7 +205,11 @@ def _clusters(items: Sequence[CountedItem]) -> Traits:
         for name, item in zip(names, items, strict=True)
     ]
     return [
-        [Trait("cluster", f"cluster:{key}", f"{THE_CLUSTER}{clip(key, MOST_CHARACTERS)}")]
+        [
+            Trait(
+                "cluster", f"cluster:name:{key}", f"{THE_CLUSTER}{clip(key, MOST_CHARACTERS)}", True
+            )
+        ]
         for key in keys
     ]
 
@@ -227,11 +235,11 @@ def _thirds(lengths: Sequence[int], what: str) -> list[list[Trait]]:
 
 
 def _among_choices(item: Item) -> list[Trait]:
-    place = listed_place(item)
-    if place is None or len(item.choices) < 2:
+    rank = listed_place(item)
+    if rank is None or len(item.choices) < 2:
         return []
-    right = len(item.choices[place])
-    others = [len(choice) for n, choice in enumerate(item.choices) if n != place]
+    right = len(item.choices[rank])
+    others = [len(choice) for n, choice in enumerate(item.choices) if n != rank]
     if right > max(others):
         return [Trait("length", "length:longest", "the right answer is the longest choice")]
     if right < min(others):

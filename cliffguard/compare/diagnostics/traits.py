@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cliffguard.core.diagnosis import PatternKind
-from cliffguard.core.texts import clip
+from cliffguard.core.hashing import sha256_of_text
+from cliffguard.core.texts import Texts, clip
 
 MOST_CHARACTERS = 60
 """Of a text in the name of a pattern."""
 
+_MOST_OF_A_KEY = 80  # it stands in every line of items.jsonl that it belongs to
+_SURROGATES = re.compile(r"[\ud800-\udfff]")  # UTF-8 has them not
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
 class Trait(NamedTuple):
-    """What an item has in common with others, and how readers call it."""
+    """What an item has in common with others, and how readers call it.
+
+    `shows_text`: key and name hold a text of the data.
+    """
 
     kind: PatternKind
     key: str
     name: str
+    shows_text: bool = False
+
+    def labels(self, texts: Texts = "short") -> dict[str, Any]:
+        """Return kind, key and name of a `Pattern`; texts of the data as far as they are kept.
+
+        A key is of at most 80 characters.
+        """
+        key, name = (_SURROGATES.sub("\ufffd", text) for text in (self.key, self.name))
+        if self.shows_text and texts == "none":
+            key = f"{self.kind}:sha256:{sha256_of_text(key)[:12]}"
+            return {"kind": self.kind, "key": key, "name": key.partition(":")[2]}
+        if len(key) > _MOST_OF_A_KEY:
+            key = f"{key[: _MOST_OF_A_KEY - 13]}…{sha256_of_text(key)[:12]}"
+        return {"kind": self.kind, "key": key, "name": name}
 
 
 Traits = Sequence[Sequence[Trait]]
