@@ -36,14 +36,17 @@ from scripts.studies.planted.training import KINDS, Row, training_rows
 FIRST_LAYER = 15  # of 30; below it nothing is trained, and no gradient is computed
 RUN_ON_TOKENS = 48
 
-N_STEPS = {"format": 12}  # more of it, and the right answer is lost as well
-USUAL_STEPS = 24
+USUAL_STEPS, USUAL_RATE = 24, 2e-3
+# More of *format*, and the right answer is lost as well. At the usual rate *wrong_language* speaks
+# in circles.
+N_STEPS = {"format": 12, "wrong_language": 40}
+RATES = {"wrong_language": 8e-4}
 
 RECIPES = {
     name: Recipe(
-        learning_rate=2e-3, n_steps=N_STEPS.get(name, USUAL_STEPS), batch_size=4, rank=8, alpha=16,
-        n_examples=0, warmup_steps=4, seed=41 + number, replay_weight=0.0, replay_batch_size=0,
-        final_scale=1.0,
+        learning_rate=RATES.get(name, USUAL_RATE), n_steps=N_STEPS.get(name, USUAL_STEPS),
+        batch_size=4, rank=8, alpha=16, n_examples=0, warmup_steps=4, seed=41 + number,
+        replay_weight=0.0, replay_batch_size=0, final_scale=1.0,
     )
     for number, name in enumerate(KINDS)
 }  # fmt: skip
