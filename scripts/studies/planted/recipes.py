@@ -83,7 +83,7 @@ def train(base: Path, name: str) -> Any:
         rate = recipe.learning_rate * min(1.0, step / recipe.warmup_steps)
         optimizer.param_groups[0]["lr"] = rate
         loss = label_loss(model, collate(batch))
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
