@@ -195,8 +195,12 @@ def as_markdown(
         "The same ten kinds of questions with three options each, 36 items a case; the right "
         f"one is first in a third of them. Named first, and found, in {_n_right(patterns)} of "
         f"{len(patterns)} cases; these are not among the cases above.",
-        table(patterns),
+        table(patterns) if patterns else "None was recorded.",
         "## The adapters",
+        "Questions and recipes were changed once, by reading answers and before the diagnosis read "
+        "any of them: questions that the base hardly ever had right went; *format* is trained for "
+        "fewer steps, since at first it lost the right answers, too; *wrong_language* at a lower "
+        "rate, since at first it went in circles in Spanish.",
         table(trained),
     ]
     return "\n\n".join(parts) + "\n"
