@@ -129,6 +129,14 @@ def _share(rows: Sequence[Named]) -> str:
     return f"{sum(row.is_right for row in rows)} of {len(rows)}"
 
 
+def _weak(rows: Sequence[Named]) -> str:
+    n_right = {kind: sum(row.is_right for row in rows if row.kind == kind) for kind in KINDS}
+    n_cases = {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
+    weak = [f"*{kind}* ({n_right[kind]} of {n})" for kind, n in n_cases.items()
+            if 2 * n_right[kind] < n]  # fmt: skip
+    return ", ".join(weak) or "none"
+
+
 def _n_right(rows: Sequence[dict[str, Any]]) -> int:
     return sum(row["named"] == "right" for row in rows)
 
@@ -170,7 +178,9 @@ def as_markdown(
     parts = [
         "# Planted causes",
         f"The largest cause that the diagnosis names is the planted one in **{_share(proof)}** "
-        f"cases. Answers of adapters: {_share(recorded)}; scripted answers: {_share(scripted)}.",
+        "cases: of ten an adapter's answers where there is one, else scripted ones. Answers of "
+        f"adapters: {_share(recorded)}; all scripted answers: {_share(scripted)}, and less than "
+        f"half of {_weak(scripted)}.",
         "    python -m scripts.studies.planted.study",
         "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
         "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
