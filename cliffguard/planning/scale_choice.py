@@ -8,11 +8,14 @@ for that, whatever is chosen here.
    of is estimated on the wrong side: a drop at its margin or beyond, a gain that is not above the
    demanded one, a mean drop at its margin. At a drop of the margin, half of the estimates lie
    below it and one proof in twenty errs: such a scale would be INCONCLUSIVE at best.
-2. Of those that PASS on the selection half under the whole policy, the one with the largest gain
-   of the target; where nothing is a target, the largest scale, which keeps most of the fine-tune.
-   One that passes on one half passes on the other about every second time or more.
-3. Where none passes, the one whose least proof is the nearest: with the smallest of the largest
+2. *Sure* is a scale that PASSes on the selection half under the whole policy, with every proof at
+   `SURE`. Of these the one with the largest gain of the target; where nothing is a target, the
+   largest scale, which keeps most of the fine-tune.
+3. Where none is sure, the one whose least proof is the nearest: with the smallest of the largest
    p-values.
+
+reports/rescue compares the rule with others. The largest gain of all that pass at alpha is larger
+and passes less often: such a scale passes on the other half about every second time.
 """
 
 from __future__ import annotations
@@ -28,6 +31,10 @@ from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import in_points
 
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
+SURE = 0.005
+"""A p-value on one half at which the other half, as large, proves the same at 5 % three times of
+four: 2.58 standard errors, of which the other half may have 1.41 less or more, against 1.64."""
+
 MOST_BETWEEN = 5
 """Scales between 0 and 1: half of the items for each, and half for the one that is judged, are then
 at most 1.5 times what a check asks, which is all of them on both sides."""
@@ -110,13 +117,17 @@ def point_of(scale: float, decision: Decision) -> ScalePoint:
 
 def chosen_point(points: Sequence[ScalePoint]) -> ScalePoint | None:
     """Return the scale to judge, None where every one is out; the module says the rule."""
-    able = [point for point in points if point.fitness == "passes"]
-    if able and all(point.gain is not None for point in able):
-        return max(able, key=lambda point: (point.gain or 0.0, -point.scale))
-    if able:
-        return max(able, key=lambda point: point.scale)
+    sure = [
+        point
+        for point in points
+        if point.fitness == "passes" and point.p_held is not None and point.p_held <= SURE
+    ]
+    if sure and all(point.gain is not None for point in sure):
+        return max(sure, key=lambda point: (point.gain or 0.0, -point.scale))
+    if sure:
+        return max(sure, key=lambda point: point.scale)
     return min(
-        (point for point in points if point.fitness == "open"),
+        (point for point in points if point.fitness != "out"),
         key=lambda point: (1.0 if point.p_held is None else point.p_held, -point.scale),
         default=None,
     )
