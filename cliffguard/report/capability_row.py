@@ -136,7 +136,7 @@ class CapabilityRow:
         """What the numbers of a measured capability hide, and its labels, a line each."""
         if self.comparison is None:
             return ()
-        lines = details(self.comparison, self.finding.cause)
+        lines = details(self.comparison, self.finding.cause, self.reason)
         return (*lines, self.labels) if self.labels else lines
 
     @property

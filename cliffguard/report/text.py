@@ -42,9 +42,16 @@ _SIGNS = {"lost": "▶ ", "aside": "  ", "": "  "}
 
 
 def render_text(
-    review: Review, beside: BesideReview | None = None, *, width: int | None = None
+    review: Review,
+    beside: BesideReview | None = None,
+    *,
+    width: int | None = None,
+    folder: str | None = None,
 ) -> str:
-    """Return the report as plain text, 100 columns wide unless told, and without colour."""
+    """Return the report as plain text, 100 columns wide unless told, and without colour.
+
+    `folder` is where the review lies, for the commands in it (None: that is not known).
+    """
     stream = StringIO()
     console = Console(
         file=stream,
@@ -53,13 +60,19 @@ def render_text(
         force_terminal=False,
         legacy_windows=False,
     )
-    print_review(review, console, beside)
+    print_review(review, console, beside, folder=folder)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def print_review(review: Review, console: Console, beside: BesideReview | None = None) -> None:
+def print_review(
+    review: Review,
+    console: Console,
+    beside: BesideReview | None = None,
+    *,
+    folder: str | None = None,
+) -> None:
     """Print the report. Lines wrap at the console's width; no number is ever cut."""
-    print_document(document(lay_out(cleaned(review), beside)), console)
+    print_document(document(lay_out(cleaned(review), beside, folder=folder)), console)
 
 
 def print_document(report: Document, console: Console) -> None:
