@@ -54,6 +54,10 @@ class CapabilityRow:
         return self.finding.role == "target"
 
     @property
+    def is_gating(self) -> bool:
+        return self.finding.role == "gating"
+
+    @property
     def _means(self) -> tuple[float | None, float | None]:
         """Both means, in the metric's own numbers."""
         capability = self.comparison

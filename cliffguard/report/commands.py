@@ -8,6 +8,11 @@ FOLDER = "FOLDER"
 """What stands for the folder of a report that is read elsewhere."""
 
 
+def broken_command(folder: str) -> str:
+    """Return the command that lists what broke."""
+    return shlex.join(["cliffguard", "flips", in_backticks(folder, FOLDER)])
+
+
 def list_command(capability: str | None, *more: str, folder: str = ".") -> str:
     """Return the command that lists what changed; a report's own folder is "."."""
     words = ["cliffguard", "flips", in_backticks(folder, FOLDER), "--changed"]

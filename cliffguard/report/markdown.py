@@ -126,7 +126,7 @@ def table_of(headers: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) 
 
 
 def _head(head: Head, foreign: Sequence[str]) -> str:
-    facts = ", ".join(f"{label} {escape(value)}" for label, value in head.facts)
+    facts = "; ".join(f"{label} {escape(value)}" for label, value in head.facts)
     lines = [
         f"# {head.word}",
         f"**{prose(head.sentence, foreign)}** {_capital(head.aside)}.",

@@ -12,7 +12,7 @@ from cliffguard.report import numbers
 from cliffguard.report.advice import first_advice
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.commands import FOLDER, list_command
+from cliffguard.report.commands import FOLDER, broken_command
 from cliffguard.report.open_steps import open_steps
 from cliffguard.report.page import Page
 
@@ -113,7 +113,7 @@ def _where(page: Page) -> str:
         return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
     if not page.has_items:
         return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
-    broke = f"The items that broke: `{list_command(None, folder=page.folder)}`"
+    broke = f"The items that broke: `{broken_command(page.folder)}`"
     where = {".": ", in the folder of this report", FOLDER: ", FOLDER being that of this report"}
     return f"{broke}{where.get(page.folder, '')}."
 

@@ -28,14 +28,18 @@ class _Kind(NamedTuple):
 
 
 def open_steps(page: Page, rows: Rows) -> list[str]:
-    """Return a step for each kind of what is open, in the order of the first row of each."""
+    """Return a step for each kind of what is open, in the order of the first row of each.
+
+    Of what was not measured each reason is a kind of its own.
+    """
     kinds = _kinds(page)
-    groups: dict[int, list[CapabilityRow]] = {}
+    groups: dict[tuple[int, str], list[CapabilityRow]] = {}
     for row in rows:
         if row.finding.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED):
             kind = next(n for n, kind in enumerate(kinds) if kind.lacks(row))
-            groups.setdefault(kind, []).append(row)
-    return [kinds[kind].step(group) for kind, group in groups.items()]
+            reason = row.reason if _is_unmeasured(row) else ""
+            groups.setdefault((kind, reason), []).append(row)
+    return [kinds[kind].step(group) for (kind, _), group in groups.items()]
 
 
 def _kinds(page: Page) -> tuple[_Kind, ...]:

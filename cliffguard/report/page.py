@@ -113,7 +113,7 @@ class Page:
             f"{row.capability} {row.drop} {row.interval}"
             for row in self.rows
             if row.finding.outcome is Outcome.REGRESSED
-            and row.finding.role == "gating"
+            and row.is_gating
             and row.evidence is not None
         ]
         gains = [

@@ -29,13 +29,14 @@ def health(page: Page) -> Section | None:
     """Return what the items can no longer show of this base; None where they are well."""
     if not page.health:
         return None
+    kinds = [(note.kind, line) for note, line in zip(page.review.health, page.health, strict=True)]
     about = "What these items can still show of this base. Nothing here was part of the decision."
     return Section(
         title="Suite health",
         anchor="health",
         blocks=(
             Paragraph(text=about, is_brief=False),
-            *_listed([("health", line) for line in page.health]),
+            *_listed(kinds),
         ),
     )
 
