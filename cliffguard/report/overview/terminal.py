@@ -1,4 +1,4 @@
-"""The overview on a terminal: a line a candidate, and at most four more, at 80 columns too."""
+"""The overview on a terminal: a line a candidate, and at most six more, at 80 columns too."""
 
 from __future__ import annotations
 
@@ -62,8 +62,11 @@ def print_matrix(overview: Overview, console: Console) -> None:
 
 
 def _line(console: Console, text: str, style: str) -> None:
-    cut = clip(text, console.width)
-    console.print(Text(cut, style=style), highlight=False, no_wrap=True, overflow="ellipsis")
+    """Print a sentence over two lines at most, broken at blanks."""
+    first, *more = Text(text, style=style).wrap(console, console.width)
+    lines = [first, Text(clip(" ".join(line.plain for line in more), console.width), style=style)]
+    for line in lines[: 1 + bool(more)]:
+        console.print(line, highlight=False, no_wrap=True, overflow="ellipsis")
 
 
 @dataclass(frozen=True, slots=True)
