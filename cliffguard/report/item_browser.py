@@ -89,6 +89,11 @@ class ItemBrowser:
         return self.length < LONGEST
 
     @property
+    def is_sure(self) -> bool:
+        """Is it known of an item how sure both sides were?"""
+        return any(group.is_sure for group in self.groups)
+
+    @property
     def counts(self) -> str:
         """How many items are on the page."""
         return total_of(self.groups)

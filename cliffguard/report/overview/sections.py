@@ -36,7 +36,7 @@ from cliffguard.report.figures.several import pages_of
 from cliffguard.report.numbers import MISSING, points, signed
 from cliffguard.report.overview.item_section import item_section
 from cliffguard.report.overview.sources import NamedReview
-from cliffguard.report.overview.wording import counted, falls, headline, in_order
+from cliffguard.report.overview.wording import counted, falls, falls_before, headline, in_order
 from cliffguard.report.wording import MARKS
 
 SIGNS = (
@@ -235,11 +235,12 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         for capability, cell in zip(overview.capabilities, row.cells, strict=True)
         if cell is not None
     }
+    before = falls_before(overview)
     rows = tuple(
         TableRow(
             cells=(
                 fall.name,
-                _onset(fall.onset),
+                _onset(fall.onset, before.get(fall.name)),
                 Datum(text=f"{fall.n_regressed} of {len(trajectory.steps)}", key=fall.n_regressed),
                 points(last.get(fall.name)),
             ),
@@ -263,7 +264,11 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
     return Section(title="Along the training", anchor="training", blocks=blocks)
 
 
-def _onset(step: int | None) -> Cell:
+def _onset(step: int | None, before: tuple[int, int] | None) -> Cell:
+    """Return where a fall begins, and up to where it is known if that is not to the end."""
+    if before is not None:
+        first, last = before
+        return Datum(text=f"{first}, up to {last}", outcome=Outcome.REGRESSED, key=first)
     if step is None:
         return Datum(text=MISSING)
     return Datum(text=str(step), outcome=Outcome.REGRESSED, key=step)
