@@ -125,9 +125,9 @@ def _keep_labels(source: str, review: Review, folder: Path) -> None:
     from cliffguard.report.items import read_items
     from cliffguard.report.labels import beside, read_labels, write_labels
 
-    written = write_labels(read_labels(source, read_items(review, folder), review), folder)
+    kept = write_labels(read_labels(source, read_items(review, folder), review), folder)
     labels = beside(review, folder)
     for row in review.comparison.capabilities:
         if line := labels.of(row.capability, row.counts.n_broken):
             sys.stdout.write(f"{one_line(row.capability)}: {line}\n")
-    sys.stdout.write(f"{written}\n")
+    sys.stdout.write(f"{kept.line}\n")

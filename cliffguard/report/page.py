@@ -6,7 +6,7 @@ Texts here are clean but not escaped: each format escapes for itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cliffguard.compare.verdict import EXIT_CODES
@@ -207,6 +207,9 @@ def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
 
     `beside` None: its items, if it names any, are taken to lie where they were written.
     """
+    if beside is not None and beside.caveats:
+        caveats = (*review.comparison.caveats, *beside.caveats)
+        review = replace(review, comparison=replace(review.comparison, caveats=caveats))
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
     first = (1.0 - review.comparison.confidence) / 2.0
     rows = [
