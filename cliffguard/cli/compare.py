@@ -56,7 +56,7 @@ def compare(
 
     path = None
     with failure_recorded(out):
-        output = output_of(output_format, comment_id, report_url)
+        output = output_of(output_format, comment_id, report_url, out)
         if candidate is None:
             path, base, candidate = _sides_in(base)
         logged = [name for name in (base, candidate) if is_logged(name)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cliffguard.cli.console import explained
+from cliffguard.cli.console import explained, write_data
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text, user_path
 
@@ -89,8 +89,9 @@ def flips(
         results = largest(results, top)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     stored = beside(read, path.parent).labels
+    write = sys.stdout.write if output_format == "table" else write_data
     for line in lines_of(results, output_format, stored, width=width):
-        sys.stdout.write(f"{line}\n")
+        write(f"{line}\n")
 
 
 def _kind(*, broken: bool, fixed: bool, changed: bool, every: bool, top: int | None) -> Kind:
