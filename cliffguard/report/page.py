@@ -29,6 +29,9 @@ _OUTCOME_ORDER = {
 }  # fmt: skip
 
 
+_ROUNDING = 1e-9  # of a level
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Everything that a report says, in the order in which it says it."""
@@ -95,8 +98,22 @@ class Page:
 
     @property
     def confidence(self) -> str:
-        """The confidence of every interval, as "90 %"."""
-        return f"{100 * self.review.comparison.confidence:.4g} %"
+        """The confidence of an interval that no other level is noted for, as "90 %"."""
+        return numbers.confidence(self.review.comparison.confidence)
+
+    @property
+    def interval_head(self) -> str:
+        """What stands over the intervals of capabilities: their level, if all have the same."""
+        if any(row.states_level for row in self.rows):
+            return "interval (its level)"
+        return f"{self.confidence} interval"
+
+    @property
+    def intervals(self) -> str:
+        """The intervals of capabilities, in words."""
+        if any(row.states_level for row in self.rows):
+            return "intervals, each at the level beside it"
+        return f"{self.confidence} intervals"
 
     @property
     def targets(self) -> tuple[CapabilityRow, ...]:
@@ -211,12 +228,15 @@ def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
         caveats = (*review.comparison.caveats, *beside.caveats)
         review = replace(review, comparison=replace(review.comparison, caveats=caveats))
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
+    levels = {row.evidence.level for row in review.comparison.capabilities if row.evidence.level}
     first = (1.0 - review.comparison.confidence) / 2.0
+    is_mixed = any(abs(level - first) >= _ROUNDING for level in levels)
     rows = [
         CapabilityRow(
             finding=f,
             comparison=measured.get(f.capability),
-            first_level=first,
+            heading=numbers.confidence(review.comparison.confidence),
+            states_level=is_mixed,
             labels=_labels(measured.get(f.capability), beside),
         )
         for f in review.verdict.findings

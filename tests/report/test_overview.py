@@ -291,6 +291,29 @@ def with_suite(review: Review, stamp: SuiteStamp) -> Review:
     return replace(review, provenance=replace(review.provenance, suites=(stamp,)))
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(capabilities={"sums": CapabilityPolicy(margin=0.05)}),
+        Policy(capabilities={"sums": CapabilityPolicy(tasks=("sums",))}),
+        Policy(default_margin=0.03,
+               capabilities={name: CapabilityPolicy(margin=0.05)
+                             for name in ("sums", "words", "ticket_routing")}),
+    ],
+    ids=["a margin", "a task", "another default that holds for nothing"],
+)  # fmt: skip
+def test_policies_that_demand_the_same_make_one_table(policy: Policy) -> None:
+    """Whether a policy says what holds, or leaves it unsaid."""
+    broken = {"sums": 2, "words": 0}
+    target = TargetPolicy(min_gain=0.02)
+    reviews = {
+        "a": with_policy(checkpoint("a", broken=broken), Policy(target=target)),
+        "b": with_policy(checkpoint("b", broken=broken), replace(policy, target=target)),
+    }
+
+    assert len(overview(reviews).candidates) == 2
+
+
 OTHER = SuiteStamp(name="adjacent", version=2, digest="77" * 32)
 UNLIKE = {
     "base": (lambda r: with_base(r, name="other/base", weights="99" * 32), "overview.other-base",
