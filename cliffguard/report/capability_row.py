@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cliffguard.compare.summary import DIRECTIONS
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityEvidence
 from cliffguard.core.diagnostics import TaskComparison
-from cliffguard.core.reviews import Finding
+from cliffguard.core.reviews import Finding, Outcome
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 from cliffguard.report.details import details
@@ -187,8 +187,13 @@ class CapabilityRow:
 
     @property
     def proof(self) -> str:
-        """The p-value with what it would prove; empty where nothing was asked that counts."""
+        """The p-value with what it would prove; empty where nothing was asked that counts.
+
+        Of a target whose gain is proven too: that it is disproven was not the question.
+        """
         if self.finding.p_regressed is None or not self.finding.counts:
+            return ""
+        if self.is_target and self.finding.outcome is Outcome.HELD:
             return ""
         return f"{self.p_label}: {self.p_value}"
 

@@ -91,8 +91,8 @@ def _add_capability(
     finding, capability = row.finding, row.comparison
     name = f"cliffguard.{one_line(finding.suite) or 'policy'}"
     case = ElementTree.SubElement(suite, "testcase", classname=name, name=row.capability)
-    if spent is not None and capability is not None:
-        tasks = {task.task for task in capability.diagnostics.tasks}
+    if spent is not None:
+        tasks = {task.task for task in capability.diagnostics.tasks} if capability else set()
         case.set("time", f"{spent.of_tasks(tasks):.3f}")
     if finding.outcome is not Outcome.HELD:
         _add_reason(case, row, why)

@@ -17,7 +17,7 @@ from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.items import results_in
+from cliffguard.report.items import results_in, without_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
@@ -170,7 +170,7 @@ class Page:
         """Where every item is to be read."""
         items = self.review.items
         if items is None:
-            return f"Single items are not kept: no {ITEMS_FILE} was written with this review."
+            return f"Single items are not kept: {without_items(self.review)}."
         if not self.has_items:
             return f"Single items are not here: {ITEMS_FILE} does not lie beside this review."
         n_items = n_things(items.n, "item", ",")

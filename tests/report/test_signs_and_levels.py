@@ -53,3 +53,18 @@ def test_an_interval_has_one_confidence(format: str, level: float, own: str) -> 
     has_head = re.search(r"90 % interval\b", text) is not None
     if format in ("markdown", "html", "comment"):
         assert has_head is not is_mixed
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_proven_gain_has_no_p_of_another_question(format: str) -> None:
+    """That it is disproven was not asked; where it is disproven, that p-value is the proof."""
+    lost = lost_target(0.05)
+    proven = [
+        replace(f, outcome=Outcome.HELD, p_regressed=0.99) if f.role == "target" else f
+        for f in lost.verdict.findings
+    ]
+    held = replace(lost, verdict=replace(lost.verdict, findings=tuple(proven)))
+
+    assert "gain disproven" not in render(held, format)
+    if format not in ("comment", "github"):
+        assert "gain disproven" in render(lost, format)
