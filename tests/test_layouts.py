@@ -60,6 +60,9 @@ def test_a_review_of_an_earlier_layout_is_rendered(path: Path, form: str) -> Non
 
     assert done.exit_code == 0, done.output
     assert done.stdout.strip()
+    if form in ("text", "markdown", "html"):
+        is_first = path.is_relative_to(FIRST)
+        assert ("a review of layout 1, which had none" in " ".join(done.stdout.split())) is is_first
 
 
 def test_a_review_of_this_layout_lacks_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from cliffguard.core.signals import Interrupted, listen
@@ -23,9 +24,14 @@ def main() -> NoReturn:
     started = time.monotonic()
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    os.environ.pop(
+        "SOURCE_DATE_EPOCH", None
+    )  # numpy ends at one that is no number; nothing is dated
     listen()
     if sys.stdout is None:  # closed by whoever started us: what is printed is for nobody
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a sign ends no verb
     code: object = 0
     try:
         from cliffguard.cli.app import app

@@ -77,7 +77,7 @@ def check(
     """Measure base and candidate, compare them, judge, and report."""
     screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
-        output = output_of(output_format, comment_id, report_url)
+        output = output_of(output_format, comment_id, report_url, out)
         plans = plans_of(plan, flags)
     if show_config:
         show(plans)

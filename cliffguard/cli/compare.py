@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan, Policy
+    from cliffguard.core.texts import Texts
 
 
 @explained
@@ -55,7 +56,7 @@ def compare(
 
     path = None
     with failure_recorded(out):
-        output = output_of(output_format, comment_id, report_url)
+        output = output_of(output_format, comment_id, report_url, out)
         if candidate is None:
             path, base, candidate = _sides_in(base)
         logged = [name for name in (base, candidate) if is_logged(name)]
@@ -69,7 +70,7 @@ def compare(
         with failure_recorded(folder):
             policy = _policy_of(path, flags["policy"])
             _refuse_others(base, candidate, logged, flags)
-            review = _from_samples(base, candidate, policy, after, again, decisions.append)
+            review = _from_samples(base, candidate, policy, after, again, decisions, texts)
     else:
         with failure_recorded(out):
             resolved = _plan_of(base, candidate, path, flags, after)
@@ -196,13 +197,16 @@ def _from_samples(
     policy: Policy | None,
     after: Sequence[Path] | None,
     again: str,
-    witness: Callable[[Decision], None],
+    decisions: list[Decision],
+    texts: Texts,
 ) -> Review:
-    """Return the review of two folders of samples, after the looks of earlier reviews."""
+    """Return the review of two folders of samples, after earlier reviews; note its decision."""
     from cliffguard.gate import compare_samples
 
     seen = [_review(path) for path in after or ()]
-    return compare_samples(base, candidate, policy, after=seen, witness=witness, command=again)
+    return compare_samples(
+        base, candidate, policy, after=seen, witness=decisions.append, command=again, texts=texts
+    )
 
 
 def _refuse_to_show(is_wanted: bool) -> None:

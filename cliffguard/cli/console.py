@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import io
 import json
 import os
 import signal
@@ -230,6 +231,13 @@ def begin(seconds: float) -> None:
 def start_of_the_run() -> float:
     """Return when the command line was started, by time.monotonic(); else now."""
     return _began[0] if _began else time.monotonic()
+
+
+def write_data(text: str) -> None:
+    """Write to stdout what programs read: in UTF-8, whatever the encoding of the terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(encoding="utf-8", errors=sys.stdout.errors)
+    sys.stdout.write(text)
 
 
 def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, shown
+from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.libraries import OPTIONAL, missing, refuse_lacking, versions
@@ -64,7 +63,7 @@ def doctor(
     if output_format == "json":
         payload = {**dataclasses.asdict(checkup), "exit_code": checkup.exit_code}
         payload["found"] = payload.pop("observations")  # the key that scripts know
-        sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
+        write_data(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(checkup)
     raise typer.Exit(checkup.exit_code)
@@ -105,7 +104,7 @@ def _print_missing(error: InfrastructureError, output_format: str) -> int:
             "found": [{**fault, "exit_code": error.exit_code, "id": error.id}],
             "exit_code": error.exit_code,
         }
-        sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
+        write_data(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
     else:
         _print_versions(versions())
         print("findings")

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def figures(
     reviews: Annotated[
         list[Path],
-        typer.Argument(metavar="REVIEW...", help="A review.json each, or the folder with it."),
+        typer.Argument(
+            metavar="REVIEW...",
+            help="A review.json each, or a folder with it, or one with folders of several.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for the files.")],
     output_format: Annotated[
@@ -75,12 +78,14 @@ def _read(paths: list[Path]) -> tuple[dict[str, Review], dict[str, BesideReview]
     """
     from cliffguard.report.json import read_review
     from cliffguard.report.labels import beside
-    from cliffguard.report.overview.sources import names_of_files, refuse_twice
+    from cliffguard.report.overview.sources import (
+        FAILURE,
+        names_of_files,
+        refuse_twice,
+        review_files,
+    )
 
-    files = []
-    for path in paths:
-        file = user_path(str(path), UsageError)
-        files.append(file / "review.json" if file.is_dir() else file)
+    files = [file for file in review_files(paths) if file.name != FAILURE]
     refuse_twice(files)
     read = [read_review(read_text(file, UsageError), str(file)) for file in files]
     there = [beside(review, file.parent) for review, file in zip(read, files, strict=True)]

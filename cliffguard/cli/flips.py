@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cliffguard.cli.console import explained
+from cliffguard.cli.console import explained, write_data
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text, user_path
 
@@ -81,8 +81,9 @@ def flips(
     if top is not None:
         results = largest(results, top)
     stored = beside(read, path.parent).labels
+    write = sys.stdout.write if output_format == "table" else write_data
     for line in lines_of(results, output_format, stored, width=_width()):
-        sys.stdout.write(f"{line}\n")
+        write(f"{line}\n")
 
 
 def _width() -> int:
@@ -143,9 +144,9 @@ def _keep_labels(source: str, review: Review, folder: Path) -> None:
     from cliffguard.report.items import read_items
     from cliffguard.report.labels import beside, read_labels, write_labels
 
-    written = write_labels(read_labels(source, read_items(review, folder), review), folder)
+    kept = write_labels(read_labels(source, read_items(review, folder), review), folder)
     labels = beside(review, folder)
     for row in review.comparison.capabilities:
         if line := labels.of(row.capability, row.counts.n_broken):
             sys.stdout.write(f"{one_line(row.capability)}: {line}\n")
-    sys.stdout.write(f"{written}\n")
+    sys.stdout.write(f"{kept.line}\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cliffguard.cli.console import hold
+from cliffguard.cli.console import hold, write_data
 from cliffguard.cli.flag_values import overrides
 from cliffguard.core.errors import UsageError, redacted
 from cliffguard.core.files import user_path
@@ -114,7 +114,7 @@ def show(plans: Sequence[Plan]) -> None:
     names = list(dict.fromkeys(plan.candidate for plan in plans))
     if len(names) > 1:
         resolved["candidate"] = names
-    sys.stdout.write(redacted(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)))
+    write_data(redacted(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)))
 
 
 def say_reading(read: Reading) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, shown
+from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.texts import in_points
@@ -69,7 +68,7 @@ def noise(
             tell=screen.say,
         )
     if output_format == "json":
-        sys.stdout.write(json.dumps(_as_data(floor), indent=2, ensure_ascii=False) + "\n")
+        write_data(json.dumps(_as_data(floor), indent=2, ensure_ascii=False) + "\n")
     else:
         _print(floor)
     drifted = [capability.capability for capability in floor.capabilities if capability.has_drifted]

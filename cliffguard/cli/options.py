@@ -116,11 +116,12 @@ CommentId = Annotated[
         help="Tells the comments of several gates apart (default: the candidate's name).",
     ),
 ]
+URL_VARIABLE = "CLIFFGUARD_REPORT_URL"
 ReportUrl = Annotated[
     str | None,
     _output(
         "--report-url",
-        envvar="CLIFFGUARD_REPORT_URL",
+        envvar=URL_VARIABLE,
         metavar="URL",
         help="Where the comment links to.",
     ),

@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import functools
 import json
-import sys
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cliffguard.cli.console import ProgressOutput, complain, remove_reports
+from cliffguard.cli.console import ProgressOutput, complain, remove_reports, write_data
+from cliffguard.cli.options import URL_VARIABLE
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -228,11 +229,28 @@ class Output(NamedTuple):
     comment: CommentOptions | None = None
 
 
-def output_of(form: str | None, comment_id: str | None, report_url: str | None) -> Output:
-    """Return the output that flags ask for; what they may not say is refused before a run."""
+def output_of(
+    form: str | None, comment_id: str | None, report_url: str | None, out: Path | None
+) -> Output:
+    """Return the output that flags ask for; what they may not say is refused before a run.
+
+    A comment is made in `out`, or where its format is asked for; else its flags are nobody's.
+    """
+    if out is None and form != "comment":
+        return Output(form)
+    return Output(form, comment_options(comment_id, report_url))
+
+
+def comment_options(comment_id: str | None, report_url: str | None) -> CommentOptions:
+    """Return what a comment is to show. Raises UsageError, with the flag or variable it is of."""
     from cliffguard.report.comment_options import CommentOptions
 
-    return Output(form, CommentOptions(comment_id=comment_id, report_url=report_url))
+    is_of_variable = report_url is not None and os.environ.get(URL_VARIABLE) == report_url
+    return CommentOptions(
+        comment_id=comment_id,
+        report_url=report_url,
+        url_from=URL_VARIABLE if is_of_variable else "--report-url",
+    )
 
 
 def finished(
@@ -277,7 +295,7 @@ def printed(text: str) -> None:
     """Write a report to stdout."""
     # A reader that leaves early (| head) must not turn the verdict into another exit code.
     with contextlib.suppress(BrokenPipeError):
-        sys.stdout.write(text)
+        write_data(text)
 
 
 def print_together(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, shown
+from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.progress import doing
@@ -80,7 +80,7 @@ def plan(
         payload = {**dataclasses.asdict(analysis), "minutes": minutes}
         if aimed is not None:
             payload["aim"] = dataclasses.asdict(aimed)
-        sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
+        write_data(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
         return
     _print(analysis, minutes, aimed)
 

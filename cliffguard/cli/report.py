@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained
+from cliffguard.cli.console import explained, write_data
+from cliffguard.cli.outcome import comment_options
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
 from cliffguard.core.validation import validate
@@ -75,8 +76,9 @@ def report(
                 "with --output, or give more reviews",
                 id="overview.one-review",
             )
-        comment = CommentOptions(comment_id=comment_id, report_url=report_url)
-        _written(_of_review(files[0], output_format, comment, width), output)
+        is_wanted = output_format == "comment"  # else its settings are nobody's
+        comment = comment_options(comment_id, report_url) if is_wanted else CommentOptions()
+        _written(_of_review(files[0], output_format, comment, width), output, output_format)
         return
     _overview(files, output_format, output, out, by_suite=by is not None, width=width)
 
@@ -124,7 +126,7 @@ def _overview(
     )
     try:
         if out is None:
-            _written(made.render(output_format, width=width), output)
+            _written(made.render(output_format, width=width), output, output_format)
         else:
             for path in made.write():
                 print(path)
@@ -142,11 +144,13 @@ def _impossible(reviews: Sequence[Path], failure: Exception) -> UsageError:
     )
 
 
-def _written(text: str, output: Path | None) -> None:
+def _written(text: str, output: Path | None, output_format: opt.Format) -> None:
     if output is not None:
         write_whole(user_path(str(output), UsageError), text)
-    else:
+    elif output_format == "text":
         sys.stdout.write(text)
+    else:
+        write_data(text)
 
 
 def _timings_beside(review: Path) -> Timings | None:

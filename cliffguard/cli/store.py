@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import json
 import re
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import complain, explained, progress_shown
+from cliffguard.cli.console import complain, explained, progress_shown, write_data
 from cliffguard.cli.given import open_store
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.texts import n_things, plural
@@ -53,7 +52,7 @@ def list_store(
                 damaged.append(failure)
     if output_format == "json":
         listed = [dataclasses.asdict(row) | {"written": _moment(row.written)} for row in rows]
-        sys.stdout.write(json.dumps(listed, indent=2) + "\n")
+        write_data(json.dumps(listed, indent=2) + "\n")
     else:
         _print_rows(rows, answers)
     for error in damaged:

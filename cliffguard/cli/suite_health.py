@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, progress_shown, shown
+from cliffguard.cli.console import explained, progress_shown, shown, write_data
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
 from cliffguard.core.texts import n_things
@@ -117,7 +116,7 @@ def cover_prompts(
         )
     if output_format == "json":
         row = {**dataclasses.asdict(coverage), "least": [dataclasses.asdict(gap) for gap in least]}
-        sys.stdout.write(json.dumps(row, indent=2, ensure_ascii=False) + "\n")
+        write_data(json.dumps(row, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(coverage, least)
 

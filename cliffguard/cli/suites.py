@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, progress_shown, write_new
+from cliffguard.cli.console import explained, progress_shown, write_data, write_new
 from cliffguard.cli.flag_values import overrides
 from cliffguard.cli.given import say_reading
 from cliffguard.core.errors import UsageError
@@ -44,7 +44,7 @@ def list_suites(
     if output_format == "json":
         digests = recorded_digests()
         rows = [{**dataclasses.asdict(suite), "digest": digests[suite.name]} for suite in suites]
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_data(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
     width = max((len(suite.name) for suite in suites), default=0)
     for suite in suites:
@@ -94,7 +94,7 @@ def print_items(name: Name) -> None:
                 "answer": item.answer,
                 **({"answers": list(item.answers)} if item.answers else {}),
             }
-            sys.stdout.write(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
+            write_data(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
 
 
 @suites_app.command("new")
@@ -166,7 +166,7 @@ def print_overlap(
         print(one_line(caveat.text), file=sys.stderr)
     if output_format == "json":
         rows = [dataclasses.asdict(overlap) for overlap in overlaps]
-        sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
+        write_data(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
         return
     for overlap in overlaps:
         line = f"{overlap.task}  {overlap.item_id}  {overlap.kind}  {overlap.similarity:.2f}"

@@ -32,24 +32,28 @@ def judge_family(
         holm([at_alpha(p_of(capability), capability, policy) for capability in family])
         for p_of in (_p_drop, _p_uncut, _p_readable)
     )
-    return [
-        _judge_one(
-            capability, role, _Proofs(*(min(1.0, p / share) for p in p_values)), policy, shapes
-        )
-        for capability, *p_values in zip(family, adjusted, uncut, readable, strict=True)
-    ]
+    findings = []
+    for capability, *p_values in zip(family, adjusted, uncut, readable, strict=True):
+        alone = at_alpha(_p_drop(capability), capability, policy)
+        dropped, p_uncut, p_readable = (min(1.0, p / share) for p in p_values)
+        proofs = _Proofs(dropped, p_uncut, p_readable, alone, n_beside=len(family) - 1)
+        findings.append(_judge_one(capability, role, proofs, policy, shapes))
+    return findings
 
 
 class _Proofs(NamedTuple):
     """P-values of a drop, adjusted for the tests beside it.
 
     `uncut` is of what is left without the candidate's answers that were cut, `readable` of the
-    items that both sides answered readably.
+    items that both sides answered readably. `alone` is of the drop as if it were the only one that
+    is tested, and `n_beside` how many are tested with it.
     """
 
     dropped: float
     uncut: float
     readable: float
+    alone: float
+    n_beside: int
 
 
 def _p_drop(capability: CapabilityComparison) -> float:
@@ -136,14 +140,30 @@ def _decide(
     if refused is not None:
         return _Decided(Outcome.INCONCLUSIVE, refused)
     needed = items_needed(capability, policy)
-    reason = (
-        f"neither a drop nor its absence is proven on {n_things(capability.counts.n_items, 'item')}"
-    )
+    reason = _open(capability, proofs, policy)
     if has_dropped:
         reason = "a real drop, bounded by the margin at 5 %, but not at alpha"
     return _Decided(
         Outcome.INCONCLUSIVE, f"{reason}{about(capability, needed, policy)}{at}", n_needed=needed
     )
+
+
+def _open(capability: CapabilityComparison, proofs: _Proofs, policy: Policy) -> str:
+    """Return what is said of what is neither: also where only the tests beside it forbid a proof.
+
+    There its interval, which is of it alone, leaves out what the verdict does not.
+    """
+    on = f"on {n_things(capability.counts.n_items, 'item', ',')}"
+    if proofs.alone > policy.alpha or is_shielded(capability.evidence.p_held or 0.0, policy):
+        return f"neither a drop nor its absence is proven {on}"
+    p_beyond = at_alpha(capability.evidence.p_beyond, capability, policy)
+    beyond = "beyond the margin " if p_beyond <= policy.alpha else ""
+    among = (
+        f"after the correction for {proofs.n_beside + 1:,} capabilities (Holm)"
+        if proofs.n_beside
+        else "at the share of alpha that is left beside the test of all together"
+    )
+    return f"a drop {beyond}would be proven of it alone, as its interval says, but not {among} {on}"
 
 
 def _dropped(capability: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _Decided:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,9 +14,8 @@ from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText, Uncounted
-from cliffguard.core.texts import Texts, ends_of
+from cliffguard.core.texts import Texts, ends_of, whole_characters
 
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NAME_CHARACTERS = 120  # of a cluster; a longer name is a text
 
 Key = tuple[str, str]
@@ -115,17 +113,17 @@ def _result(
     """Return what is written of a pair; `whole` is the mean of its copies, if it stands for any."""
     item = pair.item
     return ItemResult(
-        item=_writable(item.id),
-        digest=_writable(item.digest),  # of samples, what the other harness wrote
-        task=_writable(pair.task.name),
-        capability=_writable(pair.task.capability),
+        item=whole_characters(item.id),
+        digest=whole_characters(item.digest),  # of samples, what the other harness wrote
+        task=whole_characters(pair.task.name),
+        capability=whole_characters(pair.task.capability),
         level=item.level,
-        cluster=None if cluster is None else _name(_writable(cluster), texts),
+        cluster=None if cluster is None else _name(whole_characters(cluster), texts),
         counted=why is None,
         uncounted=why,
         drop=whole.change if whole.is_scored else None,
         n_copies=whole.n_copies if whole.is_scored else 1,
-        prompt=kept(item.prompt, texts),
+        prompt=kept(item.prompt, texts, item.prompt_sha256),
         choices=tuple(kept(choice, texts) for choice in item.choices),
         right=tuple(kept(answer, texts) for answer in item.right),
         base=_answer(pair.base, texts),
@@ -142,21 +140,18 @@ def _answer(answer: Answer, texts: Texts) -> ItemAnswer:
     )
 
 
-def kept(text: str, texts: Texts) -> ItemText:
+def kept(text: str, texts: Texts, whole: str | None = None) -> ItemText:
     """Return as much of a text as may be written; half a character, which UTF-8 has not, as \ufffd.
 
-    The digest is of the whole: `printf %s TEXT | sha256sum`.
+    The digest is of the whole: `printf %s TEXT | sha256sum`. `whole` is that digest where `text` is
+    but the ends of it.
     """
-    text = _writable(text)
+    text = whole_characters(text)
     shown = {"full": text, "short": ends_of(text), "none": None}[texts]
-    return ItemText(text=shown, sha256=sha256_of_text(text))
+    return ItemText(text=shown, sha256=whole or sha256_of_text(text))
 
 
 def _name(cluster: str, texts: Texts) -> str:
     """Return a cluster by its name, or by its digest where that name is a text of the data."""
     is_text = texts == "none" or (texts == "short" and len(cluster) > _NAME_CHARACTERS)
     return f"sha256:{sha256_of_text(cluster)}" if is_text else cluster
-
-
-def _writable(text: str) -> str:
-    return _SURROGATES.sub("\ufffd", text)

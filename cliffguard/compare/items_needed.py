@@ -62,7 +62,7 @@ def about(capability: CapabilityComparison, needed: int | None, policy: Policy) 
         return ""
     left = 100 * next_level(capability, policy)
     return (
-        f"; about {n_things(needed, 'item')} would decide, in a further run with what is left "
+        f"; about {n_things(needed, 'item', ',')} would decide, in a further run with what is left "
         f"({left:.3g} %)"
     )
 

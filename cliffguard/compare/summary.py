@@ -170,7 +170,7 @@ def _undecided(counted: Sequence[Finding]) -> str:
             parts.append(f"{finding.capability} was not measured")
         elif finding.n_items_needed is not None:
             parts.append(
-                f"{finding.capability} needs about {n_things(finding.n_items_needed, 'item')}"
+                f"{finding.capability} needs about {n_things(finding.n_items_needed, 'item', ',')}"
             )
         else:
             parts.append(f"{finding.capability} is undecided")

@@ -20,7 +20,8 @@ class Item:
     `digest` covers what is asked and what is right, not the id; `cluster` names items that
     stand or fall together (None: independent). `answers` are all right ones where there are
     several, `answer` the first of them; empty, it is the only one. Of logged samples `answer` is
-    the target as it was logged, and `answers` what it stands for.
+    the target as it was logged, and `answers` what it stands for; where `prompt` is but the ends of
+    what was asked, `prompt_sha256` is of the whole (None: it is all there).
     """
 
     id: str
@@ -31,6 +32,7 @@ class Item:
     level: int | None
     cluster: str | None
     answers: tuple[str, ...] = ()
+    prompt_sha256: str | None = None
 
     @property
     def right(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,6 +13,7 @@ SHORT = 1200
 """Characters of a text that is kept short."""
 
 _LEFT_OUT = " […] "
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def cut_middle(text: str, n_characters: int = 120, *, mark: str = "…") -> str:
@@ -27,6 +29,11 @@ def ends_of(text: str) -> str:
     if len(text) <= SHORT:
         return text
     return cut_middle(text, SHORT - len(_LEFT_OUT), mark=_LEFT_OUT)
+
+
+def whole_characters(text: str) -> str:
+    """Return a text with half characters, which UTF-8 has not and models do emit, as \ufffd."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def cut_end(text: str, n_characters: int) -> str:

@@ -46,8 +46,8 @@ def check_answers(
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
             _check_pair(task, left, right, same_template=is_one_template)
-    _refuse_one_model(base, candidate)
-    if protocol is not None:  # of samples, texts are what a filter left of them
+    if protocol is not None:  # all likelihoods of samples, and texts before any filter, were read
+        _refuse_one_model(base, candidate)
         _refuse_one_voice(base, candidate)
     return tuple(
         caveat

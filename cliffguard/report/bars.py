@@ -47,10 +47,8 @@ def bars(page: Page) -> Mapping[str, Bar]:
 
 def description(row: CapabilityRow) -> str:
     """The bar in words, for those who do not see it."""
-    word, change, interval = (
-        ("gain", row.gain, row.gain_interval) if row.is_target else ("drop", row.drop, row.interval)
-    )
-    return f"{row.capability}: {word} {change} {interval}, {row.finding.outcome}"
+    change = f"{row.change_word} {row.shown_change} {row.shown_interval}"
+    return f"{row.capability}: {change}, {row.finding.outcome}"
 
 
 def _sign(row: CapabilityRow) -> float:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from cliffguard.compare.summary import DIRECTIONS
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityEvidence
 from cliffguard.core.diagnostics import TaskComparison
-from cliffguard.core.reviews import Finding
+from cliffguard.core.reviews import Finding, Outcome
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 from cliffguard.report.details import details
 from cliffguard.report.wording import MARKS
-
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +20,8 @@ class CapabilityRow:
 
     finding: Finding
     comparison: CapabilityComparison | None
-    first_level: float | None = None  # that of the heading over all intervals
+    heading: str = ""  # the confidence of intervals of which no other is noted
+    states_level: bool = False  # since no heading over all intervals has it
     labels: str = ""  # what people say of its broken items
 
     @property
@@ -31,11 +30,14 @@ class CapabilityRow:
 
     @property
     def own_confidence(self) -> str:
-        """Of an interval that is not at the confidence of the heading, its own; else nothing."""
+        """The confidence of its interval as " (93 %)", where no heading has that of all."""
+        return f" ({self.confidence})" if self.states_level and self.confidence else ""
+
+    @property
+    def confidence(self) -> str:
+        """The confidence of its own interval, as "90 %"."""
         level = self.evidence.level if self.evidence else None
-        if not level or self.first_level is None or abs(level - self.first_level) < _ROUNDING:
-            return ""
-        return f" ({100 * (1 - 2 * level):.4g} %)"
+        return numbers.confidence(1.0 - 2.0 * level) if level else self.heading
 
     @property
     def capability(self) -> str:
@@ -106,11 +108,38 @@ class CapabilityRow:
 
     @property
     def gain_interval(self) -> str:
+        return self._bare_gain_interval + self.own_confidence
+
+    @property
+    def _bare_gain_interval(self) -> str:
         interval = self.evidence.drop_interval if self.evidence else None
         if interval is None:
             return numbers.MISSING
-        low, high = numbers.signed(-interval.high), numbers.signed(-interval.low)
-        return f"[{low}, {high}]{self.own_confidence}"
+        return f"[{numbers.signed(-interval.high)}, {numbers.signed(-interval.low)}]"
+
+    @property
+    def change_word(self) -> str:
+        """What its change is called: of a target a gain, else a drop."""
+        return "gain" if self.is_target else "drop"
+
+    @property
+    def shown_change(self) -> str:
+        """Its drop, or of a target its gain; above 0 is what the word says."""
+        return self.gain if self.is_target else self.drop
+
+    @property
+    def shown_interval(self) -> str:
+        """The interval of `shown_change`, with its level where no heading has that."""
+        return self.gain_interval if self.is_target else self.interval
+
+    @property
+    def in_words(self) -> str:
+        """Its change for formats without columns: "drop +4.2 pp, 90 % interval […], margin …"."""
+        interval = self.evidence.drop_interval if self.evidence else None
+        bare = self._bare_gain_interval if self.is_target else numbers.points_range(interval)
+        limit = self.demand if self.is_target else f"margin {self.margin}"
+        of = f"{self.confidence} " if self.confidence else ""
+        return f"{self.change_word} {self.shown_change}, {of}interval {bare} pp, {limit}"
 
     @property
     def margin(self) -> str:
@@ -162,8 +191,13 @@ class CapabilityRow:
 
     @property
     def proof(self) -> str:
-        """The p-value with what it would prove; empty where nothing was asked that counts."""
+        """The p-value with what it would prove; empty where nothing was asked that counts.
+
+        Of a target whose gain is proven too: that it is disproven was not the question.
+        """
         if self.finding.p_regressed is None or not self.finding.counts:
+            return ""
+        if self.is_target and self.finding.outcome is Outcome.HELD:
             return ""
         return f"{self.p_label}: {self.p_value}"
 

@@ -134,7 +134,7 @@ class _Comment:
 
     def _table(self, n: int) -> str:
         heads = (
-            "capability", "base → candidate", f"drop [{self.page.confidence} interval]", "outcome",
+            "capability", "base → candidate", f"drop [{self.page.interval_head}]", "outcome",
         )  # fmt: skip
         return markdown.table_of(heads, "lrrl", self.rows[:n]) if n else ""
 
@@ -191,11 +191,11 @@ def _counted(page: Page, n_left_out: int) -> str:
 
 def _row(row: CapabilityRow) -> tuple[str, ...]:
     has_drop = row.evidence is not None and row.evidence.drop is not None
-    target = " (target)" if row.is_target else ""
+    target, gain = (" (target)", "gain ") if row.is_target else ("", "")
     return (
         f"{named(row.capability)}{target}",
         row.change,
-        f"{row.drop} {_plain(row.interval)}" if has_drop else numbers.MISSING,
+        f"{gain}{row.shown_change} {_plain(row.shown_interval)}" if has_drop else numbers.MISSING,
         f"{row.mark} {row.finding.outcome}{fitted(how(row), NAME_BYTES)}",
     )
 

@@ -22,13 +22,15 @@ class CommentOptions:
     """What a comment shows beside its review.
 
     `comment_id` tells comments of several gates apart (None: by the candidate's name); `report_url`
-    is where the whole report is to be read. In `folder` lie the review's items (None: its examples
-    are shown). Raises UsageError for an id or an address that could break out of its place.
+    is where the whole report is to be read, and `url_from` the flag or variable that says so. In
+    `folder` lie the review's items (None: its examples are shown). Raises UsageError for an id or
+    an address that could break out of its place.
     """
 
     comment_id: str | None = None
     report_url: str | None = None
     folder: Path | None = None
+    url_from: str = "--report-url"
 
     def __post_init__(self) -> None:
         if self.comment_id and not is_safe(self.comment_id):
@@ -38,7 +40,7 @@ class CommentOptions:
                 id="comment.id",
             )
         if self.report_url:
-            link_target(self.report_url)
+            link_target(self.report_url, self.url_from)
 
 
 def is_safe(comment_id: str) -> bool:
@@ -54,16 +56,17 @@ def default_id(name: str) -> str:
     return f"{words}-{sha256_of_text(name)[:8]}".lstrip("-")
 
 
-def link_target(url: str) -> str:
+def link_target(url: str, source: str = "--report-url") -> str:
     """Return an address as the target of a link: nothing of it can end the link.
 
-    Raises UsageError for what is no address of a page, or has a password in it.
+    `source` is the flag or variable that it is of. Raises UsageError for what is no address of a
+    page, or has a password in it.
     """
     is_plain = url.isprintable() and " " not in url
     safe = quote(url, safe=":/?#&=+,;~%@!.-_").replace("&", "&amp;") if is_plain else ""
     if not _PAGE.match(safe) or len(safe) > _MOST_URL:
         raise UsageError(
-            f"--report-url {cut_middle(url)!r}: give an address that begins with http:// or "
+            f"{source} {cut_middle(url)!r}: give an address that begins with http:// or "
             f"https://, without spaces and passwords, of {_MOST_URL} characters at most",
             id="comment.url",
         )

@@ -28,7 +28,7 @@ def render_github(review: Review) -> str:
     if page.outcome is Outcome.PASS:
         return _command("notice", _verdict(page), page.sentence)
     rows = [row for row in not_held(page) if decides(row)]
-    lines = [_of(row, page) for row in rows]
+    lines = [_of(row) for row in rows]
     levels = [_level(row.finding.outcome) for row in rows]
     if _level(page.outcome) not in levels:
         lines.insert(0, _command(_level(page.outcome), _verdict(page), page.sentence))
@@ -39,12 +39,11 @@ def render_github(review: Review) -> str:
     return "".join(lines)
 
 
-def _of(row: CapabilityRow, page: Page) -> str:
+def _of(row: CapabilityRow) -> str:
     outcome = row.finding.outcome
     numbers = ""
     if row.evidence is not None and row.evidence.drop is not None:
-        interval = f"{page.confidence} interval {row.interval} pp, margin {row.margin}"
-        numbers = f"{row.change}, drop {row.drop}, {interval}. "
+        numbers = f"{row.change}, {row.in_words}. "
     return _command(
         _level(outcome),
         f"{_name(row.capability)} {outcome}{_name(how(row))}",

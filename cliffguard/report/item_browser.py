@@ -91,6 +91,11 @@ class ItemBrowser:
         return any(CUT.strip() in (text.text or "") for view in views for text in view.texts)
 
     @property
+    def is_sure(self) -> bool:
+        """Is it known of an item how sure both sides were?"""
+        return any(group.is_sure for group in self.groups)
+
+    @property
     def counts(self) -> str:
         """How many items are on the page."""
         return total_of(self.groups)

@@ -51,6 +51,14 @@ class ItemGroup:
         return self.broken[:N_SURE]
 
     @property
+    def is_sure(self) -> bool:
+        """Is it known of an item how sure both sides were, so that these can be put in order?"""
+        return any(
+            None not in (view.base.confidence, view.candidate.confidence)
+            for view in (*self.broken, *self.fixed)
+        )
+
+    @property
     def title(self) -> str:
         return clip(self.capability, _TITLE)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _NEXT = "take review and items as one run wrote them, or run the comparison again"
+_KEPT_SINCE = 2  # the layout whose reviews may have items beside them
 
 
 def write_items(review: Review, directory: Path, results: Iterable[ItemResult]) -> Review:
@@ -69,6 +70,13 @@ def items_path(review: Review, folder: Path) -> Path | None:
     return path
 
 
+def without_items(review: Review) -> str:
+    """Say why a review has no items: by its layout, or as it was written."""
+    if review.format < _KEPT_SINCE:
+        return f"it is a review of layout {review.format}, which had none"
+    return f"no {ITEMS_FILE} was written with this review"
+
+
 def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
     """Return the items of a review that lies in `folder`, in their order, one by one.
 
@@ -77,7 +85,7 @@ def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
     path = items_path(review, folder)
     if path is None:
         why = (
-            "the review was written without them"
+            without_items(review)
             if review.items is None
             else "they no longer lie beside the review"
         )

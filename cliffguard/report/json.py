@@ -39,6 +39,7 @@ _MAY_LACK = {
 }
 """The keys that a review of a layout may lack, with their default in their place."""
 _WITH_IDS = 3  # the first layout whose caveats have one
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,39}")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -236,9 +237,18 @@ def _check_format(value: dict[str, Any], source: str) -> None:
     if number > REVIEW_FORMAT:
         raise UsageError(
             f"{source}: format: {number} is newer than this cliffguard, which reads up to "
-            f"{REVIEW_FORMAT}; update cliffguard to read it",
+            f"{REVIEW_FORMAT}; {_what_reads(value)}",
             id="review.newer",
         )
+
+
+def _what_reads(value: Mapping[str, Any]) -> str:
+    """Return what to install to read a newer review: the version that wrote it, as it says."""
+    provenance = value.get("provenance")
+    version = provenance.get("cliffguard_version") if isinstance(provenance, dict) else None
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        return "install the cliffguard that wrote it, or a newer one"
+    return f"cliffguard {version} wrote it: pip install 'cliffguard>={version}'"
 
 
 def _difference(

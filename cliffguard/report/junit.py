@@ -91,17 +91,17 @@ def _add_capability(
     finding, capability = row.finding, row.comparison
     name = f"cliffguard.{one_line(finding.suite) or 'policy'}"
     case = ElementTree.SubElement(suite, "testcase", classname=name, name=row.capability)
-    if spent is not None and capability is not None:
-        tasks = {task.task for task in capability.diagnostics.tasks}
+    if spent is not None:
+        tasks = {task.task for task in capability.diagnostics.tasks} if capability else set()
         case.set("time", f"{spent.of_tasks(tasks):.3f}")
     if finding.outcome is not Outcome.HELD:
-        _add_reason(case, row, page.confidence, why)
+        _add_reason(case, row, why)
     numbers = _numbers(finding, capability).items()
     lines = "\n".join(f"{key}: {value}" for key, value in numbers if value is not None)
     ElementTree.SubElement(case, "system-out").text = lines
 
 
-def _add_reason(case: ElementTree.Element, row: CapabilityRow, confidence: str, why: str) -> None:
+def _add_reason(case: ElementTree.Element, row: CapabilityRow, why: str) -> None:
     finding = row.finding
     message = f"{finding.outcome}{_by(finding)}: {row.reason}"
     if finding.role == "monitored":
@@ -113,17 +113,17 @@ def _add_reason(case: ElementTree.Element, row: CapabilityRow, confidence: str, 
     else:
         kind = _FAILURES[finding.outcome]
         note = ElementTree.SubElement(case, "failure", type=kind, message=message)
-    lines = (message, *_measured_lines(row, confidence), *filter(None, [why]))
+    lines = (message, *_measured_lines(row), *filter(None, [why]))
     note.text = "\n".join(lines)
 
 
-def _measured_lines(row: CapabilityRow, confidence: str) -> tuple[str, ...]:
+def _measured_lines(row: CapabilityRow) -> tuple[str, ...]:
     """Return the numbers for people, a few lines; nothing of what was not measured."""
     if row.evidence is None or row.evidence.drop is None:
         return row.details
     lines = (
         f"base → candidate: {row.change}",
-        f"drop: {row.drop}, {confidence} interval {row.interval} pp, margin {row.margin}",
+        row.in_words.replace(" ", ": ", 1),
         f"items: {row.n_items}, broken / fixed {row.flips}",
     )
     return (*lines, *([row.proof] if row.proof else []), *row.details)

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text, write_lines
+from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report.cells import unguarded
 from cliffguard.report.clean import clean
-from cliffguard.report.items import items_path
+from cliffguard.report.items import items_path, results_in
 from cliffguard.suites.rows import Row, read_records
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ _N_NAMED = 5  # lines that a message names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemLabel:
-    """A label as labels.jsonl has it; `items` is the SHA-256 of the items that it was given to."""
+    """A label as labels.jsonl has it.
+
+    `items` is the SHA-256 of the file of items that it was given to, `answers` that of the item and
+    both answers to it (empty: not known), by which it is known again in another file of them.
+    """
 
     item: str
     task: str
@@ -52,6 +58,7 @@ class ItemLabel:
     reviewer: str
     date: str
     items: str
+    answers: str = ""
 
 
 def read_labels(path: str, results: Iterable[ItemResult], review: Review) -> list[ItemLabel]:
@@ -143,22 +150,75 @@ def _labelled(
         label=word,
         **{name: row[name] for name in _REMARKS},
         items=sha256,
+        answers=_answers(result),
     )
 
 
-def write_labels(labels: Iterable[ItemLabel], folder: Path) -> Path:
-    """Write labels.jsonl in place of the one before, and return its path."""
+def _answers(result: ItemResult) -> str:
+    """Return the digest of an item and what both sides said; the same however it is judged."""
+    digests = (result.digest, result.base.answer.sha256, result.candidate.answer.sha256)
+    return sha256_of_text("\n".join(digests))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLabels:
+    """What was written: where, how many were given, and what became of those before."""
+
+    path: Path
+    n_given: int
+    n_replaced: int
+    n_before: int
+
+    @property
+    def line(self) -> str:
+        """It in words, with the path."""
+        given = n_things(self.n_given, "label", ",")
+        if not self.n_before:
+            return f"{self.path}: {given}"
+        stay = self.n_before - self.n_replaced
+        return f"{self.path}: {given}; of those before {self.n_replaced:,} replaced, {stay:,} kept"
+
+
+def write_labels(labels: Sequence[ItemLabel], folder: Path) -> KeptLabels:
+    """Write labels into labels.jsonl, each in place of one of the same item before; others stay.
+
+    Raises UsageError where what lies there are no labels.
+    """
     path = folder / LABELS_FILE
-    write_lines(path, (canonical_json(asdict(label)) for label in labels))
-    return path
+    before = {(label.task, label.item): label for label in _stored(path)}
+    given = {(label.task, label.item): label for label in labels}
+    write_lines(path, (canonical_json(asdict(label)) for label in (before | given).values()))
+    return KeptLabels(
+        path=path,
+        n_given=len(given),
+        n_replaced=len(before.keys() & given.keys()),
+        n_before=len(before),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BesideReview:
-    """What lies beside a review: its items, whole (None: they do not), and their labels."""
+    """What lies beside a review: its items, whole (None: they do not), and their labels.
+
+    `n_other_labels` lie there too, of other items or of other answers to them.
+    """
 
     items: Path | None
     labels: tuple[ItemLabel, ...] = ()
+    n_other_labels: int = 0
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """What a reader must know of labels that are not counted."""
+        if not self.n_other_labels:
+            return ()
+        n = n_things(self.n_other_labels, "label", ",")
+        are = "is" if self.n_other_labels == 1 else "are"
+        text = (
+            f"{n} in {LABELS_FILE} {are} of other items than these, or of other answers to them, "
+            "and not counted."
+        )
+        return (Caveat(id="labels.other-items", text=text),)
 
     def of(self, capability: str, n_broken: int) -> str:
         """Return what the labels of a capability's broken items say; empty without any."""
@@ -172,20 +232,29 @@ class BesideReview:
 
 
 def beside(review: Review, folder: Path) -> BesideReview:
-    """Return what lies beside a review in its folder. Labels of other items are passed over.
+    """Return what lies beside a review in its folder. Labels of other items are but counted.
 
+    A label holds for an item of the same content with the same answers, in whatever file of items,
+    such as one of the same comparison with fewer texts.
     Raises IntegrityError for items that are not those of the review, UsageError for labels that
     cannot be read.
     """
-    labels = tuple(_stored(folder / LABELS_FILE)) if review.items is not None else ()
-    return BesideReview(
-        items=items_path(review, folder),
-        labels=tuple(
-            label
-            for label in labels
-            if review.items is not None and label.items == review.items.sha256
-        ),
-    )
+    path = items_path(review, folder)
+    stored = tuple(_stored(folder / LABELS_FILE))
+    labels = tuple(_known(stored, review, path))
+    return BesideReview(items=path, labels=labels, n_other_labels=len(stored) - len(labels))
+
+
+def _known(stored: Sequence[ItemLabel], review: Review, path: Path | None) -> Iterator[ItemLabel]:
+    """Yield the labels that are of these items; the file is read where some are of another one."""
+    sha256 = None if review.items is None else review.items.sha256
+    others = {(label.task, label.item): label for label in stored if label.items != sha256}
+    yield from (label for label in stored if label.items == sha256)
+    if others and path is not None:
+        for result in results_in(path):
+            label = others.get((result.task, result.item))
+            if label is not None and label.answers == _answers(result):
+                yield replace(label, capability=result.capability, is_broken=result.is_broken)
 
 
 def _stored(path: Path) -> Iterator[ItemLabel]:
@@ -196,8 +265,8 @@ def _stored(path: Path) -> Iterator[ItemLabel]:
             yield _adapter().validate_json(line)
         except ValueError:
             raise UsageError(
-                f"{path}:{number}: is no label as `cliffguard flips --labels` writes them; give it "
-                "the labels again",
+                f"{path}:{number}: is no label as `cliffguard flips --labels` writes them; remove "
+                "the file, and give it the labels again",
                 id="labels.damaged",
             ) from None
 

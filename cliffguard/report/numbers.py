@@ -23,6 +23,11 @@ def change(base: float | None, candidate: float | None) -> str:
     return f"{percent(base).removesuffix(' %')} → {percent(candidate)}"
 
 
+def confidence(share: float) -> str:
+    """A confidence in [0, 1] as "90 %" or "99.75 %"."""
+    return f"{100 * share:.4g} %"
+
+
 def signed(score: float) -> str:
     """A difference of scores as "+4.2" or "−4.2", in percentage points; "0.0" has no sign."""
     rounded = f"{100 * score:+.1f}"

@@ -6,7 +6,7 @@ Texts here are clean but not escaped: each format escapes for itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cliffguard.compare.verdict import EXIT_CODES
@@ -18,7 +18,7 @@ from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.commands import FOLDER, list_command
-from cliffguard.report.items import results_in
+from cliffguard.report.items import results_in, without_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
@@ -28,6 +28,9 @@ _N_SHARED_NAMED = _N_NAMED = 3
 _OUTCOME_ORDER = {
     Outcome.REGRESSED: 0, Outcome.INCONCLUSIVE: 1, Outcome.NOT_MEASURED: 2, Outcome.HELD: 3,
 }  # fmt: skip
+
+
+_ROUNDING = 1e-9  # of a level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +101,22 @@ class Page:
 
     @property
     def confidence(self) -> str:
-        """The confidence of every interval, as "90 %"."""
-        return f"{100 * self.review.comparison.confidence:.4g} %"
+        """The confidence of an interval that no other level is noted for, as "90 %"."""
+        return numbers.confidence(self.review.comparison.confidence)
+
+    @property
+    def interval_head(self) -> str:
+        """What stands over the intervals of capabilities: their level, if all have the same."""
+        if any(row.states_level for row in self.rows):
+            return "interval (its level)"
+        return f"{self.confidence} interval"
+
+    @property
+    def intervals(self) -> str:
+        """The intervals of capabilities, in words."""
+        if any(row.states_level for row in self.rows):
+            return "intervals, each at the level beside it"
+        return f"{self.confidence} intervals"
 
     @property
     def targets(self) -> tuple[CapabilityRow, ...]:
@@ -174,7 +191,7 @@ class Page:
         """Where every item is to be read."""
         items = self.review.items
         if items is None:
-            return f"Single items are not kept: no {ITEMS_FILE} was written with this review."
+            return f"Single items are not kept: {without_items(self.review)}."
         if not self.has_items:
             return f"Single items are not here: {ITEMS_FILE} does not lie beside this review."
         n_items = n_things(items.n, "item", ",")
@@ -232,13 +249,19 @@ def lay_out(
     `beside` None: its items, if it names any, are taken to lie where they were written. `folder` is
     where a shell finds them (None: that is not known).
     """
+    if beside is not None and beside.caveats:
+        caveats = (*review.comparison.caveats, *beside.caveats)
+        review = replace(review, comparison=replace(review.comparison, caveats=caveats))
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
+    levels = {row.evidence.level for row in review.comparison.capabilities if row.evidence.level}
     first = (1.0 - review.comparison.confidence) / 2.0
+    is_mixed = any(abs(level - first) >= _ROUNDING for level in levels)
     rows = [
         CapabilityRow(
             finding=f,
             comparison=measured.get(f.capability),
-            first_level=first,
+            heading=numbers.confidence(review.comparison.confidence),
+            states_level=is_mixed,
             labels=_labels(measured.get(f.capability), beside),
         )
         for f in review.verdict.findings

@@ -14,6 +14,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.collector import collector_paused
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.texts import Texts
 from cliffguard.evaluate.capability_runs import CapabilityRun, refuse_other_sides, runs_of_samples
 from cliffguard.evaluate.looks import in_full
 from cliffguard.evaluate.measure import Measurement
@@ -37,17 +38,19 @@ def compare_samples(
     after: Sequence[Review] = (),
     witness: Callable[[Decision], None] | None = None,
     command: str | None = None,
+    texts: Texts = "short",
 ) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
     `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
-    alpha is not spent again. `witness` and `command` are as in `guard`.
+    alpha is not spent again. `witness` and `command` are as in `guard`. `texts` is how much is
+    kept of the prompts of items that did not change; of the others a witness sees all.
     Raises a CliffguardError when the two were not asked the same, with what differs, and where
     `after` is of others.
     """
     command = command or command_of("compare", None)
     with collector_paused():  # millions of records, which have no circles
-        decision = _decided(base, candidate, policy or Policy(), after)
+        decision = _decided(base, candidate, policy or Policy(), after, texts)
         if witness is not None:
             witness(decision)
         return build_review(
@@ -65,9 +68,11 @@ def compare_samples(
         )
 
 
-def _decided(base: str, candidate: str, policy: Policy, after: Sequence[Review]) -> Decision:
+def _decided(
+    base: str, candidate: str, policy: Policy, after: Sequence[Review], texts: Texts
+) -> Decision:
     """Return what the samples of two folders come to."""
-    logged = read_samples(base, candidate, policy)
+    logged = read_samples(base, candidate, policy, texts)
     suite, sides = logged.suite, (logged.base, logged.candidate)
     policy = with_margins(policy, (suite,))
     tasks = suite.tasks

@@ -154,6 +154,17 @@ class PairedSample:
             high = max(high, self.clustering.highest_drop(float(ndtr(-z_high))))
         return Interval(score_interval(**counts, z=z_low).low, high)
 
+    def gain_interval(self, z: float) -> Interval:
+        """Drops that are not rejected by the tests of a gain, which are other ones than of a drop.
+
+        Of clusters a gain takes the score statistic, by Student's t, on either side: what holds
+        "a drop of so much or more" against clusters that no one has seen, says nothing of a gain.
+        """
+        counts = self.counts.swapped._asdict()
+        z = z if self.clustering is None else self.clustering.inflated(z)
+        gain = score_interval(**counts, z=z)
+        return Interval(-gain.high, -gain.low)
+
     def p_of_z(self, z: float) -> float:
         """Upper tail of a score statistic, as the clusters support it."""
         if self.clustering is None:
@@ -258,6 +269,8 @@ def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidenc
     """
     check_alpha(alpha)
     seen, worst = sample.counts, sample.at_worst
+    z = float(ndtri(1 - alpha))
+    interval = _one_look_interval(sample, alpha) if gain < 0.0 else sample.gain_interval(z)
     if gain > 0.0:  # a gain is a drop from candidate to base
         p_held = sample.p_at_most(worst.swapped, gain)
         p_disproven = sample.p_at_least(seen.swapped, gain)
@@ -270,7 +283,7 @@ def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidenc
         p_held=p_held,
         p_dropped=p_disproven,
         p_beyond=p_disproven,
-        interval=_one_look_interval(sample, alpha),
+        interval=interval,
         method=_in_words(sample, _FIXED),
     )
 

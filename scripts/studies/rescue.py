@@ -100,7 +100,7 @@ def drawn(
     """Draw the answers of a scale to a half, and judge them; drops are by run and capability."""
     drop = truth.drop(scale)
     single = Design(looks, MARGIN, drop=drop, churn=churn)
-    designs = [single, *[replace(one, drop=truth.others * drop)] * (n_capabilities - 1)]
+    designs = [single, *[replace(single, drop=truth.others * drop)] * (n_capabilities - 1)]
     counts = draw(designs, n_runs, rng)
     outcomes = decide(counts, designs, alpha=LEVEL, pooled_share=TOGETHER)
     n = looks[-1]

@@ -77,7 +77,7 @@ CASES: Cases = {
         lambda p: ["figures", p.out / "r.json", "--out", p.out], 2, "file.missing"
     ),
     "figures of a folder without a review": Case(
-        lambda p: ["figures", p.tuned, "--out", p.out], 2, "file.missing"
+        lambda p: ["figures", p.tuned, "--out", p.out], 2, "overview.no-review"
     ),
     "figures of a list": Case(
         lambda p: ["figures", p.write("r.json", "[]"), "--out", p.out], 2, "review.not-json"

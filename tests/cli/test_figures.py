@@ -54,6 +54,20 @@ def test_the_files_of_one_review_are_written_and_printed(folder: Path) -> None:
     ]
 
 
+def test_a_folder_of_several_reviews_is_as_good_as_their_folders(folder: Path) -> None:
+    """As `report` takes it; what was not compared is passed over."""
+    (folder / "step-400").mkdir()
+    (folder / "step-400" / "failure.json").write_text("{}")
+
+    names, _ = figures(folder, "--out", folder / "one", "--only", "gain,trajectory")
+    each = [folder / "step-100", folder / "step-200"]
+
+    assert names == figures(*each, "--out", folder / "two", "--only", "gain,trajectory")[0]
+    assert [path.read_bytes() for path in sorted((folder / "one").iterdir())] == [
+        path.read_bytes() for path in sorted((folder / "two").iterdir())
+    ]
+
+
 @pytest.mark.parametrize(
     ("format", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
 )

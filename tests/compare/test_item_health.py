@@ -70,7 +70,9 @@ def test_an_open_capability_is_told_how_many_items_its_margin_takes() -> None:
     (note,) = notes(skill(130), Outcome.INCONCLUSIVE)
 
     assert note.kind == "too_few"
-    assert "a loss of 3 points where 9 % change takes about 9" in note.text
+    assert (
+        "in a first run, to exclude a loss of 3 points where 9 % change takes about 9" in note.text
+    )
 
 
 def test_levels_at_chance_are_named() -> None:

@@ -216,7 +216,26 @@ def test_too_few_items_are_inconclusive_with_the_number_needed() -> None:
     assert reading.n_items_needed is not None
     assert reading.n_items_needed > 40
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert f"needs about {reading.n_items_needed} items" in verdict.sentence
+    assert f"needs about {reading.n_items_needed:,} items" in verdict.sentence
+    assert f"about {reading.n_items_needed:,} items would decide" in reading.reason
+
+
+@pytest.mark.parametrize("n_others", [0, 1, 60])
+def test_what_is_proven_alone_and_not_beside_others_says_so(n_others: int) -> None:
+    """Its interval leaves out no drop; the correction for the others takes the proof away."""
+    others = [capability(f"c{n}", 20, 20) for n in range(n_others)]
+    reading = capability("reading", 10, 1, n_items=60)
+
+    findings = finding(judged(reading, *others), "reading")
+
+    assert reading.evidence.drop_interval is not None
+    assert reading.evidence.drop_interval.low > reading.evidence.margin
+    if findings.outcome is Outcome.REGRESSED:
+        assert n_others < 60
+    else:
+        assert "a drop beyond the margin would be proven of it alone" in findings.reason
+        assert f"not after the correction for {n_others + 1} capabilities (Holm)" in findings.reason
+    assert (findings.outcome is Outcome.INCONCLUSIVE) == (n_others == 60)
 
 
 def test_a_real_drop_within_the_margin_is_held_with_a_note() -> None:

@@ -262,6 +262,17 @@ def test_the_markup_holds_no_element_of_a_text() -> None:
     assert not any(re.search(r"\s", anchor or "") for anchor in anchors)
 
 
+@pytest.mark.parametrize("sure", [None, 0.9])
+def test_an_order_by_confidence_is_named_only_where_there_is_one(sure: float | None) -> None:
+    """Of items of which nobody knows how sure the sides were, neither the text nor the menu."""
+    page = page_of(browser([result(f"b-{n}", sure=sure) for n in range(20)]))
+    markup = page.partition("</style>")[2].partition("<script")[0]
+
+    of_confidence = ("the surest first", "both sides were surest of", "candidate’s confidence")
+    assert [words in markup for words in of_confidence] == [sure is not None] * 3
+    assert ("as in the file" in markup) == (sure is None)
+
+
 def test_the_script_makes_no_markup_of_strings() -> None:
     """Nothing of it parses a text as markup, script or style."""
     script = template("items.js")

@@ -115,6 +115,29 @@ def test_a_strange_format_is_refused(format: object) -> None:
         read_review(text, "r.json")
 
 
+@pytest.mark.parametrize(
+    ("version", "next_step"),
+    [
+        ("9.2.0", "pip install 'cliffguard>=9.2.0'"),
+        ("9.2.0rc1+x", "pip install 'cliffguard>=9.2.0rc1+x'"),
+        ("1'; rm -rf ~; '", "install the cliffguard that wrote it"),
+        (None, "install the cliffguard that wrote it"),
+        (7, "install the cliffguard that wrote it"),
+    ],
+)
+def test_a_newer_review_says_what_reads_it(version: object, next_step: str) -> None:
+    """The version that wrote it, where it names one and no more than that."""
+
+    def newer(value: dict[str, Any]) -> None:
+        value["format"] = 99
+        value["provenance"]["cliffguard_version"] = version
+
+    with support.refused("review.newer", 2, "r.json", next_step) as caught:
+        read_review(edited(newer), "r.json")
+
+    assert "rm -rf" not in str(caught.value)
+
+
 @pytest.mark.parametrize("keys", [("comparison",), ("level", "alpha", "comparison")])
 def test_looks_of_before_levels_were_noted_are_read(keys: tuple[str, ...]) -> None:
     """What was not noted of them then is not known; whatever else is missing is damage."""

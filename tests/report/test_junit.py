@@ -224,3 +224,11 @@ def test_times_are_those_of_the_timings() -> None:
     )  # fmt: skip
     case = cases(render_junit(samples.failed(), TIMINGS))["multi_step_reasoning"]
     assert case.attrib["time"] == "41.500"
+
+
+@pytest.mark.parametrize("name", ["failed", "passed", "not_measured"])
+def test_every_case_has_a_time(name: str) -> None:
+    """Where times are known: 0 of what was not asked."""
+    for case in cases(render_junit(getattr(samples, name)(), TIMINGS)).values():
+        if case.get("classname", "").startswith("cliffguard."):
+            assert float(case.attrib["time"]) >= 0.0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from cliffguard.report.labels import read_labels
+from cliffguard.report.json import read_review
+from cliffguard.report.labels import beside, read_labels
 from tests import support
 from tests.report import samples
-from tests.report.listed import RESULTS, result, run, written
+from tests.report.listed import RESULTS, result, run, side, written
 from tests.report.samples import HOSTILE
 
 GOOD = (
@@ -114,13 +116,53 @@ def test_a_label_is_kept_with_what_was_said_of_it(tmp_path: Path) -> None:
 
 
 def test_labels_of_other_items_are_not_counted(tmp_path: Path) -> None:
-    """They were given to the answers of another run."""
+    """They were given to the answers of another run; every format for people says so."""
     folder = written(tmp_path)
     run("flips", folder, "--labels", given(tmp_path, GOOD))
 
-    written(tmp_path, [*RESULTS, result("more")])
+    others = [replace(each, digest="e" * 64) for each in RESULTS[:2]]
+    written(tmp_path, [*others, result("more")])
 
-    assert "labels:" not in run("report", folder / "review.json").stdout
+    review = folder / "review.json"
+    for format in ("text", "markdown", "html"):
+        report = " ".join(run("report", review, "--format", format).stdout.split())
+        assert "labels:" not in report
+        assert "3 labels in labels.jsonl are of other items than these" in report
+    (caveat,) = beside(read_review(review.read_text(), "it"), folder).caveats
+    assert caveat.id == "labels.other-items"
+
+
+def test_labels_stay_with_items_that_are_written_anew(tmp_path: Path) -> None:
+    """Of the same content and answers, as with --texts none or items more; else they are others."""
+    folder = written(tmp_path)
+    run("flips", folder, "--labels", given(tmp_path, GOOD))
+    bare = [
+        replace(each, prompt=replace(each.prompt, text=None), cluster="sha256:1")
+        for each in RESULTS
+    ]
+    answered = replace(bare[0], candidate=side("Somebody else", 0.0))
+
+    for results, expected in ((bare, 3), ([*bare, result("more")], 3), ([answered, *bare[1:]], 2)):
+        written(tmp_path, results)
+
+        there = beside(read_review((folder / "review.json").read_text(), "it"), folder)
+        assert (len(there.labels), there.n_other_labels) == (expected, 3 - expected)
+
+
+def test_a_second_list_adds_to_the_first(tmp_path: Path) -> None:
+    """The later label of an item counts; what it does not name stays, and how many is printed."""
+    folder = written(tmp_path)
+    run("flips", folder, "--labels", given(tmp_path, GOOD))
+
+    done = run("flips", folder, "--labels", given(tmp_path, "item,label\nb-2,real\nkept,unclear\n"))
+
+    assert done.stdout.splitlines()[-1].endswith(
+        "labels.jsonl: 2 labels; of those before 1 replaced, 2 kept"
+    )
+    lines = map(json.loads, (folder / "labels.jsonl").read_text().splitlines())
+    assert {line["item"]: line["label"] for line in lines} == {
+        "b-1": "real", "b-2": "real", "fixed": "unclear", "kept": "unclear",
+    }  # fmt: skip
 
 
 def test_a_list_can_be_filled_in_and_read_again(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cliffguard.report.json import render_overview
 from cliffguard.report.overview.build import build
 from cliffguard.report.overview.files import OverviewReport
 from cliffguard.report.overview.sources import NOT_TRIED, NamedReview, read_named, review_files
-from cliffguard.report.overview.wording import in_order
+from cliffguard.report.overview.wording import falls, falls_before, in_order
 from tests import support
 from tests.report import checkpoints
 from tests.report.checkpoints import checkpoint, trained
@@ -147,6 +147,40 @@ def test_a_step_without_a_verdict_interrupts_a_fall() -> None:
     assert [(row.name, row.exit_code) for row in table.uncompared] == [("c-3", 20)]
 
 
+@pytest.mark.parametrize("n_failed", [1, 2])
+def test_falls_are_said_where_the_last_steps_have_no_verdict(n_failed: int) -> None:
+    """Up to the last that has one; what came back before is no fall, whatever follows."""
+    reviews = {
+        "c-100": checkpoint("c-100", broken={"b": 0, "a": 0, "back": 60}),
+        "c-200": checkpoint("c-200", broken={"b": 20, "a": 0, "back": 60}),
+        "c-300": checkpoint("c-300", broken={"b": 60, "a": 0, "back": 0}),
+        "c-1000": checkpoint("c-1000", broken={"b": 60, "a": 60, "back": 0}),
+    }
+    names = [f"c-{1400 + 100 * n}" for n in range(1, n_failed + 1)]
+    failed = [NamedReview(name=n, file=ROOT / n / "failure.json", review=None, exit_code=12)
+              for n in names]  # fmt: skip
+
+    table = build([*checkpoints.sources(reviews), *failed], ROOT)
+
+    assert falls(table) == (
+        f"No step passes; the last step ({names[-1][2:]}) has no verdict; REGRESSED: "
+        "b from 300 to 1000, the last step that tells, "
+        "a from 1000 to 1000, the last step that tells"
+    )
+    assert falls_before(table) == {"b": (300, 1000), "a": (1000, 1000)}
+
+
+def test_that_nothing_is_lost_is_said_only_of_steps_with_a_verdict() -> None:
+    """A step without one may have lost anything."""
+    reviews = {f"c-{n}": checkpoint(f"c-{n}", broken={"sums": 0}) for n in (1, 2)}
+    failed = NamedReview(name="c-3", file=ROOT / "c-3" / "failure.json", review=None, exit_code=20)
+
+    assert falls(build([*checkpoints.sources(reviews), failed], ROOT)) == (
+        "Last PASS: 2; the last step (3) has no verdict; nothing is REGRESSED at the last step "
+        "that has one"
+    )
+
+
 @pytest.mark.parametrize("names", [("best", "step-2"), ("a/step-2", "b/step-2")])
 def test_without_a_step_each_there_is_no_trajectory(names: tuple[str, str]) -> None:
     """All names end in whole numbers, and no two in the same."""
@@ -255,6 +289,29 @@ def with_base(review: Review, **changes: str) -> Review:
 def with_suite(review: Review, stamp: SuiteStamp) -> Review:
     """Return a review of another suite."""
     return replace(review, provenance=replace(review.provenance, suites=(stamp,)))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(capabilities={"sums": CapabilityPolicy(margin=0.05)}),
+        Policy(capabilities={"sums": CapabilityPolicy(tasks=("sums",))}),
+        Policy(default_margin=0.03,
+               capabilities={name: CapabilityPolicy(margin=0.05)
+                             for name in ("sums", "words", "ticket_routing")}),
+    ],
+    ids=["a margin", "a task", "another default that holds for nothing"],
+)  # fmt: skip
+def test_policies_that_demand_the_same_make_one_table(policy: Policy) -> None:
+    """Whether a policy says what holds, or leaves it unsaid."""
+    broken = {"sums": 2, "words": 0}
+    target = TargetPolicy(min_gain=0.02)
+    reviews = {
+        "a": with_policy(checkpoint("a", broken=broken), Policy(target=target)),
+        "b": with_policy(checkpoint("b", broken=broken), replace(policy, target=target)),
+    }
+
+    assert len(overview(reviews).candidates) == 2
 
 
 OTHER = SuiteStamp(name="adjacent", version=2, digest="77" * 32)

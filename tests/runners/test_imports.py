@@ -305,12 +305,12 @@ def test_generated_samples_are_read_as_text(tmp_path: Path) -> None:
 
 
 def test_likelihoods_are_not_compared_as_text(folders: tuple[Path, Path]) -> None:
-    """Of multiple choice lm-eval logs likelihoods, which never agree and say no choice."""
+    """Of multiple choice lm-eval logs likelihoods: the choices that they pick are compared."""
     review = compared(folders)
 
     behaviour = review.comparison.capabilities[0].diagnostics.behaviour
     assert behaviour is not None
-    assert (behaviour.agreement, behaviour.n_generated, behaviour.n_confident) == (None, 0, 0)
+    assert (behaviour.agreement, behaviour.n_generated, behaviour.n_confident) == (1.0, 0, 400)
 
 
 def test_what_a_filter_could_not_read_is_wrong_and_told(tmp_path: Path) -> None:

@@ -271,6 +271,24 @@ def test_a_gain_from_base_to_candidate_is_a_drop_the_other_way(gain):
     assert there.p_dropped == pytest.approx(back.p_held)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_a_gain_is_proven_where_its_interval_leaves_it_out(seed, size):
+    """One method for both: with clusters as without; but for the tail that is corrected."""
+    rng = np.random.default_rng([seed, size])
+    means = np.repeat(rng.normal(0.15, 0.2, 240 // size), size)
+    changes = np.where(rng.random(240) < np.abs(means), -np.sign(means), 0.0).astype(int)
+    groups = None if size == 1 else clustering(changes.tolist(), list(np.arange(240) // size))
+    paired = sample(int((changes > 0).sum()), int((changes < 0).sum()), 240, clustering=groups)
+
+    for gain in np.linspace(0.0, 0.3, 31):
+        evidence = gain_evidence(paired, gain=float(gain), alpha=ALPHA)
+        if abs(evidence.p_held - ALPHA) > 0.01:
+            assert (evidence.p_held <= ALPHA) == (-evidence.interval.high > gain)
+        if abs(evidence.p_dropped - ALPHA) > 0.01:
+            assert (evidence.p_dropped <= ALPHA) == (-evidence.interval.low < gain)
+
+
 def test_a_lost_item_weighs_against_a_gain_and_never_disproves_it():
     """At a demanded gain of five points."""
     clean = gain_evidence(sample(4, 21, 120), gain=0.05, alpha=ALPHA)

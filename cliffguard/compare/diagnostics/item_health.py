@@ -173,7 +173,7 @@ def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[Healt
             capability,
             None,
             "too_few",
-            f"{n_things(counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
+            f"{n_things(counts.n_items, 'item', ',')}{worth}: in a first run, to exclude a loss of "
             f"{in_points(margin)} where {100 * churn:.0f} % change takes about {needed:,}",
         )
 

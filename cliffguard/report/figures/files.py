@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import warnings
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,18 +30,32 @@ _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 _DPI = 200
+_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC", "SOURCE_DATE_EPOCH")
+"""Settings of matplotlib's that nothing here takes from the user: one that it cannot read ends it.
+"""
 
 
 def draw(scene: Scene, format: Format) -> bytes:
     """Return the file of a figure. Settings of the user are not read, nor changed."""
-    from matplotlib import style
-
     stream = BytesIO()
-    with style.context(["default", _STYLE]), warnings.catch_warnings():
+    with _unset(_VARIABLES), warnings.catch_warnings():
+        from matplotlib import style  # which reads its variables already
+
         warnings.filterwarnings("ignore", message="Glyph")  # of a name that DejaVu Sans lacks
-        figure = figure_of(scene)
-        figure.savefig(stream, format=format, metadata=_METADATA[format], dpi=_DPI)
+        with style.context(["default", _STYLE]):
+            figure = figure_of(scene)
+            figure.savefig(stream, format=format, metadata=_METADATA[format], dpi=_DPI)
     return stream.getvalue()
+
+
+@contextlib.contextmanager
+def _unset(names: Sequence[str]) -> Iterator[None]:
+    """Take variables out of the environment for a while."""
+    values = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(values)
 
 
 def figure_of(scene: Scene) -> Figure:

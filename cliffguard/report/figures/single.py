@@ -64,7 +64,7 @@ def forest(page: Page) -> Chart | None:
     kinds = dict.fromkeys(row.finding.outcome for row in rows)
     left_out = len(page.rows) - len(rows)
     signs = " · ".join(f"{MARKS[kind]} {kind}" for kind in kinds)
-    notes = [f"{signs}. {page.confidence} intervals; shaded: within the margin."]
+    notes = [f"{signs}. {page.intervals}; shaded: within the margin."]
     notes += [f"{left_out:,} more capabilities, which lost less, are left out."] if left_out else []
     return Chart(
         name="forest",

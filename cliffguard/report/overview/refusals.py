@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -134,9 +134,25 @@ def _policy(review: Review) -> Policy:
     return review.plan.policy or Policy()
 
 
-def _written(review: Review) -> Mapping[str, Any]:
-    policy: Mapping[str, Any] = as_written(replace(review.plan, policy=_policy(review)))["policy"]
+def _written(review: Review, names: Iterable[str]) -> Mapping[str, Any]:
+    plan = replace(review.plan, policy=_spelt_out(_policy(review), names))
+    policy: Mapping[str, Any] = as_written(plan)["policy"]
     return policy
+
+
+def _spelt_out(policy: Policy, names: Iterable[str]) -> Policy:
+    """Return the policy with what holds of capabilities, whether it was written or goes unsaid.
+
+    What holds without a word and what says the same are then alike; the margin of what is not
+    named holds for nothing any more.
+    """
+    rules = dict(policy.capabilities)
+    for name in names:
+        written = policy.rules(name)
+        margin = policy.margin(name) if written.relative_margin is None else None
+        tasks = () if tuple(written.tasks) == (name,) else written.tasks
+        rules[name] = replace(written, margin=margin, tasks=tasks)
+    return replace(policy, capabilities=rules, default_margin=Policy().default_margin)
 
 
 def _other_key(first: Review, other: Review, *, by_suite: bool) -> str | None:
@@ -145,7 +161,8 @@ def _other_key(first: Review, other: Review, *, by_suite: bool) -> str | None:
     Of reviews of other suites, what is said of capabilities that only one of them has is no
     difference: suites bring margins of their own.
     """
-    a, b = _written(first), _written(other)
+    names = _capabilities(first) | _capabilities(other)
+    a, b = _written(first, names), _written(other, names)
     shared = _capabilities(first) & _capabilities(other)
     has_targets = all(_has_target(review) for review in (first, other))
     for key in a:
@@ -154,24 +171,17 @@ def _other_key(first: Review, other: Review, *, by_suite: bool) -> str | None:
         if key != "capabilities":
             return key
         for name in sorted({*a[key], *b[key]}):
-            if _rules(first, name) != _rules(other, name) and (not by_suite or name in shared):
-                return f"{key}.{name}"
+            if a[key].get(name) != b[key].get(name) and (not by_suite or name in shared):
+                return "default_margin" if _is_by_default(first, other, name) else f"{key}.{name}"
     return None
 
 
-def _rules(review: Review, name: str) -> dict[str, Any]:
-    """Return what holds for a capability: what is written of it, else the default margin.
-
-    Of what is neither written nor measured nothing holds.
-    """
-    policy = _written(review)
-    named = policy["capabilities"].get(name)
-    if named is None and name not in {row.capability for row in review.comparison.capabilities}:
-        return {}
-    rules = {key: value for key, value in (named or {}).items() if value not in (None, [], ())}
-    if "relative_margin" not in rules:
-        rules.setdefault("margin", policy["default_margin"])
-    return rules
+def _is_by_default(first: Review, other: Review, name: str) -> bool:
+    """Return whether neither review names a margin of a capability, and the defaults differ."""
+    policies = [_policy(review) for review in (first, other)]
+    rules = [policy.rules(name) for policy in policies]
+    are_named = any(each.margin is not None or each.relative_margin is not None for each in rules)
+    return not are_named and policies[0].default_margin != policies[1].default_margin
 
 
 def _capabilities(review: Review) -> set[str]:
@@ -184,7 +194,9 @@ def _has_target(review: Review) -> bool:
 
 def _value(review: Review, key: str) -> str:
     first, _, name = key.partition(".")
-    value = _written(review)[first]
+    if first == "default_margin":
+        return f"{_policy(review).default_margin:g}"
+    value = _written(review, [name] if name else ())[first]
     if name:
         rules = (value.get(name) or {}).items()
         value = {k: v for k, v in rules if v not in (None, [], ())}

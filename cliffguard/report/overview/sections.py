@@ -40,6 +40,7 @@ from cliffguard.report.overview.sources import NamedReview
 from cliffguard.report.overview.wording import (
     counted,
     falls,
+    falls_before,
     headline,
     in_order,
     without_trajectory,
@@ -244,11 +245,12 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         for capability, cell in zip(overview.capabilities, row.cells, strict=True)
         if cell is not None
     }
+    before = falls_before(overview)
     rows = tuple(
         TableRow(
             cells=(
                 fall.name,
-                _onset(fall.onset),
+                _onset(fall.onset, before.get(fall.name)),
                 Datum(text=f"{fall.n_regressed} of {len(trajectory.steps)}", key=fall.n_regressed),
                 points(last.get(fall.name)),
             ),
@@ -277,7 +279,11 @@ def _without_training(why: str) -> Section | None:
     return Section(title=_TRAINING, anchor="training", blocks=blocks) if why else None
 
 
-def _onset(step: int | None) -> Cell:
+def _onset(step: int | None, before: tuple[int, int] | None) -> Cell:
+    """Return where a fall begins, and up to where it is known if that is not to the end."""
+    if before is not None:
+        first, last = before
+        return Datum(text=f"{first}, up to {last}", outcome=Outcome.REGRESSED, key=first)
     if step is None:
         return Datum(text=MISSING)
     return Datum(text=str(step), outcome=Outcome.REGRESSED, key=step)

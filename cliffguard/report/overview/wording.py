@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cliffguard.core.overviews import CandidateOverview, Overview, Uncompared
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import first_and_more, n_things, plural
+from cliffguard.report.figures.several import onset
 
 ALONE = "each candidate judged alone; to ship one of n, judge with --choose"
 _HOW = {
@@ -49,11 +50,43 @@ def falls(overview: Overview) -> str:
         (fall.onset, fall.name) for fall in trajectory.capabilities if fall.onset is not None
     )
     words = [f"{name} from {step} on" for step, name in onsets]
-    return (
-        f"{last}; REGRESSED: {', '.join(words)}"
-        if words
-        else f"{last}; nothing is REGRESSED at the last step"
-    )
+    ended = sorted((ends, name) for name, ends in falls_before(overview).items())
+    words += [
+        f"{name} from {first} to {step}, the last step that tells" for (first, step), name in ended
+    ]
+    final = trajectory.steps[-1]
+    if final not in {row.step for row in overview.candidates}:
+        last += f"; the last step ({final}) has no verdict"
+        none = "nothing is REGRESSED at the last step that has one"
+    else:
+        none = "nothing is REGRESSED at the last step"
+    return f"{last}; REGRESSED: {', '.join(words)}" if words else f"{last}; {none}"
+
+
+def falls_before(overview: Overview) -> dict[str, tuple[int, int]]:
+    """Return the falls behind which steps do not tell, by capability: the first step and the last.
+
+    Such a step has no verdict, or did not measure the capability; nobody knows whether it came
+    back.
+    """
+    trajectory = overview.trajectory
+    if trajectory is None:
+        return {}
+    before = {}
+    for number, capability in enumerate(overview.capabilities):
+        outcomes = {
+            row.step: cell.outcome
+            for row in overview.candidates
+            if row.step is not None
+            and (cell := row.cells[number]) is not None
+            and cell.outcome is not Outcome.NOT_MEASURED
+        }
+        last = max(outcomes, default=trajectory.steps[-1])
+        known = {s: outcomes.get(s, Outcome.NOT_MEASURED) for s in trajectory.steps if s <= last}
+        first = onset(known)
+        if capability.role != "target" and last < max(trajectory.steps) and first is not None:
+            before[capability.name] = (first, last)
+    return before
 
 
 def without_trajectory(overview: Overview) -> str:

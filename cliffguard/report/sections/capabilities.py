@@ -30,7 +30,7 @@ def section(page: Page) -> Section:
     blocks += [Paragraph(text=remark) for remark in (*page.remarks, SIGN_CONVENTION)]
     blocks.append(
         Paragraph(
-            text=f"Bars are {page.confidence} intervals: right is a larger drop, of a target a "
+            text=f"Bars are {page.intervals}: right is a larger drop, of a target a "
             "larger gain. The bar of what is held ends inside its shaded zone, which the margin "
             "ends.",
             is_page_only=True,
@@ -56,7 +56,7 @@ def _table(page: Page) -> TableBlock:
             Column(name="role", side="left", is_group=True),
             Column(name="base → candidate"),
             Column(name="drop / gain"),
-            Column(name=f"{page.confidence} interval"),
+            Column(name=page.interval_head),
             Column(name="margin"),
             Column(name="n"),
             Column(name="broken / fixed"),
@@ -69,14 +69,13 @@ def _table(page: Page) -> TableBlock:
 
 
 def _row(row: CapabilityRow, bar: Bar) -> TableRow:
-    change = row.gain if row.is_target else row.drop
     return TableRow(
         cells=(
             row.capability,
             row.finding.role,
             row.means,
-            change.removesuffix(" pp"),
-            row.gain_interval if row.is_target else row.interval,
+            row.shown_change.removesuffix(" pp"),
+            row.shown_interval,
             row.margin.removeprefix("gain ").removesuffix(" pp"),
             row.n_items,
             row.flips,

@@ -21,6 +21,7 @@ from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import CapabilityPolicy, Policy
+from cliffguard.core.texts import Texts
 from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
 from cliffguard.runners.lmeval_import.folders import (
     LoggedRun,
@@ -59,9 +60,10 @@ class Imported:
 
 
 @doing("reading the samples")
-def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
+def read_samples(base: str, candidate: str, policy: Policy, texts: Texts = "short") -> Imported:
     """Pair the samples of two runs, under the capabilities that the policy makes of their tasks.
 
+    `texts` is how much is kept of prompts to which the answers score alike; others are whole.
     Raises UsageError for what the user wrote (a folder without samples, a task in two
     capabilities), IntegrityError where a file is damaged or the sides were not asked the same.
     """
@@ -70,7 +72,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     groups = runs[0].beside.groups | runs[1].beside.groups
     capabilities = capabilities_of(policy, there, groups)
     _refuse_half_measured(capabilities, runs)
-    read = _Tasks(runs)
+    read = _Tasks(runs, texts)
     for name, tasks in capabilities.items():
         for task in tasks:
             read.add(task, name, policy.rules(name))
@@ -101,8 +103,9 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
 class _Tasks:
     """Reads task after task of both sides, and keeps what forbids or qualifies a comparison."""
 
-    def __init__(self, runs: Sequence[LoggedRun]) -> None:
+    def __init__(self, runs: Sequence[LoggedRun], texts: Texts) -> None:
         self.joined: dict[str, Joined] = {}
+        self._texts: Texts = texts
         self._runs = runs
         self._one_run = OneRun()
         self._differences: list[str] = []
@@ -114,7 +117,7 @@ class _Tasks:
 
     def add(self, task: str, capability: str, rules: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
-        read = read_task(task, self._runs, rules)
+        read = read_task(task, self._runs, rules, self._texts)
         if isinstance(read, Unscored):
             self._unscored.append(read)
             return

@@ -102,16 +102,18 @@ def join(
 
 
 def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
+    prompts = both[1] or sample
     right = _right(sample, [side.fitting for side in both if side is not None])
     return Item(
         id=sample.document,
         digest=sample.document_hash,
-        prompt=(both[1] or sample).prompt,
+        prompt=prompts.prompt,
         choices=sample.choices,
         answer=sample.target,
         level=None,
         cluster=None,
         answers=() if right == sample.target else (right,),
+        prompt_sha256=prompts.prompt_sha256,
     )
 
 
@@ -175,7 +177,7 @@ def _answer(reference: Sample, sample: Sample | None, is_low: bool) -> Answer:
         rendered_digest=reference.prompt_hash,
         score=1.0 - score if is_low and score is not None else score,
         text="" if sample is None else sample.text,
-        confidence=None,
+        confidence=None if sample is None else sample.confidence,
         finish_reason=_how_it_ended(sample),
         n_prompt_tokens=0,
         n_answer_tokens=0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.settings import CapabilityPolicy
+from cliffguard.core.texts import Texts
 from cliffguard.runners.lmeval_import.filters import filters_by_side
 from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_import.settings import Settings
@@ -44,17 +45,18 @@ class Unscored:
 
 
 def read_task(
-    task: str, runs: Sequence[LoggedRun], rules: CapabilityPolicy
+    task: str, runs: Sequence[LoggedRun], rules: CapabilityPolicy, texts: Texts = "short"
 ) -> ScoredTask | Unscored:
     """Read a task of both sides, by the policy's metric or else the first that is a score.
 
+    `texts` is how much is kept of prompts to which the answers score alike.
     Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
     """
     wanted = tuple(dict.fromkeys(name for name in (rules.cluster, rules.strata) if name))
     passed: dict[str, str] = {}
     filters, remark = filters_by_side(task, runs)
     while True:
-        read = TaskReader(ScoreChoice(rules.metric, rules.filter), wanted, passed)
+        read = TaskReader(ScoreChoice(rules.metric, rules.filter), wanted, passed, texts)
         try:
             return replace(_read(task, runs, read, passed, filters), remark=remark)
         except ScoreError as failure:

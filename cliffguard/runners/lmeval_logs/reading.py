@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.hashing import sha256_of_text
+from cliffguard.core.texts import Texts, ends_of, whole_characters
 from cliffguard.runners.lmeval_logs.releases import names_filters, prompt_of, samples_in
 from cliffguard.runners.lmeval_logs.sample import (
     Sample,
@@ -32,6 +34,7 @@ _MOST_VALUES = 20  # of a setting, of those that a task sets for each document
 REPEATS = "responses a document"
 """Among the settings, how many texts were generated for each."""
 
+_OTHER_PICKS = ("acc_norm", "acc_bytes", "acc_mutual_info")  # not by the likelihood alone
 _RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
 
 
@@ -87,12 +90,18 @@ class TaskReader:
     of its documents: by filter and document the score, None where they read nothing either.
     `settings` are those by which its texts were generated, each with its values as JSON.
     `wanted` are fields of documents that are kept; `unusable` are metrics that are not settled on.
+    `texts` is how much is kept of the prompts of items that do not change.
     """
 
     def __init__(
-        self, choice: ScoreChoice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
+        self,
+        choice: ScoreChoice,
+        wanted: Sequence[str] = (),
+        unusable: Collection[str] = (),
+        texts: Texts = "short",
     ) -> None:
         self.choice = choice
+        self._texts: Texts = texts
         self._is_filter_asked = choice.filter is not None
         self._unusable = unusable
         self._is_number = False  # that which was settled on has been one
@@ -224,18 +233,17 @@ class TaskReader:
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
             choices = _shared(choices_of(arguments) if text is None else (), twin.choices)
-            picked = picked_choice(answer, choices) if text is None else ""
+            picked, sure = picked_choice(answer, choices) if text is None else ("", None)
             target = str(row.get("target", ""))
             fitting = fitting_choices(target, choices, picked, row.get("acc")) if choices else ()
-            prompt = prompt_of(arguments)
-            if not self._twins or (score is not None and score == twin.score):
-                prompt = prompt.strip()[:1]
+            is_whole = bool(self._twins) and (score is None or score != twin.score)
+            prompt, sha256 = self._kept(prompt_of(arguments), row["prompt_hash"], is_whole=is_whole)
             return Sample(
                 document=_shared(document, twin.document),
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
                 score=None if text == _NOTHING_READ else score,
-                prompt=prompt,
+                prompt=_shared(prompt, twin.prompt),
                 target=_shared(target, twin.target),
                 text=picked if text is None else text,
                 is_choice=text is None,
@@ -244,6 +252,8 @@ class TaskReader:
                 trace=trace_of(row, answer, is_choice=text is None),
                 fields=fields_of(row.get("doc"), self._wanted) if self._wanted else {},
                 fitting=_shared(fitting, twin.fitting),
+                prompt_sha256=_shared(sha256, twin.prompt_sha256),
+                confidence=None if self.choice.metric in _OTHER_PICKS else sure,
             )
         except KeyError as failure:
             raise IntegrityError(
@@ -251,6 +261,20 @@ class TaskReader:
                 "again",
                 id="samples.missing-key",
             ) from None
+
+    def _kept(self, prompt: str, logged: Any, *, is_whole: bool) -> tuple[str, str | None]:
+        """Return as much of a prompt as is kept, and if that is not all, the SHA-256 of the whole.
+
+        Millions of prompts are not held: of those that are not shown whole their ends, or where no
+        text is kept the first character, which says that there was one.
+        """
+        if is_whole or self._texts == "full":
+            return prompt, None
+        short = ends_of(prompt) if self._texts == "short" else prompt.strip()[:1]
+        if short == prompt:
+            return prompt, None
+        sha256 = sha256_of_text(whole_characters(prompt))
+        return short, logged if logged == sha256 else sha256  # a text that is held already
 
     def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
         metric = self.choice.metric

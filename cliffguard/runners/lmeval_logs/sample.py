@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from cliffguard.core.texts import cut_end, n_things
 from cliffguard.runners.lmeval_logs.releases import number_of
 
+_ROUNDING = 1e-3  # above 0, which no log-likelihood is but by rounding
 _LONGEST_NUMBER = 6  # digits: nothing has a million choices
 
 TELLING = 20
@@ -23,14 +25,16 @@ TELLING = 20
 class Sample:
     """One line of a file.
 
-    Its prompt is for an example of what was lost: it stays with the second side, where that scores
-    another way than the first; elsewhere only its first character does, which says there was one.
+    Its prompt is whole with the second side, where that scores another way than the first;
+    elsewhere as much of it is kept as is shown of items that did not change, and then
+    `prompt_sha256` is that of the whole (None: it is all there).
 
     `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
     which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
     another's: a digest of the likelihoods of all choices as they were logged, or of a generated
     answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
     those of the document that are wanted. `fitting` are the choices that `target` may stand for.
+    `confidence` is the share of the picked choice in the likelihood of all (None: not logged).
     """
 
     document: str
@@ -46,6 +50,8 @@ class Sample:
     trace: bytes | None
     fields: Mapping[str, str]
     fitting: tuple[str, ...] = ()
+    prompt_sha256: str | None = None
+    confidence: float | None = None
 
 
 def _short_digest(value: Any) -> bytes:
@@ -94,13 +100,25 @@ def fields_of(document: Any, wanted: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def picked_choice(answer: Any, choices: Sequence[str]) -> str:
-    """Return the choice with the largest likelihood; empty where the line does not tell."""
+def picked_choice(answer: Any, choices: Sequence[str]) -> tuple[str, float | None]:
+    """Return the choice with the largest likelihood, and its share in that of all choices.
+
+    Empty and None where the line does not tell. No share of a single choice, of one that stands
+    twice, as where a choice is asked under two contexts, and of numbers that are no log-likelihoods
+    (above 0, or infinite).
+    """
     try:
         values = [float(pair[0]) for pair in answer]
     except (TypeError, ValueError, IndexError, KeyError):
-        return ""
-    return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
+        return "", None
+    if len(values) != len(choices) or not values:
+        return "", None
+    top = max(values)
+    picked = choices[values.index(top)]
+    are_logs = top <= _ROUNDING and all(map(math.isfinite, values))
+    if len(set(choices)) < max(2, len(choices)) or not are_logs:
+        return picked, None
+    return picked, 1.0 / sum(math.exp(value - top) for value in values)
 
 
 def fitting_choices(
