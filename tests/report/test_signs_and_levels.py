@@ -42,7 +42,7 @@ def test_what_a_target_gained_has_one_sign(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize(("level", "own"), [(0.05, "90 %"), (0.00125, "99.75 %")])
+@pytest.mark.parametrize(("level", "levels"), [(0.05, "90 %"), (0.00125, "99.75 %")])
 def test_an_interval_has_one_confidence(format: str, level: float, levels: str) -> None:
     """Its own; a heading has it where it is that of all."""
     text = " ".join(render(lost_target(level), format).split())
