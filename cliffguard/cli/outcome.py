@@ -258,7 +258,7 @@ def finished(
         )
 
     if not screen.quiet:
-        print_review(review, screen.console)
+        print_review(review, screen.console, folder=None if out is None else str(out))
     if out is not None:
         with doing("writing the reports"):
             written = write_reports(review, out, timings, output.comment)

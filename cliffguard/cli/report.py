@@ -95,8 +95,8 @@ def _of_review(
     timings = _timings_beside(review)
     there = beside(read, review.parent)
     try:
-        if width is not None:
-            return render_text(read, there, width=width)
+        if output_format == "text":
+            return render_text(read, there, width=width, folder=str(review.parent))
         return render(read, output_format, timings, there, comment)
     except (ValueError, LookupError, TypeError) as failure:
         raise _impossible([review], failure) from failure

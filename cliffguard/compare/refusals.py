@@ -46,14 +46,21 @@ def too_many_missing(capability: CapabilityComparison) -> str | None:
 
 def few_clusters(capability: CapabilityComparison, policy: Policy) -> str | None:
     """Return that its clusters are too few for HELD; None where they are not."""
-    if capability.evidence.n_effective_clusters is None or capability.evidence.margin <= 0.0:
-        return None
-    level = capability.evidence.level or policy.first_level
-    needed = least_effective_clusters(margin=capability.evidence.margin, alpha=level)
-    if capability.evidence.n_effective_clusters >= needed:
+    needed = clusters_needed(capability, policy)
+    if needed is None:
         return None
     return (
         f"its items lie in {n_things(capability.counts.n_clusters or 0, 'cluster')}, worth "
-        f"{math.floor(capability.evidence.n_effective_clusters)} of one size; HELD at this margin "
-        f"takes {needed}"
+        f"{math.floor(capability.evidence.n_effective_clusters or 0.0)} of one size; HELD at this "
+        f"margin takes {needed}"
     )
+
+
+def clusters_needed(capability: CapabilityComparison, policy: Policy) -> int | None:
+    """Return how many clusters of one size HELD takes; None where there are as many, or none."""
+    evidence = capability.evidence
+    if evidence.n_effective_clusters is None or evidence.margin <= 0.0:
+        return None
+    level = evidence.level or policy.first_level
+    needed = least_effective_clusters(margin=evidence.margin, alpha=level)
+    return needed if evidence.n_effective_clusters < needed else None

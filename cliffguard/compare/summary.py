@@ -121,12 +121,7 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
             f"{plural(capability.counts.n_unreadable_candidate, 'holds', 'hold')} nothing that the "
             "metric reads"
         )
-    falls = [
-        f", {where_it_falls(ladder)}{'' if ladder.edge is None else ' on'} "
-        f"({100 * (ladder.base_mean or 0.0):.0f} → {100 * (ladder.candidate_mean or 0.0):.0f} %)"
-        for ladder in finding.ladders
-        if ladder.is_placed
-    ]
+    falls = [f", {_fall(ladder)}" for ladder in finding.ladders if ladder.is_placed]
     return f"{finding.capability} regressed ({_change(capability)}){''.join(falls)}"
 
 
@@ -181,15 +176,23 @@ def _undecided(counted: Sequence[Finding]) -> str:
             parts.append(f"{finding.capability} is undecided")
     return (
         f"no gating capability is proven lost, but {len(open_findings)} of {len(counted)} "
-        f"required findings are open: {'; '.join(parts)}"
+        f"required findings {plural(len(open_findings), 'is', 'are')} open: {'; '.join(parts)}"
     )
 
 
-def where_it_falls(ladder: LadderFinding) -> str:
-    """Say where a ladder that differs by level is worse, and how."""
+def _fall(ladder: LadderFinding) -> str:
+    """Say where a ladder is worse, and directly behind that place the means there."""
+    means = f"{100 * (ladder.base_mean or 0.0):.0f} → {100 * (ladder.candidate_mean or 0.0):.0f} %"
+    if ladder.until is not None:
+        return where_it_falls(ladder, f" ({means})")
+    return f"{where_it_falls(ladder)} on ({means})"
+
+
+def where_it_falls(ladder: LadderFinding, means: str = "") -> str:
+    """Say where a ladder that differs by level is worse, and how; of easiest levels with means."""
     if ladder.until is not None:
         last = f"{ladder.level_name} = {ladder.until}"
-        return f"worse at the easiest levels, up to {last}, than past them"
+        return f"worse at the easiest levels, up to {last}{means}, than past them"
     words = {"cliff": "a cliff at", "gradual": "in decline, most from"}.get(
         ladder.shape, "worse from"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,9 +12,12 @@ from cliffguard.core.diagnosis import CauseName, PatternKind
 from cliffguard.core.errors import UsageError
 from cliffguard.core.validation import validate
 from cliffguard.core.yaml_files import read_yaml
+from cliffguard.report.commands import FOLDER, in_backticks
 from cliffguard.report.figures.several import step_of
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import Reason, reasons
+
+_STANDS_FOR = re.compile(rf"\b(KEY|{FOLDER})\b")
 
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
@@ -87,11 +91,11 @@ def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
     number = step_of(page.review.plan.candidate)
     do = step.at_step.format(step=f"{number:,}") if step.at_step and number is not None else step.do
     key = reason.pattern.key if reason.pattern is not None else ""
-    return replace(step, do=do, command=step.command.replace("KEY", _shell_word(key)))
-
-
-def _shell_word(text: str) -> str:
-    return shlex.quote(text) if text.isprintable() and "`" not in text else "KEY"
+    words = {"KEY": key, FOLDER: page.folder}
+    command = _STANDS_FOR.sub(
+        lambda match: shlex.quote(in_backticks(words[match[0]], match[0])), step.command
+    )
+    return replace(step, do=do, command=command)
 
 
 def _lower(sentence: str) -> str:

@@ -54,6 +54,10 @@ class CapabilityRow:
         return self.finding.role == "target"
 
     @property
+    def is_gating(self) -> bool:
+        return self.finding.role == "gating"
+
+    @property
     def _means(self) -> tuple[float | None, float | None]:
         """Both means, in the metric's own numbers."""
         capability = self.comparison
@@ -136,7 +140,7 @@ class CapabilityRow:
         """What the numbers of a measured capability hide, and its labels, a line each."""
         if self.comparison is None:
             return ()
-        lines = details(self.comparison, self.finding.cause)
+        lines = details(self.comparison, self.finding.cause, self.reason)
         return (*lines, self.labels) if self.labels else lines
 
     @property

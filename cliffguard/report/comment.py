@@ -8,10 +8,12 @@ reference or link.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from cliffguard.core.item_results import ItemAnswer, ItemResult
 from cliffguard.core.reviews import Example, Outcome, Review
@@ -20,12 +22,15 @@ from cliffguard.report import markdown, next_steps, numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.comment_options import CommentOptions, default_id, link_target
-from cliffguard.report.comment_text import fitted, n_bytes_of
+from cliffguard.report.comment_text import fitted, inert_prose, n_bytes_of
 from cliffguard.report.flips import largest
 from cliffguard.report.items import items_path, read_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
+from cliffguard.report.prose import names_in, quoting
 from cliffguard.report.reasons import first_lines
+
+T = TypeVar("T")
 
 MOST_BYTES = 2900
 """Of a comment, in UTF-8; with the commit that a job adds, 3,000."""
@@ -37,7 +42,9 @@ _SURE = re.compile(r" \(\d+\.\d % sure\)$", re.MULTILINE)
 _BACKTICKS = re.compile("`+")
 
 Part = Literal["steps", "rows", "why", "flips"]
-_FIRST: tuple[Part, ...] = ("steps", *("rows",) * 6, "why", "why", "flips", "steps", "steps")
+_FIRST: tuple[Part, ...] = (
+    "steps", *("rows",) * 6, "why", "why", "flips", "flips", "steps", "steps",
+)  # fmt: skip
 """What an approver needs first."""
 
 
@@ -48,14 +55,15 @@ def render_comment(
     options = options or CommentOptions()
     page = lay_out(cleaned(review), beside)
     link = f" [Full report](<{link_target(options.report_url)}>)" if options.report_url else ""
+    write = partial(inert_prose, foreign=quoting(names_in(page.review)))
     comment = _Comment(
         page=page,
         head=f"<!-- cliffguard:{options.comment_id or default_id(page.candidate)} -->\n"
         f"{_headline(page)}",
         foot=f"Candidate {_name(page.candidate)}, base {_name(page.base)}.{link}",
         rows=[_row(row) for row in not_held(page)],
-        steps=[fitted(step, _STEP_BYTES) for step in next_steps.next_steps(page)],
-        why=[fitted(pointer.text, _STEP_BYTES) for pointer in first_lines(page)],
+        steps=[fitted(step, _STEP_BYTES, write) for step in next_steps.next_steps(page)],
+        why=[fitted(pointer.text, _STEP_BYTES, write) for pointer in first_lines(page)],
         flips=_flips(review, page, options.folder),
     )
     return comment.text(comment.shown())
@@ -218,20 +226,39 @@ def _open(page: Page) -> list[CapabilityRow]:
 
 
 def _flips(review: Review, page: Page, folder: Path | None) -> list[str]:
-    """Return the items to show; those beside the review, else its examples."""
-    names = {one_line(row.finding.capability) for row in _open(page)}
+    """Return the items to show, of the worst capabilities; those of the review's examples if none
+    lie beside it.
+
+    One of each capability before a second of any; of the same loss the shortest, which is read as a
+    whole.
+    """
+    names = [one_line(row.finding.capability) for row in _open(page)]
     if names and folder is not None and items_path(review, folder) is not None:
-        broken = (
-            result
-            for result in read_items(review, folder)
-            if result.is_broken
-            and result.prompt.text is not None  # else there is nothing to read
-            and one_line(result.capability) in names
-        )
-        return [_of_item(result) for result in largest(broken, _MOST_FLIPS)]
-    groups = (group for _, group in page.examples)
-    examples = [e for group in groups for e in group if one_line(e.capability) in names]
-    return [_of_example(example) for example in examples[:_MOST_FLIPS]]
+        broken: dict[str, list[ItemResult]] = {name: [] for name in names}
+        for result in read_items(review, folder):
+            group = broken.get(one_line(result.capability))
+            # Without a text there is nothing to read.
+            if group is not None and result.is_broken and result.prompt.text is not None:
+                group.append(result)
+        return [_of_item(result) for result in _in_turn(map(_most_telling, broken.values()))]
+    groups = {name: group for name, group in page.examples}
+    return [_of_example(each) for each in _in_turn(groups.get(name, ()) for name in names)]
+
+
+def _most_telling(results: list[ItemResult]) -> list[ItemResult]:
+    return largest(sorted(results, key=_n_characters), _MOST_FLIPS)
+
+
+def _n_characters(result: ItemResult) -> int:
+    texts = (result.prompt, *result.right, result.base.answer, result.candidate.answer)
+    return sum(len(text.text or "") for text in texts)
+
+
+def _in_turn(groups: Iterable[Sequence[T]]) -> list[T]:
+    """Return the first of each group, then the second of each, as many as are shown."""
+    rounds = zip_longest(*groups)
+    every = (each for row in rounds for each in row if each is not None)
+    return list(islice(every, _MOST_FLIPS))
 
 
 def _of_item(result: ItemResult) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cliffguard.core.texts import cut_middle
 from cliffguard.report import markdown
@@ -15,7 +15,16 @@ _COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])")
 
 def inert(text: str) -> str:
     """Return foreign text as one line of Markdown without any power, not even that of a commit."""
-    return markdown.escape(_COMMIT.sub(lambda m: f"{m[0][:4]}\u200b{m[0][4:]}", one_line(text)))
+    return markdown.escape(_COMMIT.sub(_split, one_line(text)))
+
+
+def _split(commit: re.Match[str]) -> str:
+    return f"{commit[0][:4]}\u200b{commit[0][4:]}"
+
+
+def inert_prose(text: str, foreign: Sequence[str]) -> str:
+    """Return a sentence of ours as `inert` does, its commands as code; see `markdown.prose`."""
+    return markdown.prose(_COMMIT.sub(_split, one_line(text)), foreign)
 
 
 def fitted(text: str, n_bytes: int, write: Callable[[str], str] = inert) -> str:

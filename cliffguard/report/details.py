@@ -11,12 +11,15 @@ from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 
 
-def details(capability: CapabilityComparison, cause: Cause | None) -> tuple[str, ...]:
-    """Return a line for each; none of what was not measured, nor what `cause` has told already."""
+def details(
+    capability: CapabilityComparison, cause: Cause | None, reason: str = ""
+) -> tuple[str, ...]:
+    """Return a line for each; none of what was not measured, nor what `cause` or `reason` says."""
     if capability.evidence.drop is None:
         return ()
+    worth = "; ".join(note for note in _worth(capability) if note not in reason)
     unreadable = "" if cause == "format" else _unreadable(capability)
-    return tuple(line for line in (_missing(capability), unreadable, _worth(capability)) if line)
+    return tuple(line for line in (_missing(capability), unreadable, worth) if line)
 
 
 def _missing(capability: CapabilityComparison) -> str:
@@ -54,7 +57,7 @@ def _unreadable(capability: CapabilityComparison) -> str:
     return words if readable.other is None else f"{words}; {one_line(readable.other)}"
 
 
-def _worth(capability: CapabilityComparison) -> str:
+def _worth(capability: CapabilityComparison) -> list[str]:
     """Say how many items of how many there would be, and what they are worth together."""
     counts = capability.counts
     notes = []
@@ -66,4 +69,4 @@ def _worth(capability: CapabilityComparison) -> str:
     if counts.n_clusters is not None:
         worth = math.floor(capability.evidence.n_effective_clusters or 0.0)
         notes.append(f"{n_things(counts.n_clusters, 'cluster', ',')}, worth {worth:,} of one size")
-    return "; ".join(notes)
+    return notes

@@ -19,7 +19,7 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.texts import shorten
 from cliffguard.report import next_steps
 from cliffguard.report import timings as times
-from cliffguard.report.blocks import Document
+from cliffguard.report.blocks import Document, Span
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.figures import looks
 from cliffguard.report.figures.charts import Chart
@@ -28,6 +28,7 @@ from cliffguard.report.figures.layout import lay_out_chart
 from cliffguard.report.item_browser import ItemBrowser, item_browser
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out
+from cliffguard.report.prose import names_in, quoting, spans
 from cliffguard.report.sections import broken, document
 from cliffguard.report.wording import MARKS
 
@@ -42,10 +43,10 @@ def render_html(
     beside: BesideReview | None = None,
 ) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
-    page = lay_out(cleaned(review), beside)
+    page = lay_out(cleaned(review), beside, folder=".")
     results = None if page.items is None else page.results
     items = item_browser(page.review, results, [row.capability for row in page.rows])
-    return html_of(document(page, times.read(timings)), items, names=_names(page.review))
+    return html_of(document(page, times.read(timings)), items, names=names_in(page.review))
 
 
 def html_of(
@@ -65,7 +66,7 @@ def html_of(
             head=report.head,
             next_title=next_steps.TITLE,
             marks=MARKS,
-            quoting=_quoting(names),
+            quoting=quoting(names),
             svg=partial(_svg, number=count(1)),
             items=items,
             items_anchor=broken.ANCHOR,
@@ -114,14 +115,13 @@ def _environment() -> ImmutableSandboxedEnvironment:
 def _prose(context: Context, text: str) -> Markup:
     """Return a sentence whose parts in backticks are code, but for those of a foreign name."""
     text = shorten(one_line(text), _LINE_CHARACTERS)
-    names = sorted(context.get("quoting", ()), key=len, reverse=True)
-    code = "|".join((*map(re.escape, names), r"`(?P<code>[^`]+)`"))
-    made, end = Markup(), 0
-    for match in re.finditer(code, text):
-        made += _unbroken(text[end : match.start()])
-        made += match[0] if match["code"] is None else Markup("<code>{}</code>").format(match[1])
-        end = match.end()
-    return made + _unbroken(text[end:])
+    made = Markup()
+    for part in spans(text, context.get("quoting", ())):
+        if isinstance(part, Span):
+            made += Markup("<code>{}</code>").format(part.text)
+        else:
+            made += _unbroken(part)
+    return made
 
 
 def _unbroken(text: str) -> Markup:
@@ -131,22 +131,6 @@ def _unbroken(text: str) -> Markup:
         Markup('<span class="flag">{}</span>').format(part) if number % 2 else part
         for number, part in enumerate(parts)
     )
-
-
-def _quoting(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that hold a backtick, as sentences on a page spell them."""
-    return tuple({one_line(name) for name in names if "`" in name})
-
-
-def _names(review: Review) -> Iterator[str]:
-    """Yield what others named in a review, and sentences repeat."""
-    yield from (review.comparison.base.label, review.comparison.candidate.label)
-    for finding in review.verdict.findings:
-        yield from filter(None, (finding.capability, finding.suite, finding.stratum))
-    for row in review.comparison.capabilities:
-        yield from (task.task for task in row.diagnostics.tasks)
-        yield from (stratum.name for stratum in row.diagnostics.strata)
-        yield from (ladder.level_name for ladder in row.diagnostics.ladders)
 
 
 def _breakable(name: str) -> Markup:

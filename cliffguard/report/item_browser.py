@@ -34,10 +34,10 @@ from markupsafe import Markup
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.core.reviews import Review
 from cliffguard.report.clean import one_line
+from cliffguard.report.commands import list_command
 from cliffguard.report.item_groups import (
     ItemGroup,
     item_reasons,
-    list_command,
     total_of,
 )
 from cliffguard.report.item_views import (

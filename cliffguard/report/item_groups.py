@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from cliffguard.core.diagnosis import Diagnosis
 from cliffguard.core.texts import clip
 from cliffguard.report.anchors import ReasonKind, capability_anchor, cut_name, reason_anchor
 from cliffguard.report.clean import one_line
+from cliffguard.report.commands import list_command, on_a_line
 from cliffguard.report.item_views import ItemView
 from cliffguard.report.reasons import reasons_of
 
@@ -78,24 +78,12 @@ def item_reasons(group: ItemGroup, diagnosis: Diagnosis) -> tuple[ItemReason, ..
             key=cut_name(key),
             label=clip(label, _TITLE),
             anchor=reason_anchor(kind, group.capability, key),
-            command=list_command(group.capability, f"--{kind}={_printable(key)}"),
+            command=list_command(group.capability, f"--{kind}={on_a_line(key, 'KEY')}"),
         )
         for each in diagnosis.capabilities
         if one_line(each.capability) == group.capability
         for kind, key, label in reasons_of(each)
     )
-
-
-def _printable(key: str) -> str:
-    return key if key.isprintable() else "KEY"
-
-
-def list_command(capability: str | None, *more: str) -> str:
-    """Return the command that lists what changed, for the shell of the report's folder."""
-    if capability is None:
-        return "cliffguard flips . --changed"
-    name = capability if capability.isprintable() else "NAME"
-    return shlex.join(["cliffguard", "flips", ".", "--changed", f"--capability={name}", *more])
 
 
 def counts_of(n_broken: int, of_broken: int, n_fixed: int, of_fixed: int) -> str:

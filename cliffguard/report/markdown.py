@@ -30,6 +30,7 @@ from cliffguard.report.blocks import (
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out
+from cliffguard.report.prose import names_in, quoting, spans
 from cliffguard.report.sections import document
 from cliffguard.report.wording import MARKS
 
@@ -49,12 +50,27 @@ def render_markdown(
     beside: BesideReview | None = None,
 ) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
-    return markdown_of(document(lay_out(cleaned(review), beside), times.read(timings)))
+    page = lay_out(cleaned(review), beside)
+    return markdown_of(document(page, times.read(timings)), names=names_in(page.review))
 
 
-def markdown_of(report: Document) -> str:
-    """Return a report as Markdown; what is for a page alone is left out."""
-    return "\n\n".join([_head(report.head), *map(_section, report.sections)]) + "\n"
+def markdown_of(report: Document, *, names: Iterable[str] = ()) -> str:
+    """Return a report as Markdown; what is for a page alone is left out.
+
+    In backticks are commands of ours, but for those that stand in the foreign `names`.
+    """
+    foreign = quoting(names)
+    sections = [_section(section, foreign) for section in report.sections]
+    return "\n\n".join([_head(report.head, foreign), *sections]) + "\n"
+
+
+def prose(text: str, foreign: Sequence[str]) -> str:
+    """Return a sentence as `escape` does, and what stands in backticks as code.
+
+    That is of ours: `foreign` are the names of others that hold a backtick.
+    """
+    parts = spans(shorten(one_line(text), _LINE_CHARACTERS), foreign)
+    return "".join(map(_span, parts))
 
 
 def escape(text: str) -> str:
@@ -109,17 +125,21 @@ def table_of(headers: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) 
     return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *rows))
 
 
-def _head(head: Head) -> str:
-    facts = ", ".join(f"{label} {escape(value)}" for label, value in head.facts)
+def _head(head: Head, foreign: Sequence[str]) -> str:
+    facts = "; ".join(f"{label} {escape(value)}" for label, value in head.facts)
     lines = [
         f"# {head.word}",
-        f"**{escape(head.sentence)}** {_capital(head.aside)}.",
+        f"**{prose(head.sentence, foreign)}** {_capital(head.aside)}.",
         f"{_capital(facts)}.",
-        *map(escape, head.doubts),
+        *(prose(doubt, foreign) for doubt in head.doubts),
     ]
-    lines += ["\n".join(f"- {escape(pointer.line)}" for pointer in head.why)] if head.why else []
+    lines += (
+        ["\n".join(f"- {prose(pointer.line, foreign)}" for pointer in head.why)] if head.why else []
+    )
     if head.steps:
-        steps = "\n".join(f"{n}. {escape(step)}" for n, step in enumerate(head.steps, start=1))
+        steps = "\n".join(
+            f"{n}. {prose(step, foreign)}" for n, step in enumerate(head.steps, start=1)
+        )
         lines += [f"## {next_steps.TITLE}", steps]
     return "\n\n".join(lines)
 
@@ -128,45 +148,46 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _section(section: Section) -> str:
-    return "\n\n".join([f"## {escape(section.title)}", *_blocks(section.blocks)])
+def _section(section: Section, foreign: Sequence[str]) -> str:
+    return "\n\n".join([f"## {escape(section.title)}", *_blocks(section.blocks, foreign)])
 
 
-def _blocks(blocks: Sequence[Block]) -> Iterable[str]:
-    return filter(None, map(_block, blocks))
+def _blocks(blocks: Sequence[Block], foreign: Sequence[str]) -> Iterable[str]:
+    return filter(None, (_block(block, foreign) for block in blocks))
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, foreign: Sequence[str]) -> str:
     """Return one block; nothing of what is for a page alone."""
     if isinstance(block, Heading):
         return f"### {escape_cell(block.text)}"
     if isinstance(block, Paragraph):
-        return "" if block.is_page_only else _line(block.text)
+        return "" if block.is_page_only else _line(block.text, foreign)
     if isinstance(block, Listing):
-        return "\n".join(f"- {_line(line)}" for line in block.lines)
+        return "\n".join(f"- {_line(line, foreign)}" for line in block.lines)
     if isinstance(block, (Figure, TableBlock)):
-        return _table(block.table if isinstance(block, Figure) else block)
+        return _table(block.table if isinstance(block, Figure) else block, foreign)
     if isinstance(block, Details):
-        body = "\n\n".join(_blocks(block.blocks))
+        body = "\n\n".join(_blocks(block.blocks, foreign))
         summary = _in_html(shorten(block.summary, _NAME_CHARACTERS))
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
     return preformatted(block.text)
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, foreign: Sequence[str]) -> str:
     if isinstance(line, str):
-        return escape(line)
+        return prose(line, foreign)
     return "".join(_span(part) for part in line)
 
 
 def _span(part: str | Span) -> str:
     if isinstance(part, str):
         # Blanks at its ends belong between it and its neighbours.
-        return f"{' ' * part.startswith(' ')}{escape(part)}{' ' * part.endswith(' ')}"
+        ends = part.startswith(" "), part.endswith(" ") and not part.isspace()
+        return f"{' ' * ends[0]}{escape(part)}{' ' * ends[1]}"
     return code(part.text) if part.kind == "code" else f"**{escape(part.text)}**"
 
 
-def _table(table: TableBlock) -> str:
+def _table(table: TableBlock, foreign: Sequence[str]) -> str:
     """Return a table and, under it, what is noted of its rows."""
     if not table.rows:
         return escape(table.empty)
@@ -178,7 +199,7 @@ def _table(table: TableBlock) -> str:
     text = table_of(headers, "".join(sides), [_cells(table, row) for row in table.rows])
     notes = "\n".join(
         f"- {escape(str(row.cells[0]))}: "
-        + "; ".join(_escaped(note.text, _LINE_CHARACTERS) for note in row.notes)
+        + "; ".join(prose(note.text, foreign) for note in row.notes)
         for row in table.rows
         if row.notes
     )

@@ -4,58 +4,97 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cliffguard.compare.summary import change_in
 from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Outcome
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report import numbers
 from cliffguard.report.advice import first_advice
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.commands import FOLDER, broken_command
+from cliffguard.report.open_steps import open_steps
 from cliffguard.report.page import Page
 
 TITLE = "What next"
 
+_N_NAMED, _N_LADDERS = 5, 2
+MOST_STEPS = 5
+
 
 def next_steps(page: Page) -> tuple[str, ...]:
-    """What to do with this verdict, most urgent first."""
+    """What to do with this verdict, most urgent first: `MOST_STEPS` at most, one a kind."""
     if page.outcome is Outcome.PASS:
         return _passed(page)
     counted = [row for row in page.rows if row.finding.role != "monitored"]
     steps = []
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
     if lost or page.outcome is Outcome.FAIL:
-        names = ", ".join(_lost(row) for row in lost) or _lost_together(page)
+        names = first_and_more([_lost(row) for row in lost], _N_NAMED) or _lost_together(page)
         steps.append(f"Do not ship this candidate: {names}. {_where(page)}")
         steps += filter(None, [first_advice(page)])
-    for view in page.ladders:
-        if view.edge is not None and view.row.finding.role != "monitored":
-            steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
-        if view.until is not None and view.row.finding.role != "monitored":
-            steps.append(
-                f"Look first at {view.title}: it is worse at the easiest levels, "
-                f"{view.edge_level}, than past them."
-            )
-    for row in counted:
-        if row.finding.outcome is Outcome.INCONCLUSIVE:
-            steps.append(_more_items(row, of="samples" if page.is_of_samples else "answers"))
-        if row.finding.outcome is Outcome.NOT_MEASURED:
-            steps.append(_measure(row, of_samples=page.is_of_samples))
+    steps += _look_first(page)
+    steps += open_steps(page, counted)
     steps += _enough(page, counted)
     if page.review.verdict.mean_held is False and page.outcome is Outcome.INCONCLUSIVE:
         steps.append(_mean(page))
+    n_more = len(steps) - MOST_STEPS + 1
+    if n_more > 1:
+        steps[MOST_STEPS - 1 :] = [f"Then {n_more} more: each open row of the table says why."]
     return tuple(steps)
 
 
+def _look_first(page: Page) -> list[str]:
+    """Return where along its ladders the candidate falls, in one step."""
+    falls = []
+    for view in page.ladders:
+        if view.row.finding.role == "monitored":
+            continue
+        if view.edge is not None:
+            falls.append(f"{view.title}, where it falls: {view.edge_level}")
+        if view.until is not None:
+            falls.append(
+                f"{view.title}: it is worse at the easiest levels, {view.edge_level}, than past "
+                "them"
+            )
+    n_more = len(falls) - _N_LADDERS
+    more = f"; and {n_things(n_more, 'more ladder', ',')}" if n_more > 0 else ""
+    return [f"Look first at {'; '.join(falls[:_N_LADDERS])}{more}."] if falls else []
+
+
 def _passed(page: Page) -> tuple[str, ...]:
-    """What is left to do after PASS: what is only monitored may have regressed."""
+    """What is left to do after PASS: losses that were not tested, or are only monitored."""
     keep = "Keep review.json with the checkpoint."
     lost = [_lost(row) for row in page.rows if row.finding.outcome is Outcome.REGRESSED]
-    if not lost:
-        return (f"Nothing to do. {keep}",)
-    return (
-        f"Look at {', '.join(lost)}: regressed, but only monitored; cannot fail the gate.",
-        keep,
-    )
+    steps = []
+    if lost:
+        names = first_and_more(lost, _N_NAMED)
+        steps.append(f"Look at {names}: regressed, but only monitored; cannot fail the gate.")
+    if untested := _untested_losses(page):
+        names = first_and_more(untested, _N_NAMED)
+        steps.append(
+            f"Look at what was not tested and lost more than its margin: {names}. The verdict says "
+            "nothing of it."
+        )
+    return (*steps, keep) if steps else (f"Nothing to do. {keep}",)
+
+
+def _untested_losses(page: Page) -> list[str]:
+    """Name the parts that lost more than their margin and were not tested, the largest drop first.
+
+    Of what is only monitored none is named: it could not fail the gate either.
+    """
+    lost = [
+        (
+            part.drop,
+            f"{one_line(part.name)} of {row.capability} ({change_in(part, row.comparison)})",
+        )
+        for row in page.rows
+        if row.comparison is not None and row.finding.role != "monitored"
+        for part in row.comparison.diagnostics.strata
+        if part.p_beyond is None and part.drop is not None and part.drop > part.margin
+    ]
+    return [name for _, name in sorted(lost, key=lambda pair: -pair[0])]
 
 
 def _lost_together(page: Page) -> str:
@@ -74,7 +113,9 @@ def _where(page: Page) -> str:
         return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
     if not page.has_items:
         return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
-    return "The items that broke: `cliffguard flips`, with the folder of this report."
+    broke = f"The items that broke: `{broken_command(page.folder)}`"
+    where = {".": ", in the folder of this report", FOLDER: ", FOLDER being that of this report"}
+    return f"{broke}{where.get(page.folder, '')}."
 
 
 def _mean(page: Page) -> str:
@@ -110,51 +151,3 @@ def _lost(row: CapabilityRow) -> str:
     if row.finding.stratum is not None:
         return f"{row.capability} (in {one_line(row.finding.stratum)})"
     return f"{row.capability} (by format)" if row.finding.cause == "format" else row.capability
-
-
-def _measure(row: CapabilityRow, *, of_samples: bool) -> str:
-    if row.comparison is None and of_samples:
-        return (
-            f"Name a `metric` of {row.capability} that is a score an item in the policy, measure "
-            f"it on both sides, or leave it out of the policy: {row.reason}."
-        )
-    if row.finding.counts:
-        return f"Measure {row.capability}: {row.reason}."
-    return f"Ask {row.capability} by items that this base can answer: {row.reason}."
-
-
-def _more_items(row: CapabilityRow, *, of: str) -> str:
-    capability = row.comparison
-    if capability is not None and capability.has_nothing_to_lose and capability.is_finished:
-        return f"{row.capability} is open: {row.reason}."
-    if capability is not None and capability.counts.n_asked < capability.counts.n_planned:
-        return (
-            f"{row.capability} is open: {capability.counts.n_asked:,} of "
-            f"{capability.counts.n_planned:,} planned items "
-            "were asked before the run ended; --no-early-stop asks them all."
-        )
-    if capability is not None and 0.0 in (
-        capability.evidence.level,
-        capability.evidence.next_level,
-    ):
-        return f"No further run can decide {row.capability}: nothing of alpha is left for one."
-    needed = row.finding.n_items_needed
-    if capability is not None and capability.counts.n_unscored and not needed:
-        return _complete(row, of)
-    about = f" (about {needed:,} would decide)" if needed else ""
-    return (
-        f"Measure more items of {row.capability}{about}: raise or drop the limit, or add items "
-        "to the suite."
-    )
-
-
-def _complete(row: CapabilityRow, of: str) -> str:
-    """Say whose answers are incomplete: more items would lack as many."""
-    assert row.comparison is not None
-    counts = row.comparison.counts
-    sides = {"base": counts.n_missing_base, "candidate": counts.n_missing_candidate}
-    whose = " and the ".join(f"{side}'s" for side, n in sides.items() if n)
-    return (
-        f"Complete the {whose} {of} of {row.capability}: {counts.n_unscored:,} of "
-        f"{n_things(counts.n_asked, 'item', ',')} have none of one side."
-    )

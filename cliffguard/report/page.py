@@ -13,17 +13,18 @@ from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison, Contamination
 from cliffguard.core.item_results import ITEMS_FILE, ItemResult
 from cliffguard.core.reviews import SAMPLES, Example, Outcome, Review
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.commands import FOLDER, list_command
 from cliffguard.report.items import results_in
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
 
 _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
-_N_SHARED_NAMED = 3
+_N_SHARED_NAMED = _N_NAMED = 3
 _OUTCOME_ORDER = {
     Outcome.REGRESSED: 0, Outcome.INCONCLUSIVE: 1, Outcome.NOT_MEASURED: 2, Outcome.HELD: 3,
 }  # fmt: skip
@@ -40,6 +41,8 @@ class Page:
     examples: tuple[tuple[str, tuple[Example, ...]], ...]
     has_items: bool = True
     items: Path | None = None
+    folder: str = FOLDER
+    """Where the report lies, as its reader's shell finds it."""
 
     @property
     def results(self) -> Iterable[ItemResult]:
@@ -104,6 +107,24 @@ class Page:
         return tuple(row for row in self.rows if row.is_target or row.finding.ring == "target")
 
     @property
+    def headline_numbers(self) -> tuple[tuple[str, str], ...]:
+        """What failed the gate by how much, and what the target gained, with their intervals."""
+        lost = [
+            f"{row.capability} {row.drop} {row.interval}"
+            for row in self.rows
+            if row.finding.outcome is Outcome.REGRESSED
+            and row.is_gating
+            and row.evidence is not None
+        ]
+        gains = [
+            f"{row.capability} {row.gain} {row.gain_interval}"
+            for row in self.targets
+            if row.evidence is not None and row.evidence.drop is not None
+        ]
+        named = {"drop": first_and_more(lost, _N_NAMED), "gain": first_and_more(gains, _N_NAMED)}
+        return tuple((label, text) for label, text in named.items() if text)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What the table does not show: items saved, all together, and where the items are."""
         capabilities = [row.comparison for row in self.rows if row.comparison]
@@ -157,7 +178,8 @@ class Page:
         if not self.has_items:
             return f"Single items are not here: {ITEMS_FILE} does not lie beside this review."
         n_items = n_things(items.n, "item", ",")
-        return f"Single items: {n_items} in {ITEMS_FILE}; `cliffguard flips` lists what changed."
+        command = list_command(None, folder=self.folder)
+        return f"Single items: {n_items} in {ITEMS_FILE}; `{command}` lists what changed."
 
     @property
     def _weighed(self) -> str:
@@ -202,10 +224,13 @@ def source_line(overlap: Contamination) -> str:
     return f"{overlap.source}:{overlap.line}"
 
 
-def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
+def lay_out(
+    review: Review, beside: BesideReview | None = None, *, folder: str | None = None
+) -> Page:
     """Arrange a clean review: what gates first, then targets, then what is monitored; worst first.
 
-    `beside` None: its items, if it names any, are taken to lie where they were written.
+    `beside` None: its items, if it names any, are taken to lie where they were written. `folder` is
+    where a shell finds them (None: that is not known).
     """
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
     first = (1.0 - review.comparison.confidence) / 2.0
@@ -231,6 +256,7 @@ def lay_out(review: Review, beside: BesideReview | None = None) -> Page:
         examples=_worst_first(rows, review.examples),
         has_items=beside is None or beside.items is not None,
         items=None if beside is None else beside.items,
+        folder=FOLDER if folder is None else folder,
     )
 
 

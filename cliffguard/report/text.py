@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import groupby
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
@@ -34,6 +36,7 @@ from cliffguard.report.page import lay_out
 from cliffguard.report.sections import document
 from cliffguard.report.wording import MARKS, STYLES
 
+_WORDS = re.compile(r"(?:`[^`]*`|\S)+")
 _SHORT_NAME = 6  # characters of a column's name that stand on one line
 _WIDTH = 100  # columns of `render_text`, whatever terminal it is called from
 
@@ -42,9 +45,16 @@ _SIGNS = {"lost": "▶ ", "aside": "  ", "": "  "}
 
 
 def render_text(
-    review: Review, beside: BesideReview | None = None, *, width: int | None = None
+    review: Review,
+    beside: BesideReview | None = None,
+    *,
+    width: int | None = None,
+    folder: str | None = None,
 ) -> str:
-    """Return the report as plain text, 100 columns wide unless told, and without colour."""
+    """Return the report as plain text, 100 columns wide unless told, and without colour.
+
+    `folder` is where the review lies, for the commands in it (None: that is not known).
+    """
     stream = StringIO()
     console = Console(
         file=stream,
@@ -53,13 +63,19 @@ def render_text(
         force_terminal=False,
         legacy_windows=False,
     )
-    print_review(review, console, beside)
+    print_review(review, console, beside, folder=folder)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def print_review(review: Review, console: Console, beside: BesideReview | None = None) -> None:
+def print_review(
+    review: Review,
+    console: Console,
+    beside: BesideReview | None = None,
+    *,
+    folder: str | None = None,
+) -> None:
     """Print the report. Lines wrap at the console's width; no number is ever cut."""
-    print_document(document(lay_out(cleaned(review), beside)), console)
+    print_document(document(lay_out(cleaned(review), beside, folder=folder)), console)
 
 
 def print_document(report: Document, console: Console) -> None:
@@ -101,7 +117,7 @@ def _print_block(block: Block, console: Console, *, indent: int) -> None:
     if isinstance(block, Heading):
         _print(console, Text(f"  {block.text}", style="bold"))
     elif isinstance(block, Paragraph):
-        words = Text(plain(block.text), style="dim")
+        words = Text(_wrapped(plain(block.text), console.width - indent), style="dim")
         console.print(Padding(words, (0, 0, 0, indent)), highlight=False)
     elif isinstance(block, Listing):
         _print_list(console, [("  •", plain(line)) for line in block.lines])
@@ -117,9 +133,26 @@ def _print_list(console: Console, lines: Sequence[tuple[str, str]]) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for sign, line in lines:
-        grid.add_row(Text(sign), Text(line))
+        grid.add_row(Text(sign), Text(_wrapped(line, console.width - cell_len(sign) - 1)))
     if lines:
         console.print(grid, highlight=False)
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Return a line with its breaks where none is inside of a command, which is to be copied.
+
+    One that is longer than the width is left to be folded.
+    """
+    if "`" not in line:
+        return line
+    lines: list[str] = []
+    for word in _WORDS.findall(line):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def _print(console: Console, text: Text) -> None:

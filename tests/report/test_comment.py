@@ -21,6 +21,7 @@ from cliffguard.report import render
 from cliffguard.report.comment import MOST_BYTES, render_comment
 from cliffguard.report.comment_options import CommentOptions, default_id, is_safe
 from cliffguard.report.comment_text import fitted
+from cliffguard.report.items import write_items
 from tests import support
 from tests.report import listed, samples
 from tests.report.samples import HOSTILE
@@ -215,11 +216,18 @@ def test_where_a_loss_is_proven_its_items_are_quoted() -> None:
 
 def test_what_next_is_left_out_step_by_step() -> None:
     """And how many are left out is said."""
-    text = render_comment(many("open " + "n" * 150, outcome=Outcome.INCONCLUSIVE))
+    review = many("open " + "n" * 150, outcome=Outcome.NOT_MEASURED)
+    findings = [
+        replace(finding, reason=f"reason {n} {'r' * 900}")  # a step each
+        for n, finding in enumerate(review.verdict.findings)
+    ]
+    verdict = replace(review.verdict, outcome=Outcome.INCONCLUSIVE, findings=tuple(findings[:5]))
 
-    n_shown = len(re.findall(r"^\d+\. Measure more items", text, re.MULTILINE))
-    assert 1 <= n_shown < 40
-    assert f"\n{40 - n_shown} more in the report." in text
+    text = render_comment(replace(review, verdict=verdict))
+
+    n_shown = len(re.findall(r"^\d+\. ", text, re.MULTILINE))
+    assert 1 <= n_shown < 5
+    assert f"\n{5 - n_shown} more in the report." in text
 
 
 def test_the_items_beside_the_review_are_quoted(tmp_path: Path) -> None:
@@ -239,6 +247,51 @@ def test_the_items_beside_the_review_are_quoted(tmp_path: Path) -> None:
     assert titles == ["ball_passing, sure, level 3", "ball_passing, surer, level 3"]
     assert "candidate: ```` @team #1 (90.0 % sure)\n`````\n" in text
     assert "2 of 49 items that broke where the gate is closed, the surest first" in text
+
+
+def worst_last(folder: Path, names: Sequence[str], n_rows: int = 0) -> str:
+    """Return the comment of a review whose worst capability stands last in items.jsonl."""
+    pairs = []
+    for number, name in enumerate(names):
+        row = samples.measured(
+            name, n_items=200, n_right_base=150, n_broken=20 + 5 * number, n_fixed=6, p_drop=1e-6
+        )
+        pairs.append((row, samples.finding(row, Outcome.REGRESSED, "lost")))
+    for number in range(n_rows):
+        row = samples.measured(
+            f"open_{number}", n_items=200, n_right_base=150, n_broken=9, n_fixed=6, p_drop=0.2
+        )
+        pairs.append((row, samples.finding(row, Outcome.INCONCLUSIVE, "open")))
+    results = [
+        listed.result(f"{name}-{number}", capability=name, prompt="why " * (50 - number) + "?")
+        for name in names
+        for number in range(9)
+    ]
+    review = samples.review(Outcome.FAIL, "lost.", pairs)
+    review = write_items(review, folder, results)
+    (folder / "review.json").write_text(render(review, "json"), encoding="utf-8")
+    return listed.run("report", folder, "--format", "comment").stdout
+
+
+@pytest.mark.parametrize("n_lost", [1, 2, 5])
+def test_the_worst_capabilities_are_quoted(tmp_path: Path, n_lost: int) -> None:
+    """One item of each, wherever it stands in the file; of equal ones the shortest."""
+    names = [f"lost_{number}" for number in range(n_lost)]
+
+    text = worst_last(tmp_path, names)
+
+    quoted = re.findall(r"^lost\\?_\d: .*?(lost\\?_\d-\d)", text, re.MULTILINE)
+    worst = [f"lost_{n_lost - 1}-8", f"lost_{n_lost - 2}-8" if n_lost > 1 else "lost_0-7"]
+    assert [each.replace("\\", "") for each in quoted] == worst
+
+
+@pytest.mark.parametrize("n_rows", [6, 40])
+def test_two_items_stand_before_a_seventh_row(tmp_path: Path, n_rows: int) -> None:
+    """However many rows there are."""
+    text = worst_last(tmp_path, ["lost"], n_rows)
+
+    assert_sound(text)
+    assert "<summary>2 of " in text
 
 
 def test_texts_that_are_left_out_are_not_quoted(tmp_path: Path) -> None:

@@ -192,6 +192,23 @@ def test_a_proven_drop_says_why_it_passes(outcome: Outcome, why: str | None) -> 
     assert ("since each" in remark) is (why is not None)
 
 
+@pytest.mark.parametrize("name", ["failed", "inconclusive", "causes", "passed", "crowded"])
+@pytest.mark.parametrize("output_format", ["text", "markdown", "html"])
+def test_the_first_screen_has_what_was_lost_and_gained(name: str, output_format: str) -> None:
+    """With both intervals, before what is to be done."""
+    review = getattr(samples, name)()
+    page = lay_out(review)
+
+    text = unescape(re.sub(r"<[^>]*>", "", render(review, output_format))).replace("\\", "")
+    first = " ".join(text.split()).partition("Single items")[0]
+
+    lost = [r for r in page.rows if r.finding.outcome is Outcome.REGRESSED and r.is_gating]
+    for row in lost[:3]:
+        assert f"{row.capability} {row.drop} {row.interval}" in first
+    for row in page.targets[:3]:
+        assert f"{row.capability} {row.gain} {row.gain_interval}" in first
+
+
 @pytest.mark.parametrize("name", ["failed", "inconclusive", "not_measured", "passed", "together"])
 def test_what_next_has_the_same_words_everywhere(name: str) -> None:
     """Whoever opens the page or a job's summary reads the steps of the terminal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from io import StringIO
 
@@ -147,10 +148,26 @@ def test_next_steps(name: str, step: str) -> None:
 def test_the_items_that_broke_are_named_by_their_command() -> None:
     """Where a review has its items beside it; where it has none, the report is all there is."""
     items = ItemsFile(file=ITEMS_FILE, sha256="a" * 64, n=9)
-    kept = render_text(replace(samples.failed(), items=items)).partition("What next\n")[2]
+    review = replace(samples.failed(), items=items)
+    kept = render_text(review).partition("What next\n")[2]
+    there = " ".join(render_text(review, folder="out/it's here").split())
 
-    assert "`cliffguard flips`" in kept
+    assert "`cliffguard flips FOLDER`" in kept
+    assert shlex.join(["cliffguard", "flips", "out/it's here"]) in there
     assert "flips" not in render_text(samples.failed()).partition("What next\n")[2]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_command_is_not_broken_over_lines(width: int) -> None:
+    """It is copied from a terminal, where a break would end it."""
+    items = ItemsFile(file=ITEMS_FILE, sha256="a" * 64, n=9)
+    review = replace(samples.failed(), items=items)
+
+    lines = render_text(review, folder="out here", width=width).splitlines()
+
+    assert any("`cliffguard flips 'out here'`" in line for line in lines)
+    assert any("`cliffguard flips 'out here' --changed`" in line for line in lines) or width < 50
+    assert max(map(len, lines)) <= width
 
 
 def test_same_bytes_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,13 @@ class OverviewReport:
         rows = sorted(self.overview.candidates, key=lambda row: not row.is_on_front)
         return document(self.overview, figures_of([by_name[row.name] for row in rows]))
 
+    @property
+    def _names(self) -> list[str]:
+        """What others named, and sentences repeat."""
+        made = self.overview
+        names = [made.base, *(capability.name for capability in made.capabilities)]
+        return [*names, *(source.name for source in self.sources)]
+
     def render(self, format: str, *, width: int | None = None) -> str:
         """Return it in one of `OVERVIEW_FORMATS`, text `width` columns wide.
 
@@ -52,14 +59,11 @@ class OverviewReport:
         if format == "markdown":
             from cliffguard.report.markdown import markdown_of
 
-            return markdown_of(self.document)
+            return markdown_of(self.document, names=self._names)
         if format == "html":
             from cliffguard.report.html import html_of
 
-            made = self.overview
-            names = [made.base, *(capability.name for capability in made.capabilities)]
-            names += [source.name for source in self.sources]
-            return html_of(self.document, names=names)
+            return html_of(self.document, names=self._names)
         if format == "text":
             from cliffguard.report.overview.terminal import render_matrix
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cliffguard.core.timing import Timings
 from cliffguard.report import next_steps
-from cliffguard.report.blocks import Document, Head
+from cliffguard.report.blocks import Document, Head, Pointer
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import first_lines
 from cliffguard.report.sections import (
@@ -47,13 +47,26 @@ def document(page: Page, spent: Timings | None = None) -> Document:
     )
 
 
+_MOST_WHY = 5
+"""Capabilities of which the first screen says why they broke."""
+
+
+def _first(lines: tuple[Pointer, ...]) -> tuple[Pointer, ...]:
+    """Return as many lines as a screen holds; the section has all."""
+    n_more = len(lines) - _MOST_WHY
+    if n_more <= 1:
+        return lines
+    more = Pointer(text=f"{n_more:,} more capabilities", see=why.TITLE, href=f"#{why.ANCHOR}")
+    return (*lines[:_MOST_WHY], more)
+
+
 def _head(page: Page) -> Head:
     return Head(
         outcome=page.outcome,
         aside=f"exit code {page.exit_code}",
         sentence=page.sentence,
-        facts=(("base", page.base), ("candidate", page.candidate)),
+        facts=(("base", page.base), ("candidate", page.candidate), *page.headline_numbers),
         doubts=page.doubts,
-        why=first_lines(page),
+        why=_first(first_lines(page)),
         steps=next_steps.next_steps(page),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cliffguard.core.comparisons import Contamination
 from cliffguard.report import numbers
 from cliffguard.report.blocks import (
@@ -19,30 +21,56 @@ from cliffguard.report.page import Page, source_line
 from cliffguard.report.wording import OVERLAPS_TITLE
 
 _MOST_OVERLAPS = 50
+_N_ALIKE, _LEAST_FOLDED = 3, 2  # lines of a kind that stand there, where more than so many follow
+_OF_NO_KIND = "unknown"  # caveats of layouts that knew sentences only
 
 
 def health(page: Page) -> Section | None:
     """Return what the items can no longer show of this base; None where they are well."""
     if not page.health:
         return None
+    kinds = [(note.kind, line) for note, line in zip(page.review.health, page.health, strict=True)]
     about = "What these items can still show of this base. Nothing here was part of the decision."
     return Section(
         title="Suite health",
         anchor="health",
-        blocks=(Paragraph(text=about, is_brief=False), Listing(lines=page.health)),
+        blocks=(
+            Paragraph(text=about, is_brief=False),
+            *_listed(kinds),
+        ),
     )
 
 
 def section(page: Page) -> Section:
     """Return the doubts about the comparison, and the items that the fine-tune may have seen."""
-    lines = tuple(one_line(caveat.text) for caveat in page.review.comparison.caveats)
-    blocks: list[Block] = [
-        Listing(lines=lines) if lines else Paragraph(text="None.", is_brief=False)
-    ]
+    caveats = page.review.comparison.caveats
+    blocks = _listed([(caveat.id, one_line(caveat.text)) for caveat in caveats])
     overlaps = page.review.comparison.overlaps
     if overlaps:
-        blocks.append(Details(summary=OVERLAPS_TITLE, blocks=_overlaps(overlaps)))
-    return Section(title="Caveats", anchor="caveats", blocks=tuple(blocks))
+        blocks += (Details(summary=OVERLAPS_TITLE, blocks=_overlaps(overlaps)),)
+    return Section(title="Caveats", anchor="caveats", blocks=blocks)
+
+
+def _listed(lines: Sequence[tuple[str, str]]) -> tuple[Block, ...]:
+    """Return lines, of which each comes with its kind; of many of a kind most are folded."""
+    if not lines:
+        return (Paragraph(text="None.", is_brief=False),)
+    kinds: dict[str, list[str]] = {}
+    for number, (kind, text) in enumerate(lines):
+        kinds.setdefault(f"{number}" if kind == _OF_NO_KIND else kind, []).append(text)
+    shown: list[str] = []
+    folded: list[Block] = []
+    for texts in kinds.values():
+        n_more = len(texts) - _N_ALIKE
+        if n_more <= _LEAST_FOLDED:
+            shown += texts
+            continue
+        shown += [*texts[:_N_ALIKE], f"And {n_more:,} more of this kind."]
+        others = Listing(lines=tuple(texts[_N_ALIKE:]))
+        folded.append(
+            Details(summary=f"The {n_more:,} others: {texts[_N_ALIKE]}", blocks=(others,))
+        )
+    return Listing(lines=tuple(shown)), *folded
 
 
 def _overlaps(overlaps: tuple[Contamination, ...]) -> tuple[Block, ...]:

@@ -42,6 +42,7 @@ from cliffguard.report.reasons import (
 from cliffguard.report.sections.probed import probe_blocks
 from cliffguard.report.wording import flag_word
 
+TITLE = "Why it broke"
 ANCHOR = "why"
 
 INTRO = (
@@ -82,7 +83,7 @@ def section(page: Page) -> Section | None:
     blocks += _patterns(every, diagnosis, page)
     blocks += probe_blocks([each for _, each in every], diagnosis)
     blocks += _advice(page)
-    return Section(title="Why it broke", anchor=ANCHOR, blocks=tuple(blocks))
+    return Section(title=TITLE, anchor=ANCHOR, blocks=tuple(blocks))
 
 
 # --- causes --------------------------------------------------------------------------------------

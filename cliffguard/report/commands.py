@@ -1,0 +1,31 @@
+"""Commands that a report gives its reader, as a shell takes them."""
+
+from __future__ import annotations
+
+import shlex
+
+FOLDER = "FOLDER"
+"""What stands for the folder of a report that is read elsewhere."""
+
+
+def broken_command(folder: str) -> str:
+    """Return the command that lists what broke."""
+    return shlex.join(["cliffguard", "flips", in_backticks(folder, FOLDER)])
+
+
+def list_command(capability: str | None, *more: str, folder: str = ".") -> str:
+    """Return the command that lists what changed; a report's own folder is "."."""
+    words = ["cliffguard", "flips", in_backticks(folder, FOLDER), "--changed"]
+    if capability is not None:
+        words.append(f"--capability={on_a_line(capability, 'NAME')}")
+    return shlex.join([*words, *more])
+
+
+def on_a_line(text: str, otherwise: str) -> str:
+    """Return a word of a command, before it is quoted; where no line can hold it, `otherwise`."""
+    return text if text.isprintable() else otherwise
+
+
+def in_backticks(text: str, otherwise: str) -> str:
+    """Return a word of a command that stands in backticks; where it cannot, `otherwise`."""
+    return otherwise if "`" in text else on_a_line(text, otherwise)
