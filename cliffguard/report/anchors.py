@@ -1,4 +1,4 @@
-"""Addresses on a page: of an item, a capability's items, and those of one cause or pattern."""
+"""Addresses on a page: of an item, a capability's row and items, those of a cause or pattern."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def encoded(name: str) -> str:
 def capability_anchor(capability: str) -> str:
     """Return the address of a capability's items, without the #."""
     return f"capability={encoded(one_line(capability))}"
+
+
+def row_anchor(capability: str) -> str:
+    """Return the address of a capability's own row, without the #; other pages lead there."""
+    return f"judged={quote(cut_name(capability), safe='')}"
 
 
 def reason_anchor(kind: ReasonKind, capability: str, key: str) -> str:

@@ -114,7 +114,8 @@ class Note:
 class TableRow:
     """A row: a cell for each column, of which the first names it.
 
-    `outcome` stands at its end, in its colour, with `standing` beside it.
+    `outcome` stands at its end, in its colour, with `standing` beside it; `anchor` is its address
+    on a page.
     """
 
     cells: tuple[Cell, ...]
@@ -122,6 +123,7 @@ class TableRow:
     outcome: Outcome | None = None
     standing: str = ""
     notes: tuple[Note, ...] = ()
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

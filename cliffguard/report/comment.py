@@ -8,38 +8,30 @@ reference or link.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, zip_longest
-from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
-from cliffguard.core.item_results import ItemAnswer, ItemResult
-from cliffguard.core.reviews import Example, Outcome, Review
+from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.texts import n_things
 from cliffguard.report import markdown, next_steps, numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
+from cliffguard.report.comment_items import quoted_items
 from cliffguard.report.comment_options import CommentOptions, default_id, link_target
-from cliffguard.report.comment_text import fitted, inert_prose, n_bytes_of
-from cliffguard.report.flips import largest
-from cliffguard.report.items import items_path, read_items
+from cliffguard.report.comment_text import NAME_BYTES, fitted, inert_prose, n_bytes_of, named
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.prose import names_in, quoting
 from cliffguard.report.reasons import first_lines
 
-T = TypeVar("T")
-
 MOST_BYTES = 2900
 """Of a comment, in UTF-8; with the commit that a job adds, 3,000."""
 
-_MOST_FLIPS = 2
-_SENTENCE_BYTES, _STEP_BYTES, _NAME_BYTES, _PROMPT_BYTES, _ANSWER_BYTES = 400, 320, 90, 260, 120
+_SENTENCE_BYTES, _STEP_BYTES = 400, 320
 
 _SURE = re.compile(r" \(\d+\.\d % sure\)$", re.MULTILINE)
-_BACKTICKS = re.compile("`+")
 
 Part = Literal["steps", "rows", "why", "flips"]
 _FIRST: tuple[Part, ...] = (
@@ -56,15 +48,16 @@ def render_comment(
     page = lay_out(cleaned(review), beside)
     link = f" [Full report](<{link_target(options.report_url)}>)" if options.report_url else ""
     write = partial(inert_prose, foreign=quoting(names_in(page.review)))
+    names = [one_line(row.finding.capability) for row in _open(page)]
     comment = _Comment(
         page=page,
         head=f"<!-- cliffguard:{options.comment_id or default_id(page.candidate)} -->\n"
         f"{_headline(page)}",
-        foot=f"Candidate {_name(page.candidate)}, base {_name(page.base)}.{link}",
+        foot=f"Candidate {named(page.candidate)}, base {named(page.base)}.{link}",
         rows=[_row(row) for row in not_held(page)],
         steps=[fitted(step, _STEP_BYTES, write) for step in next_steps.next_steps(page)],
         why=[fitted(pointer.text, _STEP_BYTES, write) for pointer in first_lines(page)],
-        flips=_flips(review, page, options.folder),
+        flips=quoted_items(review, page, names, options.folder),
     )
     return comment.text(comment.shown())
 
@@ -181,13 +174,13 @@ def _within(page: Page) -> str:
     if page.outcome is not Outcome.PASS or not (pooled and pooled.has_dropped):
         return ""
     row = page.rows[0]  # what gates comes first, and of that what held by the least
-    return f" Largest drop: {_name(row.capability)} {row.drop} of margin {row.margin}."
+    return f" Largest drop: {named(row.capability)} {row.drop} of margin {row.margin}."
 
 
 def _gain(row: CapabilityRow) -> str:
     if row.evidence is None or row.evidence.drop is None:
-        return f"{_name(row.capability)} was not measured"
-    return f"{_name(row.capability)} {row.gain} {_plain(row.gain_interval)}"
+        return f"{named(row.capability)} was not measured"
+    return f"{named(row.capability)} {row.gain} {_plain(row.gain_interval)}"
 
 
 def _counted(page: Page, n_left_out: int) -> str:
@@ -200,15 +193,11 @@ def _row(row: CapabilityRow) -> tuple[str, ...]:
     has_drop = row.evidence is not None and row.evidence.drop is not None
     target = " (target)" if row.is_target else ""
     return (
-        f"{_name(row.capability)}{target}",
+        f"{named(row.capability)}{target}",
         row.change,
         f"{row.drop} {_plain(row.interval)}" if has_drop else numbers.MISSING,
-        f"{row.mark} {row.finding.outcome}{fitted(how(row), _NAME_BYTES)}",
+        f"{row.mark} {row.finding.outcome}{fitted(how(row), NAME_BYTES)}",
     )
-
-
-def _name(name: str) -> str:
-    return fitted(name, _NAME_BYTES)
 
 
 def _plain(interval: str) -> str:
@@ -216,93 +205,7 @@ def _plain(interval: str) -> str:
     return interval.replace("[", "\\[").replace("]", "\\]")
 
 
-# --- items that broke ----------------------------------------------------------------------------
-
-
 def _open(page: Page) -> list[CapabilityRow]:
     """Return the rows that keep the gate closed; where a loss is proven, those alone."""
     rows = [row for row in not_held(page) if decides(row)]
     return [row for row in rows if row.finding.outcome is Outcome.REGRESSED] or rows
-
-
-def _flips(review: Review, page: Page, folder: Path | None) -> list[str]:
-    """Return the items to show, of the worst capabilities; those of the review's examples if none
-    lie beside it.
-
-    One of each capability before a second of any; of the same loss the shortest, which is read as a
-    whole.
-    """
-    names = [one_line(row.finding.capability) for row in _open(page)]
-    if names and folder is not None and items_path(review, folder) is not None:
-        broken: dict[str, list[ItemResult]] = {name: [] for name in names}
-        for result in read_items(review, folder):
-            group = broken.get(one_line(result.capability))
-            # Without a text there is nothing to read.
-            if group is not None and result.is_broken and result.prompt.text is not None:
-                group.append(result)
-        return [_of_item(result) for result in _in_turn(map(_most_telling, broken.values()))]
-    groups = {name: group for name, group in page.examples}
-    return [_of_example(each) for each in _in_turn(groups.get(name, ()) for name in names)]
-
-
-def _most_telling(results: list[ItemResult]) -> list[ItemResult]:
-    return largest(sorted(results, key=_n_characters), _MOST_FLIPS)
-
-
-def _n_characters(result: ItemResult) -> int:
-    texts = (result.prompt, *result.right, result.base.answer, result.candidate.answer)
-    return sum(len(text.text or "") for text in texts)
-
-
-def _in_turn(groups: Iterable[Sequence[T]]) -> list[T]:
-    """Return the first of each group, then the second of each, as many as are shown."""
-    rounds = zip_longest(*groups)
-    every = (each for row in rounds for each in row if each is not None)
-    return list(islice(every, _MOST_FLIPS))
-
-
-def _of_item(result: ItemResult) -> str:
-    def answer(side: ItemAnswer) -> tuple[str, float | None]:
-        return side.answer.text or "", side.confidence
-
-    return _flip(
-        (result.capability, result.task, result.item, result.level),
-        result.prompt.text or "",
-        ", or ".join(right.text or "" for right in result.right),
-        answer(result.base),
-        answer(result.candidate),
-    )
-
-
-def _of_example(example: Example) -> str:
-    return _flip(
-        (example.capability, example.task, example.item_id, example.level),
-        example.prompt,
-        example.answer,
-        (example.base_text, example.base_confidence),
-        (example.candidate_text, example.candidate_confidence),
-    )
-
-
-def _flip(
-    names: tuple[str, str, str, int | None],
-    prompt: str,
-    right: str,
-    base: tuple[str, float | None],
-    candidate: tuple[str, float | None],
-) -> str:
-    """Return an item in a fence that is longer than any run of backticks in it."""
-    capability, task, item, level = names
-    title = f"{_name(capability)}: {_name(f'{task}, {item}')}"
-    lines = [f"prompt:    {fitted(prompt, _PROMPT_BYTES, str)}"]
-    for label, text, confidence in (
-        ("right:     ", right, None),
-        ("base:      ", *base),
-        ("candidate: ", *candidate),
-    ):
-        sure = "" if confidence is None else f" ({numbers.percent(confidence)} sure)"
-        lines.append(f"{label}{fitted(text, _ANSWER_BYTES, str)}{sure}")
-    body = "\n".join(lines)
-    fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(body)), default=0))
-    at = "" if level is None else f", level {level}"
-    return f"{title}{at}\n\n{fence}text\n{body}\n{fence}"

@@ -10,6 +10,9 @@ from cliffguard.core.texts import cut_middle
 from cliffguard.report import markdown
 from cliffguard.report.clean import one_line
 
+NAME_BYTES = 90
+"""Of the name of a capability or a checkpoint."""
+
 _COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])")
 
 
@@ -40,6 +43,11 @@ def fitted(text: str, n_bytes: int, write: Callable[[str], str] = inert) -> str:
     return written(
         bisect_right(range(longest + 1), n_bytes, key=lambda n: n_bytes_of(written(n))) - 1
     )
+
+
+def named(name: str) -> str:
+    """Return a foreign name in `NAME_BYTES`."""
+    return fitted(name, NAME_BYTES)
 
 
 def n_bytes_of(text: str) -> int:

@@ -34,6 +34,7 @@ from cliffguard.report.wording import MARKS
 
 _NAME_CHARACTERS = 400  # of a name, a heading, a cell: beyond that somebody is playing
 _LINE_CHARACTERS = 1200  # of a sentence
+_SHORT_WORD = 12  # characters that a column of a phone has room for
 _FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
 
 
@@ -108,6 +109,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment.filters["name"] = lambda text: shorten(one_line(text), _NAME_CHARACTERS)
     environment.filters["line"] = _prose
     environment.filters["breakable"] = _breakable
+    environment.filters["has_short_words"] = _has_short_words
     return environment
 
 
@@ -136,3 +138,8 @@ def _unbroken(text: str) -> Markup:
 def _breakable(name: str) -> Markup:
     """Let a long name break after its underscores, and nowhere else."""
     return Markup(escape(name).replace("_", Markup("_<wbr>")))
+
+
+def _has_short_words(name: str) -> bool:
+    """Return whether a narrow column can show a name with no word broken."""
+    return all(len(word) <= _SHORT_WORD for word in re.split(r"[_\s]", name))

@@ -41,6 +41,7 @@ from cliffguard.report.item_groups import (
     total_of,
 )
 from cliffguard.report.item_views import (
+    CUT,
     LONGEST,
     Best,
     ItemView,
@@ -85,8 +86,9 @@ class ItemBrowser:
 
     @property
     def is_cut(self) -> bool:
-        """Is a text on the page shorter for want of space?"""
-        return self.length < LONGEST
+        """Is a text on the page shorter than it was: here, or where it was kept?"""
+        views = (view for group in self.groups for view in (*group.broken, *group.fixed))
+        return any(CUT.strip() in (text.text or "") for view in views for text in view.texts)
 
     @property
     def counts(self) -> str:
@@ -190,8 +192,8 @@ def _cut(group: ItemGroup, length: int) -> ItemGroup:
 
 def _n_static(view: ItemView) -> int:
     """Return about how many bytes an item takes where it is written out as markup."""
-    texts = (view.prompt, *view.choices, *view.right, view.base.text, view.candidate.text)
-    return _MARKUP + sum(len(html.escape(text.text or "").encode("utf-8")) for text in texts)
+    escaped = (html.escape(text.text or "") for text in view.texts)
+    return _MARKUP + sum(len(text.encode("utf-8")) for text in escaped)
 
 
 _ESCAPED = ("<", ">", "&", "\u2028", "\u2029")

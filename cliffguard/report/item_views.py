@@ -86,6 +86,11 @@ class ItemView:
         return f"item={encoded(self.task)}/{encoded(self.item)}"
 
     @property
+    def texts(self) -> tuple[ItemText, ...]:
+        """Every text that is shown of it."""
+        return (self.prompt, *self.choices, *self.right, self.base.text, self.candidate.text)
+
+    @property
     def others(self) -> tuple[ItemText, ...]:
         """The right answers that are none of the choices."""
         return tuple(text for text in self.right if text not in self.choices)

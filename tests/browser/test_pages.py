@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report import render
@@ -17,6 +21,9 @@ from cliffguard.report.overview.sources import NamedReview
 from tests.browser.conftest import Opener, serious
 from tests.report import checkpoints, samples
 from tests.report.item_page import many
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -53,6 +60,7 @@ REVIEWS = {
     "hostile": samples.hostile,
     "zero items": without_items,
     "crowd": crowd,
+    "easiest": samples.lost_early,
 }
 
 
@@ -90,6 +98,90 @@ def test_every_table_is_whole_on_its_screen(open_page: Opener, name: str) -> Non
         )
         assert cut == [], width
     assert page.locator("nav").evaluate("nav => nav.offsetHeight") < 45
+
+
+def edge(page: Page, side: str) -> set[tuple[int, int, int]]:
+    """Return the colours of the contents' last column of pixels, without the line below."""
+    picture = Image.open(BytesIO(page.locator("nav").screenshot())).convert("RGB")
+    x = 0 if side == "left" else picture.width - 1
+    return {picture.getpixel((x, y)) for y in range(picture.height - 4)}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("width", [390, 768])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contents_that_are_cut_say_so(open_page: Opener, width: int, scheme: str) -> None:
+    """A shadow stands where more follows, at no end, and is no link's way."""
+    page = open_page(
+        render(samples.failed(), "html"),
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+    )
+    nav = page.locator("nav")
+    nav.evaluate("nav => { for (const link of nav.children) link.style.color = 'transparent'; }")
+    plain = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ground = {tuple(int(n) for n in re.findall(r"\d+", plain))}
+
+    assert nav.evaluate("nav => nav.scrollWidth > nav.clientWidth")
+    assert (edge(page, "left") == ground, edge(page, "right") == ground) == (True, False)
+    nav.evaluate("nav => { nav.scrollLeft = 100; }")
+    assert (edge(page, "left") == ground, edge(page, "right") == ground) == (False, False)
+    nav.evaluate("nav => { nav.scrollLeft = 9999; }")
+    assert (edge(page, "left") == ground, edge(page, "right") == ground) == (False, True)
+
+
+_BROKEN_WORDS = """() => {
+  const broken = [];
+  for (const head of document.querySelectorAll("thead th")) {
+    const walker = document.createTreeWalker(head, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      for (const word of walker.currentNode.data.matchAll(/[^\\s_]{1,12}(?![^\\s_])/g)) {
+        const range = document.createRange();
+        range.setStart(walker.currentNode, word.index);
+        range.setEnd(walker.currentNode, word.index + word[0].length);
+        const boxes = [...range.getClientRects()].filter((box) => box.width > 1);
+        if (new Set(boxes.map((box) => box.top)).size > 1) broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}"""
+
+
+@pytest.mark.parametrize("name", ["failed", "causes", "easiest"])
+def test_no_word_of_a_head_is_broken(open_page: Opener, name: str) -> None:
+    """At any width, on paper too."""
+    page = open_page(render(REVIEWS[name](), "html"))
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(_BROKEN_WORDS) == [], width
+    page.emulate_media(media="print")
+    assert page.evaluate(_BROKEN_WORDS) == []
+
+
+@pytest.mark.parametrize("name", ["failed", "causes", "easiest", "not measured"])
+def test_every_head_has_a_name(open_page: Opener, name: str) -> None:
+    """A column without one has no head, which a screen reader would read out."""
+    page = open_page(render(REVIEWS[name](), "html"))
+
+    heads = page.locator("th").evaluate_all("all => all.map((head) => head.textContent.trim())")
+
+    assert heads
+    assert "" not in heads
+
+
+def test_paper_tears_nothing_apart(open_page: Opener, tmp_path: Path) -> None:
+    """A capability stays with its reason, and an item is whole on its sheet."""
+    review = write_items(samples.failed(), tmp_path, many(3, 40, 300))
+    page = open_page(render(review, "html", None, beside(review, tmp_path)))
+    page.emulate_media(media="print")
+
+    for whole in ("table.capabilities tbody", ".item-static .item"):
+        parts = page.locator(whole)
+        breaks = parts.evaluate_all("all => all.map((each) => getComputedStyle(each).breakInside)")
+        assert set(breaks) == {"avoid"}, whole
+    assert page.locator("main").inner_text().count("JavaScript") == 0
 
 
 def test_paper_gets_tables_and_the_items(open_page: Opener, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from cliffguard.compare.item_results import kept
 from cliffguard.core.item_results import ItemResult, ItemText
+from cliffguard.core.texts import ends_of
 from cliffguard.report.clean import clean, cleaned
 from cliffguard.report.flips import largest
 from cliffguard.report.item_browser import LENGTHS, ItemBrowser, item_browser
@@ -163,7 +164,7 @@ def test_20000_items_with_long_prompts_fit_a_page() -> None:
     assert view.counts == "2,000 of 4,000 broken, 1,000 of 2,000 fixed"
     assert len(page.encode("utf-8")) < 1_540_000  # the style and the script among them
     assert view.length >= 200
-    assert f"Of prompts the page has at most {view.length} characters" in page
+    assert f"at most {view.length:,} characters of a prompt" in page
 
 
 def test_few_items_have_all_that_a_page_shows_of_a_text() -> None:
@@ -171,11 +172,30 @@ def test_few_items_have_all_that_a_page_shows_of_a_text() -> None:
     view = browser([result("long", prompt="a" * 5000 + "b"), result("short", prompt="ab")])
 
     prompts = {row["id"]: row["prompt"] for row in rows(view)}
-    assert (view.length, view.is_cut) == (LONGEST, False)
+    assert (view.length, view.is_cut) == (LONGEST, True)
     assert prompts["short"] == "ab"
     assert len(prompts["long"]) <= LONGEST
     assert CUT in prompts["long"]
     assert prompts["long"].endswith("ab")
+
+
+@pytest.mark.parametrize(
+    ("long", "is_said"),
+    [
+        ({"prompt": "a" * 5000}, True),
+        ({"text": "a" * 1000}, True),  # an answer, cut at half as many
+        ({"prompt": ends_of("a" * 5000)}, True),  # by whoever wrote items.jsonl
+        ({"prompt": "a" * 1000, "text": "a" * 500}, False),
+    ],
+)
+def test_a_page_says_that_texts_are_cut(long: dict[str, str], is_said: bool) -> None:
+    """Wherever it was done; and that nothing else is searched, and where all of it is."""
+    view = browser([result("long", **long), result("short")])
+    page = page_of(view)
+
+    assert view.is_cut is is_said
+    assert ("at most 1,600 characters of a prompt and 800 of any other" in page) is is_said
+    assert ("<code>--texts full</code>" in page) is is_said
 
 
 def test_the_longest_texts_that_fit_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

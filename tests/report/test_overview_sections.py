@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cliffguard.core.overviews import BrokenAlone, BrokenItem, BrokenItems, Overview
 from cliffguard.core.reviews import Outcome, Pooled, Review
+from cliffguard.report import render
 from cliffguard.report.blocks import (
     Block,
     Datum,
@@ -84,7 +85,7 @@ def test_a_cell_has_its_drop_outcome_and_link(tmp_path: Path) -> None:
         "candidate", "verdict", "gain: ticket_routing", "sums",
     ]  # fmt: skip
     lost = Datum(
-        text="✗ +14.5", href="a/report.html#capabilities", outcome=Outcome.REGRESSED, key=0.145
+        text="✗ +14.5", href="a/report.html#judged=sums", outcome=Outcome.REGRESSED, key=0.145
     )
     assert table.rows[0].cells[3] == lost
     assert table.rows[1].cells[0] == Datum(text="b b", href="b%20b/report.html")
@@ -165,7 +166,49 @@ def test_the_training_says_where_falls_begin() -> None:
     assert plain(first.text) == (  # type: ignore[union-attr]
         "Last PASS: 7000; REGRESSED: multi_step_reasoning from 8000 on."
     )
-    assert "training" not in shown({n: checkpoint(n) for n in ("a", "b")})
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("a", "b-2"), "a ends in no step"),
+        (("a", "b", "c", "d", "e-1"), "a, b, c and 1 more end in no step"),
+        (("x/c-2", "y/c-2"), "x/c-2, y/c-2 end in the same step"),
+        (("alone",), None),
+        (("c-1", "c-2"), None),
+    ],
+)
+@pytest.mark.parametrize("form", ["html", "markdown"])
+def test_without_a_trajectory_it_is_said_why(
+    names: tuple[str, ...], words: str | None, form: str
+) -> None:
+    """With what the names would have to be; nothing where there is one, or one candidate."""
+    sources = [
+        NamedReview(name=name, file=ROOT / name / "review.json", review=checkpoint(name))
+        for name in names
+    ]
+
+    text = OverviewReport(sources=sources, folder=ROOT).render(form)
+
+    assert ("No trajectory is shown" in text) is (words is not None)
+    assert words is None or words in text
+
+
+@pytest.mark.parametrize("name", ["sums", "a b/c", "ü %41 (x)", "n" * 300, HOSTILE])
+def test_a_cell_leads_to_its_capability(tmp_path: Path, name: str) -> None:
+    """The page of the candidate has a row of that address, whatever it is called."""
+    root = checkpoints.write(tmp_path, {"a": checkpoint("a", broken={name: 60, "other": 3})})
+    sources = read_named(review_files([root]))
+    assert sources[0].review is not None
+    page = render(sources[0].review, "html")
+
+    row = table_of(sections(build(sources, root), {})[0]).rows[0]
+    leads = [cell.href for cell in row.cells if isinstance(cell, Datum) and "#judged" in cell.href]
+
+    assert len(leads) == 3  # the target's as well
+    for href in leads:
+        assert page.count(f'id="{href.partition("#")[2]}"') == 1
+        assert not re.search(r"[\s()<>\"*]", href)
 
 
 def test_items_are_counted_and_named(tmp_path: Path) -> None:
@@ -241,10 +284,10 @@ def test_a_page_links_each_cell_and_has_the_number_to_sort_by(tmp_path: Path) ->
 
     page, markdown = made.render("html"), made.render("markdown")
 
-    link = '<a class="outcome REGRESSED" href="a/report.html#capabilities">✗ +14.5</a>'
+    link = '<a class="outcome REGRESSED" href="a/report.html#judged=sums">✗ +14.5</a>'
     assert f'data-key="0.145">{link}</td>' in page
     assert '<a href="b/report.html">b</a>' in page
-    assert "[✗ +14.5](a/report.html#capabilities)" in markdown
+    assert "[✗ +14.5](a/report.html#judged=sums)" in markdown
     assert page.count("<script") == 1  # the one that sorts
 
 
@@ -392,3 +435,23 @@ def test_hostile_names_stay_words(tmp_path: Path) -> None:
 
     assert len(lines) <= 6
     assert not {"\x1b", "\u202e", "\x00"} & set("".join(lines))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_no_sentence_of_a_narrow_terminal_is_cut(width: int) -> None:
+    """What holds for all is whole, flags too; of many names as many as two lines hold."""
+    reviews = {f"c-{n}": checkpoint(f"c-{n}", broken={"sums": 60}) for n in (1, 2)}
+    long = {f"c-{n}": checkpoint(f"c-{n}", broken=dict.fromkeys("abcd" * 40, 60)) for n in (1, 2)}
+    crowd = {
+        f"c-{n}": checkpoint(f"c-{n}", broken={f"capability_{k}": 60 for k in range(30)})
+        for n in (1, 2)
+    }
+
+    for of in (reviews, long, crowd):
+        lines = render_matrix(overview(of), width).splitlines()
+        assert ALONE in " ".join(lines[:2])
+        assert max(map(len, lines)) <= width
+        last = len(lines) - next(n for n, line in enumerate(lines) if "No step passes" in line)
+        assert last <= 2
+    words = " ".join(render_matrix(overview(reviews), width).splitlines()[-2:])
+    assert "No step passes; REGRESSED: sums from 1 on" in words

@@ -14,6 +14,7 @@ from cliffguard.core.overviews import (
     Uncompared,
 )
 from cliffguard.core.reviews import Outcome, Review, with_texts
+from cliffguard.report.anchors import row_anchor
 from cliffguard.report.blocks import (
     Block,
     Cell,
@@ -36,7 +37,13 @@ from cliffguard.report.figures.several import pages_of
 from cliffguard.report.numbers import MISSING, points, signed
 from cliffguard.report.overview.item_section import item_section
 from cliffguard.report.overview.sources import NamedReview
-from cliffguard.report.overview.wording import counted, falls, headline, in_order
+from cliffguard.report.overview.wording import (
+    counted,
+    falls,
+    headline,
+    in_order,
+    without_trajectory,
+)
 from cliffguard.report.wording import MARKS
 
 SIGNS = (
@@ -53,7 +60,8 @@ FRONT = (
     "for no smaller gain. The loss is the largest drop of a gating capability that the answers do "
     "not exclude."
 )
-_NUMBERS = "capabilities"  # the section of a report with the numbers of a cell
+_TRAINING = "Along the training"
+_NUMBERS = "capabilities"  # the section of a report with the numbers of all
 _MOST_BESIDE = 12  # rows of a table beside its figure
 
 
@@ -141,7 +149,8 @@ def _row(row: CandidateOverview | Uncompared, overview: Overview) -> TableRow:
     return TableRow(
         cells=(
             _name(row.name, href, row.step), verdict, *ship, *together,
-            *(_cell(capability, cell, href and f"{href}#{_NUMBERS}") for capability, cell in pairs),
+            *(_cell(capability, cell, href and f"{href}#{row_anchor(capability.capability)}")
+              for capability, cell in pairs),
         ),
     )  # fmt: skip
 
@@ -227,7 +236,7 @@ def _gain(overview: Overview, chart: Chart | None) -> Section | None:
 def _training(overview: Overview, chart: Chart | None) -> Section | None:
     trajectory = overview.trajectory
     if trajectory is None:
-        return None
+        return _without_training(without_trajectory(overview))
     last = {
         capability.name: cell.drop
         for row in overview.candidates
@@ -260,7 +269,12 @@ def _training(overview: Overview, chart: Chart | None) -> Section | None:
         "one; a step without a verdict interrupts it."
     )
     blocks = (Paragraph(text=f"{falls(overview)}."), drawn, Paragraph(text=note))
-    return Section(title="Along the training", anchor="training", blocks=blocks)
+    return Section(title=_TRAINING, anchor="training", blocks=blocks)
+
+
+def _without_training(why: str) -> Section | None:
+    blocks = (Paragraph(text=why),)
+    return Section(title=_TRAINING, anchor="training", blocks=blocks) if why else None
 
 
 def _onset(step: int | None) -> Cell:

@@ -62,8 +62,11 @@ def print_matrix(overview: Overview, console: Console) -> None:
 
 
 def _line(console: Console, text: str, style: str) -> None:
-    cut = clip(text, console.width)
-    console.print(Text(cut, style=style), highlight=False, no_wrap=True, overflow="ellipsis")
+    """Print a sentence over two lines at most, broken at blanks."""
+    first, *more = Text(text, style=style).wrap(console, console.width)
+    lines = [first, Text(clip(" ".join(line.plain for line in more), console.width), style=style)]
+    for line in lines[: 1 + bool(more)]:
+        console.print(line, highlight=False, no_wrap=True, overflow="ellipsis")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cliffguard.core.overviews import CandidateOverview, Overview, Uncompared
 from cliffguard.core.reviews import Outcome
-from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.core.texts import first_and_more, n_things, plural
 
 ALONE = "each candidate judged alone; to ship one of n, judge with --choose"
 _HOW = {
@@ -53,6 +53,23 @@ def falls(overview: Overview) -> str:
         f"{last}; REGRESSED: {', '.join(words)}"
         if words
         else f"{last}; nothing is REGRESSED at the last step"
+    )
+
+
+def without_trajectory(overview: Overview) -> str:
+    """Return why candidates are no steps of one training; empty where it is one alone."""
+    rows: Sequence[CandidateOverview | Uncompared] = (*overview.candidates, *overview.uncompared)
+    if overview.trajectory is not None or len(rows) < 2:
+        return ""
+    lacking = [row.name for row in rows if row.step is None]
+    steps = Counter(row.step for row in rows)
+    if lacking:
+        names, what = lacking, f"{plural(len(lacking), 'ends', 'end')} in no step"
+    else:
+        names, what = [row.name for row in rows if steps[row.step] > 1], "end in the same step"
+    return (
+        f"No trajectory is shown: {first_and_more(names, _N_NAMED)} {what}. It takes names that "
+        "end in numbers, each in its own, as checkpoint-250 does."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cliffguard.core.reviews import Outcome
+from cliffguard.report.anchors import row_anchor
 from cliffguard.report.bars import Bar, bars
 from cliffguard.report.blocks import (
     Block,
@@ -84,6 +85,7 @@ def _row(row: CapabilityRow, bar: Bar) -> TableRow:
         outcome=row.finding.outcome,
         standing=row.standing,
         notes=_notes(row),
+        anchor=row_anchor(row.capability),
     )
 
 
