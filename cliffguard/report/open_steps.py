@@ -137,7 +137,7 @@ def _more_clusters(rows: Rows, policy: Policy) -> str:
 
 def _clusters(capability: CapabilityComparison, policy: Policy) -> str:
     has = math.floor(capability.evidence.n_effective_clusters or 0.0)
-    return f"worth {has:,}, takes {clusters_needed(capability, policy):,}"
+    return f"worth {has:,}, HELD takes {clusters_needed(capability, policy):,}"
 
 
 def _is_incomplete(row: CapabilityRow) -> bool:

@@ -134,7 +134,7 @@ def test_items_are_not_asked_for_where_clusters_are_missing() -> None:
 
     (step, *_) = next_steps(lay_out(review))
 
-    assert re.search(r"to task_001 \(worth 26, takes \d+\)", step)
+    assert re.search(r"to task_001 \(worth 26, HELD takes \d+\)", step)
     assert "Measure more items" not in step
     assert render_text(review).count("31 clusters, worth 26 of one size") == 1
 

@@ -311,6 +311,33 @@ def test_margins_that_suites_brought_are_no_other_policy() -> None:
     assert len(overview(reviews, by_suite=True).candidates) == 2
 
 
+@pytest.mark.parametrize(
+    ("rules", "is_same"),
+    [
+        (CapabilityPolicy(margin=0.05), True),  # as the default is
+        (CapabilityPolicy(), True),
+        (CapabilityPolicy(margin=0.04), False),
+        (CapabilityPolicy(gate=False), False),
+        (CapabilityPolicy(relative_margin=0.1), False),
+    ],
+)
+@pytest.mark.parametrize("name", ["sums", "absent"])
+def test_policies_differ_by_what_they_say(
+    rules: CapabilityPolicy, is_same: bool, name: str
+) -> None:
+    """A margin that is written is that of the default; but what is named has to be measured."""
+    policy = Policy(target=TargetPolicy(min_gain=0.02))
+    named = replace(policy, capabilities={name: rules})
+    reviews = {n: checkpoint(n, broken={"sums": 0}) for n in ("a", "b", "c")}
+    reviews = {"a": with_policy(reviews["a"], policy), "b": with_policy(reviews["b"], named)}
+
+    if is_same and name == "sums":
+        assert len(overview(reviews).candidates) == 2
+        return
+    with support.refused("overview.other-policy", 2, f"policy.capabilities.{name}"):
+        overview(reviews)
+
+
 def test_protocols_that_differ_are_said() -> None:
     """They may: own and base templates are compared so."""
     b = checkpoint("b")

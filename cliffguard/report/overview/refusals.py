@@ -154,9 +154,24 @@ def _other_key(first: Review, other: Review, *, by_suite: bool) -> str | None:
         if key != "capabilities":
             return key
         for name in sorted({*a[key], *b[key]}):
-            if a[key].get(name) != b[key].get(name) and (not by_suite or name in shared):
+            if _rules(first, name) != _rules(other, name) and (not by_suite or name in shared):
                 return f"{key}.{name}"
     return None
+
+
+def _rules(review: Review, name: str) -> dict[str, Any]:
+    """Return what holds for a capability: what is written of it, else the default margin.
+
+    Of what is neither written nor measured nothing holds.
+    """
+    policy = _written(review)
+    named = policy["capabilities"].get(name)
+    if named is None and name not in {row.capability for row in review.comparison.capabilities}:
+        return {}
+    rules = {key: value for key, value in (named or {}).items() if value not in (None, [], ())}
+    if "relative_margin" not in rules:
+        rules.setdefault("margin", policy["default_margin"])
+    return rules
 
 
 def _capabilities(review: Review) -> set[str]:

@@ -1,4 +1,4 @@
-"""The overview on a terminal: a line a candidate, and at most four more, at 80 columns too."""
+"""The overview on a terminal: a line a candidate, and at most six more, at 80 columns too."""
 
 from __future__ import annotations
 
