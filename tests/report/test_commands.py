@@ -34,10 +34,10 @@ def test_commands_on_a_terminal_run_as_they_stand(
     listed.written(Path(name))
 
     shown = " ".join(listed.run("report", name, "--format", "text").stdout.split())
-    found = commands_in(shown)
+    commands = commands_in(shown)
 
-    assert found
-    for command in found:
+    assert commands
+    for command in commands:
         words = shlex.split(command.replace("FOLDER", shlex.quote(name)))
         assert ("FOLDER" in command) is ("`" in name)
         assert listed.run(*words[1:]).exit_code == 0
@@ -49,10 +49,10 @@ def test_commands_of_files_name_a_folder(tmp_path: Path, output_format: str) -> 
     folder = listed.written(tmp_path / "out")
 
     text = listed.run("report", folder, "--format", output_format).stdout
-    found = [shlex.split(command) for command in commands_in(text)]
+    commands = [shlex.split(command) for command in commands_in(text)]
 
-    assert found
-    assert {words[2] for words in found} == {"." if output_format == "html" else "FOLDER"}
+    assert commands
+    assert {words[2] for words in commands} == {"." if output_format == "html" else "FOLDER"}
     assert "in the folder of this report" in text or "FOLDER being that of this report" in text
 
 

@@ -14,8 +14,9 @@ from cliffguard.core.reviews import Finding, HealthNote, Outcome, Review
 from cliffguard.report import render
 from cliffguard.report.next_steps import MOST_STEPS, next_steps
 from cliffguard.report.page import lay_out
+from cliffguard.report.sections import document
 from cliffguard.report.text import render_text
-from tests.report import samples
+from tests.report import diagnosed, samples
 
 Pair = tuple[CapabilityComparison, Finding]
 
@@ -170,6 +171,21 @@ def test_few_caveats_are_not_folded() -> None:
 
     assert (shown.count("Doubt "), shown.count("Old ")) == (5, 9)
     assert "more of this kind" not in shown
+
+
+@pytest.mark.parametrize(("n", "n_lines"), [(5, 5), (6, 6), (7, 6), (200, 6)])
+def test_the_first_screen_says_of_few_why_they_broke(n: int, n_lines: int) -> None:
+    """The worst; how many more there are is said with the section that has them."""
+    review = review_of(*map(is_lost, range(n)))
+    capabilities = tuple(replace(diagnosed.refusing(), capability=f"task_{k:03}") for k in range(n))
+    review = replace(review, diagnosis=diagnosed.review(*capabilities).diagnosis)
+
+    head = document(lay_out(review)).head
+
+    assert len(head.why) == n_lines
+    is_cut = n > n_lines
+    assert (head.why[-1].line == f"{n - 5} more capabilities; Why it broke") is is_cut
+    assert (head.why[-1].href == "#why") is is_cut
 
 
 @pytest.mark.parametrize("n_items", [4, 12])
