@@ -20,7 +20,7 @@ _N_NAMED = 3  # of a step; the table has all of them, and why
 Rows = Sequence[CapabilityRow]
 
 
-class _Kind(NamedTuple):
+class _Lack(NamedTuple):
     """What rows lack, and the step for those that lack it."""
 
     lacks: Callable[[CapabilityRow], bool]
@@ -42,20 +42,20 @@ def open_steps(page: Page, rows: Rows) -> list[str]:
     return [kinds[kind].step(group) for (kind, _), group in groups.items()]
 
 
-def _kinds(page: Page) -> tuple[_Kind, ...]:
+def _kinds(page: Page) -> tuple[_Lack, ...]:
     """Return what an open row may lack: the first that fits is what it is told."""
     of = "samples" if page.is_of_samples else "answers"
     policy = page.review.plan.policy or Policy()
     return (
-        _Kind(lambda row: _is_unnamed(row, page), _name_a_metric),
-        _Kind(lambda row: _is_unmeasured(row) and row.finding.counts, _measure),
-        _Kind(_is_unmeasured, _ask_otherwise),
-        _Kind(_has_nothing_to_lose, _open_for_its_reason),
-        _Kind(_was_ended, _ask_them_all),
-        _Kind(_has_no_alpha, _no_further_run),
-        _Kind(partial(_lacks_clusters, policy=policy), partial(_more_clusters, policy=policy)),
-        _Kind(_is_incomplete, partial(_complete, of=of)),
-        _Kind(lambda row: True, _more_items),
+        _Lack(lambda row: _is_unnamed(row, page), _name_a_metric),
+        _Lack(lambda row: _is_unmeasured(row) and row.finding.counts, _measure),
+        _Lack(_is_unmeasured, _ask_otherwise),
+        _Lack(_has_nothing_to_lose, _open_for_its_reason),
+        _Lack(_was_ended, _ask_them_all),
+        _Lack(_has_no_alpha, _no_further_run),
+        _Lack(partial(_lacks_clusters, policy=policy), partial(_more_clusters, policy=policy)),
+        _Lack(_is_incomplete, partial(_complete, of=of)),
+        _Lack(lambda row: True, _more_items),
     )
 
 
