@@ -226,16 +226,19 @@ def test_what_is_proven_alone_and_not_beside_others_says_so(n_others: int) -> No
     others = [capability(f"c{n}", 20, 20) for n in range(n_others)]
     reading = capability("reading", 10, 1, n_items=60)
 
-    found = finding(judged(reading, *others), "reading")
+    verdict_of_it = finding(judged(reading, *others), "reading")
 
     assert reading.evidence.drop_interval is not None
     assert reading.evidence.drop_interval.low > reading.evidence.margin
-    if found.outcome is Outcome.REGRESSED:
+    if verdict_of_it.outcome is Outcome.REGRESSED:
         assert n_others < 60
     else:
-        assert "a drop beyond the margin would be proven of it alone" in found.reason
-        assert f"not after the correction for {n_others + 1} capabilities (Holm)" in found.reason
-    assert (found.outcome is Outcome.INCONCLUSIVE) == (n_others == 60)
+        assert "a drop beyond the margin would be proven of it alone" in verdict_of_it.reason
+        assert (
+            f"not after the correction for {n_others + 1} capabilities (Holm)"
+            in verdict_of_it.reason
+        )
+    assert (verdict_of_it.outcome is Outcome.INCONCLUSIVE) == (n_others == 60)
 
 
 def test_a_real_drop_within_the_margin_is_held_with_a_note() -> None:

@@ -101,18 +101,18 @@ def join(
 
 
 def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
-    asked = both[1] or sample
+    later = both[1] or sample
     right = _right(sample, [side.fitting for side in both if side is not None])
     return Item(
         id=sample.document,
         digest=sample.document_hash,
-        prompt=asked.prompt,
+        prompt=later.prompt,
         choices=sample.choices,
         answer=sample.target,
         level=None,
         cluster=None,
         answers=() if right == sample.target else (right,),
-        prompt_sha256=asked.prompt_sha256,
+        prompt_sha256=later.prompt_sha256,
     )
 
 
