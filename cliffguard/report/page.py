@@ -30,9 +30,6 @@ _OUTCOME_ORDER = {
 }  # fmt: skip
 
 
-_ROUNDING = 1e-9  # of a level
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Everything that a report says, in the order in which it says it."""
@@ -109,14 +106,19 @@ class Page:
         """What stands over the intervals of capabilities: their level, if all have the same."""
         if any(row.states_level for row in self.rows):
             return "interval (its level)"
-        return f"{self.confidence} interval"
+        return f"{self._level_of_all} interval"
+
+    @property
+    def _level_of_all(self) -> str:
+        levels = [row.confidence for row in self.rows if row.comparison is not None]
+        return levels[0] if levels else self.confidence
 
     @property
     def intervals(self) -> str:
         """The intervals of capabilities, in words."""
         if any(row.states_level for row in self.rows):
             return "intervals, each at the level beside it"
-        return f"{self.confidence} intervals"
+        return f"{self._level_of_all} intervals"
 
     @property
     def targets(self) -> tuple[CapabilityRow, ...]:
@@ -253,15 +255,18 @@ def lay_out(
         caveats = (*review.comparison.caveats, *beside.caveats)
         review = replace(review, comparison=replace(review.comparison, caveats=caveats))
     measured = {capability.capability: capability for capability in review.comparison.capabilities}
-    levels = {row.evidence.level for row in review.comparison.capabilities if row.evidence.level}
-    first = (1.0 - review.comparison.confidence) / 2.0
-    is_mixed = any(abs(level - first) >= _ROUNDING for level in levels)
+    heading = numbers.confidence(review.comparison.confidence)
+    confidences = {
+        CapabilityRow(finding=f, comparison=measured[f.capability], heading=heading).confidence
+        for f in review.verdict.findings
+        if f.capability in measured
+    }
     rows = [
         CapabilityRow(
             finding=f,
             comparison=measured.get(f.capability),
-            heading=numbers.confidence(review.comparison.confidence),
-            states_level=is_mixed,
+            heading=heading,
+            states_level=len(confidences) > 1,
             labels=_labels(measured.get(f.capability), beside),
         )
         for f in review.verdict.findings

@@ -652,9 +652,9 @@ def test_the_interval_of_a_later_run_says_its_own_confidence(samples: Samples) -
     later = compare_samples(*sides, Policy(), after=[first])
 
     assert later.comparison.capabilities[0].evidence.level == pytest.approx(0.00125)
-    assert "90.5 %" in render(later, "markdown")
-    assert "(99.75 %)" in render(later, "markdown")
-    assert "(99.75 %)" not in render(first, "markdown")
+    assert "99.75 % interval" in render(later, "markdown")
+    assert "90.5 % interval" not in render(later, "markdown")
+    assert "90.5 % interval" in render(first, "markdown")
 
 
 def test_a_review_with_looks_that_are_none_is_refused(samples: Samples) -> None:

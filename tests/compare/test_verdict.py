@@ -226,16 +226,19 @@ def test_what_is_proven_alone_and_not_beside_others_says_so(n_others: int) -> No
     others = [capability(f"c{n}", 20, 20) for n in range(n_others)]
     reading = capability("reading", 10, 1, n_items=60)
 
-    findings = finding(judged(reading, *others), "reading")
+    verdict_of_it = finding(judged(reading, *others), "reading")
 
     assert reading.evidence.drop_interval is not None
     assert reading.evidence.drop_interval.low > reading.evidence.margin
-    if findings.outcome is Outcome.REGRESSED:
+    if verdict_of_it.outcome is Outcome.REGRESSED:
         assert n_others < 60
     else:
-        assert "a drop beyond the margin would be proven of it alone" in findings.reason
-        assert f"not after the correction for {n_others + 1} capabilities (Holm)" in findings.reason
-    assert (findings.outcome is Outcome.INCONCLUSIVE) == (n_others == 60)
+        assert "a drop beyond the margin would be proven of it alone" in verdict_of_it.reason
+        assert (
+            f"not after the correction for {n_others + 1} capabilities (Holm)"
+            in verdict_of_it.reason
+        )
+    assert (verdict_of_it.outcome is Outcome.INCONCLUSIVE) == (n_others == 60)
 
 
 def test_a_real_drop_within_the_margin_is_held_with_a_note() -> None:
@@ -442,7 +445,7 @@ def test_a_loss_at_the_easiest_level_is_named_there() -> None:
         pytest.approx(0.42),
     )
     assert (
-        "worse at the easiest levels, up to hops = 1 (80 → 42 %), than past them"
+        "worse at the easiest levels, up to hops = 1, than past them (80 → 42 %)"
         in verdict.sentence
     )
 

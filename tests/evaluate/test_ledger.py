@@ -271,7 +271,7 @@ def test_how_many_items_would_decide_is_told_with_what_is_left(workspace: Path) 
 
     assert usual.outcome is Outcome.INCONCLUSIVE
     assert usual.n_items_needed is not None
-    assert f"about {usual.n_items_needed} items would decide" in usual.reason
+    assert f"about {usual.n_items_needed:,} items would decide" in usual.reason
     assert "with what is left (0.125 %)" in usual.reason
 
 

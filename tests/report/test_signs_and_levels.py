@@ -42,14 +42,14 @@ def test_what_a_target_gained_has_one_sign(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize(("level", "levels"), [(0.05, "90 %"), (0.00125, "99.75 %")])
-def test_an_interval_has_one_confidence(format: str, level: float, levels: str) -> None:
+@pytest.mark.parametrize(("level", "confidence"), [(0.05, "90 %"), (0.00125, "99.75 %")])
+def test_an_interval_has_one_confidence(format: str, level: float, confidence: str) -> None:
     """Its own; a heading has it where it is that of all."""
     text = " ".join(render(lost_target(level), format).split())
 
-    assert levels in text
+    assert confidence in text
     assert re.search(r"% interval [^.]{0,40}\(\d", text) is None
-    is_mixed = levels != "90 %"
+    is_mixed = confidence != "90 %"
     has_head = re.search(r"90 % interval\b", text) is not None
     if format in ("markdown", "html", "comment"):
         assert has_head is not is_mixed

@@ -21,7 +21,7 @@ PROMPTS = {"short": "  Question: is it?\n", "long": LONG, "half a character": f"
 N = 40
 
 
-def prompts(prompt: str, **changes: Any) -> Row:
+def put(prompt: str, **changes: Any) -> Row:
     """Return what changes a sample's prompt; lm-eval's hash of it is of the whole."""
     requests = {f"gen_args_{n}": {"arg_0": prompt, "arg_1": f" {n}"} for n in range(2)}
     return {"arguments": requests, "prompt_hash": sha256_of_text(prompt), **changes}
@@ -46,7 +46,7 @@ def test_every_item_has_its_whole_prompts_digest_and_no_false_text(
     """Whether it broke, was fixed, stayed, or is lacked by a side; as --texts has it elsewhere."""
 
     def side(wrong: int, lacks: int) -> list[Row]:
-        return [row(n, float(n != wrong), **prompts(f"{n} {prompt}")) for n in range(N) if n != lacks]
+        return [row(n, float(n != wrong), **put(f"{n} {prompt}")) for n in range(N) if n != lacks]
 
     results = results_of(tmp_path, (side(0, lacks=2), side(1, lacks=3)), texts)
 

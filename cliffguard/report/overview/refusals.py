@@ -148,10 +148,10 @@ def _spelt_out(policy: Policy, names: Iterable[str]) -> Policy:
     """
     rules = dict(policy.capabilities)
     for name in names:
-        written = policy.rules(name)
-        margin = policy.margin(name) if written.relative_margin is None else None
-        tasks = () if tuple(written.tasks) == (name,) else written.tasks
-        rules[name] = replace(written, margin=margin, tasks=tasks)
+        rules_of = policy.rules(name)
+        margin = policy.margin(name) if rules_of.relative_margin is None else None
+        tasks = () if tuple(rules_of.tasks) == (name,) else rules_of.tasks
+        rules[name] = replace(rules_of, margin=margin, tasks=tasks)
     return replace(policy, capabilities=rules, default_margin=Policy().default_margin)
 
 
