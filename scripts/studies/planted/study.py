@@ -1,0 +1,238 @@
+"""Is the largest cause that the diagnosis names the one that was planted?
+
+    python -m scripts.studies.planted.study [--answers reports/planted/answers]
+        [--texts scripts/studies/planted/texts] [--out reports/planted]
+
+Reads what `answers.py` recorded of adapters that were trained to fail, and answers that somebody
+wrote who had not read the rules. Writes `README.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
+from cliffguard.compare.diagnostics.patterns import find_patterns
+from cliffguard.core.diagnosis import CauseName
+from scripts.studies.page import publish, table
+from scripts.studies.planted.joined import (
+    Case,
+    read_rows,
+    recorded_cases,
+    recorded_patterns,
+    scripted_cases,
+)  # fmt: skip
+
+KINDS = (
+    "cut", "degenerate", "format", "refusal", "wrong_language", "leak", "suppressed", "lost",
+)  # fmt: skip
+ANSWERS = Path("reports/planted/answers")
+TEXTS = Path("scripts/studies/planted/texts")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the diagnosis said of one case; `largest` is None where nothing broke."""
+
+    kind: str
+    case: str
+    n_broken: int
+    n_fixed: int
+    n_planted: int
+    largest: str | None
+    is_found: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the largest cause is the planted one."""
+        return self.largest == self.kind
+
+    def row(self) -> dict[str, Any]:
+        """Return it as a row of a table."""
+        return {
+            "kind": self.kind,
+            "case": self.case,
+            "broken": self.n_broken,
+            "fixed": self.n_fixed,
+            "of the planted cause": self.n_planted,
+            "largest cause": self.largest,
+            "found": "yes" if self.is_found else "no",
+            "named": "right" if self.is_right else "wrong",
+        }
+
+
+def named(case: Case) -> Named:
+    """Return what the diagnosis says of a case, which is all of its report."""
+    causes = count_causes({case.name: case.items}, case.leaks, {case.name: case.probes})[case.name]
+    first = causes.causes[0] if causes.causes else None
+    return Named(
+        kind=case.kind,
+        case=case.name,
+        n_broken=len(case.broken),
+        n_fixed=sum(item.is_fixed for item in case.items),
+        n_planted=_n_of(causes, case.kind),
+        largest=None if first is None else first.cause,
+        is_found=first is not None and first.is_found,
+    )
+
+
+def _n_of(causes: CauseTable, kind: str) -> int:
+    return sum(count.n_items for count in causes.causes if count.cause == kind)
+
+
+def eighty(recorded: Sequence[Named], scripted: Sequence[Named]) -> list[Named]:
+    """Return ten cases of each cause: the adapter's where there is one, else the scripted ones."""
+    of_adapters = {row.kind for row in recorded}
+    chosen = [*recorded, *(row for row in scripted if row.kind not in of_adapters)]
+    return sorted(
+        (row for row in chosen if row.kind in KINDS), key=lambda row: KINDS.index(row.kind)
+    )
+
+
+def healthy_found(cases: Iterable[Case]) -> list[tuple[str, list[CauseName]]]:
+    """Return of every healthy case the causes that are named as found."""
+    result = []
+    for case in cases:
+        tables = count_causes({case.name: case.items}, case.leaks, {case.name: case.probes})
+        causes = tables[case.name].causes
+        result.append((case.name, [count.cause for count in causes if count.is_found]))
+    return result
+
+
+def patterns_of(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Return of every case of one pattern, which is all of its report, what is named first."""
+    rows = []
+    for case in cases:
+        patterns = find_patterns({case.name: case.items}).by_capability[case.name]
+        first = patterns[0] if patterns else None
+        is_right = first is not None and first.kind == case.kind and first.is_found
+        rows.append({
+            "case": case.name,
+            "broken": len(case.broken),
+            "fixed": sum(item.is_fixed for item in case.items),
+            "first pattern": None if first is None else first.name,
+            "its kind": None if first is None else first.kind,
+            "found": "yes" if first is not None and first.is_found else "no",
+            "named": "right" if is_right else "wrong",
+        })  # fmt: skip
+    return rows
+
+
+# --- the report -----------------------------------------------------------------------------------
+
+
+def _share(rows: Sequence[Named]) -> str:
+    return f"{sum(row.is_right for row in rows)} of {len(rows)}"
+
+
+def _weak(rows: Sequence[Named]) -> str:
+    n_right = {kind: sum(row.is_right for row in rows if row.kind == kind) for kind in KINDS}
+    n_cases = {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
+    weak = [f"*{kind}* ({n_right[kind]} of {n})" for kind, n in n_cases.items()
+            if 2 * n_right[kind] < n]  # fmt: skip
+    return ", ".join(weak) or "none"
+
+
+def _n_right(rows: Sequence[dict[str, Any]]) -> int:
+    return sum(row["named"] == "right" for row in rows)
+
+
+def _by_kind(rows: Sequence[Named], source: str) -> list[dict[str, Any]]:
+    lines = []
+    for kind in KINDS:
+        of_kind = [row for row in rows if row.kind == kind]
+        if of_kind:
+            lines.append({
+                "kind": kind,
+                "from": source,
+                "cases": len(of_kind),
+                "broken": sum(row.n_broken for row in of_kind),
+                "of the planted cause": sum(row.n_planted for row in of_kind),
+                "right": sum(row.is_right for row in of_kind),
+                "found": sum(row.is_found and row.is_right for row in of_kind),
+            })  # fmt: skip
+    return lines
+
+
+def as_markdown(
+    recorded: Sequence[Named],
+    scripted: Sequence[Named],
+    healthy: Sequence[tuple[str, list[CauseName]]],
+    patterns: Sequence[dict[str, Any]],
+    adapters: Sequence[dict[str, Any]],
+) -> str:
+    """Return the tables."""
+    proof = eighty(recorded, scripted)
+    n_healthy = sum(bool(causes) for _, causes in healthy)
+    trained = [
+        {"adapter": row["planted"], "steps": row["recipe"]["n_steps"],
+         "learning rate": str(row["recipe"]["learning_rate"]), "rows": row["n_rows"],
+         "SHA-256 of the rows": f"`{row['rows'][:16]}…`",
+         "SHA-256 of the weights": f"`{row['weights'][:16]}…`"}
+        for row in adapters
+    ]  # fmt: skip
+    parts = [
+        "# Planted causes",
+        f"The largest cause that the diagnosis names is the planted one in **{_share(proof)}** "
+        "cases: of ten an adapter's answers where there is one, else scripted ones. Answers of "
+        f"adapters: {_share(recorded)}; all scripted answers: {_share(scripted)}, and less than "
+        f"half of {_weak(scripted)}.",
+        "    python -m scripts.studies.planted.study",
+        "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
+        "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
+        "(`answers.py`; 20 items a case). *Scripted* answers were written by somebody who had read "
+        "neither the rules nor the code; in each case some of the broken items show something "
+        "else. Of the scripted cases *lost* and *suppressed* look alike: what probes said is "
+        "scripted, too (none recovered; three of four recovered, and the capability proven), so "
+        "that they try whether another cause claims such answers, and no probe. The others "
+        "were not probed. An adapter's training rows are what --train would give. *Found* is "
+        "that Fisher's test proves the largest cause in a case alone, against the base's answers "
+        "to the few items that were fixed; with no item fixed nothing is found.",
+        "## Sums",
+        table([*_by_kind(recorded, "adapter"), *_by_kind(scripted, "script")]),
+        "## Ten cases of each cause",
+        table([row.row() for row in proof]),
+        "## All scripted cases",
+        table([row.row() for row in scripted]),
+        "## Healthy scripted cases",
+        f"Both sides err alike, in 12 items each. A cause is found in {n_healthy} of "
+        f"{len(healthy)}.",
+        "## A planted pattern: always the first option",
+        "The same ten kinds of questions with three options each, 36 items a case; the right "
+        f"one is first in a third of them. Named first, and found, in {_n_right(patterns)} of "
+        f"{len(patterns)} cases; these are not among the cases above.",
+        table(patterns) if patterns else "None was recorded.",
+        "## The adapters",
+        "Questions and recipes were changed once, by reading answers and before the diagnosis read "
+        "any of them: questions that the base hardly ever had right went; *format* is trained for "
+        "fewer steps, since at first it lost the right answers, too; *wrong_language* at a lower "
+        "rate, since at first it went in circles in Spanish.",
+        table(trained),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    """Read the answers and write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--answers", type=Path, default=ANSWERS, help="what answers.py wrote")
+    parser.add_argument("--texts", type=Path, default=TEXTS, help="scripted cases")
+    parser.add_argument("--out", type=Path, default=Path("reports/planted"))
+    arguments = parser.parse_args()
+    cases = list(scripted_cases(arguments.texts))
+    text = as_markdown(
+        [named(case) for case in recorded_cases(arguments.answers)],
+        [named(case) for case in cases if case.kind in KINDS],
+        healthy_found(case for case in cases if case.kind not in KINDS),
+        patterns_of(recorded_patterns(arguments.answers)),
+        read_rows(arguments.answers / "adapters.jsonl"),
+    )
+    publish(text, arguments.out / "README.md")
+
+
+if __name__ == "__main__":
+    main()
