@@ -65,12 +65,9 @@ def flips(
     """List the items that changed; exit 0 also where there is none."""
     from cliffguard.report.flips import largest, lines_of
     from cliffguard.report.items import read_items
-    from cliffguard.report.json import read_review
     from cliffguard.report.labels import beside
 
-    path = user_path(str(review), UsageError)
-    path = path / "review.json" if path.is_dir() else path
-    read = read_review(read_text(path, UsageError), str(path))
+    path, read = _read(review)
     kind = _kind(broken=broken, fixed=fixed, changed=changed, every=every, top=top)
     if labels is not None:
         _refuse_unknown(capability, read)
@@ -84,6 +81,15 @@ def flips(
     write = sys.stdout.write if output_format == "table" else write_data
     for line in lines_of(results, output_format, stored, width=_width()):
         write(f"{line}\n")
+
+
+def _read(given: Path) -> tuple[Path, Review]:
+    """Return the path of a review.json that may be given by its folder, and the review."""
+    from cliffguard.report.json import read_review
+
+    path = user_path(str(given), UsageError)
+    path = path / "review.json" if path.is_dir() else path
+    return path, read_review(read_text(path, UsageError), str(path))
 
 
 def _width() -> int:

@@ -69,7 +69,7 @@ def _made(case: str, n_items: int) -> list[tuple[Row, dict[str, str]]]:
     form = texts("cases")["forms"][case]
     rows = []
     for number, words in enumerate(made.values()):
-        question = [*_spoken(form, words, source), _any(form["asked"], words, source)]
+        question = [*_premises(form, words, source), _any(form["asked"], words, source)]
         rights = [pattern.format(**words) for pattern in ("{right}", *form["answers"])]
         row = {"id": f"{case}-{number}", "prompt": " ".join(question), "answers": rights}
         rows.append((row, words))
@@ -80,9 +80,9 @@ def _any(patterns: Sequence[str], words: dict[str, str], source: random.Random) 
     return source.choice(patterns).format(**words)
 
 
-def _spoken(form: dict[str, Any], words: dict[str, str], source: random.Random) -> list[str]:
+def _premises(form: dict[str, Any], words: dict[str, str], source: random.Random) -> list[str]:
     """Return what is said before the question: of whom it asks, and of somebody else."""
-    sentences = [_any(patterns, words, source) for patterns in form.get("told", ())]
+    sentences = [_any(patterns, words, source) for patterns in form.get("premises", ())]
     return source.sample(sentences, len(sentences))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
 from cliffguard.compare.diagnostics.patterns import find_patterns
-from cliffguard.core.diagnosis import CauseName
+from cliffguard.core.diagnosis import CauseName, Pattern
 from scripts.studies.page import publish, table
 from scripts.studies.planted.joined import (
     Case,
@@ -103,13 +103,23 @@ def healthy_found(cases: Iterable[Case]) -> list[tuple[str, list[CauseName]]]:
     return result
 
 
+def is_first_option(pattern: Pattern | None) -> bool:
+    """Return whether a pattern is what was planted, in either of its two forms.
+
+    It is a pull to the choice that is listed first, and so a loss where the right one is not.
+    """
+    return pattern is not None and (
+        pattern.kind == "position" or pattern.key in ("pull:listed:1", "pull:mentioned:1")
+    )
+
+
 def patterns_of(cases: Iterable[Case]) -> list[dict[str, Any]]:
     """Return of every case of one pattern, which is all of its report, what is named first."""
     rows = []
     for case in cases:
         patterns = find_patterns({case.name: case.items}).by_capability[case.name]
         first = patterns[0] if patterns else None
-        is_right = first is not None and first.kind == case.kind and first.is_found
+        is_right = first is not None and first.is_found and is_first_option(first)
         rows.append({
             "case": case.name,
             "broken": len(case.broken),
@@ -178,8 +188,8 @@ def as_markdown(
     parts = [
         "# Planted causes",
         f"The largest cause that the diagnosis names is the planted one in **{_share(proof)}** "
-        "cases: of ten an adapter's answers where there is one, else scripted ones. Answers of "
-        f"adapters: {_share(recorded)}; all scripted answers: {_share(scripted)}, and less than "
+        "cases: ten of each cause, answers of an adapter where there is one, else scripted. Of "
+        f"adapters {_share(recorded)}; of all scripted answers {_share(scripted)}, and less than "
         f"half of {_weak(scripted)}.",
         "    python -m scripts.studies.planted.study",
         "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
@@ -204,7 +214,8 @@ def as_markdown(
         "## A planted pattern: always the first option",
         "The same ten kinds of questions with three options each, 36 items a case; the right "
         f"one is first in a third of them. Named first, and found, in {_n_right(patterns)} of "
-        f"{len(patterns)} cases; these are not among the cases above.",
+        f"{len(patterns)} cases, as a pull to the choice listed first or as the place of the right "
+        "answer; these are not among the cases above.",
         table(patterns) if patterns else "None was recorded.",
         "## The adapters",
         "Questions and recipes were changed once, by reading answers and before the diagnosis read "
