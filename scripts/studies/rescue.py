@@ -132,7 +132,7 @@ def points_of(scales: Sequence[Drawn], run: int) -> list[ScalePoint]:
                 drop=float(rows.drop[run]),
                 margin=MARGIN,
                 gain=None if rows.gain is None else float(rows.gain[run]),
-                p_held=float(rows.p_held[run]),
+                p_values=(float(rows.p_held[run]),),
                 fitness="out" if rows.is_out[run] else able,
                 reason="",
             )
@@ -150,7 +150,7 @@ def by_estimates(points: Sequence[ScalePoint]) -> ScalePoint | None:
 def by_least_proof(points: Sequence[ScalePoint]) -> ScalePoint | None:
     """Choose the scale whose least proof is the nearest, whatever it gains."""
     able = [point for point in points if point.fitness != "out"]
-    return min(able, key=lambda point: point.p_held or 0.0, default=None)
+    return min(able, key=lambda point: point.p_values, default=None)
 
 
 RULES: dict[str, Choice] = {
