@@ -99,8 +99,8 @@ def drawn(
 ) -> Drawn:  # fmt: skip
     """Draw the answers of a scale to a half, and judge them; drops are by run and capability."""
     drop = truth.drop(scale)
-    one = Design(looks, MARGIN, drop=drop, churn=churn)
-    designs = [one, *[replace(one, drop=truth.others * drop)] * (n_capabilities - 1)]
+    dropping = Design(looks, MARGIN, drop=drop, churn=churn)
+    designs = [dropping, *[replace(dropping, drop=truth.others * drop)] * (n_capabilities - 1)]
     counts = draw(designs, n_runs, rng)
     outcomes = decide(counts, designs, alpha=LEVEL, pooled_share=TOGETHER)
     n = looks[-1]
