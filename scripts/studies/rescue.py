@@ -9,7 +9,8 @@ better than it is the more, the less they have in common. *Lost* is a scale of w
 truly drops by the margin or more, or whose target truly gains nothing. Beside the rule stand two
 others: the largest gain among those whose drops are estimated below the margin, and the scale
 whose least proof is the nearest. Prints Markdown and writes it into `--out`; exits with 1 where a
-scale that lost passes more often than 5.5 % and three standard errors. `--runs 500` is small.
+scale that lost passes more often than 5.5 % and three standard errors, in rows in which one is
+chosen 500 times or more. `--runs 500` is small.
 """
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ def study(
             row["lost passes"] = float((passes & is_bad).mean())
             row["none"] = float((index < 0).mean())
             limit = LIMIT + 3 * math.sqrt(LIMIT * (1 - LIMIT) / max(1, n_bad))
-            row["_errs"] = n_bad > 0 and float(passes[is_bad].mean()) > limit
+            row["_errs"] = n_bad >= LEAST_CHOSEN and float(passes[is_bad].mean()) > limit
         good = passes & ~is_bad
         row[f"PASS, {rule}"] = float(good.mean())
         if truth.gain is not None and good.any():
