@@ -19,8 +19,8 @@ class ScalePoint:
     """A scale, and what it comes to on the selection half.
 
     `drop` is the drop of the `worst` capability that gates, the one nearest to or farthest beyond
-    its `margin`; `gain` is the target's (None: there is no target). `p_held` is the largest p-value
-    of what PASS takes a proof of. All are None where nothing was measured.
+    its `margin`; `gain` is the target's (None: there is no target). `p_values` are those of what
+    PASS takes a proof of, the largest first; of what has none it is 1.
     """
 
     scale: float
@@ -28,7 +28,7 @@ class ScalePoint:
     drop: float | None
     margin: float | None
     gain: float | None
-    p_held: float | None
+    p_values: tuple[float, ...]
     fitness: Fitness
     reason: str
 

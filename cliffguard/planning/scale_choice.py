@@ -12,7 +12,8 @@ for that, whatever is chosen here.
    `SURE`. Of these the one with the largest gain of the target; where nothing is a target, the
    largest scale, which keeps most of the fine-tune.
 3. Where none is sure, the one whose least proof is the nearest: with the smallest of the largest
-   p-values.
+   p-values, and where these are alike (a target in few clusters proves nothing at any scale), of
+   the next largest.
 
 reports/rescue compares the rule with others. The largest gain of all that pass at alpha is larger
 and passes less often: such a scale passes on the other half about every second time.
@@ -80,7 +81,7 @@ def base_point(*, has_target: bool) -> ScalePoint:
         drop=0.0,
         margin=None,
         gain=0.0 if has_target else None,
-        p_held=None,
+        p_values=(),
         fitness="out",
         reason="the base itself",
     )
@@ -109,7 +110,7 @@ def point_of(scale: float, decision: Decision) -> ScalePoint:
         drop=None if worst is None else worst.evidence.drop,
         margin=None if worst is None else worst.evidence.margin,
         gain=None if not gains or gains[0] is None else -gains[0],
-        p_held=max((1.0 if p is None else p for p in p_values), default=None),
+        p_values=tuple(sorted((1.0 if p is None else p for p in p_values), reverse=True)),
         fitness=fitness,
         reason=reason,
     )
@@ -120,7 +121,7 @@ def chosen_point(points: Sequence[ScalePoint]) -> ScalePoint | None:
     sure = [
         point
         for point in points
-        if point.fitness == "passes" and point.p_held is not None and point.p_held <= SURE
+        if point.fitness == "passes" and max(point.p_values, default=1.0) <= SURE
     ]
     if sure and all(point.gain is not None for point in sure):
         return max(sure, key=lambda point: (point.gain or 0.0, -point.scale))
@@ -128,7 +129,7 @@ def chosen_point(points: Sequence[ScalePoint]) -> ScalePoint | None:
         return max(sure, key=lambda point: point.scale)
     return min(
         (point for point in points if point.fitness != "out"),
-        key=lambda point: (1.0 if point.p_held is None else point.p_held, -point.scale),
+        key=lambda point: (point.p_values, -point.scale),
         default=None,
     )
 

@@ -9,7 +9,8 @@ better than it is the more, the less they have in common. *Lost* is a scale of w
 truly drops by the margin or more, or whose target truly gains nothing. Beside the rule stand two
 others: the largest gain among those whose drops are estimated below the margin, and the scale
 whose least proof is the nearest. Prints Markdown and writes it into `--out`; exits with 1 where a
-scale that lost passes more often than 5.5 % and three standard errors. `--runs 500` is small.
+scale that lost passes more often than 5.5 % and three standard errors, in rows in which one is
+chosen 500 times or more. `--runs 500` is small.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def drawn(
 ) -> Drawn:  # fmt: skip
     """Draw the answers of a scale to a half, and judge them; drops are by run and capability."""
     drop = truth.drop(scale)
-    single = Design(looks, MARGIN, drop=drop, churn=churn)
-    designs = [single, *[replace(single, drop=truth.others * drop)] * (n_capabilities - 1)]
+    dropping = Design(looks, MARGIN, drop=drop, churn=churn)
+    designs = [dropping, *[replace(dropping, drop=truth.others * drop)] * (n_capabilities - 1)]
     counts = draw(designs, n_runs, rng)
     outcomes = decide(counts, designs, alpha=LEVEL, pooled_share=TOGETHER)
     n = looks[-1]
@@ -132,7 +133,7 @@ def points_of(scales: Sequence[Drawn], run: int) -> list[ScalePoint]:
                 drop=float(rows.drop[run]),
                 margin=MARGIN,
                 gain=None if rows.gain is None else float(rows.gain[run]),
-                p_held=float(rows.p_held[run]),
+                p_values=(float(rows.p_held[run]),),
                 fitness="out" if rows.is_out[run] else able,
                 reason="",
             )
@@ -150,7 +151,7 @@ def by_estimates(points: Sequence[ScalePoint]) -> ScalePoint | None:
 def by_least_proof(points: Sequence[ScalePoint]) -> ScalePoint | None:
     """Choose the scale whose least proof is the nearest, whatever it gains."""
     able = [point for point in points if point.fitness != "out"]
-    return min(able, key=lambda point: point.p_held or 0.0, default=None)
+    return min(able, key=lambda point: point.p_values, default=None)
 
 
 RULES: dict[str, Choice] = {
@@ -193,7 +194,7 @@ def study(
             row["lost passes"] = float((passes & is_bad).mean())
             row["none"] = float((index < 0).mean())
             limit = LIMIT + 3 * math.sqrt(LIMIT * (1 - LIMIT) / max(1, n_bad))
-            row["_errs"] = n_bad > 0 and float(passes[is_bad].mean()) > limit
+            row["_errs"] = n_bad >= LEAST_CHOSEN and float(passes[is_bad].mean()) > limit
         good = passes & ~is_bad
         row[f"PASS, {rule}"] = float(good.mean())
         if truth.gain is not None and good.any():

@@ -13,7 +13,7 @@ from tests import support
 
 
 def point(
-    scale: float, fitness: Fitness, p_held: float | None = SURE, gain: float | None = None
+    scale: float, fitness: Fitness, *p_values: float, gain: float | None = None
 ) -> ScalePoint:
     """Return a scale that fared so."""
     return ScalePoint(
@@ -22,7 +22,7 @@ def point(
         drop=0.0,
         margin=0.05,
         gain=gain,
-        p_held=p_held,
+        p_values=p_values or (SURE,),
         fitness=fitness,
         reason="",
     )
@@ -63,7 +63,12 @@ CASES = {
         ),
         0.5,
     ),
-    "what has no proof comes last": Case((point(0.25, "open", None), point(0.5, "open", 0.9)), 0.5),
+    "of proofs that are alike the next one counts": Case(
+        (point(0.25, "open", 1.0, 0.1), point(0.5, "open", 1.0, 0.3), point(1.0, "out", 0.0)), 0.25
+    ),
+    "of proofs that are all alike the larger scale": Case(
+        (point(0.25, "open", 1.0, 0.1), point(0.5, "open", 1.0, 0.1)), 0.5
+    ),
 }
 
 
