@@ -445,7 +445,7 @@ def test_a_loss_at_the_easiest_level_is_named_there() -> None:
         pytest.approx(0.42),
     )
     assert (
-        "worse at the easiest levels, up to hops = 1, than past them (80 → 42 %)"
+        "worse at the easiest levels, up to hops = 1 (80 → 42 %), than past them"
         in verdict.sentence
     )
 
