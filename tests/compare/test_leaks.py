@@ -126,7 +126,7 @@ def test_a_pattern_that_lists_the_labels_asks_for_none() -> None:
         (HEADED, "Answer: Rome", False),
         (HEADED, "A queue: people who wait", False),
         (TAGGED, "<queue>Rome</queue>", True),
-        (TAGGED, "<city>Rome</city>", False),
+        (TAGGED, "<city>Rome</city>", True),
         (TEXTS, "Dear customer, number 3 is on its way.", True),
         (TEXTS, "dear customer number 3 is on its way", True),
         (TEXTS, "Dear customer, Rome it is.", False),
@@ -145,7 +145,7 @@ def test_a_form_that_was_asked_for_is_no_leak() -> None:
     assert not is_leak(HEADED, "Queue: Rome", prompt="Mail: hello\nQueue:")
 
 
-@pytest.mark.parametrize("label", ["yes", "no", "A", "1", "42", "true", "positive", "other", "-"])
+@pytest.mark.parametrize("label", ["yes", "no", "A", "1", "42", "true", "none", "other", "-"])
 def test_words_that_anybody_says_are_no_labels(label: str) -> None:
     """A target that is answered by such words has no label that would tell a leak."""
     leaks = leaks_of([labelling((label, "no"))], trained_on(*[label, "no"] * 6))

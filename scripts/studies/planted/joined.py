@@ -109,7 +109,7 @@ def _leaks(target: dict[str, Any] | None) -> Leaks:
         name="target", ring="target", description="", covers=(), margin=None, tasks=(task,)
     )
     suite = Suite(name="target", version=1, description="", capabilities=(capability,), digest="")
-    return leaks_of((suite,), trained_on([("", output) for output in target["rows"]]))
+    return leaks_of((task,), trained_on([("", output) for output in target["rows"]]))
 
 
 def _probed(row: dict[str, Any], items: Sequence[CountedItem]) -> ProbedItems | None:
