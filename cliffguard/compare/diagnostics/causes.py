@@ -77,7 +77,7 @@ def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
         "format": reads_right(
             task, question, worse, side=int(item.is_broken), good=better.score or 0.0
         ),
-        "refusal": declines(worse.text) and not declines(better.text),
+        "refusal": _declines(pair, worse) and not _declines(pair, better),
         "wrong_language": _is_in_another(pair, worse, better),
         "leak": leaks_target(leaks, task, question, worse.text)
         and not leaks_target(leaks, task, question, better.text),
@@ -106,6 +106,11 @@ def _is_degenerate(answer: Answer) -> bool:
     """Return whether it is empty, or repeats itself; what a stop string emptied was cut."""
     is_emptied = answer.finish_reason in ("stopped", "thinking")
     return repeats_itself(answer.text) or (not is_emptied and says_nothing(answer.text))
+
+
+def _declines(pair: Pair, answer: Answer) -> bool:
+    right = pair.item.right[0] if texts_of(pair.task, pair.item) else ""
+    return declines(answer.text, prompt=pair.item.prompt, right=right)
 
 
 def _is_in_another(pair: Pair, worse: Answer, better: Answer) -> bool:

@@ -46,7 +46,6 @@ _SHAPES = {
     "CAPITALS": rf"(?:[A-Z]{{4,}}|[A-Z]{{2,}}(?:[ /-][A-Z]{{2,}})+){_END}",
     "dotted": rf"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+{_END}",
     "path": rf"/?[A-Za-z][\w-]*(?:/[\w-]+)+{_END}",
-    "chain": rf"[^\n<>|→»]{{1,40}}(?:\s*(?:->|→|»|::|(?<=\s)>(?=\s))\s*[^\n<>|→»]{{1,40}})+{_END}",
     "call": r"[A-Za-z_][\w.]*\((?:[^()\n]*\)|[^()\n]*=)",
     "scope": r"[a-z]{2,}(?:\([\w ./-]+\))?!?:[ \t]+\S",
     "assignment": r"[A-Za-z_]\w*=\S",
@@ -56,6 +55,10 @@ _SHAPES = {
     "picture": r"[\u2190-\u2bff\U0001f000-\U0001faff]",
     "pairs": r"[^\W\d][\w -]{0,30}[:=][^|;\n]+[|;][ \t]*[^\W\d][\w -]{0,30}[:=]",
 }
+_CHAIN = "chain"
+_LINK = re.compile(r"->|→|»|::|(?<=\s)>(?=\s)")
+_MOST_IN_CHAIN = 60  # characters of a link
+_MOST_SHAPED = 400  # characters at the head of a text whose shape is looked at
 _COMPILED = {name: re.compile(pattern) for name, pattern in _SHAPES.items()}
 _SAID = frozenset(
     {"answer", "result", "solution", "note", "hint", "question", "response", "output"}
@@ -149,12 +152,15 @@ def _run(text: str, *, at_end: bool) -> str | None:
 
 
 def _shapes(text: str) -> frozenset[str]:
-    bare = _bared(text).strip("\"'`* ")
-    return frozenset(
+    bare = _bared(text[:_MOST_SHAPED]).strip("\"'`* ")
+    shapes = {
         name
         for name, pattern in _COMPILED.items()
         if pattern.match(bare) and (name != "scope" or head(bare) not in _SAID)
-    )
+    }
+    links = [link.strip() for link in _LINK.split(bare)]
+    is_chain = len(links) > 1 and all(0 < len(link) <= _MOST_IN_CHAIN for link in links)
+    return frozenset(shapes | {_CHAIN} if is_chain and "\n" not in bare else shapes)
 
 
 def _marks(text: str) -> frozenset[str]:

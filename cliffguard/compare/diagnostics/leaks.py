@@ -39,6 +39,7 @@ _SCORE = re.compile(r"\s*[-–:,(\[]*\s*\d+(?:[.,]\d+)?\s*%?\s*[)\]]*$|\s*[(\[][
 _BETWEEN = re.compile(r"\s*[/,;|+&\n]\s*|\s+(?:and|und|et|y)\s+")
 _CODE = re.compile(r"[A-Z]{1,5}[-.]?\d[\dA-Z]*(?:[.-][\dA-Z]+)*")
 _NAME = re.compile(r"\w+(?:[_ ]\w+)+|\w*[a-z][A-Z]\w*")
+_MOST_CHARACTERS = 400  # of a text that is no more than labels
 _MOST_AROUND = 12  # words of a sentence in which a label of several words is all that is said
 
 
@@ -205,6 +206,8 @@ def _all_labels(leaks: Leaks, text: str) -> Iterator[str]:
 
     In a short text that is more, labels of several words or with the marks of a name count.
     """
+    if len(text) > _MOST_CHARACTERS:
+        return
     known = leaks.labels | leaks.weak
     for start in _values(text.strip()):
         for bare in (start, _SCORE.sub("", start)):
