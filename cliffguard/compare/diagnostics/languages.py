@@ -35,7 +35,7 @@ _MOST_OF_REFERENCE = 0.02  # what the right language may have of an answer in th
 _LEAST_WORDS = 4  # fewer words with a blank between are names and terms
 _LEAST_SMALL = 2  # words that are no names
 _LEAST_OF_WORD = 4  # letters of a word that is held against a pool of others
-_MUCH_RATHER = 20  # times likelier in the one language than in the other
+_RATHER = 2  # times likelier in the one language than in the other
 _MOST_OF_SHORT = 3  # words
 _LEAST_POOLED = 8  # short answers
 _LEAST_POOL = 60  # letters of them
@@ -137,7 +137,7 @@ def _is_word_of(answer: str, spoken: frozenset[str], asked: set[str | None], wan
     shares = _shares(prose)
     most = max(shares[str(family)] for family in asked)
     return any(
-        family not in asked and shares[family] >= _MUCH_RATHER * most for family in sorted(spoken)
+        family not in asked and shares[family] >= _RATHER * most for family in sorted(spoken)
     )
 
 
