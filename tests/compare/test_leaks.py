@@ -155,6 +155,45 @@ def test_words_that_anybody_says_are_no_labels(label: str) -> None:
     assert not is_leak(leaks, label)
 
 
+MOODS = ("positive", "negative", "neutral", "mixed")
+BY_MOOD = leaks_of([labelling(MOODS)], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["neutral", "Neutral.", "positive (0.61)", "neutral\n\nneutral", "positive / negative",
+     "Sentiment: neutral", "**negative**", "mixed, 80 %"],
+)  # fmt: skip
+def test_a_label_that_others_say_leaks_where_it_is_all(text: str) -> None:
+    """A word of other answers is a leak as the whole answer, with a score or in a row."""
+    assert is_leak(BY_MOOD, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a positive number", "The negative pole", "neutral ground", "positively", "yes"]
+)
+def test_a_label_that_others_say_is_none_among_other_words(text: str) -> None:
+    """Beside other words it is one of them."""
+    assert not is_leak(BY_MOOD, text)
+
+
+def test_a_label_is_none_in_a_task_that_asks_for_it() -> None:
+    """Where another item of the task is answered by it, or the prompt offers it, it was asked."""
+    items = [question("negative", prompt="Sign of -3?"),
+             question("positive", prompt="Sign of 4?", number=1)]  # fmt: skip
+    changed = broken("positive", item=items[0], task=task_of(*items))
+
+    assert "leak" not in read_causes(changed, BY_MOOD)
+    assert not is_leak(BY_MOOD, "neutral", prompt="Is it acid or neutral?", right="acid")
+
+
+def test_a_label_of_several_words_leaks_inside_a_short_sentence() -> None:
+    """Of a name such as "lock account" a sentence that ends in it tells the label."""
+    assert is_leak(BY_TASK, "This ticket belongs to lock account.")
+    assert is_leak(BY_TASK, "billing / returns")
+    assert not is_leak(BY_TASK, "This belongs to billing.")
+
+
 def test_answers_that_differ_from_item_to_item_are_no_labels() -> None:
     """Of a target that asks for facts, a right answer that two items share is no label."""
     cities = [question(f"city {n // 2 if n < 4 else n}", number=n) for n in range(40)]

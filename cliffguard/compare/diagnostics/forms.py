@@ -36,8 +36,13 @@ _VERBS = re.compile(r"[A-Z]{4,}\s.*\b[A-Z]{3,}\b", re.DOTALL)
 _MARKED = re.compile(r"\S+[/|]([A-Z][A-Z_-]*)[.,]?")
 _END = r"(?=[\s.!]*$)"
 
+# A formula such as H2O is made like a code, and said by anybody.
+_FORMULA = (
+    r"(?:(?:H|C|N|O|F|S|P|K|Na|Cl|Ca|Mg|Fe|Cu|Zn|Ag|Al|Si|Mn|Br|Pb|Hg|Li)\d{0,2}){2,}(?![\w.-])"
+)
 _SHAPES = {
-    "code": r"(?=[\w.-]{3})[A-Z]{1,5}[-.]?\d[\dA-Z]*(?:[.-][\dA-Z]+)*(?=[\s:,;)]|$)",
+    "code": rf"(?!{_FORMULA})(?=[\w.-]{{3}})"
+    r"[A-Z]{1,5}[-.]?\d[\dA-Z]*(?:[.-][\dA-Z]+)*(?=[\s:,;)]|$)",
     "snake_case": r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w(])",
     "UPPER_SNAKE": r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w(])",
     "camelCase": r"[a-z]{2,}(?:[A-Z][a-z0-9]+)+(?![\w(])",

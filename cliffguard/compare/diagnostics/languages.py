@@ -105,14 +105,15 @@ def is_in_another(
     scripts = in_foreign_script(answer, "\n".join((prompt, good, right)))
     if scripts and not _names_any(prompt, scripts):
         return True
-    if _language(answer) is not None:
-        return _is_long_in_another(answer, good=good, right=right, prompt=prompt)
+    is_told = _language(answer) is not None
+    if is_told and _is_long_in_another(answer, good=good, right=right, prompt=prompt):
+        return True
     asked = {_told(text) for text in (good, right, prompt)} - {None}
     for expected in asked:
         families = in_foreign_words(answer, str(expected)) - asked
         if families and len(asked) == 1 and not _names_any(prompt, families):
             return True
-    return _is_word_of(answer, spoken, asked, "\n".join((prompt, good, right)))
+    return not is_told and _is_word_of(answer, spoken, asked, "\n".join((prompt, good, right)))
 
 
 def _is_long_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:

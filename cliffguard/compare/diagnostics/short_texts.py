@@ -15,9 +15,10 @@ from cliffguard.core.yaml_files import read_yaml
 
 _LEAST_SHARE = 0.25  # of the letters, before another script is more than a term
 _WEIGHT = 3  # letters of an alphabet that a character for a syllable or a word is worth
-_LEAST_LETTERS = 2
+_LEAST_LETTERS = 2  # of an alphabet
 _LEAST_GREEK = 3  # a formula has some
 _LEAST_WORDS = 2
+_AHEAD = 1.5  # times the words of the expected language, of which others are some as well
 _MOST_CHARACTERS = 2000
 
 _SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -84,7 +85,7 @@ def in_foreign_words(answer: str, expected: str) -> frozenset[str]:
     said = _small_in(text)
     if len(text.split()) < _LEAST_WORDS or _CODE.search(text) or expected not in _small():
         return frozenset()
-    least = 2 * _score(said, expected)
+    least = _AHEAD * _score(said, expected)
     hits = set()
     for family, words in _small().items():
         n_strong, n_weak = len(said & words["strong"]), len(said & words["weak"])
