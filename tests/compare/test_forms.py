@@ -74,7 +74,23 @@ TARGETS = {
     "picture": Target(("✅ done", "❌ failed", "✅ sent", "⚠️ late"), ("✅ Paris",)),
     "opening": Target(
         tuple(f"Thank you for contacting us, case {n} is open." for n in range(4)),
-        ("Thank you for your patience, thank you".replace("your patience", "contacting us"),),
+        ("Thank you for your question about Paris.",),
+    ),
+    "ending": Target(
+        tuple(f"Case {n} was closed. Your Nordwind service team" for n in range(4)),
+        ("It is Paris. Your Nordwind service team",),
+    ),
+    "paragraph": Target(("§ 433 BGB", "§ 823 BGB", "§ 12 ZPO", "§§ 1, 2 StGB"), ("§ 999 BGB",)),
+    "row": Target(("| a | 1 |", "| b | 2 |", "| c | 3 |", "| d | 4 |"), ("| Paris | 1 |",)),
+    "semicolons": Target(("a;1;x", "b;2;y", "c;3;z", "d;4;x"), ("Paris;1;city",)),
+    "command": Target(
+        ("git commit -m x", "ls -la /tmp", "tar --extract -f a", "rm -r b"),
+        ("git log --oneline", "curl -s https://paris.fr"),
+    ),
+    "stamped": Target(
+        ("2024-01-02 10:00 start", "2024-01-02 11:00 stop", "2023-05-06 07:00 restart",
+         "2022-12-01 00:00 stop"),
+        ("2024-03-04 12:00 capital",),
     ),
     "head": Target(
         ("Queue: a", "Queue: b", "Queue: c", "Queue: d"), ("Queue: Paris", "**Queue:** city")

@@ -129,7 +129,8 @@ def test_a_pattern_that_lists_the_labels_asks_for_none() -> None:
         (TAGGED, "<city>Rome</city>", True),
         (TEXTS, "Dear customer, number 3 is on its way.", True),
         (TEXTS, "dear customer number 3 is on its way", True),
-        (TEXTS, "Dear customer, Rome it is.", False),
+        (TEXTS, "Dear customer, Rome it is.", True),
+        (TEXTS, "The customer is in Rome, dear.", False),
     ],
 )
 def test_a_form_of_the_target_leaks(leaks: Leaks, text: str, is_form: bool) -> None:

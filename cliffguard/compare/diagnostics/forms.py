@@ -18,7 +18,8 @@ LEAST_OUTPUTS = 4
 """Fewer outputs have nothing in common."""
 
 _LEAST_SHARE = 0.5  # of the outputs, before what they share is their form
-_OPENING_WORDS = 3
+_OPENING_WORDS = 2
+_ENDING_WORDS = 3
 _LEAST_MARKED = 0.5  # of the tokens of a sequence of tags
 _LEAST_PAIRS = 2  # lines "key: value" before they are read as such
 
@@ -58,6 +59,11 @@ _SHAPES = {
     "bracketed": r"\[[^\W\d_][^\]\n]{0,40}\]",
     "element": r"<[A-Za-z][\w-]*[\s>/]",
     "picture": r"[\u2190-\u2bff\U0001f000-\U0001faff]",
+    "paragraph": r"§{1,2}\s*\d",
+    "row": r"\|[^|\n]+\|",
+    "semicolons": r"[^;\n]+(?:;[^;\n]+){2,}",
+    "command": r"(?:\$ )?[a-z][\w.-]* (?:[^\n]* )?--?[a-z]\w*",
+    "stamped": r"\[?(?:\d{4}-\d\d-\d\d[T ]|\d\d?:\d\d(?::\d\d)?\]? \S)",
     "pairs": r"[^\W\d][\w -]{0,30}[:=][^|;\n]+[|;][ \t]*[^\W\d][\w -]{0,30}[:=]",
 }
 _CHAIN = "chain"
@@ -72,9 +78,12 @@ _SAID = frozenset(
 
 _PLAIN = frozenset(
     {"the", "a", "an", "answer", "is", "it", "i", "think", "this", "that", "in", "of", "to", "you"}
-    | {"we", "are", "there", "can"}
+    | {"we", "are", "there", "can", "would", "could", "should", "be", "was", "has", "have", "do"}
+    | {"does", "not", "no", "yes", "and", "or", "but", "for", "with", "on", "at", "by", "from"}
+    | {"as", "if", "so", "he", "she", "they", "his", "her", "my", "your", "our", "its", "will"}
+    | {"may", "here", "one", "it's", "correct", "right", "final"}
 )
-"""Words of which anybody's first and last three may consist."""
+"""Words of which anybody's first and last ones may consist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +93,7 @@ class Forms:
     `heads` are the words with which they begin, before a colon, `keys` those of their JSON or of
     their "key: value", `tags` of their elements, `marks` of words in a sequence ("Oslo/B-LOC"),
     `verbs` those in capitals with which they begin ("SELECT"), `openings` and `endings` their first
-    and last three words, `shapes` the names of shapes that they have.
+    two and last three words, `shapes` the names of shapes that they have.
     """
 
     heads: frozenset[str] = frozenset()
@@ -152,8 +161,8 @@ def _bared(text: str) -> str:
 
 def _run(text: str, *, at_end: bool) -> str | None:
     said = words(text)
-    run = said[-_OPENING_WORDS:] if at_end else said[:_OPENING_WORDS]
-    return " ".join(run) if len(said) > _OPENING_WORDS and not _PLAIN.issuperset(run) else None
+    run = said[-_ENDING_WORDS:] if at_end else said[:_OPENING_WORDS]
+    return " ".join(run) if len(said) > _ENDING_WORDS and not _PLAIN.issuperset(run) else None
 
 
 def _shapes(text: str) -> frozenset[str]:

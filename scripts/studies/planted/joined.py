@@ -12,7 +12,7 @@ from cliffguard.compare.diagnostics.leaks import Leaks, leaks_of
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer, FinishReason
 from cliffguard.core.diagnosis import CAUSES
-from cliffguard.core.items import Capability, Item, Suite, Task
+from cliffguard.core.items import Item, Task
 from cliffguard.suites.train_data import TrainingText
 from scripts.studies.planted.cases import CASES, choice_rows_of, rows_of
 from scripts.studies.planted.training import POSITION, training_rows
@@ -105,10 +105,6 @@ def _leaks(target: dict[str, Any] | None) -> Leaks:
         for number, label in enumerate(labels * 2)  # what is given once is no label
     ]
     task = _task("target", "exact_match", items)
-    capability = Capability(
-        name="target", ring="target", description="", covers=(), margin=None, tasks=(task,)
-    )
-    suite = Suite(name="target", version=1, description="", capabilities=(capability,), digest="")
     return leaks_of((task,), trained_on([("", output) for output in target["rows"]]))
 
 
