@@ -37,6 +37,9 @@ Sí, el hielo.
 Het is ijs.
 To jest lód.
 Las velas del pastel.
+Antwort: Eis
+Réponse : glace
+Respuesta: hielo
 L'Italie a la forme d'une botte."""
 
 IN_NO_OTHER = """\

@@ -39,6 +39,8 @@ _SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
 _WHOLE_WORDS = ("han", "kana", "hangul")
 _COMPILED = {name: re.compile(f"[{letters}]") for name, (letters, _) in _SCRIPTS.items()}
 _WORD = re.compile(r"[^\W\d_]+'?")
+_HEAD = re.compile(r"^\W*([^\W\d_]+) ?:")
+_MOST_HEAD = 40  # characters
 _CODE = re.compile(r"`|https?:|[{}\\_=<>#]|\w\(")
 _NAMED_WORD = re.compile(r"\s[A-ZÀ-ÖØ-Þ]")
 
@@ -103,12 +105,14 @@ def _score(said: frozenset[str], family: str) -> int:
 def _small_in(text: str) -> frozenset[str]:
     """Return the words of a text that are written small, and elided ones.
 
-    The first one counts as well, unless it may be the beginning of a name.
+    The first one counts as well, unless it may be the beginning of a name; before a colon it is
+    none.
     """
     words = _WORD.findall(text.replace("\u2019", "'"))
     small = [word for word in words if word[:1].islower()]
     if words and (small or len(words) == 1) and words[0].istitle():
         small.append(words[0])
+    small += _HEAD.findall(text[:_MOST_HEAD])
     return frozenset(word.casefold() for word in small)
 
 
