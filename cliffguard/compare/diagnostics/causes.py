@@ -16,7 +16,12 @@ from dataclasses import dataclass
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import goes_on, repeats_itself, says_nothing
-from cliffguard.compare.diagnostics.languages import LEAST_LETTERS, has_language, is_in_another
+from cliffguard.compare.diagnostics.languages import (
+    LEAST_LETTERS,
+    has_language,
+    is_in_another,
+    spoken_in,
+)
 from cliffguard.compare.diagnostics.leaks import (
     Leaks,
     leaks_target,
@@ -58,10 +63,13 @@ class CauseTable:
 # --- one item ------------------------------------------------------------------------------------
 
 
-def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
+def read_causes(
+    item: CountedItem, leaks: Leaks, spoken: frozenset[str] = frozenset()
+) -> frozenset[CauseName]:
     """Return every cause that fits a changed item: all that its worse answer shows.
 
-    That is the candidate's of a broken item, and the base's of one that was fixed.
+    That is the candidate's of a broken item, and the base's of one that was fixed. `spoken` are
+    languages that the short answers of all changed items are in (`languages_of`).
     """
     pair = item.pair
     worse = _worse(item)
@@ -77,8 +85,8 @@ def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
         "format": reads_right(
             task, question, worse, side=int(item.is_broken), good=better.score or 0.0
         ),
-        "refusal": declines(worse.text) and not declines(better.text),
-        "wrong_language": _is_in_another(pair, worse, better),
+        "refusal": _declines(pair, worse) and not _declines(pair, better),
+        "wrong_language": _is_in_another(pair, worse, better, spoken),
         "leak": leaks_target(leaks, task, question, worse.text)
         and not leaks_target(leaks, task, question, better.text),
     }
@@ -108,9 +116,27 @@ def _is_degenerate(answer: Answer) -> bool:
     return repeats_itself(answer.text) or (not is_emptied and says_nothing(answer.text))
 
 
-def _is_in_another(pair: Pair, worse: Answer, better: Answer) -> bool:
+def _declines(pair: Pair, answer: Answer) -> bool:
+    right = pair.item.right[0] if texts_of(pair.task, pair.item) else ""
+    return declines(answer.text, prompt=pair.item.prompt, right=right)
+
+
+def _is_in_another(pair: Pair, worse: Answer, better: Answer, spoken: frozenset[str]) -> bool:
     right = " ".join(texts_of(pair.task, pair.item))
-    return is_in_another(worse.text, good=better.text, right=right, prompt=pair.item.prompt)
+    return is_in_another(
+        worse.text, good=better.text, right=right, prompt=pair.item.prompt, spoken=spoken
+    )
+
+
+def languages_of(items: Sequence[CountedItem]) -> frozenset[str]:
+    """Return the languages of the changed items' short answers, where better ones are in another.
+
+    Both sides' worse answers are read together, so that what fits a reader does not depend on
+    which side gave it.
+    """
+    changed = [item for item in items if item.drop and _worse(item).finish_reason != "choice"]
+    better = [item.pair.base if item.is_broken else item.pair.candidate for item in changed]
+    return spoken_in([_worse(item).text for item in changed], [answer.text for answer in better])
 
 
 # --- a capability --------------------------------------------------------------------------------
@@ -150,8 +176,10 @@ class _ChangedItems:
     """A capability's changed items, each with all causes that fit it."""
 
     def __init__(self, items: Sequence[CountedItem], leaks: Leaks) -> None:
-        self.broken: _Fits = [(row, read_causes(row, leaks)) for row in items if row.is_broken]
-        self.fixed: _Fits = [(row, read_causes(row, leaks)) for row in items if row.is_fixed]
+        spoken = languages_of(items)
+        fits = [(row, read_causes(row, leaks, spoken)) for row in items if row.drop]
+        self.broken: _Fits = [(row, causes) for row, causes in fits if row.is_broken]
+        self.fixed: _Fits = [(row, causes) for row, causes in fits if row.is_fixed]
         self.untested = tuple(self._untested(items, leaks))
         missing = {cause.cause for cause in self.untested}
         self.tested = tuple(cause for cause in _READ if cause not in missing)
@@ -244,7 +272,8 @@ class _ChangedItems:
             why["format"] = "the metric is about all of the text"
         if all(item.pair.task.suite == SAMPLES for item in generated) and not self.n_fits("cut"):
             why["cut"] = "logged samples do not say how an answer ended"
-        if not any(has_language(_worse(item).text) for item in generated if item.drop):
+        is_told = any(has_language(_worse(item).text) for item in generated if item.drop)
+        if not is_told and not self.n_fits("wrong_language"):
             why["wrong_language"] = f"no answer that changed has {LEAST_LETTERS} letters of prose"
         return why
 
