@@ -63,6 +63,9 @@ _PROTOCOL_KEYS = (
 )  # fmt: skip
 
 
+NOTHING_READ = "[invalid]"
+"""What lm-eval's filters write where they find no answer in what was generated."""
+
 FinishReason = Literal[
     "choice", "stop", "string", "length", "stopped", "thinking", "overlong", "missing"
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.prompt_facts import PromptFacts
 from cliffguard.core.settings import Ring
 from cliffguard.core.terms import Terms
 
@@ -21,7 +22,8 @@ class Item:
     stand or fall together (None: independent). `answers` are all right ones where there are
     several, `answer` the first of them; empty, it is the only one. Of logged samples `answer` is
     the target as it was logged, and `answers` what it stands for; where `prompt` is but the ends of
-    what was asked, `prompt_sha256` is of the whole (None: it is all there).
+    what was asked, `prompt_sha256` is of the whole and `facts` what that says (both None: it is all
+    there).
     """
 
     id: str
@@ -33,6 +35,7 @@ class Item:
     cluster: str | None
     answers: tuple[str, ...] = ()
     prompt_sha256: str | None = None
+    facts: PromptFacts | None = None
 
     @property
     def right(self) -> tuple[str, ...]:
@@ -69,7 +72,8 @@ class Task:
     Of samples: `n_in_all` documents would be there without the limit that one side had (None: it
     had none), and `read_otherwise` says what another filter makes of what this one cannot read;
     `other_scores` are, by item, the best scores that other filters give the base's and the
-    candidate's answer, higher being better (None: none reads it).
+    candidate's answer, higher being better (None: none reads it), and `unread` what either side
+    generated of which the filter read nothing (None: it read something), where the scores differ.
     `terms` are what its digest says beside the items (None: other programs asked them).
     """
 
@@ -97,6 +101,7 @@ class Task:
     n_in_all: int | None = None
     read_otherwise: str | None = None
     other_scores: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    unread: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     terms: Terms | None = None
 
     def gates(self, item: Item) -> bool:

@@ -12,7 +12,9 @@ Texts = Literal["full", "short", "none"]
 SHORT = 1200
 """Characters of a text that is kept short."""
 
-_LEFT_OUT = " […] "
+LEFT_OUT = " […] "
+"""Between the ends of a text that is kept short."""
+
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -28,7 +30,7 @@ def ends_of(text: str) -> str:
     """Return a text in at most `SHORT` characters: as it is, or its two ends."""
     if len(text) <= SHORT:
         return text
-    return cut_middle(text, SHORT - len(_LEFT_OUT), mark=_LEFT_OUT)
+    return cut_middle(text, SHORT - len(LEFT_OUT), mark=LEFT_OUT)
 
 
 def whole_characters(text: str) -> str:

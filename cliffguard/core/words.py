@@ -33,6 +33,11 @@ def words(text: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(text)]
 
 
+def bare(text: str) -> str:
+    """Return a short answer as it is compared: without case, outer space and signs at its end."""
+    return " ".join(text.split()).rstrip(".,;:!? ").casefold()
+
+
 def squad_words(text: str) -> list[str]:
     """Return words in lower case, without punctuation and English articles.
 

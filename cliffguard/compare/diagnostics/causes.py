@@ -31,6 +31,7 @@ from cliffguard.compare.diagnostics.leaks import (
 )
 from cliffguard.compare.diagnostics.other_readers import is_readable, reads_right
 from cliffguard.compare.diagnostics.pieces import begins_structure
+from cliffguard.compare.diagnostics.unread import as_generated
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnosis import CAUSES, CONFIDENCE, CauseCount, CauseName, UntestedCause
@@ -72,8 +73,7 @@ def read_causes(
     languages that the short answers of all changed items are in (`languages_of`).
     """
     pair = item.pair
-    worse = _worse(item)
-    better = pair.base if item.is_broken else pair.candidate
+    worse, better = _worse(item), _better(item)
     if worse.finish_reason == "choice":
         is_leak = picks_label(leaks, pair.item, worse.text)
         return frozenset({"leak"}) if is_leak else frozenset()
@@ -135,8 +135,8 @@ def languages_of(items: Sequence[CountedItem]) -> frozenset[str]:
     which side gave it.
     """
     changed = [item for item in items if item.drop and _worse(item).finish_reason != "choice"]
-    better = [item.pair.base if item.is_broken else item.pair.candidate for item in changed]
-    return spoken_in([_worse(item).text for item in changed], [answer.text for answer in better])
+    better = [_better(item).text for item in changed]
+    return spoken_in([_worse(item).text for item in changed], better)
 
 
 # --- a capability --------------------------------------------------------------------------------
@@ -279,7 +279,11 @@ class _ChangedItems:
 
 
 def _worse(item: CountedItem) -> Answer:
-    return item.pair.candidate if item.is_broken else item.pair.base
+    return as_generated(item.pair, int(item.is_broken))
+
+
+def _better(item: CountedItem) -> Answer:
+    return as_generated(item.pair, int(not item.is_broken))
 
 
 def _n_fitting(rows: _Fits, cause: CauseName) -> int:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Container, Hashable, Iterator, Sequence
 
 from cliffguard.compare.diagnostics.counted import CountedItem
-from cliffguard.compare.diagnostics.responses import bare
 from cliffguard.compare.diagnostics.traits import Trait, Traits, quoted
+from cliffguard.core.texts import LEFT_OUT, ends_of
+from cliffguard.core.words import bare
 
-_READ = 4000  # characters of a prompt in which its template is looked for
 _COMMON = 0.1  # of the prompts; a rarer word tells no template from another
 _N_OPENING_WORDS = 3
 _GAP = "…"
@@ -47,8 +47,7 @@ def template_traits(items: Sequence[CountedItem]) -> Traits:
 
 def _sentences(prompt: str) -> list[list[str]]:
     """Return the words and signs of every sentence of a prompt, of a long one of its ends."""
-    if len(prompt) > _READ:
-        prompt = f"{prompt[: _READ // 2]}\n{prompt[-_READ // 2 :]}"
+    prompt = ends_of(prompt).replace(LEFT_OUT, "\n")  # no more is held of all logged ones
     return [row for sentence in _SENTENCE.findall(prompt) if (row := _TOKEN.findall(sentence))]
 
 
@@ -88,6 +87,6 @@ def opening_traits(items: Sequence[CountedItem]) -> Traits:
 
 
 def _opening_traits(prompt: str) -> Iterator[Trait]:
-    words = " ".join(prompt[:_READ].split()[:_N_OPENING_WORDS])
+    words = " ".join(ends_of(prompt).partition(LEFT_OUT)[0].split()[:_N_OPENING_WORDS])
     if words:
         yield Trait("opening", f"opening:{words}", f"the prompt opens with {quoted(words)}", True)

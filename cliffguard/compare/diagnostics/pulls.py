@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem
-from cliffguard.compare.diagnostics.responses import bare
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, mentioned
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
+from cliffguard.compare.diagnostics.unread import as_read
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item
+from cliffguard.core.words import bare
 from cliffguard.stats.calibration import confident_wrong
 
 _N_BEGINNING_WORDS = 2
@@ -157,10 +158,7 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
 
     Which answers are looked at does not depend on whose they are.
     """
-    texts = [
-        None if item.pair.item.choices else _sides(item, lambda answer: bare(answer.text))
-        for item in items
-    ]
+    texts = [None if item.pair.item.choices else _sides(item, bare) for item in items]
     rights = [{bare(answer) for answer in item.pair.item.right} for item in items]
     for text in _frequent(texts):
         if len(text) <= MOST_CHARACTERS:
@@ -200,13 +198,13 @@ def _frequent(texts: Sequence[tuple[str, str] | None]) -> list[str]:
     return [text for text, n in counts.items() if n >= LEAST_ITEMS // 2]
 
 
-def _beginning(answer: Answer) -> str:
-    words = answer.text[:200].casefold().split()
+def _beginning(text: str) -> str:
+    words = text[:200].casefold().split()
     return " ".join(words[:_N_BEGINNING_WORDS]) if len(words) > _N_BEGINNING_WORDS else ""
 
 
-def _sides(item: CountedItem, read: Callable[[Answer], str]) -> tuple[str, str]:
-    return read(item.pair.base), read(item.pair.candidate)
+def _sides(item: CountedItem, read: Callable[[str], str]) -> tuple[str, str]:
+    return read(as_read(item.pair, 0)), read(as_read(item.pair, 1))
 
 
 # --- confidence ----------------------------------------------------------------------------------

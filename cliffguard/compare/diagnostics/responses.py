@@ -17,7 +17,7 @@ import numpy as np
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnostics import ResponseComparison, ResponseStatistics
-from cliffguard.core.words import words_and_signs
+from cliffguard.core.words import bare, words_and_signs
 from cliffguard.stats.calibration import confidence_gap, confident_wrong, smooth_calibration_error
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.paired import tango_interval
@@ -156,11 +156,6 @@ def _agree(base: Answer, candidate: Answer) -> bool:
     if _is_choice(base) or _is_choice(candidate):
         return base.text == candidate.text
     return bare(base.text) == bare(candidate.text)
-
-
-def bare(text: str) -> str:
-    """Return a short answer as it is compared: without case, outer space and signs at its end."""
-    return " ".join(text.split()).rstrip(".,;:!? ").casefold()
 
 
 def _are_wrong(pair: Both) -> bool:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem
 from cliffguard.compare.diagnostics.prompt_templates import opening_traits, template_traits
-from cliffguard.compare.diagnostics.responses import bare
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, Traits, ordinal, quoted
 from cliffguard.core.items import Item
+from cliffguard.core.prompt_facts import PromptFacts, facts_of
 from cliffguard.core.texts import clip
+from cliffguard.core.words import bare
 
 LEAST_ITEMS = 12
 """Inside a slice, and outside of it."""
@@ -85,26 +86,21 @@ def listed_place(item: Item) -> int | None:
 def mentioned(item: Item) -> tuple[str, ...]:
     """Return the choices that the prompt mentions as whole words, in the order of the mentions.
 
-    Empty where fewer than two are.
+    Empty where fewer than two are, or where the prompt is not known.
     """
-    places = []
-    prompt = item.prompt.casefold()
-    for choice in dict.fromkeys(map(bare, item.choices)):
-        at = _where(choice, prompt)
-        if at is not None:
-            places.append((at, choice))
-    return tuple(choice for _, choice in sorted(places)) if len(places) > 1 else ()
+    facts = prompt_facts(item)
+    return () if facts is None else tuple(bare(item.choices[number]) for number in facts.order)
 
 
-def _where(text: str, prompt: str) -> int | None:
-    """Return where a text first stands in a prompt by itself, and not as a part of a word."""
-    at = prompt.find(text) if text else -1
-    while at >= 0:
-        before, after = prompt[at - 1 : at], prompt[at + len(text) : at + len(text) + 1]
-        if not (before.isalnum() or after.isalnum()):
-            return at
-        at = prompt.find(text, at + 1)
-    return None
+def prompt_facts(item: Item) -> PromptFacts | None:
+    """Return what is known of the whole prompt; None of one that only its ends are there of.
+
+    What is held of a logged prompt depends on whether the answers differ, so that nothing may be
+    read from the ends that the whole would say otherwise.
+    """
+    if item.facts is not None or item.prompt_sha256 is not None:
+        return item.facts
+    return facts_of(item.prompt, item.choices, item.right)
 
 
 # --- where the right answer stands ---------------------------------------------------------------
@@ -152,12 +148,10 @@ def _end_traits(rank: int, n_mentioned: int) -> Iterator[Trait]:
 
 
 def _third_traits(item: Item) -> Iterator[Trait]:
-    prompt = item.prompt.casefold()
-    at = next((at for right in item.right if (at := _where(bare(right), prompt)) is not None), None)
-    if at is not None:
-        third = min(2, 3 * at // len(prompt))
-        name = f"the right answer stands in the {ordinal(third)} third of the prompt"
-        yield Trait("position", f"position:third:{third + 1}", name)
+    facts = prompt_facts(item)
+    if facts is not None and facts.third is not None:
+        name = f"the right answer stands in the {ordinal(facts.third)} third of the prompt"
+        yield Trait("position", f"position:third:{facts.third + 1}", name)
 
 
 # --- what the suite says -------------------------------------------------------------------------
@@ -218,20 +212,32 @@ def _clusters(items: Sequence[CountedItem]) -> Traits:
 
 
 def _lengths(items: Sequence[CountedItem]) -> Traits:
-    prompts = _thirds([len(item.pair.item.prompt) for item in items], "prompt")
+    prompts = _thirds([_n_characters(item.pair.item) for item in items], "prompt")
     rights = _thirds([len(item.pair.item.answer) for item in items], "right answer")
     among = [_among_choices(item.pair.item) for item in items]
     return [[*row, *other, *more] for row, other, more in zip(prompts, rights, among, strict=True)]
 
 
-def _thirds(lengths: Sequence[int], what: str) -> list[list[Trait]]:
-    """Return which third of all lengths, in characters, every item belongs to."""
-    low, high = (int(length) for length in np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
+def _n_characters(item: Item) -> int | None:
+    """Return the length of the whole prompt; None where it is not known."""
+    if item.facts is not None:
+        return item.facts.n_characters
+    return None if item.prompt_sha256 is not None else len(item.prompt)
+
+
+def _thirds(lengths: Sequence[int | None], what: str) -> list[list[Trait]]:
+    """Return which third of all lengths, in characters, every item belongs to: none if unknown."""
+    known = [length for length in lengths if length is not None]
+    if not known:
+        return [[] for _ in lengths]
+    low, high = (int(length) for length in np.quantile(known, [1 / 3, 2 / 3], method="lower"))
     key = f"length:{what.replace(' ', '-')}"
     short = Trait("length", f"{key}:short", f"the {what} has at most {low:,} characters")
     middle = Trait("length", f"{key}:middle", f"the {what} has {low + 1:,} to {high:,} characters")
     long = Trait("length", f"{key}:long", f"the {what} has more than {high:,} characters")
-    return [[short if n <= low else middle if n <= high else long] for n in lengths]
+    return [
+        [] if n is None else [short if n <= low else middle if n <= high else long] for n in lengths
+    ]
 
 
 def _among_choices(item: Item) -> list[Trait]:

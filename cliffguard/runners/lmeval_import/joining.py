@@ -59,7 +59,7 @@ def join(
     read_otherwise = _read_otherwise((base, candidate), others)
     items: list[Item] = []
     answers: tuple[list[Answer], list[Answer]] = ([], [])
-    fields = {}
+    fields, unread = {}, {}
     for name in list(dict.fromkeys([*base, *candidate])):
         both = (base.pop(name, None), candidate.pop(name, None))
         reference = both[0] or both[1]
@@ -67,6 +67,9 @@ def join(
         for side, sample in zip(answers, both, strict=True):
             side.append(_answer(reference, sample, is_low))
         items.append(_item(reference, both))
+        texts = (_unread(both[0]), _unread(both[1]))
+        if any(texts) and len({side[-1].score or 0.0 for side in answers}) > 1:
+            unread[reference.document] = texts  # of changed items: memory is short
         if reference.fields:
             fields[reference.document] = reference.fields
     made = Task(
@@ -92,6 +95,7 @@ def join(
         n_in_all=n_all,
         read_otherwise=read_otherwise,
         other_scores=_other_scores([item.id for item in items], others, is_low=is_low),
+        unread=unread,
     )
     return Joined(
         task=made,
@@ -114,6 +118,7 @@ def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
         cluster=None,
         answers=() if right == sample.target else (right,),
         prompt_sha256=prompts.prompt_sha256,
+        facts=prompts.facts,
     )
 
 
@@ -182,6 +187,10 @@ def _answer(reference: Sample, sample: Sample | None, is_low: bool) -> Answer:
         n_prompt_tokens=0,
         n_answer_tokens=0,
     )
+
+
+def _unread(sample: Sample | None) -> str | None:
+    return None if sample is None else sample.unread
 
 
 def _how_it_ended(sample: Sample | None) -> FinishReason:

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cliffguard.core.answers import NOTHING_READ
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.hashing import sha256_of_text
-from cliffguard.core.texts import Texts, ends_of, whole_characters
+from cliffguard.core.texts import SHORT, Texts, ends_of, whole_characters
 from cliffguard.runners.lmeval_logs.releases import names_filters, prompt_of, samples_in
 from cliffguard.runners.lmeval_logs.sample import (
     Sample,
     choices_of,
+    facts_beside,
     fields_of,
     fitting_choices,
+    generated_text,
     generation_settings,
     in_words,
     n_answers_of,
@@ -25,10 +28,9 @@ from cliffguard.runners.lmeval_logs.sample import (
     response_text,
     score_in,
     trace_of,
+    unread_text,
 )
 
-# What lm-eval's filters write where they find no answer in what was said, and score as wrong.
-_NOTHING_READ = "[invalid]"
 _NO_SCORE = ", not a score between 0 and 1"
 _MOST_VALUES = 20  # of a setting, of those that a task sets for each document
 REPEATS = "responses a document"
@@ -217,7 +219,7 @@ class TaskReader:
                 values.add(json.dumps(plain_setting(value), sort_keys=True))
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
-        is_read = response_text(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
+        is_read = response_text(row.get("filtered_resps"), row.get("arguments")) != NOTHING_READ
         try:
             number = score_in(row, self.choice.metric or "")
         except ValueError:
@@ -228,7 +230,7 @@ class TaskReader:
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
-            text = response_text(answer, arguments)
+            text = generated_text(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
@@ -237,22 +239,25 @@ class TaskReader:
             target = str(row.get("target", ""))
             fitting = fitting_choices(target, choices, picked, row.get("acc")) if choices else ()
             is_whole = bool(self._twins) and (score is None or score != twin.score)
-            prompt, sha256 = self._kept(prompt_of(arguments), row["prompt_hash"], is_whole=is_whole)
+            whole = prompt_of(arguments)
+            prompt, sha256 = self._kept(whole, row["prompt_hash"], is_whole=is_whole)
             return Sample(
                 document=_shared(document, twin.document),
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
-                score=None if text == _NOTHING_READ else score,
+                score=None if text == NOTHING_READ else score,
                 prompt=_shared(prompt, twin.prompt),
                 target=_shared(target, twin.target),
                 text=picked if text is None else text,
                 is_choice=text is None,
-                is_readable=text != _NOTHING_READ,
+                is_readable=text != NOTHING_READ,
                 choices=choices,
                 trace=trace_of(row, answer, is_choice=text is None),
                 fields=fields_of(row.get("doc"), self._wanted) if self._wanted else {},
                 fitting=_shared(fitting, twin.fitting),
                 prompt_sha256=_shared(sha256, twin.prompt_sha256),
+                facts=facts_beside(whole, sha256, choices, target, twin),
+                unread=unread_text(row.get("resps"), arguments, text),
                 confidence=None if self.choice.metric in _OTHER_PICKS else sure,
             )
         except KeyError as failure:
@@ -265,14 +270,12 @@ class TaskReader:
     def _kept(self, prompt: str, logged: Any, *, is_whole: bool) -> tuple[str, str | None]:
         """Return as much of a prompt as is kept, and if that is not all, the SHA-256 of the whole.
 
-        Millions of prompts are not held: of those that are not shown whole their ends, or where no
-        text is kept the first character, which says that there was one.
+        Millions of prompts are not held: of those that are not shown whole their ends. They are
+        held even where no text may be written, since the diagnosis reads them.
         """
-        if is_whole or self._texts == "full":
+        if is_whole or self._texts == "full" or len(prompt) <= SHORT:
             return prompt, None
-        short = ends_of(prompt) if self._texts == "short" else prompt.strip()[:1]
-        if short == prompt:
-            return prompt, None
+        short = ends_of(prompt)
         sha256 = sha256_of_text(whole_characters(prompt))
         return short, logged if logged == sha256 else sha256  # a text that is held already
 

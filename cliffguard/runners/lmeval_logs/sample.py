@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cliffguard.core.texts import cut_end, n_things
+from cliffguard.core.answers import NOTHING_READ
+from cliffguard.core.prompt_facts import PromptFacts, facts_of
+from cliffguard.core.texts import cut_end, cut_middle, n_things
 from cliffguard.runners.lmeval_logs.releases import number_of
 
 _ROUNDING = 1e-3  # above 0, which no log-likelihood is but by rounding
@@ -20,6 +22,9 @@ _LONGEST_NUMBER = 6  # digits: nothing has a million choices
 TELLING = 20
 """Characters of a generated answer from which on two models do not say the same every time."""
 
+MOST_UNREAD = 4000
+"""Characters that are held of a generated text of which the filter read nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -27,7 +32,7 @@ class Sample:
 
     Its prompt is whole with the second side, where that scores another way than the first;
     elsewhere as much of it is kept as is shown of items that did not change, and then
-    `prompt_sha256` is that of the whole (None: it is all there).
+    `prompt_sha256` is that of the whole (None: it is all there) and `facts` what the whole said.
 
     `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
     which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
@@ -35,6 +40,7 @@ class Sample:
     answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
     those of the document that are wanted. `fitting` are the choices that `target` may stand for.
     `confidence` is the share of the picked choice in the likelihood of all (None: not logged).
+    `unread` is what was generated where the filter read nothing of it (None: it read something).
     """
 
     document: str
@@ -52,6 +58,8 @@ class Sample:
     fitting: tuple[str, ...] = ()
     prompt_sha256: str | None = None
     confidence: float | None = None
+    facts: PromptFacts | None = None
+    unread: str | None = None
 
 
 def _short_digest(value: Any) -> bytes:
@@ -141,6 +149,19 @@ def fitting_choices(
     )
 
 
+def facts_beside(
+    whole: str, sha256: str | None, choices: Sequence[str], target: str, twin: Sample
+) -> PromptFacts | None:
+    """Return what a prompt says of which the ends are kept; None where it is all there."""
+    if sha256 is None:
+        return None
+    if twin.facts and (sha256, choices, target) == (
+        twin.prompt_sha256, twin.choices, twin.target,
+    ):  # fmt: skip
+        return twin.facts
+    return facts_of(whole, choices, (target,))
+
+
 def response_text(answer: Any, arguments: Any = None) -> str | None:
     """Return the text that was generated; None of likelihoods, one or several.
 
@@ -152,6 +173,26 @@ def response_text(answer: Any, arguments: Any = None) -> str | None:
         return answer
     is_of_texts = isinstance(answer, list) and all(isinstance(text, str) for text in answer)
     return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
+
+
+def generated_text(answer: Any, arguments: Any) -> str | None:
+    """Return what a filter read of a generated text: nothing, where it wrote null for it."""
+    text = response_text(answer, arguments)
+    while isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    return "" if text is None and answer is None and _generates(arguments) else text
+
+
+def unread_text(response: Any, arguments: Any, text: str | None) -> str | None:
+    """Return what was generated where a filter read nothing of it; a long one's two ends.
+
+    None where it read something, or nothing else was generated either.
+    """
+    if text is None or (text != NOTHING_READ and text.strip()):
+        return None
+    raw = response_text(response, arguments)
+    is_more = raw is not None and raw.strip() not in ("", NOTHING_READ)
+    return cut_middle(raw, MOST_UNREAD, mark="\n") if raw is not None and is_more else None
 
 
 def _generates(arguments: Any) -> bool:
