@@ -7,6 +7,7 @@ no scale, and a rescue would buy INCONCLUSIVE.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from cliffguard.core.texts import n_things
 from cliffguard.evaluate.ledger import accounts_of
 from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
+from cliffguard.run.look import wholly_spent
 from cliffguard.run.prepare import Run
 from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.power import smallest_deciding_n
@@ -59,7 +61,8 @@ class Provable(NamedTuple):
         if self.n_clusters < self.n_items:
             margin = self.margin if self.role == "gating" else 0.5  # a gain takes the least alone
             least = least_effective_clusters(margin=margin, alpha=alpha)
-            return f"at least {least} clusters of like size (here worth {self.n_effective:.0f})"
+            worth = math.floor(self.n_effective)
+            return f"at least {least} clusters of like size (here worth {worth})"
         if self.role == "gating":
             return f"at least {smallest_deciding_n(margin=self.margin, alpha=alpha):,} items"
         return "more items"
@@ -109,8 +112,8 @@ def refuse_without_proof(run: Run) -> str:
         for row in never
     )
     raise UsageError(
-        f"{lacking}; add items (of other clusters), or leave it out: in the policy `target: null`, or "
-        "`gate: false` for a capability",
+        f"{lacking}; add items (of other clusters), or leave it out: in the policy `target: null`, "
+        "or `gate: false` for a capability",
         id="rescue.no-proof",
     )
 
@@ -118,8 +121,9 @@ def refuse_without_proof(run: Run) -> str:
 def spent_on_scales(run: Run) -> str | None:
     """Return a line where other scales were judged on these items; None where none was."""
     case = run.case
-    if case.origin is None or not (known := looks_at_scales(run.store, case.base, case.origin)):
+    if case.origin is None:
         return None
+    known = [wholly_spent(taken) for taken in looks_at_scales(run.store, case.base, case.origin)]
     accounts = [row for row in accounts_of(case.runs, known, case.policy).values() if row.before]
     if not accounts:
         return None

@@ -81,7 +81,17 @@ def known_at(case: Case, store: Store) -> tuple[TakenLooks, ...]:
     known = known_looks(store, case.base, case.candidate)
     if case.origin is None:
         return known
-    return merged(known, looks_at_scales(store, case.base, case.origin))
+    runs = {run.digest for run in case.runs}
+    known = merged(known, looks_at_scales(store, case.base, case.origin))
+    return tuple(taken if taken.run in runs else wholly_spent(taken) for taken in known)
+
+
+def wholly_spent(taken: TakenLooks) -> TakenLooks:
+    """Return the looks of another scale with its whole level spent.
+
+    What fails early would not have passed later: given back, its level is spent twice.
+    """
+    return replace(taken, spent=max(taken.spent, taken.level or 0.0))
 
 
 def _accounts(case: Case) -> tuple[str, ...]:
