@@ -20,6 +20,8 @@ class Case:
     `protocol` None: it was another harness's, and the scores themselves say whether they are
     graded. `runs` say by what the looks are known again. `caveats` stand in every report,
     `overlaps` are the planned items that the training data hold, `screens` what loaded models tell.
+    `origin` is the fingerprint of the fine-tune of which the candidate is a scale: all of these
+    have one account of alpha (None: it is no scale).
     """
 
     base: Checkpoint
@@ -31,3 +33,4 @@ class Case:
     caveats: tuple[Caveat, ...] = ()
     overlaps: tuple[Contamination, ...] = ()
     screens: Screens = field(default_factory=Screens)
+    origin: str | None = None

@@ -19,8 +19,9 @@ class ScalePoint:
     """A scale, and what it comes to on the selection half.
 
     `drop` is the drop of the `worst` capability that gates, the one nearest to or farthest beyond
-    its `margin`; `gain` is the target's (None: there is no target). `p_values` are those of what
-    PASS takes a proof of, the largest first; of what has none it is 1.
+    its `margin`; `gain` is the target's, of several the least (None: there is no target, or one is
+    not measured). `p_values` are those of what PASS takes a proof of, the largest first; of what
+    has none it is 1.
     """
 
     scale: float
@@ -37,10 +38,12 @@ class ScalePoint:
 class RescueRecord:
     """What a rescue found.
 
-    `base` and `candidate` are fingerprints. `chosen` is None where no scale can pass, and `outcome`
-    is that of the verdict on the `judged` half (None: there is none). `selection` are the
-    beginnings of the digests of the items by which the scale was chosen. `n_asked` answers were
-    asked for it, `n_check` are those of one check of all items on both sides.
+    `base` and `candidate` are fingerprints. Where the candidate is itself a scale, `origin` is that
+    of the fine-tune at the beginning (None: it is the candidate). `chosen` is None where no scale
+    can pass, and `outcome` is that of the verdict on the `judged` half (None: there is none).
+    `selection` are the beginnings of the digests of the items by which the scale was chosen.
+    `n_asked` answers were asked for it, `n_check` are those of one check of all items on both
+    sides.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -56,3 +59,4 @@ class RescueRecord:
     selection: tuple[str, ...]
     n_asked: int
     n_check: int
+    origin: str | None = None

@@ -224,12 +224,14 @@ def _level_at(
     return left if left >= LEAST_LEVEL else 0.0
 
 
-def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[Caveat]:
-    """Return what a report says of capabilities that were judged before on fewer items."""
+def later_runs(
+    accounts: Mapping[str, Account], policy: Policy, *, at: str = "at these two sides"
+) -> list[Caveat]:
+    """Return what a report says of capabilities that were judged before, and `at` what."""
     return [
         Caveat(
             id="alpha.later-run",
-            text=f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
+            text=f"{name}: run {account.level.number} {at}. Earlier ones judged "
             f"{', '.join(map(str, _most_judged(account.before)))} items; of alpha's "
             f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %.",
         )

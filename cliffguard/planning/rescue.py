@@ -30,6 +30,7 @@ from cliffguard.core.settings import Plan
 from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import n_absent, unheard
 from cliffguard.gate import guard
+from cliffguard.planning.judged_half import refuse_without_proof, spent_on_scales
 from cliffguard.planning.rescue_cost import CountedRunner, RescueCost
 from cliffguard.planning.scale_choice import (
     GRID,
@@ -41,7 +42,7 @@ from cliffguard.planning.scale_choice import (
 from cliffguard.run.halves import Halves, halved
 from cliffguard.run.look import decide
 from cliffguard.run.prepare import Audience, Limits, Run, prepare
-from cliffguard.run.rescued import digests_of, text_of
+from cliffguard.run.rescued import digests_of, origin_of, text_of
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 
@@ -91,15 +92,14 @@ class Rescue:
     ) -> tuple[RescueRecord, Review | None]:
         """Return the record, and the review of the chosen scale; None where no scale can pass.
 
-        Raises a CliffguardError where the candidate cannot be scaled, or a comparison not be made;
-        what was asked until then is stored.
+        Raises a CliffguardError where the candidate cannot be scaled, the judged half can prove
+        nothing, or a comparison cannot be made; what was asked until then is stored.
         """
         refuse_unscalable(self.base, self.candidate)
         whole = self._prepared(self.plan)
         halves = halved(whole.tasks, self.plan.protocol, whole.case.policy)
         _refuse_unsplit(whole, halves)
-        cost = self._cost(whole, halves)
-        self.tell(cost.line)
+        cost = self._foretold(whole, halves)
         has_target = any(c.ring == "target" for s in whole.case.suites for c in s.capabilities)
         self.points = [
             base_point(has_target=has_target) if scale == 0.0 else self._tried(scale, halves)
@@ -134,12 +134,21 @@ class Rescue:
         runner = cast(Runner, self._counted)
         return prepare(plan, runner, self.store, None, limits, self._audience, ())
 
-    def _cost(self, whole: Run, halves: Halves) -> RescueCost:
-        """Return what is asked at the most: each side's looks are compared with the store."""
+    def _foretold(self, whole: Run, halves: Halves) -> RescueCost:
+        """Say what the judged half can prove, and what is asked at the most; return the cost."""
         selection, judged = (
             self._prepared(self._half_plan(self.plan.candidate, halves, part))
             for part in ("selection", "judged")
         )
+        self.tell(refuse_without_proof(judged))
+        if (spent := spent_on_scales(judged)) is not None:
+            self.tell(spent)
+        cost = self._cost(whole, selection, judged)
+        self.tell(cost.line)
+        return cost
+
+    def _cost(self, whole: Run, selection: Run, judged: Run) -> RescueCost:
+        """Return what is asked at the most: each side's looks are compared with the store."""
         looks = [run.schedule.everything() for run in (selection, judged)]
         absent = partial(
             n_absent,
@@ -215,6 +224,7 @@ class Rescue:
             selection=digests_of(halves.selection),
             n_asked=self._counted.n_asked,
             n_check=cost.check,
+            origin=origin_of(self.candidate),
         )
 
 

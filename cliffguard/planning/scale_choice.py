@@ -98,7 +98,8 @@ def point_of(scale: float, decision: Decision) -> ScalePoint:
     required = [row for name, row in rows.items() if name in roles]
     gating = [row for row in required if roles[row.capability] == "gating"]
     worst = max(gating, key=_beyond, default=None)
-    gains = [row.evidence.drop for row in rows.values() if row.ring == "target"]
+    # Of several targets the least gain: PASS takes a proof of each.
+    losses = [row.evidence.drop for row in rows.values() if row.ring == "target"]
     mean = decision.comparison.mean
     p_values = [row.evidence.p_held for row in required] + ([mean.p_held] if mean else [])
     fitness, reason = _fitness(decision, required)
@@ -109,7 +110,7 @@ def point_of(scale: float, decision: Decision) -> ScalePoint:
         worst=None if worst is None else worst.capability,
         drop=None if worst is None else worst.evidence.drop,
         margin=None if worst is None else worst.evidence.margin,
-        gain=None if not gains or gains[0] is None else -gains[0],
+        gain=least_gain(losses),
         p_values=tuple(sorted((1.0 if p is None else p for p in p_values), reverse=True)),
         fitness=fitness,
         reason=reason,
@@ -132,6 +133,12 @@ def chosen_point(points: Sequence[ScalePoint]) -> ScalePoint | None:
         key=lambda point: (point.p_values, -point.scale),
         default=None,
     )
+
+
+def least_gain(losses: Sequence[float | None]) -> float | None:
+    """Return the least gain of the targets, None where there is none or one is not measured."""
+    known = [loss for loss in losses if loss is not None]
+    return -max(known) if known and len(known) == len(losses) else None
 
 
 def _beyond(row: CapabilityComparison) -> float:

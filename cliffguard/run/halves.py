@@ -2,8 +2,12 @@
 
 What is tied stays together, so that neither half knows of the other: copies of a question, what is
 asked about one document, what a cluster of the suite or the policy names. In all else the halves
-are drawn by lot, alike in every task and at every level, from the seed of the plan and the content
-of the items: the same items have the same halves, in whatever order they come.
+are drawn by lot, alike in every task and at every level, from the content of the items alone: what
+a task holds has the same halves under every seed and limit, in whatever order it comes and whatever
+is asked beside it. What chose a scale once is never judged after it.
+
+Of two unequal halves that judges which lies in more effective clusters, since it has to prove. The
+selection asks at most half of what is asked of a task, since it is asked of several scales.
 """
 
 from __future__ import annotations
@@ -45,18 +49,40 @@ def halved(tasks: Sequence[Task], protocol: EvalSettings, policy: Policy) -> Hal
     A half is another question than the whole, under a key of its own; answers that are stored
     under the whole's are taken over.
     """
-    rows = [_AskedItem(task, item) for task in tasks for item in in_order(task, protocol)]
-    groups: defaultdict[int, list[_AskedItem]] = defaultdict(list)
+    rows = [_TaskItem(task, item) for task in tasks for item in task.items]
+    groups: defaultdict[int, list[_TaskItem]] = defaultdict(list)
     for row, group in zip(rows, connected(len(rows), _ties(rows, policy)), strict=True):
         groups[group].append(row)
-    selected = _drawn(list(groups.values()), protocol)
+    judging = _drawn(list(groups.values()))
+    asked = [in_order(task, protocol) for task in tasks]
     parts: dict[tuple[str, bool], list[Item]] = defaultdict(list)
-    for row in rows:
-        parts[row.task.name, (row.task.name, row.item.id) in selected].append(row.item)
+    for task, items in zip(tasks, asked, strict=True):
+        for item in items:
+            parts[task.name, (task.name, item.id) in judging].append(item)
+    selection = [parts[task.name, False] for task in tasks]
+    kept = _cut_to_half([len(items) for items in selection], [len(items) for items in asked])
     return Halves(
-        selection=tuple(_with(task, parts[task.name, True]) for task in tasks),
-        judged=tuple(_with(task, parts[task.name, False]) for task in tasks),
+        selection=tuple(
+            _with(task, items[:n]) for task, items, n in zip(tasks, selection, kept, strict=True)
+        ),
+        judged=tuple(_with(task, parts[task.name, True]) for task in tasks),
     )
+
+
+def _cut_to_half(n_selection: Sequence[int], n_asked: Sequence[int]) -> list[int]:
+    """Return how many items of each task select: together at most half of those that are asked.
+
+    Several scales are asked these, and what they cost is foretold. Where more lie on this side of
+    the lot (a large cluster does), those beyond are in neither half.
+    """
+    kept = list(n_selection)
+    excess = sum(n_selection) - sum(n_asked) // 2
+    beyond = [n - n_all // 2 for n, n_all in zip(n_selection, n_asked, strict=True)]
+    for index in sorted(range(len(kept)), key=lambda index: -beyond[index]):
+        n_out = max(0, min(excess, beyond[index], kept[index] - 1))
+        kept[index] -= n_out
+        excess -= n_out
+    return kept
 
 
 def kept_half(
@@ -75,10 +101,8 @@ def kept_half(
             "the plan that `cliffguard rescue` wrote, or run rescue again",
             id="half.other-items",
         )
-    n_kept, n_all = (
-        sum(len(task.items) for task in some)
-        for some in (halves.tasks(part), (*halves.selection, *halves.judged))
-    )
+    n_kept = sum(len(task.items) for task in halves.tasks(part))
+    n_all = sum(len(in_order(task, plan.protocol)) for task in tasks)
     how = "by these" if part == "selection" else "by the others"
     text = (
         f"One half of the items, {n_kept:,} of {n_things(n_all, 'item', ',')}: {how} the scale of "
@@ -87,8 +111,8 @@ def kept_half(
     return halves.tasks(part), (Caveat(id="half.judged", text=text),)
 
 
-class _AskedItem(NamedTuple):
-    """An item that a run may ask, with its task."""
+class _TaskItem(NamedTuple):
+    """An item with its task."""
 
     task: Task
     item: Item
@@ -99,7 +123,7 @@ class _AskedItem(NamedTuple):
         return (self.task.name, self.item.level, self.task.would_gate(self.item))
 
 
-def _ties(rows: Sequence[_AskedItem], policy: Policy) -> Iterator[Iterator[Hashable]]:
+def _ties(rows: Sequence[_TaskItem], policy: Policy) -> Iterator[Iterator[Hashable]]:
     """Yield, for each kind of tie, what every item is tied by; None: by nothing.
 
     Names of clusters are those of a capability; what is asked is the same wherever it stands.
@@ -116,31 +140,66 @@ def _document(item: Item, bare: set[Hashable]) -> Hashable:
     return None if not item.prompt.strip() or item.prompt in bare else item.prompt
 
 
-def _named(row: _AskedItem, name: str | None) -> Hashable:
+def _named(row: _TaskItem, name: str | None) -> Hashable:
     return None if name is None else (row.task.capability, name)
 
 
-def _drawn(groups: Sequence[Sequence[_AskedItem]], protocol: EvalSettings) -> set[tuple[str, str]]:
-    """Return which items, by task and id, the selection gets: group by group, large ones first.
+_Group = Sequence[_TaskItem]
+_Key = tuple[str, str]  # the names of a task and of an item in it
+
+
+def _drawn(groups: Sequence[_Group]) -> set[_Key]:
+    """Return which items are judged: group by group, large ones first.
 
     Each goes where fewer of its kind are, by lot where there are as many.
     """
-    lots = [digest([protocol.seed, sorted(row.item.digest for row in group)]) for group in groups]
-    ahead: Counter[Hashable] = Counter()  # of each stratum, how many more the selection has
-    selected: set[tuple[str, str]] = set()
+    lots = [digest(sorted(row.item.digest for row in group)) for group in groups]
+    ahead: Counter[Hashable] = Counter()  # of each stratum, how many more the first side has
+    sides: tuple[list[_Group], list[_Group]] = ([], [])
     for lot, group in sorted(
         zip(lots, groups, strict=True), key=lambda drawn: (-len(drawn[1]), drawn[0])
     ):
         counts = Counter(row.stratum for row in group)
         lead = sum(ahead[stratum] * n for stratum, n in counts.items())
         if lead < 0 or (lead == 0 and int(lot[-1], 16) % 2):
-            selected.update((row.task.name, row.item.id) for row in group)
+            sides[0].append(group)
             ahead.update(counts)
         else:
+            sides[1].append(group)
             ahead.subtract(counts)
-    # The smaller half selects: what it asks is asked of several scales.
-    everything = {(row.task.name, row.item.id) for group in groups for row in group}
-    return min(selected, everything - selected, key=len)
+    return {
+        (row.task.name, row.item.id)
+        for parts in _tied_tasks(sides)
+        for group in max(parts, key=_provable)
+        for row in group
+    }
+
+
+def _tied_tasks(
+    sides: tuple[Sequence[_Group], Sequence[_Group]],
+) -> Iterator[tuple[list[_Group], list[_Group]]]:
+    """Yield both sides of each set of tasks that no item ties to another's."""
+    everything = [*sides[0], *sides[1]]
+    pairs = [(index, row.task.name) for index, group in enumerate(everything) for row in group]
+    kinds = ((index for index, _ in pairs), (name for _, name in pairs))
+    parts: defaultdict[int, tuple[list[_Group], list[_Group]]] = defaultdict(lambda: ([], []))
+    placed: dict[int, int] = {}
+    for (index, _), part in zip(pairs, connected(len(pairs), kinds), strict=True):
+        placed[index] = part
+    for index, group in enumerate(everything):
+        parts[placed[index]][index >= len(sides[0])].append(group)
+    yield from parts.values()
+
+
+def _provable(side: Sequence[_Group]) -> tuple[float, int]:
+    """Return what a side can prove: the least effective clusters of a capability, and its items."""
+    sizes: defaultdict[str, list[int]] = defaultdict(list)
+    for group in side:
+        counts = Counter(row.task.capability for row in group if row.task.would_gate(row.item))
+        for capability, n_items in counts.items():
+            sizes[capability].append(n_items)
+    effective = [sum(rows) ** 2 / sum(n * n for n in rows) for rows in sizes.values()]
+    return min(effective, default=0.0), sum(map(len, side))
 
 
 def _with(task: Task, items: Sequence[Item]) -> Task:

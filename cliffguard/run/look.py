@@ -21,7 +21,18 @@ from cliffguard.evaluate.ledger import Account, accounts_of, counted_by, later_r
 from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.run.prepare import Run
-from cliffguard.store.looks import is_past_lost, known_looks, merged, note_looks, turn
+from cliffguard.store.answers import Store
+from cliffguard.store.looks import (
+    Looks,
+    add_looks,
+    is_past_lost,
+    known_looks,
+    looks_at_scales,
+    merged,
+    note_looks,
+    scales_of,
+    turn,
+)
 
 _PAST_IS_LOST = Caveat(
     id="store.past-is-lost",
@@ -42,8 +53,8 @@ def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
     caveats = differences(*(side.measured_on for side in measured))
     changed = (*changed_since(base), *changed_since(candidate))
     questions = measured[1].questions
-    with turn(store, base.fingerprint, candidate.fingerprint):
-        known = known_looks(store, base, candidate)
+    with turn(store, base.fingerprint, *_accounts(case)):
+        known = known_at(case, store)
         lost = is_past_lost(store, base, candidate, measured[1].all_questions)
         accounts = accounts_of(case.runs, known, case.policy)
         if lost and not any(account.before for account in accounts.values()):
@@ -52,13 +63,55 @@ def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
             case, look, measured, known, caveats=caveats, changed=changed, before=before
         )
         of_this_run, taken = looks_taken(decision, accounts)
-        note_looks(store, base, candidate, of_this_run, questions=questions, is_past_lost=lost)
+        note_looks(
+            store, base, candidate, _with_scales(case, known, of_this_run), questions=questions,
+            is_past_lost=lost,
+        )  # fmt: skip
+        _note_at_scales(case, store, of_this_run)
     is_last = run.limits.is_time_up()
     ending: tuple[Caveat, ...] = ()
     if is_last and (run.schedule.is_open(decision.verdict) or look != planned):
         limit = n_things(run.limits.max_minutes or 0, "minute", "g")
         ending = (Caveat(id="run.time-limit", text=f"The time limit of {limit} ended the run."),)
     return replace(decision, taken=taken, is_last=is_last, ending=ending)
+
+
+def known_at(case: Case, store: Store) -> tuple[TakenLooks, ...]:
+    """Return the looks that were taken at a pair, and at other scales of the same fine-tune."""
+    known = known_looks(store, case.base, case.candidate)
+    if case.origin is None:
+        return known
+    runs = {run.digest for run in case.runs}
+    known = merged(known, looks_at_scales(store, case.base, case.origin))
+    return tuple(taken if taken.run in runs else wholly_spent(taken) for taken in known)
+
+
+def wholly_spent(taken: TakenLooks) -> TakenLooks:
+    """Return the looks of another scale with its whole level spent.
+
+    What fails early would not have passed later: given back, its level is spent twice.
+    """
+    return replace(taken, spent=max(taken.spent, taken.level or 0.0))
+
+
+def _accounts(case: Case) -> tuple[str, ...]:
+    """Return what looks at a case are noted under."""
+    own = case.candidate.fingerprint
+    return (own,) if case.origin is None else (own, scales_of(case.origin))
+
+
+def _with_scales(
+    case: Case, known: Sequence[TakenLooks], taken: Sequence[TakenLooks]
+) -> Sequence[TakenLooks]:
+    """Return what is noted at the pair: also what came before at other scales, in its order."""
+    return taken if case.origin is None else merged(known, taken)
+
+
+def _note_at_scales(case: Case, store: Store, taken: Sequence[TakenLooks]) -> None:
+    if case.origin is None or not taken:
+        return
+    looks = Looks(base=case.base.fingerprint, candidate=scales_of(case.origin), runs=tuple(taken))
+    add_looks(store, looks)
 
 
 @doing("comparing the answers")
@@ -86,7 +139,7 @@ def decide(
         case,
         look=look,
         levels={name: account.level for name, account in accounts.items()},
-        caveats=(*caveats, *uncounted, *later_runs(accounts, case.policy), *changed),
+        caveats=(*caveats, *uncounted, *_later(case, accounts), *changed),
     )
     verdict = judge(comparison, case.policy, before)
     decision = Decision(
@@ -98,6 +151,11 @@ def decide(
         measured=tuple(measured),
     )
     return decision, accounts
+
+
+def _later(case: Case, accounts: Mapping[str, Account]) -> list[Caveat]:
+    at = "at these two sides" if case.origin is None else "at scales of one fine-tune"
+    return later_runs(accounts, case.policy, at=at)
 
 
 def looks_taken(

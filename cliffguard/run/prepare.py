@@ -41,10 +41,10 @@ from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
 from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
-from cliffguard.run.rescued import helped_to_choose
+from cliffguard.run.rescued import helped_to_choose, origin_of
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
-from cliffguard.store.looks import known_looks
+from cliffguard.store.looks import known_looks, looks_at_scales
 from cliffguard.store.outcomes import FileRemarks, keep_outcome, outcome
 from cliffguard.suites.contamination import drop_contaminated
 from cliffguard.suites.loading import not_covered
@@ -186,7 +186,10 @@ def prepare(
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
+    origin = origin_of(candidate, plan.half)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
+    if origin is not None:
+        looks_at_scales(store, base, origin)
     tasks, cut = _tasks_of(plan, suites, policy, (base, candidate), runner, limits, audience)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
     training = read_all_training(plan.train)
@@ -210,6 +213,7 @@ def prepare(
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
         caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blank_text_caveats(training)),
         overlaps=_planned(overlaps, schedule.everything()),
+        origin=origin,
     )
     return Run(
         plan=replace(plan, policy=policy),

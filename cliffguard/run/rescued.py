@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cliffguard.checkpoints.scaled import RECORD_FILE
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.half import Half
 from cliffguard.core.items import Task
 from cliffguard.core.rescues import RescueRecord
 from cliffguard.core.texts import n_things
@@ -40,6 +42,21 @@ def read_record(folder: Path) -> RescueRecord | None:
     if not path.is_file():
         return None
     return validate(TypeAdapter(RescueRecord), read_json(path), str(path), UsageError)
+
+
+def origin_of(candidate: Checkpoint, half: Half | None = None) -> str | None:
+    """Return the fingerprint of the fine-tune of which a candidate is a scale; None: of none.
+
+    All scales of it that are judged have one account of alpha. With the `half` of a plan the
+    candidate is one of them, be it the fine-tune itself.
+    """
+    record = None
+    if candidate.files is not None:
+        with suppress(CliffguardError):  # a caveat says so
+            record = read_record(candidate.files.adapter or candidate.files.weights)
+    if record is not None:
+        return record.origin or record.candidate
+    return None if half is None else candidate.fingerprint
 
 
 def helped_to_choose(candidate: Checkpoint, tasks: Sequence[Task]) -> tuple[Caveat, ...]:

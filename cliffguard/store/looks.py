@@ -5,6 +5,9 @@
 A file is rewritten whole, and only where it changes: judging the same answers again writes nothing.
 Runs of one pair take turns (`turn`), from reading what is known to noting what was judged: none is
 lost, and the later one knows of the earlier one's look.
+
+Scales of one fine-tune (`cliffguard rescue`) share an account beside those of each pair: whoever
+judges another of them on the same items looks again.
 """
 
 from __future__ import annotations
@@ -56,15 +59,24 @@ _MOST_SECONDS = 600.0
 
 @contextlib.contextmanager
 def turn(
-    store: Store, base: str, candidate: str, *, most_seconds: float = _MOST_SECONDS
+    store: Store, base: str, *candidates: str, most_seconds: float = _MOST_SECONDS
 ) -> Iterator[None]:
-    """Wait until no other run judges this pair of fingerprints, and keep others waiting meanwhile.
+    """Wait until no other run judges such a pair of fingerprints, and keep others waiting.
 
     The lock is the system's, which releases it however its holder ends. Where there can be none (a
     store that may only be read, a file system without locks) nobody waits. Raises
     InfrastructureError after `most_seconds`.
     """
-    path = looks_path(store, base, candidate).with_name("lock")
+    # In one order, so that no two runs wait for each other; pairs may share a lock.
+    locks = sorted({looks_path(store, base, side).with_name("lock") for side in candidates})
+    with contextlib.ExitStack() as held:
+        for path in locks:
+            held.enter_context(_locked(path, most_seconds))
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, most_seconds: float) -> Iterator[None]:
     lock = FileLock(path, timeout=most_seconds, mode=0o666)  # whoever else uses the store
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +108,17 @@ def all_looks(store: Store) -> list[Path]:
 def known_looks(store: Store, base: Checkpoint, candidate: Checkpoint) -> tuple[TakenLooks, ...]:
     """Return the looks at a pair that the store knows of, in the order of the runs."""
     path = looks_path(store, base.fingerprint, candidate.fingerprint)
+    return read_looks(path).runs if path.is_file() else ()
+
+
+def scales_of(origin: str) -> str:
+    """Return what stands for a candidate in the account of all scales of a fine-tune."""
+    return digest(["scales", origin])
+
+
+def looks_at_scales(store: Store, base: Checkpoint, origin: str) -> tuple[TakenLooks, ...]:
+    """Return the looks at scales of a fine-tune, in the order of the runs."""
+    path = looks_path(store, base.fingerprint, scales_of(origin))
     return read_looks(path).runs if path.is_file() else ()
 
 

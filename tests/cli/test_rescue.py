@@ -13,7 +13,7 @@ from typer.testing import Result
 
 from tests import support
 from tests.cli.test_verbs import run, scripted
-from tests.planning.test_rescue import Bench, bench, half_as_much, late, steep
+from tests.planning.test_rescue import Bench, bench, clustered, half_as_much, late, steep
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_what_the_plan_can_decide_is_of_its_half(work: Bench) -> None:
         for folder in (work.root, work.root / "out")
     ]
 
-    assert counts == [600, 300]
+    assert counts == [600, 301]
 
 
 def test_no_scale_exits_10_and_says_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +114,10 @@ def test_no_scale_exits_10_and_says_none(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_chosen_scale_that_does_not_pass_exits_as_its_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With few items nothing is proven: INCONCLUSIVE is exit code 11."""
-    work = commanded(bench(tmp_path, late, half_as_much, n_items=60), monkeypatch)
+    """Little is lost, and few items do not prove it: INCONCLUSIVE is exit code 11."""
+    work = commanded(
+        bench(tmp_path, lambda s: 0.03 * (s > 0), half_as_much, n_items=130), monkeypatch
+    )
 
     result = rescue(work)
 
@@ -191,6 +193,12 @@ def of_a_half(work: Bench) -> Sequence[str]:
     return ("--out", str(work.root / "other"))
 
 
+def in_few_clusters(work: Bench) -> Sequence[str]:
+    """Put the target's items into clusters, twelve of which are in a half."""
+    clustered(work, "say", 24)
+    return ()
+
+
 def the_base(work: Bench) -> Sequence[str]:
     """Save the base in place of the fine-tune."""
     support.write_checkpoint(work.root / "tuned", seed=0)
@@ -219,6 +227,7 @@ BAD: dict[str, tuple[Callable[[Bench], Sequence[str]], str, int]] = {
     "the folder of another rescue": (of_another, "rescue.other-files", 2),
     "the folder of a check": (with_a_review, "rescue.other-files", 2),
     "a half": (of_a_half, "rescue.half", 2),
+    "no proof": (in_few_clusters, "rescue.no-proof", 2),
     "the base": (the_base, "sides.same-weights", 12),
     "what cannot be scaled": (other_weights, "scale.weights", 2),
 }

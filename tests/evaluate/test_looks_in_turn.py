@@ -334,3 +334,23 @@ def test_looks_of_before_levels_were_noted_are_read(workspace: Path) -> None:
     older = replace(account.closed(run.planned), level=None, alpha=None)
 
     assert accounts_of([run], (older,), Policy())["reading"].level.now == account.level.now
+
+
+def test_a_run_that_looks_under_two_names_waits_for_neither_itself_nor_another(
+    tmp_path: Path,
+) -> None:
+    """Two files of looks may share a lock; and who holds both keeps others from either."""
+    store = Store(tmp_path)
+    names = [str(n) for n in range(4000)]
+    locks = {name: looks_path(store, "b", name).parent for name in names}
+    twin = next(name for name in names[1:] if locks[name] == locks["0"])
+    other = next(name for name in names if locks[name] != locks["0"])
+
+    for together in (("0", twin), ("0", other), (other, "0")):
+        with turn(store, "b", *together, most_seconds=5):
+            for name in together:
+                with (
+                    support.refused("looks.in-use", 20),
+                    turn(store, "b", name, most_seconds=0.1),
+                ):
+                    pass

@@ -123,31 +123,71 @@ def test_halves_do_not_depend_on_the_order_of_the_items() -> None:
     assert digests(first.selection) == digests(second.selection)
 
 
-def test_another_seed_draws_other_halves() -> None:
-    """By lot, and not by name."""
-    whole = task("a", [item(n) for n in range(40)])
+@pytest.mark.parametrize("limit", [None, 30])
+def test_no_seed_and_no_limit_moves_an_item_to_the_other_half(limit: int | None) -> None:
+    """What chose a scale once is never judged after it."""
+    whole = task("a", [item(n, level=n % 3) for n in range(60)])
+    judged = set(digests(halves_of(whole).judged)[0])
 
-    assert len({str(digests(halves_of(whole, seed=seed).selection)) for seed in range(5)}) == 5
+    for seed in range(5):
+        halves = halved([whole], EvalSettings(seed=seed, limit=limit), Policy())
+
+        assert set(digests(halves.judged)[0]) <= judged
+        assert not set(digests(halves.selection)[0]) & judged
+
+
+def test_what_is_asked_beside_it_moves_nothing_of_a_task() -> None:
+    """Adding a suite does not have judged what chose before."""
+    first = task("a", [item(n, cluster=f"c{n % 5}") for n in range(33)])
+    others = [task(f"b{k}", [item(n) for n in range(40 + k, 71)]) for k in range(4)]
+
+    assert all(
+        digests(halves_of(first, other).judged)[0] == digests(halves_of(first).judged)[0]
+        for other in others
+    )
 
 
 def test_chance_is_even() -> None:
-    """Over the seeds an item is in the selection every second time."""
-    whole = task("a", [item(n) for n in range(21)])
+    """Over contents an item is in the selection every second time."""
+    draws = [
+        {
+            i.id
+            for i in halves_of(
+                task("a", [replace(item(n), digest=digest([n, k])) for n in range(21)])
+            )
+            .selection[0]
+            .items
+        }
+        for k in range(200)
+    ]
 
-    counts = Counter(
-        i.id for seed in range(200) for i in halves_of(whole, seed=seed).selection[0].items
-    )
+    counts = Counter(name for draw in draws for name in draw)
 
-    assert all(65 < counts[i.id] < 135 for i in whole.items)
+    assert all(65 < counts[f"item-{n}"] < 135 for n in range(21))
 
 
-def test_the_selection_is_never_the_larger_half() -> None:
-    """What it asks is asked of several scales."""
-    whole = task("a", [item(n, level=n % 7) for n in range(47)])
+def sizes_of(sizes: Sequence[int]) -> Halves:
+    """Return the halves of items in clusters of these sizes, those of one item without a name."""
+    names = [f"c{k}" if size > 1 else None for k, size in enumerate(sizes) for _ in range(size)]
+    return halves_of(task("a", [item(n, cluster=name) for n, name in enumerate(names)]))
 
-    sizes = [[len(half[0].items) for half in halves_of(whole, seed=seed)] for seed in range(20)]
 
-    assert all(selection < judged for selection, judged in sizes)
+@pytest.mark.parametrize(
+    ("sizes", "n_judged"),
+    [
+        ([60, *[1] * 40], 40),
+        ([120, *[1] * 80], 80),
+        ([1] * 47, 24),
+        ([10] * 30, 150),
+        ([300, *[5] * 20], 100),
+    ],
+)
+def test_the_half_in_more_effective_clusters_judges(sizes: list[int], n_judged: int) -> None:
+    """One large cluster proves nothing; and the selection asks at most half of the items."""
+    halves = sizes_of(sizes)
+
+    assert len(halves.judged[0].items) == n_judged
+    assert 0 < len(halves.selection[0].items) <= sum(sizes) // 2
 
 
 def test_only_what_is_asked_is_halved() -> None:
@@ -156,7 +196,10 @@ def test_only_what_is_asked_is_halved() -> None:
 
     halves = halved([whole], EvalSettings(limit=20), Policy())
 
-    assert [len(part.items) for part in (*halves.selection, *halves.judged)] == [10, 10]
+    sizes = [len(part.items) for part in (*halves.selection, *halves.judged)]
+    assert sum(sizes) <= 20
+    assert 6 <= sizes[1] <= 14
+    assert sizes[0] <= 10
 
 
 def test_a_plan_keeps_the_half_that_it_names() -> None:
@@ -182,7 +225,6 @@ CHANGES = {
     "an item more": ({}, 31),
     "an item less": ({}, 29),
     "another limit": ({"limit": 20}, 30),
-    "another seed": ({"seed": 7}, 30),
 }
 
 
@@ -195,3 +237,16 @@ def test_a_half_of_other_items_is_refused(change: str) -> None:
 
     with support.refused("half.other-items", 12):
         kept_half(now, plan(half, **protocol), Policy())
+
+
+def test_another_seed_is_another_half_only_where_it_asks_other_items() -> None:
+    """Under a limit it draws others; without one the same are judged in another order."""
+    whole = (task("a", [item(n) for n in range(60)]),)
+    for limit in ({}, {"limit": 20}):
+        half = halved(whole, EvalSettings(**limit), Policy()).half("judged")  # type: ignore[arg-type]
+        again = plan(half, seed=7, **limit)
+        if limit:
+            with support.refused("half.other-items", 12):
+                kept_half(whole, again, Policy())
+        else:
+            assert len(kept_half(whole, again, Policy())[0][0].items) == 30

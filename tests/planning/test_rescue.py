@@ -258,19 +258,20 @@ def test_it_costs_at_most_one_and_a_half_checks(grid: tuple[float, ...], tmp_pat
     n_asked = work.runner.n_asked - before
     assert (record.n_asked, record.n_check) == (n_asked, n_check)
     assert 0 < n_asked <= 1.5 * n_check
-    foretold = n_check * (len(grid) + 1) / 4
+    n_selection = len(record.selection)
+    foretold = len(grid) * n_selection + n_check // 2 - n_selection
     assert n_asked <= foretold
-    assert f"{foretold:,.0f} answers" in lines[0]
-    assert "not stored" not in lines[0]
+    assert f"{foretold:,.0f} answers" in lines[1]
+    assert "not stored" not in lines[1]
 
 
 def test_what_is_not_stored_of_both_sides_is_foretold(tmp_path: Path) -> None:
     """The base's answers to all items, the candidate's to the selection."""
     work, lines = bench(tmp_path, late), list[str]()
 
-    work.rescue(tell=lines.append).run()
+    record, _ = work.rescue(tell=lines.append).run()
 
-    assert "900 of base and candidate that are not stored" in lines[0]
+    assert f"{600 + len(record.selection)} of base and candidate that are not stored" in lines[1]
 
 
 def test_a_second_rescue_asks_nothing(tmp_path: Path) -> None:
@@ -345,14 +346,14 @@ def test_a_check_of_all_items_is_a_further_run_and_says_what_half_of_them_did(
 ) -> None:
     """The looks at the judged half have spent alpha, and the selection looks better than it is."""
     work = bench(tmp_path, late)
-    _, review = work.rescue().run()
+    record, review = work.rescue().run()
     assert review is not None
 
     whole = work.guard(candidate=review.plan.candidate)
 
     assert any("run 2" in text for text in support.caveat_texts(whole, "alpha.later-run"))
     (text,) = support.caveat_texts(whole, "rescue.chosen-by-these")
-    assert "300 of these 600" in text
+    assert f"{len(record.selection)} of these 600" in text
     levels = [row.evidence.level for row in whole.comparison.capabilities]
     first = [row.evidence.level for row in review.comparison.capabilities]
     assert all((now or 1) < (before or 0) for now, before in zip(levels, first, strict=True))
@@ -409,6 +410,128 @@ def test_items_that_are_dealt_are_halved_too(tmp_path: Path) -> None:
     assert review is not None
     assert review.plan.items == 250
     assert record.n_check <= 2 * 500
+
+
+# --- what the judged half can prove, and what was judged on it before -----------------------------
+
+
+def judged_levels(review: Any) -> set[float | None]:
+    """Return what the capabilities of a review may spend of alpha."""
+    return {row.evidence.level for row in review.comparison.capabilities}
+
+
+def test_another_scale_on_the_same_items_is_a_further_run(tmp_path: Path) -> None:
+    """Whoever tries grids until one passes spends what is left of alpha, and is told before."""
+    work, reviews, lines = bench(tmp_path, late), [], list[str]()
+    for scale in (0.5, 0.4, 0.3):
+        folder = tmp_path / f"{scale:g}"
+        rescue = work.rescue(grid=(scale,), folder=folder, tell=lines.append)
+        record, review = rescue.run()
+        assert record.chosen == scale
+        assert review is not None
+        reviews.append(review)
+
+    levels = [max(level or 0 for level in judged_levels(review)) for review in reviews]
+    assert levels[0] > 10 * levels[1] > 15 * levels[2] > 0
+    assert sum(levels) <= 0.05
+    assert [n for n in (2, 3) if any(f"is run {n}" in line for line in lines)] == [2, 3]
+    assert any("run 3" in text for text in support.caveat_texts(reviews[2], "alpha.later-run"))
+
+
+def test_the_same_scale_judged_again_spends_nothing_more(tmp_path: Path) -> None:
+    """Whatever was judged in between."""
+    work = bench(tmp_path, late)
+    _, first = work.rescue(grid=(0.5,)).run()
+    work.rescue(grid=(0.4,), folder=tmp_path / "more").run()
+    assert first is not None
+    n_asked = work.runner.n_asked
+
+    _, again = work.rescue(grid=(0.5,)).run()
+    checked = guard(first.plan, store=work.store, runner=work.runner)
+
+    assert again is not None
+    assert first.verdict == again.verdict == checked.verdict
+    assert judged_levels(first) == judged_levels(again) == judged_levels(checked)
+    assert support.caveat_ids(again) == support.caveat_ids(first)
+    assert work.runner.n_asked == n_asked
+
+
+def test_a_check_of_the_candidate_spends_nothing_of_its_scales(tmp_path: Path) -> None:
+    """It is what a rescue begins with."""
+    work = bench(tmp_path, late)
+    work.guard()
+
+    _, review = work.rescue(grid=(0.5,)).run()
+
+    assert review is not None
+    assert not support.caveat_texts(review, "alpha.later-run")
+
+
+def test_a_scale_of_a_scale_is_one_of_the_first(tmp_path: Path) -> None:
+    """Its account is that of the fine-tune at the beginning."""
+    work = bench(tmp_path, lambda _: 0.0, lambda scale: {0.25: 0.4, 0.5: 0.2}.get(scale, 0.1))
+    first, review = work.rescue(grid=(0.5,)).run()
+    assert review is not None
+
+    plan = replace(work.plan, candidate=review.plan.candidate)
+    record, again = work.rescue(plan=plan, grid=(0.25,), folder=tmp_path / "more").run()
+
+    assert (record.chosen, record.origin) == (0.25, first.candidate)
+    assert again is not None
+    assert support.caveat_texts(again, "alpha.later-run")
+
+
+def test_what_the_judged_half_can_prove_is_told_first(tmp_path: Path) -> None:
+    """Of everything that PASS takes a proof of."""
+    lines: list[str] = []
+
+    bench(tmp_path, late, half_as_much).rescue(grid=(0.5,), tell=lines.append).run()
+
+    assert "reasoning (201 items)" in lines[0]
+    assert "saying (100 items)" in lines[0]
+
+
+def clustered(work: Bench, name: str, n_clusters: int) -> None:
+    """Put the items of a task into clusters of a size."""
+    path = work.root / "suite" / f"{name}.jsonl"
+    rows = [json.loads(line) for line in path.open()]
+    support.write_jsonl(path, [{**r, "cluster": f"c{n % n_clusters}"} for n, r in enumerate(rows)])
+
+
+def test_few_clusters_of_a_target_prove_no_gain(tmp_path: Path) -> None:
+    """Twelve of them on the judged half: it is refused before anything is asked."""
+    work = bench(tmp_path, late, half_as_much)
+    clustered(work, "say", 24)
+
+    with support.refused("rescue.no-proof", 2, "saying", "12 clusters", "20"):
+        work.rescue().run()
+    assert work.runner.n_asked == 0
+
+
+def test_few_clusters_of_what_gates_hold_nothing(tmp_path: Path) -> None:
+    """Thirty clusters are fifteen in a half."""
+    work = bench(tmp_path, late)
+    clustered(work, "ball", 30)
+
+    with support.refused("rescue.no-proof", 2, "reasoning", "15 clusters", "29"):
+        work.rescue().run()
+    assert work.runner.n_asked == 0
+
+
+def test_few_items_hold_nothing(tmp_path: Path) -> None:
+    """With forty of them a candidate that changes nothing is not held at 5 points."""
+    with support.refused("rescue.no-proof", 2, "reasoning", "60"):
+        bench(tmp_path, late, n_items=80).rescue().run()
+
+
+def test_as_many_clusters_as_are_needed_are_enough(tmp_path: Path) -> None:
+    """What is told is what it takes: no more of it is refused."""
+    work = bench(tmp_path, late)
+    clustered(work, "ball", 64)
+
+    record, _ = work.rescue(grid=(0.5,)).run()
+
+    assert record.chosen is not None
 
 
 # --- what cannot be rescued ----------------------------------------------------------------------

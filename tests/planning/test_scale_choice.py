@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from cliffguard.core.rescues import Fitness, ScalePoint
-from cliffguard.planning.scale_choice import SURE, checked_grid, chosen_point, read_grid
+from cliffguard.planning.scale_choice import SURE, checked_grid, chosen_point, least_gain, read_grid
 from tests import support
 
 
@@ -118,3 +118,14 @@ def test_five_scales_between_are_the_most() -> None:
 
     with support.refused("rescue.grid", 2):
         checked_grid(tenths)
+
+
+@pytest.mark.parametrize(
+    ("losses", "gain"),
+    [((), None), ((-0.3,), 0.3), ((-0.3, 0.1), -0.1), ((0.1, -0.3), -0.1), ((-0.3, None), None)],
+)
+def test_of_several_targets_the_least_gain_counts(
+    losses: tuple[float | None, ...], gain: float | None
+) -> None:
+    """PASS takes a proof of each, in whatever order they come."""
+    assert least_gain(losses) == gain
