@@ -1,19 +1,22 @@
 """How often the screen for patterns names one where nothing was lost, and which test it takes.
 
-    python -m scripts.studies.patterns [--reports 500] [--runs 2000] [--out reports/patterns]
+    python -m scripts.studies.patterns [--reports 500] [--runs 2000] [--each 200]
+        [--out reports/patterns]
 
 *Whole reports* of one to eight simulated capabilities (`pattern_draws`): nothing is lost anywhere,
 and churn differs by slice. *One slice* of few items beside the others: how often each test gives a
 p-value of at most 1 % and 0.1 %, where nothing is lost and where as much is lost inside as outside.
 *Planted*: how often what was planted is found, and is first. Prints Markdown and writes it into
-`--out`; exits with 1 where the screen names a pattern in more than 5 % of whole reports. A small
-part: `--reports 20 --runs 500`.
+`--out`; exits with 1 where the screen names a pattern in more than 5 % of whole reports. *Settings*
+(`pattern_settings`): how often it names one where documents flip as a whole, or right answers are
+lost evenly. A small part: `--reports 20 --runs 500 --each 5`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from itertools import chain, repeat
@@ -33,7 +36,7 @@ from cliffguard.compare.diagnostics.pulls import pulls_of
 from cliffguard.compare.diagnostics.slices import slices_of
 from cliffguard.stats.multiplicity import benjamini_hochberg
 from cliffguard.stats.slice_tests import more_inside_p_value, sign_flip_p_value
-from scripts.studies import pattern_draws
+from scripts.studies import pattern_draws, pattern_settings
 from scripts.studies.page import publish, table
 
 SEED = 20261130
@@ -113,6 +116,29 @@ def single(setting: tuple[int, int, float, float, float], n_runs: int, seed: int
         | {name: float(np.mean(np.array(values) <= level)) for name, values in p_values.items()}
         for level in (0.01, 0.001)
     ]
+
+
+# --- settings that looked like patterns ----------------------------------------------------------
+
+
+def setting_report(number: int, n_report: int) -> list[str]:
+    """Return the kinds of what the screen names in one report of a setting, the first first."""
+    rng = np.random.default_rng([SEED, number, n_report])
+    items = pattern_settings.capability(pattern_settings.SETTINGS[number], rng)
+    shown = find_patterns({"capability": items}).by_capability["capability"]
+    return [pattern.kind for pattern in shown if pattern.is_found]
+
+
+def setting_row(number: int, n_reports: int, pool: Executor) -> Row:
+    """Return how many reports of a setting name a pattern, and of which kinds."""
+    setting = pattern_settings.SETTINGS[number]
+    reports = pool.map(setting_report, repeat(number), range(n_reports), chunksize=5)
+    named = [kinds for kinds in reports if kinds]
+    counts = Counter(kind for kinds in named for kind in set(kinds))
+    kinds = ", ".join(f"{kind} {n}" for kind, n in counts.most_common())
+    return {"setting": setting.name, "items": setting.n_items, "lost": setting.lost,
+            "reports": n_reports, "name a pattern": len(named), "share": len(named) / n_reports,
+            "kinds": kinds or "–"}  # fmt: skip
 
 
 # --- whole reports --------------------------------------------------------------------------------
@@ -220,7 +246,7 @@ def evenly(share: float, n_reports: int) -> Row:
 PAGE = """\
 # Patterns where nothing was lost
 
-    python -m scripts.studies.patterns --reports {reports} --runs {runs}
+    python -m scripts.studies.patterns --reports {reports} --runs {runs} --each {each}
 
 ## Whole reports
 
@@ -242,9 +268,20 @@ lost everywhere it rejects as it should, and only Welch's t keeps *both* from na
 ## Lost evenly
 
 One capability of each report, of 300 items, loses a share of all right answers to any other choice.
-That it is confident and wrong more often is so; any other name is an error.
+Any name is an error: wrong answers are no more confident than the base's are.
 
 {evenly}
+
+## What looked like a pattern to earlier tests
+
+Each report is one capability, and nothing in it is a pattern. *Documents*: clusters that change as
+a whole, as often to the worse as to the better. *Four of five are no*: two labels, and a share of
+all right answers is lost. Where the base prefers no (right in 80 % of those, and in 40 % where it
+is yes), "no" loses more points, so that a name for its place is right, and a pull is not. *One law
+of confidence*: four choices, a share of all right answers is lost to any other, and an answer is as
+confident whether right or wrong.
+
+{settings}
 
 ## Planted
 
@@ -261,6 +298,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reports", type=int, default=500)
     parser.add_argument("--runs", type=int, default=2000, help="of one slice")
+    parser.add_argument("--each", type=int, default=200, help="reports of each setting")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("reports/patterns"))
     arguments = parser.parse_args()
@@ -271,14 +309,18 @@ def main() -> int:
         rows = list(chain(*pool.map(single, SINGLE, repeat(arguments.runs), seeds)))
         lost = list(pool.map(evenly, (0.1, 0.3, 0.6), repeat(2 * n_few)))
         planted = list(pool.map(planted_row, PLANTED, repeat(n_few)))
+        numbers = range(len(pattern_settings.SETTINGS))
+        settings = [setting_row(number, arguments.each, pool) for number in numbers]
     text = PAGE.format(
         evenly=table(lost),
         reports=n,
         runs=arguments.runs,
+        each=arguments.each,
         permutations=N_PERMUTATIONS,
         healthy=table(whole),
         single=table(rows),
         planted=table(planted),
+        settings=table(settings),
     )
     publish(text, arguments.out / "README.md")
     return 1 if whole[-1]["share"] > LEVEL else 0

@@ -95,6 +95,7 @@ def _together(family: str, members: Sequence[Screened], changes: NDArray[np.floa
             offered=np.any([pull.offered for pull in pulls], axis=0),
             base=np.any([pull.base for pull in pulls], axis=0),
             candidate=np.any([pull.candidate for pull in pulls], axis=0),
+            noise=pulls[0].noise,
         )
     else:
         whole = Slice(trait=trait, inside=np.any([row.part.members for row in members], axis=0))
