@@ -8,17 +8,22 @@ all right answers is lost at random, to any other choice. Nothing there is a pat
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from cliffguard.compare.diagnostics.counted import CountedItem
+from cliffguard.compare.diagnostics.patterns import find_patterns
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item
 from scripts.studies.pattern_draws import PLACES, WORDS, task
 
+SEED = 20261130
 ACCURACY = 0.8  # of the base
 CHURN = 0.1  # of lone items
 CHURN_BESIDE = 0.05  # of items whose document does not flip
@@ -95,7 +100,8 @@ def _item(
 ) -> CountedItem:
     place = PLACES[rng.integers(len(PLACES))]
     if setting.labels:
-        choices, right = ("yes", "no"), "yes" if is_rare else "no"
+        choices: tuple[str, ...] = ("yes", "no")
+        right = "yes" if is_rare else "no"
         prompt = f"Is claim {number} about the {place} right? Answer:"
     else:
         choices = tuple(WORDS[k] for k in rng.permutation(20)[:4])
@@ -115,3 +121,23 @@ def _item(
     ]  # fmt: skip
     pair = Pair(task=task(0), item=item, base=sides[0], candidate=sides[1], look=0)
     return CountedItem(pair=pair, drop=pair.change, cluster=cluster)
+
+
+def named_kinds(number: int, n_report: int) -> list[str]:
+    """Return the kinds of what the screen names in one report of a setting, the first first."""
+    rng = np.random.default_rng([SEED, number, n_report])
+    items = capability(SETTINGS[number], rng)
+    shown = find_patterns({"capability": items}).by_capability["capability"]
+    return [pattern.kind for pattern in shown if pattern.is_found]
+
+
+def row(number: int, n_reports: int, pool: Executor) -> dict[str, Any]:
+    """Return how many reports of a setting name a pattern, and of which kinds."""
+    setting = SETTINGS[number]
+    reports = pool.map(named_kinds, repeat(number), range(n_reports), chunksize=5)
+    named = [kinds for kinds in reports if kinds]
+    counts = Counter(kind for kinds in named for kind in set(kinds))
+    kinds = ", ".join(f"{kind} {n}" for kind, n in counts.most_common())
+    return {"setting": setting.name, "items": setting.n_items, "lost": setting.lost,
+            "reports": n_reports, "name a pattern": len(named), "share": len(named) / n_reports,
+            "kinds": kinds or "–"}  # fmt: skip

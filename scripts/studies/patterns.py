@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from itertools import chain, repeat
@@ -116,29 +115,6 @@ def single(setting: tuple[int, int, float, float, float], n_runs: int, seed: int
         | {name: float(np.mean(np.array(values) <= level)) for name, values in p_values.items()}
         for level in (0.01, 0.001)
     ]
-
-
-# --- settings that looked like patterns ----------------------------------------------------------
-
-
-def setting_report(number: int, n_report: int) -> list[str]:
-    """Return the kinds of what the screen names in one report of a setting, the first first."""
-    rng = np.random.default_rng([SEED, number, n_report])
-    items = pattern_settings.capability(pattern_settings.SETTINGS[number], rng)
-    shown = find_patterns({"capability": items}).by_capability["capability"]
-    return [pattern.kind for pattern in shown if pattern.is_found]
-
-
-def setting_row(number: int, n_reports: int, pool: Executor) -> Row:
-    """Return how many reports of a setting name a pattern, and of which kinds."""
-    setting = pattern_settings.SETTINGS[number]
-    reports = pool.map(setting_report, repeat(number), range(n_reports), chunksize=5)
-    named = [kinds for kinds in reports if kinds]
-    counts = Counter(kind for kinds in named for kind in set(kinds))
-    kinds = ", ".join(f"{kind} {n}" for kind, n in counts.most_common())
-    return {"setting": setting.name, "items": setting.n_items, "lost": setting.lost,
-            "reports": n_reports, "name a pattern": len(named), "share": len(named) / n_reports,
-            "kinds": kinds or "–"}  # fmt: skip
 
 
 # --- whole reports --------------------------------------------------------------------------------
@@ -310,7 +286,7 @@ def main() -> int:
         lost = list(pool.map(evenly, (0.1, 0.3, 0.6), repeat(2 * n_few)))
         planted = list(pool.map(planted_row, PLANTED, repeat(n_few)))
         numbers = range(len(pattern_settings.SETTINGS))
-        settings = [setting_row(number, arguments.each, pool) for number in numbers]
+        settings = [pattern_settings.row(number, arguments.each, pool) for number in numbers]
     text = PAGE.format(
         evenly=table(lost),
         reports=n,

@@ -213,7 +213,7 @@ def test_answers_that_begin_alike() -> None:
     def answer_of(start: str, item: Item, text: str) -> str:
         return f"{start} it was the {text} in the end, in {item.id}"
 
-    items = []
+    items: list[CountedItem] = []
     for item in answered(healthy):
         free = replace(item.pair.item, choices=())
         base = support.answer(free, 1.0, text=answer_of("I think that", free, "cup"))

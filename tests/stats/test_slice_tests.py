@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import (
     binom,
     binomtest,
-    fisher_exact,
     false_discovery_control,
+    fisher_exact,
     norm,
     ttest_1samp,
     ttest_ind,
@@ -236,7 +237,7 @@ def test_a_mean_without_a_spread_is_none(values: np.ndarray, clusters: np.ndarra
 
 def shares(
     n_hits: int, n_cases: int, n_other_hits: int, n_other_cases: int
-) -> tuple[np.ndarray, ...]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the marks of cases that are all different items."""
     places = np.arange(n_cases + n_other_cases)
     others = places - n_cases
@@ -252,7 +253,9 @@ def shares(
 def test_a_larger_share_is_never_surer_than_fisher_says(counts: tuple[int, ...]) -> None:
     """It is the larger of two p-values, and close to Fisher's where items stand alone."""
     n_hits, n, m_hits, m = counts
-    expected = fisher_exact([[n_hits, n - n_hits], [m_hits, m - m_hits]], alternative="greater")
+    expected: Any = fisher_exact(
+        [[n_hits, n - n_hits], [m_hits, m - m_hits]], alternative="greater"
+    )
 
     p_value = larger_share_p_value(*shares(*counts), np.arange(n + m))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cliffguard.compare.diagnostics.pulls import Pull
+from cliffguard.compare.diagnostics.pull import Pull
 from cliffguard.compare.diagnostics.slices import RIGHT_IS, THE_CLUSTER, Slice
 from cliffguard.compare.diagnostics.traits import Trait
 from cliffguard.core.diagnosis import Pattern

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem, Key
 from cliffguard.compare.diagnostics.pattern_order import Screened, in_order
-from cliffguard.compare.diagnostics.pulls import Noise, Pull, pulls_of
+from cliffguard.compare.diagnostics.pull import Noise, Pull
+from cliffguard.compare.diagnostics.pulls import pulls_of
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, Slice, slices_of
 from cliffguard.core.diagnosis import Pattern
 from cliffguard.stats.multiplicity import benjamini_hochberg
@@ -174,35 +175,35 @@ def _noise_p_value(part: Pull, clusters: IntArray) -> float:
     second alone. Both are asked of the candidate alone as well, beside the other wrong choices and
     beside a guess, else noise would seem to pull a base to what it shuns.
     """
-    noise, offered = part.noise, part.offered
-    if noise.chance is None:
+    noise, chance = part.noise, part.noise.chance
+    if chance is None:
         return _habit_p_value(part, noise, clusters)
     ways = []
-    if noise.chance[offered].min() > 0.0 and noise.chance[offered].max() < _OF_TWO:
-        ways.append(_share_p_value(part, noise, clusters))
+    if chance[part.offered].max() < _OF_TWO:
+        ways.append(_share_p_value(part, noise, chance[part.offered], clusters))
     if noise.right.sum() >= LEAST_ITEMS:
-        ways.append(_rates_p_value(part, noise, clusters))
+        ways.append(_rates_p_value(part, noise, chance, clusters))
     return min(ways, default=1.0)
 
 
-def _share_p_value(part: Pull, noise: Noise, clusters: IntArray) -> float:
+def _share_p_value(part: Pull, noise: Noise, chance: FloatArray, clusters: IntArray) -> float:
     """Return the p-value of "it gets no more than its share of the wrong answers"."""
     offered = part.offered
-    share = 1.0 / (1.0 / noise.chance[offered] - 1.0)  # one of the wrong choices
+    share = chance / (1.0 - chance)  # one of the wrong choices
     alone = part.candidate[offered] - share * noise.candidate_wrong[offered]
     before = part.base[offered] - share * noise.base_wrong[offered]
     numbers = _renumbered(clusters[offered])
     return max(above_zero_p_value(values, numbers) for values in (alone - before, alone))
 
 
-def _rates_p_value(part: Pull, noise: Noise, clusters: IntArray) -> float:
+def _rates_p_value(part: Pull, noise: Noise, chance: FloatArray, clusters: IntArray) -> float:
     """Return the p-value of "where it is wrong and where it is right, the rates do not rise"."""
     known = part.offered | noise.right
     wrong, numbers = part.offered[known], _renumbered(clusters[known])
     signs = np.where(wrong, 1.0, -1.0)  # so that the difference of the means is the sum of rates
     return max(
         more_inside_p_value(signs * values[known], wrong, numbers)
-        for values in (noise.rises, noise.candidate - noise.chance)
+        for values in (noise.rises, noise.candidate - chance)
     )
 
 
