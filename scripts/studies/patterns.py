@@ -3,13 +3,12 @@
     python -m scripts.studies.patterns [--reports 500] [--runs 2000] [--each 200]
         [--out reports/patterns]
 
-*Whole reports* of one to eight simulated capabilities (`pattern_draws`): nothing is lost anywhere,
-and churn differs by slice. *One slice* of few items beside the others: how often each test gives a
-p-value of at most 1 % and 0.1 %, where nothing is lost and where as much is lost inside as outside.
-*Planted*: how often what was planted is found, and is first. Prints Markdown and writes it into
-`--out`; exits with 1 where the screen names a pattern in more than 5 % of whole reports. *Settings*
-(`pattern_settings`): how often it names one where documents flip as a whole, or right answers are
-lost evenly. A small part: `--reports 20 --runs 500 --each 5`.
+*Whole reports* of one to eight simulated capabilities (`pattern_draws`): nothing is lost, and churn
+differs by slice. *One slice* of few items: how often each test gives a small p-value, where nothing
+is lost and where as much is lost inside as outside. *Settings* (`pattern_settings`): documents flip
+as a whole, or right answers are lost evenly. *Planted*: how often that is found, and is first.
+Writes Markdown into `--out`; exits with 1 where more than 5 % of whole reports name a pattern. A
+small part: `--reports 20 --runs 500 --each 5`.
 """
 
 from __future__ import annotations
@@ -251,11 +250,10 @@ Any name is an error: wrong answers are no more confident than the base's are.
 ## What looked like a pattern to earlier tests
 
 Each report is one capability, and nothing in it is a pattern. *Documents*: clusters that change as
-a whole, as often to the worse as to the better. *Four of five are no*: two labels, and a share of
-all right answers is lost. Where the base prefers no (right in 80 % of those, and in 40 % where it
-is yes), "no" loses more points, so that a name for its place is right, and a pull is not. *One law
-of confidence*: four choices, a share of all right answers is lost to any other, and an answer is as
-confident whether right or wrong.
+a whole, either way alike. *Four of five are no*: two labels, a share of all right answers is lost.
+Where the base prefers no (80 % right there, 40 % where it is yes), "no" loses more points: its
+place is named rightly, a pull is not. *One law of confidence*: four choices, a share of all right
+answers is lost to any other, and an answer is as confident right or wrong.
 
 {settings}
 
@@ -287,16 +285,12 @@ def main() -> int:
         planted = list(pool.map(planted_row, PLANTED, repeat(n_few)))
         numbers = range(len(pattern_settings.SETTINGS))
         settings = [pattern_settings.row(number, arguments.each, pool) for number in numbers]
+    tables = {"healthy": whole, "single": rows, "evenly": lost, "planted": planted}
     text = PAGE.format(
-        evenly=table(lost),
-        reports=n,
-        runs=arguments.runs,
-        each=arguments.each,
+        **vars(arguments),
         permutations=N_PERMUTATIONS,
-        healthy=table(whole),
-        single=table(rows),
-        planted=table(planted),
         settings=table(settings),
+        **{name: table(part) for name, part in tables.items()},
     )
     publish(text, arguments.out / "README.md")
     return 1 if whole[-1]["share"] > LEVEL else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -253,13 +252,12 @@ def shares(
 def test_a_larger_share_is_never_surer_than_fisher_says(counts: tuple[int, ...]) -> None:
     """It is the larger of two p-values, and close to Fisher's where items stand alone."""
     n_hits, n, m_hits, m = counts
-    expected: Any = fisher_exact(
-        [[n_hits, n - n_hits], [m_hits, m - m_hits]], alternative="greater"
-    )
+    table = np.array([[n_hits, n - n_hits], [m_hits, m - m_hits]])
+    expected = fisher_exact(table, alternative="greater").pvalue
 
     p_value = larger_share_p_value(*shares(*counts), np.arange(n + m))
 
-    assert expected.pvalue <= p_value < max(10 * expected.pvalue, 1e-3)
+    assert expected <= p_value < max(10 * expected, 1e-3)
 
 
 @pytest.mark.parametrize("counts", [(0, 20, 0, 20), (5, 20, 10, 20), (5, 5, 0, 0), (0, 0, 3, 9)])
@@ -283,9 +281,9 @@ def test_cases_of_one_cluster_are_one_observation() -> None:
 @given(p_lists)
 def test_q_values_are_those_of_scipy(p_values: list[float]) -> None:
     """In the order given."""
-    expected = false_discovery_control(p_values) if p_values else []
+    expected = list(false_discovery_control(p_values)) if p_values else []
 
-    assert benjamini_hochberg(p_values) == pytest.approx(list(expected))
+    assert benjamini_hochberg(p_values) == pytest.approx(expected)
 
 
 def test_a_q_value_takes_a_p_value() -> None:
