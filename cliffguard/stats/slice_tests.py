@@ -15,7 +15,9 @@ side is given one more deviation, of the size of the largest change.
 
 A slice has to pass both. Where a little is lost everywhere the first alone would name any large
 slice; the second is approximate, and small slices at small p-values are where that shows.
-`reports/patterns/` has both, and what was tried beside them.
+A slice that is one cluster is one observation: all that can be said is its rank among the others.
+*Is a share of cases larger on this side?* is Fisher's test, and a score test by clusters beside it.
+`reports/patterns/` has them, and what was tried beside them.
 
 References
 ----------
@@ -32,11 +34,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, stdtr
 
+from cliffguard.stats.exact import fisher_greater
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-_N_SIZES = 16  # sizes of a sum that are told apart; rounding them is no error, only coarser
+# Sizes of sums that are no whole numbers are rounded, which is no error, only coarser. Steps are
+# small beside the usual sum, not beside the largest: what is lost item by item still counts beside
+# one large cluster.
+_STEPS_OF_MEDIAN = 16
+_MOST_ROUNDED_STEPS = 1 << 12  # of the total: a thousand graded items take two milliseconds
+_MOST_STEPS = 1 << 14
 _ROUNDING = 1e-9
 
 
@@ -47,7 +56,8 @@ def sign_flip_p_value(sums: FloatArray) -> float:
     ----------
     sums : ndarray of float, shape (n_clusters,)
         Of every cluster the sum of its changes, above 0 where it is lost. Zeros say nothing. Sizes
-        that are no whole numbers up to 16 are rounded to sixteenths of the largest; signs stay, so
+        that are no whole numbers are rounded to sixteenths of their median, or to 1 / 4096 of their
+        total if that is more, and whole ones to 1 / 16384 of a total above that; signs stay, so
         that the test remains exact.
 
     Returns
@@ -60,15 +70,24 @@ def sign_flip_p_value(sums: FloatArray) -> float:
     sizes = sizes[sizes > 0]
     if not len(sizes):
         return 1.0
-    values, counts = np.unique(sizes, return_counts=True)
-    # So many of each size are lost at random: the total of lost sizes, in steps of one.
     chances = np.ones(1)
-    for value, count in zip(values, counts, strict=True):
-        spread = np.zeros(int(value * count) + 1)
-        spread[:: int(value)] = _halves(int(count))
-        chances = np.convolve(chances, spread)
+    for value, count in zip(*np.unique(sizes, return_counts=True), strict=True):
+        chances = _with_lost(chances, int(value), _halves(int(count)))
     lost = int(sizes[signs > 0].sum())
     return float(min(1.0, max(chances[lost:].sum(), 0.5 ** len(sizes))))
+
+
+def _with_lost(chances: FloatArray, size: int, ways: FloatArray) -> FloatArray:
+    """Return the chances of a total of lost sizes, from 0, with some sums of one size more.
+
+    `ways` are the chances that none, one, … of them are lost.
+    """
+    if len(chances) == 1 and size == 1:
+        return ways
+    longer = np.zeros(len(chances) + size * (len(ways) - 1))
+    for n_lost, way in enumerate(ways):
+        longer[n_lost * size : n_lost * size + len(chances)] += way * chances
+    return longer
 
 
 def _halves(n: int) -> FloatArray:
@@ -79,10 +98,14 @@ def _halves(n: int) -> FloatArray:
 
 
 def _whole_sizes(sizes: FloatArray) -> IntArray:
-    largest = float(sizes.max(initial=0.0))
     whole = np.rint(sizes)
-    if largest > _N_SIZES or np.abs(sizes - whole).max(initial=0.0) > _ROUNDING:
-        whole = np.rint(sizes / largest * _N_SIZES)
+    is_rounded = bool(np.abs(sizes - whole).max(initial=0.0) > _ROUNDING)
+    total = float(sizes.sum())
+    if is_rounded:
+        usual = float(np.median(sizes[sizes > 0])) / _STEPS_OF_MEDIAN
+        whole = np.rint(sizes / max(usual, total / _MOST_ROUNDED_STEPS))
+    elif total > _MOST_STEPS:
+        whole = np.rint(sizes / total * _MOST_STEPS)
     return whole.astype(np.int64)
 
 
@@ -143,8 +166,31 @@ def _side(
     return mean, sums, square * n_clusters / (n_clusters - 1), degrees
 
 
+def above_zero_p_value(values: FloatArray, clusters: IntArray) -> float:
+    """One-sided p-value of "the mean is 0 or less": Student's t by clusters.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_items,)
+        At least one.
+    clusters : ndarray of int, shape (n_items,)
+        The number of every item's cluster, from 0.
+
+    Returns
+    -------
+    float
+        1.0 where there are fewer than two clusters, or all is 0. Variance and degrees of freedom
+        are those of a side of `more_inside_p_value`.
+    """
+    largest = float(np.abs(values).max())
+    mean, _, variance, degrees = _side(values, np.ones(len(values), bool), clusters, largest)
+    if largest == 0.0 or degrees <= 0.0:
+        return 1.0
+    return float(stdtr(degrees, -mean / math.sqrt(variance)))
+
+
 def unlike_others_p_value(changes: FloatArray, inside: BoolArray, clusters: IntArray) -> float:
-    """One-sided p-value of "this cluster is as the others": one cluster against all others.
+    """One-sided p-value of "this cluster is as the others": its rank among them.
 
     Parameters
     ----------
@@ -154,28 +200,60 @@ def unlike_others_p_value(changes: FloatArray, inside: BoolArray, clusters: IntA
     Returns
     -------
     float
-        Of the t of one more cluster's mean by the spread of the others' means:
-        ``(m - m̄) / (s sqrt(1 + 1 / G))`` with G - 1 degrees of freedom, for G other clusters, whose
-        means weigh as their sizes; ``s²`` is at least the variance of the mean of as many items
-        that change as those outside do. 1.0 where there are fewer than three others.
+        ``(1 + k) / (1 + G)``, of G other clusters with at least half as many items, of which k lost
+        as much on the mean or more. How far it lies from the others says nothing more: documents
+        that stand or fall as a whole are as far apart without any reason.
     """
-    names = np.unique(clusters[~inside])
-    if len(names) < 3:
+    sizes = np.bincount(clusters)
+    places = clusters[inside][0]
+    others = (2 * sizes >= sizes[places]) & (np.arange(len(sizes)) != places)
+    means = np.bincount(clusters, weights=changes) / np.maximum(1, sizes)
+    n_as_much = int((means[others] >= means[places] - _ROUNDING).sum())
+    return (1 + n_as_much) / (1 + int(others.sum()))
+
+
+def larger_share_p_value(
+    hits: BoolArray,
+    cases: BoolArray,
+    other_hits: BoolArray,
+    other_cases: BoolArray,
+    clusters: IntArray,
+) -> float:
+    """One-sided p-value of "no larger a share of the cases hits than of the other side's cases".
+
+    Parameters
+    ----------
+    hits, cases, other_hits, other_cases : ndarray of bool, shape (n_items,)
+        Of every item whether it is a case on this side and on the other, and whether it hits there;
+        only cases hit.
+    clusters : ndarray of int, shape (n_items,)
+        The number of every item's cluster, from 0.
+
+    Returns
+    -------
+    float
+        The larger of Fisher's, to which a case is an observation, and of a score test to which a
+        cluster is; 1.0 where a side has no case.
+
+    Notes
+    -----
+    With the share p of all cases of both sides that hit, an item's score is
+    ``(hit - p case) / n - (other hit - p other case) / m`` for n and m cases. A cluster's score
+    ``u_g`` is the sum of its items'; t is ``Σ u_g / sqrt(Σ u_g² G / (G - 1))``, with
+    ``(Σ c_g)² / Σ c_g² - 1`` degrees of freedom for clusters of ``c_g`` cases of both sides.
+    """
+    n, m = int(cases.sum()), int(other_cases.sum())
+    n_hits, m_hits = int(hits.sum()), int(other_hits.sum())
+    exact = fisher_greater(n_hits, n, m_hits, m)
+    if not n or not m or n_hits / n <= m_hits / m:
+        return max(exact, 0.5)
+    pooled = (n_hits + m_hits) / (n + m)
+    scores = (hits - pooled * cases) / n - (other_hits - pooled * other_cases) / m
+    sums = np.bincount(clusters, weights=scores)
+    sizes = np.bincount(clusters, weights=cases.astype(float) + other_cases)
+    degrees = (n + m) ** 2 / float(sizes @ sizes) - 1.0
+    n_clusters = int(np.count_nonzero(sizes))
+    square = float(sums @ sums) * n_clusters / max(1, n_clusters - 1)
+    if degrees <= _ROUNDING:
         return 1.0
-    sizes = np.bincount(clusters[~inside])[names].astype(float)
-    means = np.bincount(clusters[~inside], weights=changes[~inside])[names] / sizes
-    shares = sizes / sizes.sum()
-    n_effective = 1.0 / float(shares @ shares)
-    if n_effective <= 2.0:
-        return 1.0
-    centre = float(shares @ means)
-    spread = float(shares @ (means - centre) ** 2) * n_effective / (n_effective - 1.0)
-    largest = float(np.abs(changes).max())
-    n_inside, n_outside = int(inside.sum()), int((~inside).sum())
-    noise = (float(changes[~inside].var()) + largest**2 / n_outside) / n_inside
-    variance = max(spread, noise) * (1.0 + 1.0 / n_effective)
-    if variance <= 0.0:
-        return 1.0
-    return float(
-        stdtr(n_effective - 1.0, (centre - float(changes[inside].mean())) / math.sqrt(variance))
-    )
+    return max(exact, float(stdtr(degrees, -float(sums.sum()) / math.sqrt(square))))

@@ -146,11 +146,12 @@ def _item(
                finish_reason="choice" if shown else "stop", n_prompt_tokens=9, n_answer_tokens=3)
         for score, text in zip(scores, texts, strict=True)
     ]  # fmt: skip
-    pair = Pair(task=_task(column["task"]), item=item, base=sides[0], candidate=sides[1], look=0)
+    pair = Pair(task=task(column["task"]), item=item, base=sides[0], candidate=sides[1], look=0)
     return CountedItem(pair=pair, drop=pair.change, cluster=column["cluster"])
 
 
-def _task(number: int) -> Task:
+def task(number: int) -> Task:
+    """Return a task of this number, without items."""
     return Task(name=f"task {number}", entry="", suite="", capability="", stock=False, metric="acc",
                 filter=None, chance=None, level="hops", gate_levels=None, num_fewshot=None,
                 max_tokens=None, stop=(), limit=None, cost=None, items=(), digest="")  # fmt: skip

@@ -213,7 +213,7 @@ def test_answers_that_begin_alike() -> None:
     def answer_of(start: str, item: Item, text: str) -> str:
         return f"{start} it was the {text} in the end, in {item.id}"
 
-    items = []
+    items: list[CountedItem] = []
     for item in answered(healthy):
         free = replace(item.pair.item, choices=())
         base = support.answer(free, 1.0, text=answer_of("I think that", free, "cup"))
@@ -234,38 +234,73 @@ def test_answers_that_begin_alike() -> None:
     assert "pull:begins:i think" not in keys
 
 
-def test_overconfident_stands_behind_what_says_where() -> None:
-    """It is of all items, and surer than any part of them."""
+def confident(
+    items: Sequence[CountedItem], laws: Sequence[Callable[[random.Random], float]]
+) -> list[CountedItem]:
+    """Return the items with the confidences that the base and the candidate have by these laws."""
+    rng = random.Random(1)
 
     def sure(item: CountedItem) -> CountedItem:
-        pair = item.pair
-        candidate = replace(pair.candidate, confidence=0.99)
-        return replace(item, pair=replace(pair, candidate=candidate))
+        base, candidate = (
+            replace(answer, confidence=law(rng), finish_reason="choice")
+            for answer, law in zip((item.pair.base, item.pair.candidate), laws, strict=True)
+        )
+        return replace(item, pair=replace(item.pair, base=base, candidate=candidate))
 
-    patterns = shown([sure(item) for item in answered(losing(lambda item: item.level == 3))])
+    return [sure(item) for item in items]
+
+
+def evenly_sure(rng: random.Random) -> float:
+    """Return a confidence that is 0.8 or more one time in two."""
+    return 0.6 + 0.4 * rng.random()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_more_often_is_not_overconfident(seed: int) -> None:
+    """Half of all right answers are lost, and whoever is wrong is as confident as the base was."""
+    items = answered(losing(lambda _: True, 0.5), 600, seed=seed)
+
+    rows = shown(confident(items, (evenly_sure, evenly_sure)))
+
+    assert not any(row.is_found and row.kind == "overconfident" for row in rows)
+
+
+def test_surer_where_it_is_wrong_is_overconfident() -> None:
+    """As right as the base, and confident in every answer."""
+    rows = shown(confident(answered(healthy, 600), (evenly_sure, lambda _: 0.99)))
+
+    assert any(row.is_found and row.kind == "overconfident" for row in rows)
+
+
+def test_overconfident_stands_behind_what_says_where() -> None:
+    """It is of all items, and surer than any part of them."""
+    items = answered(losing(lambda item: item.level == 3))
+    patterns = shown(confident(items, (evenly_sure, lambda _: 0.99)))
     kinds = [pattern.kind for pattern in patterns if pattern.is_found]
 
     assert kinds[0] == "level"
     assert "overconfident" in kinds[1:]
 
 
-def test_a_whole_cluster_that_fell() -> None:
-    """One of twenty clusters, of 24 items each, is lost whole; it says so by its name."""
+def passages(n_clusters: int, n: int) -> list[CountedItem]:
+    """Return items of equal clusters of which one, of twenty-four items or so, is lost whole."""
 
     def cluster(item: Item) -> str:
-        return f"passage {int(item.id[-3:]) % 20}"
+        return f"passage {int(item.id.removeprefix('story-')) % n_clusters}"
 
-    items = [
-        replace(item, pair=replace(item.pair, tie=cluster(item.pair.item)))
-        for item in answered(
-            losing(lambda item: cluster(item) == "passage 7", 1.0), 480, cluster=cluster
-        )
+    items = answered(losing(lambda item: cluster(item) == "passage 7", 1.0), n, cluster=cluster)
+    return [replace(item, pair=replace(item.pair, tie=cluster(item.pair.item))) for item in items]
+
+
+def test_a_whole_cluster_that_fell_is_shown_and_not_found() -> None:
+    """The lowest of twenty is one observation: its rank is 1 of 20, however far it fell."""
+    rows = [pattern for pattern in shown(passages(20, 480)) if pattern.kind == "cluster"]
+
+    assert [(row.key, row.name) for row in rows] == [
+        ("cluster:name:passage 7", "the cluster passage 7")
     ]
-
-    first = shown(items)[0]
-
-    assert first.is_found
-    assert (first.key, first.name) == ("cluster:name:passage 7", "the cluster passage 7")
+    assert rows[0].p_value == pytest.approx(1 / 20)
+    assert not rows[0].is_found
 
 
 # --- what is not found ---------------------------------------------------------------------------
@@ -295,6 +330,110 @@ def test_a_loss_everywhere_names_no_place() -> None:
     keys = {p.key for p in shown(answered(losing(lambda _: True))) if p.is_found}
 
     assert keys <= {"overconfident"}
+
+
+def claims(
+    rights: Callable[[random.Random], str],
+    labels: tuple[str, ...],
+    candidate: Callable[[str, str, random.Random], str],
+    *,
+    accuracy: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> list[CountedItem]:
+    """Return 600 items with these labels; the candidate answers by the right and the base's."""
+    rng = random.Random(seed)
+
+    def other(right: str) -> str:
+        return rng.choice([label for label in labels if label != right])
+
+    items = []
+    for number in range(600):
+        right = rights(rng)
+        base = right if rng.random() < (accuracy or {}).get(right, 0.8) else other(right)
+        item = replace(story(number, rng), choices=labels, answer=right)
+        items.append(counted(item, base, candidate(right, base, rng)))
+    return items
+
+
+def mostly_no(rng: random.Random) -> str:
+    """Return no four times of five."""
+    return "no" if rng.random() < 0.8 else "yes"
+
+
+LABELS = ("billing", "delivery", "returns", "security")
+
+
+def mostly_billing(rng: random.Random) -> str:
+    """Return a label that is seldom any but the first."""
+    return rng.choices(LABELS, (12, 3, 2, 1))[0]
+
+
+def lost_to(labels: tuple[str, ...]) -> Callable[[str, str, random.Random], str]:
+    """Return a candidate that loses three of ten right answers to any other label."""
+
+    def candidate(right: str, base: str, rng: random.Random) -> str:
+        others = [label for label in labels if label != right]
+        return rng.choice(others) if base == right and rng.random() < 0.3 else base
+
+    return candidate
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("rights", "labels", "accuracy"),
+    [
+        (mostly_no, ("yes", "no"), None),
+        (mostly_no, ("yes", "no"), {"yes": 0.4}),
+        (mostly_billing, LABELS, None),
+    ],
+    ids=["yes and no", "a base that prefers no", "four labels"],
+)
+def test_right_answers_lost_evenly_are_no_pull_to_a_rare_label(
+    rights: Callable[[random.Random], str],
+    labels: tuple[str, ...],
+    accuracy: Mapping[str, float] | None,
+    seed: int,
+) -> None:
+    """Noise moves picks to what is seldom right, where it is picked far more often in all."""
+    rows = shown(claims(rights, labels, lost_to(labels), accuracy=accuracy, seed=seed))
+
+    assert not any(row.is_found and row.kind == "pull" for row in rows)
+
+
+@pytest.mark.parametrize("rights", [mostly_no, lambda rng: rng.choice(("yes", "no"))])
+def test_yes_where_it_is_wrong_and_where_it_is_right_is_a_pull(
+    rights: Callable[[random.Random], str],
+) -> None:
+    """Three times of ten it says yes whatever is right: the rates rise on both sides."""
+
+    def to_yes(_: str, base: str, rng: random.Random) -> str:
+        return "yes" if rng.random() < 0.3 else base
+
+    rows = shown(claims(rights, ("yes", "no"), to_yes))
+
+    assert "pull:word:yes" in {row.key for row in rows if row.is_found}
+    assert "pull:word:no" not in {row.key for row in rows if row.is_found}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_documents_that_flip_as_a_whole_are_no_pattern(seed: int) -> None:
+    """Of thirty documents three are lost whole, and three are gained whole."""
+
+    def cluster(item: Item) -> str:
+        return f"document {int(item.id[-3:]) % 30}"
+
+    def flipped(item: Item, rng: random.Random) -> tuple[str, str]:
+        base = candidate = base_pick(item, rng)
+        number = int(item.id[-3:]) % 30
+        if number < 3:
+            base, candidate = item.answer, wrong(item, rng)
+        elif number < 6:
+            base, candidate = wrong(item, rng), item.answer
+        return base, candidate
+
+    rows = shown(answered(flipped, 450, seed=seed, cluster=cluster))
+
+    assert not any(row.is_found for row in rows)
 
 
 def test_items_that_fall_together_are_no_evidence_of_a_slice() -> None:

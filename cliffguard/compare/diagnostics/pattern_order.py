@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cliffguard.compare.diagnostics.pulls import Pull
+from cliffguard.compare.diagnostics.pull import Pull
 from cliffguard.compare.diagnostics.slices import RIGHT_IS, THE_CLUSTER, Slice
 from cliffguard.compare.diagnostics.traits import Trait
 from cliffguard.core.diagnosis import Pattern
@@ -95,6 +95,7 @@ def _together(family: str, members: Sequence[Screened], changes: NDArray[np.floa
             offered=np.any([pull.offered for pull in pulls], axis=0),
             base=np.any([pull.base for pull in pulls], axis=0),
             candidate=np.any([pull.candidate for pull in pulls], axis=0),
+            noise=pulls[0].noise,
         )
     else:
         whole = Slice(trait=trait, inside=np.any([row.part.members for row in members], axis=0))

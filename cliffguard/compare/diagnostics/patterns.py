@@ -3,9 +3,10 @@
 Every slice and every pull of every capability is tried, and Benjamini and Hochberg's procedure at
 5 % says which are found. A slice has to pass two tests: that anything is lost in it, and that more
 is lost inside than outside (`cliffguard.stats.slice_tests`). So has a pull: that the candidate says
-it more often where it is wrong, and that it says it more often at all. Where fewer than five of
-what stands or falls together changed, no outcome would be a surprise, and nothing is tried: what is
-tried never depends on which way it changed.
+it more often where it is wrong, and that this is more than what becomes of right answers that are
+lost evenly (`pull_p_value`). Where fewer than five of what stands or falls together changed, no
+outcome would be a surprise, and nothing is tried: what is tried never depends on which way it
+changed.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem, Key
 from cliffguard.compare.diagnostics.pattern_order import Screened, in_order
-from cliffguard.compare.diagnostics.pulls import Pull, pulls_of
-from cliffguard.compare.diagnostics.slices import Slice, slices_of
+from cliffguard.compare.diagnostics.pull import Noise, Pull
+from cliffguard.compare.diagnostics.pulls import pulls_of
+from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, Slice, slices_of
 from cliffguard.core.diagnosis import Pattern
 from cliffguard.stats.multiplicity import benjamini_hochberg
 from cliffguard.stats.slice_tests import (
+    above_zero_p_value,
+    larger_share_p_value,
     more_inside_p_value,
     sign_flip_p_value,
     unlike_others_p_value,
@@ -33,6 +37,8 @@ LEVEL = 0.05
 
 LEAST_CHANGED = 5
 """Items, or clusters, that changed: fewer would give no p-value below 5 %."""
+
+_OF_TWO = 0.5  # the chance of a guess between two choices
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -147,11 +153,72 @@ def _pull(part: Pull, changes: FloatArray, clusters: IntArray) -> Screened | Non
 
 
 def pull_p_value(part: Pull, clusters: IntArray) -> float | None:
-    """Return the p-value of a pull, by clusters; None where too little changed to try."""
+    """Return the p-value of a pull, by clusters; None where too little changed to try.
+
+    The largest of those of what has to hold: that the candidate says it more often where it is
+    wrong, and that this is no mere noise.
+    """
     sums = _by_cluster(part.candidate.astype(float) - part.base, clusters)
     if np.count_nonzero(sums) < LEAST_CHANGED:
         return None
-    p_value = sign_flip_p_value(sums)
-    if part.everywhere is None:
-        return p_value
-    return max(p_value, sign_flip_p_value(_by_cluster(part.everywhere, clusters)))
+    return max(sign_flip_p_value(sums), _noise_p_value(part, clusters))
+
+
+def _noise_p_value(part: Pull, clusters: IntArray) -> float:
+    """Return the p-value of "it is said more often for right answers are lost to anything".
+
+    Either of two things tells more than that. Among three choices or more, what is lost evenly goes
+    to each wrong choice alike: this gets more than its *share*. And what is lost evenly is said
+    less often where it would be right, by at least as much: the *rates* at which it is said where
+    it is wrong and where it is right rise in sum. Among three or more that sum falls where the
+    shares are even, so that two ways err no oftener than the first; of two choices there is the
+    second alone. Both are asked of the candidate alone as well, beside the other wrong choices and
+    beside a guess, else noise would seem to pull a base to what it shuns.
+    """
+    noise, chance = part.noise, part.noise.chance
+    if chance is None:
+        return _habit_p_value(part, noise, clusters)
+    ways = []
+    if chance[part.offered].max() < _OF_TWO:
+        ways.append(_share_p_value(part, noise, chance[part.offered], clusters))
+    if noise.right.sum() >= LEAST_ITEMS:
+        ways.append(_rates_p_value(part, noise, chance, clusters))
+    return min(ways, default=1.0)
+
+
+def _share_p_value(part: Pull, noise: Noise, chance: FloatArray, clusters: IntArray) -> float:
+    """Return the p-value of "it gets no more than its share of the wrong answers"."""
+    offered = part.offered
+    share = chance / (1.0 - chance)  # one of the wrong choices
+    alone = part.candidate[offered] - share * noise.candidate_wrong[offered]
+    before = part.base[offered] - share * noise.base_wrong[offered]
+    numbers = _renumbered(clusters[offered])
+    return max(above_zero_p_value(values, numbers) for values in (alone - before, alone))
+
+
+def _rates_p_value(part: Pull, noise: Noise, chance: FloatArray, clusters: IntArray) -> float:
+    """Return the p-value of "where it is wrong and where it is right, the rates do not rise"."""
+    known = part.offered | noise.right
+    wrong, numbers = part.offered[known], _renumbered(clusters[known])
+    signs = np.where(wrong, 1.0, -1.0)  # so that the difference of the means is the sum of rates
+    return max(
+        more_inside_p_value(signs * values[known], wrong, numbers)
+        for values in (noise.rises, noise.candidate - chance)
+    )
+
+
+def _habit_p_value(part: Pull, noise: Noise, clusters: IntArray) -> float:
+    """Return the p-value of "it is no more frequent", of what is no choice and no right answer.
+
+    Of confidence: among wrong answers, since who is wrong more often is more often confident and
+    wrong. Of a text: in all answers, right or wrong.
+    """
+    if part.trait.kind == "overconfident":
+        return larger_share_p_value(
+            part.candidate, noise.candidate_wrong, part.base, noise.base_wrong, clusters
+        )
+    return sign_flip_p_value(_by_cluster(noise.rises, clusters))
+
+
+def _renumbered(clusters: IntArray) -> IntArray:
+    return np.unique(clusters, return_inverse=True)[1]

@@ -4,20 +4,20 @@ A pull is to a choice by its words, to a place among the choices (as listed, or 
 mentions them), to a short generated answer, or to the first words of one. It is paired: of every
 item in which it is on offer and wrong both answers are looked at, and of a healthy candidate as
 many items go over to it as leave it. So is *overconfident*: confident and wrong, as
-`core.diagnostics` has it.
+`core.diagnostics` has it. Who is wrong more often by mere chance says every wrong thing more often:
+`Noise` is what that is told apart by.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.counted import CountedItem
+from cliffguard.compare.diagnostics.pull import Marks, Noise, Pull
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, mentioned
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
 from cliffguard.compare.diagnostics.unread import as_read
@@ -28,46 +28,6 @@ from cliffguard.stats.calibration import confident_wrong
 
 _N_BEGINNING_WORDS = 2
 _HALF = 0.5  # below it an answer is more wrong than right
-
-Marks = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pull:
-    """What both sides may say of items where it would be wrong; all have shape (n_items,).
-
-    `offered` are those items, `base` and `candidate` those of them in which a side says it.
-    `everywhere` is where the candidate says it and the base does not (+1), or the reverse (-1),
-    right or wrong: who is wrong more often by mere chance says every wrong thing more often, and
-    nothing more often in all. None where it cannot be right. `is_word`: what they say is a word
-    or a text, not a place or a beginning.
-    """
-
-    trait: Trait
-    offered: Marks
-    base: Marks
-    candidate: Marks
-    everywhere: NDArray[np.float64] | None = None
-    is_word: bool = False
-
-    @property
-    def members(self) -> Marks:
-        """The items that belong to it: those in which the candidate says it."""
-        return self.candidate
-
-    def counts(self, changes: NDArray[np.float64]) -> dict[str, Any]:
-        """Return the counts and shares of a `Pattern`, given the drop of every item.
-
-        Broken are items that the candidate breaks by saying it, fixed those that the base had wrong
-        for saying it.
-        """
-        return {
-            "n_items": int(self.offered.sum()),
-            "n_broken": int((changes[self.candidate] > 0).sum()),
-            "n_fixed": int((changes[self.base] < 0).sum()),
-            "inside": float(self.candidate[self.offered].mean()),
-            "outside": float(self.base[self.offered].mean()),
-        }
 
 
 def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
@@ -115,9 +75,8 @@ def _of_choices(
             picks = [bare(answer.text) for answer in (pair.base, pair.candidate)]
             if not all(picks) or not pair.item.choices:
                 continue  # what was picked is not known
-            right = {bare(answer) for answer in pair.item.right}
             for rank, choice in enumerate(order(pair.item)):
-                row = _Offer(number, choice not in right, *(pick == choice for pick in picks))
+                row = _offer(number, item, choice, picks, len(pair.item.choices))
                 rows.setdefault(trait(choice, rank), []).append(row)
         for name, offers in rows.items():
             if len(offers) >= LEAST_ITEMS:
@@ -127,25 +86,61 @@ def _of_choices(
 
 
 class _Offer(NamedTuple):
-    """Of the item of this number: is it wrong to say it, and do the base and the candidate?"""
+    """Of the item of this number: is it wrong to say it, do both sides, are they wrong?
+
+    `guess` is the chance of a guess to say it.
+    """
 
     number: int
     is_wrong: bool
     base: bool
     candidate: bool
+    base_wrong: bool
+    candidate_wrong: bool
+    guess: float
+
+
+def _offer(
+    number: int, item: CountedItem, text: str, sides: Sequence[str], n_choices: int
+) -> _Offer:
+    """Return how a text is on offer in an item of which the sides say these texts."""
+    pair = item.pair
+    base, candidate = (side == text for side in sides)
+    return _Offer(
+        number=number,
+        is_wrong=text not in {bare(answer) for answer in pair.item.right},
+        base=base,
+        candidate=candidate,
+        base_wrong=base or _is_wrong(pair.base),
+        candidate_wrong=candidate or _is_wrong(pair.candidate),
+        guess=1.0 / n_choices if n_choices else 0.0,
+    )
+
+
+def _is_wrong(answer: Answer) -> bool:
+    return (answer.score or 0.0) < _HALF
 
 
 def _pull(trait: Trait, offers: Sequence[_Offer], n_items: int, *, is_word: bool) -> Pull:
-    columns = np.zeros((3, n_items), dtype=bool)
-    numbers, *marks = (list(column) for column in zip(*offers, strict=True))
-    columns[:, numbers] = marks
-    offered, base, candidate = columns
+    columns = np.zeros((6, n_items), dtype=bool)
+    numbers, *marks, guesses = (list(column) for column in zip(*offers, strict=True))
+    columns[:5, numbers], columns[5, numbers] = marks, True
+    offered, base, candidate, base_wrong, candidate_wrong, known = columns
+    chance = np.zeros(n_items)
+    chance[numbers] = guesses
     return Pull(
         trait=trait,
         offered=offered,
         base=base & offered,
         candidate=candidate & offered,
-        everywhere=candidate.astype(float) - base,
+        noise=Noise(
+            base_wrong=base_wrong & offered,
+            candidate_wrong=candidate_wrong & offered,
+            base=base,
+            candidate=candidate,
+            right=known & ~offered,
+            chance=chance if chance.any() else None,
+        ),
         is_word=is_word,
     )
 
@@ -159,11 +154,12 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
     Which answers are looked at does not depend on whose they are.
     """
     texts = [None if item.pair.item.choices else _sides(item, bare) for item in items]
-    rights = [{bare(answer) for answer in item.pair.item.right} for item in items]
+    rights = {bare(i.pair.item.answer) for i in items if not i.pair.item.choices}
     for text in _frequent(texts):
         if len(text) <= MOST_CHARACTERS:
+            n_choices = len(rights) if text in rights else 0
             offers = [
-                _Offer(number, text not in rights[number], *(side == text for side in sides))
+                _offer(number, items[number], text, sides, n_choices)
                 for number, sides in enumerate(texts)
                 if sides is not None
             ]
@@ -175,7 +171,7 @@ def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
     """Yield the pulls to wrong answers that begin alike."""
     starts = [None if item.pair.item.choices else _sides(item, _beginning) for item in items]
     wrong = np.array(
-        [[(side.score or 0.0) < _HALF for side in (i.pair.base, i.pair.candidate)] for i in items]
+        [[_is_wrong(side) for side in (item.pair.base, item.pair.candidate)] for item in items]
     )
     offered = np.array([sides is not None for sides in starts], dtype=bool)
     for start in _frequent(starts):
@@ -188,8 +184,19 @@ def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
             offered=offered,
             base=wrongly[:, 0],
             candidate=wrongly[:, 1],
-            everywhere=begins[:, 1].astype(float) - begins[:, 0],
+            noise=_noise(offered, wrong, begins),
         )
+
+
+def _noise(offered: Marks, wrong: Marks, says: Marks) -> Noise:
+    """Return it of what can be right in no item; `wrong` and `says` have a column of each side."""
+    return Noise(
+        base_wrong=wrong[:, 0] & offered,
+        candidate_wrong=wrong[:, 1] & offered,
+        base=says[:, 0],
+        candidate=says[:, 1],
+        right=np.zeros(len(offered), dtype=bool),
+    )
 
 
 def _frequent(texts: Sequence[tuple[str, str] | None]) -> list[str]:
@@ -222,11 +229,13 @@ def _overconfident(items: Sequence[CountedItem]) -> Iterator[Pull]:
         )
         for side in (0, 1)
     )
+    wrong = np.array([list(map(_is_wrong, pair)) for pair in sides])
     yield Pull(
         trait=Trait("overconfident", "overconfident", "confident and wrong"),
         offered=offered,
         base=base & offered,
         candidate=candidate & offered,
+        noise=_noise(offered, wrong, np.column_stack([base, candidate]) & offered[:, None]),
     )
 
 
