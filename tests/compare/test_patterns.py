@@ -155,7 +155,7 @@ SLICES: Mapping[str, Callable[[Item], bool]] = {
     "position:listed:2": lambda item: item.choices[1] == item.answer,
     "position:mentioned:4": lambda item: mention(item, 3) == item.answer,
     "class:label:lamp": lambda item: item.answer == "lamp",
-    "template:first:It was a rainy day at the … .": lambda item: item.prompt.startswith("It was"),
+    "template:first:It was a rainy day at the ... .": lambda item: item.prompt.startswith("It was"),
 }
 
 
