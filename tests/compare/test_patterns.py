@@ -204,7 +204,7 @@ def test_a_short_answer_that_is_given_everywhere() -> None:
 
     keys = {pattern.key for pattern in shown(items) if pattern.is_found}
 
-    assert {"pull:word:unknown", "pull:word:cup"} <= keys
+    assert {"pull:answer:unknown", "pull:answer:cup"} <= keys
 
 
 def test_answers_that_begin_alike() -> None:

@@ -41,8 +41,8 @@ class Trait(NamedTuple):
         spelt = key.replace("…", _DOTS)
         plain = _NOT_PLAIN.sub("", spelt)
         if plain != spelt or _DOTS in key or len(plain) > _MOST_OF_A_KEY:
-            key = f"{plain[: _MOST_OF_A_KEY - 13].rstrip()}-{sha256_of_text(key)[:12]}"
-        return {"kind": self.kind, "key": key, "name": name, "shows_text": self.shows_text}
+            plain = f"{plain[: _MOST_OF_A_KEY - 13].rstrip()}-{sha256_of_text(key)[:12]}"
+        return {"kind": self.kind, "key": plain, "name": name, "shows_text": self.shows_text}
 
 
 Traits = Sequence[Sequence[Trait]]

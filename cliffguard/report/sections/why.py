@@ -159,8 +159,8 @@ def _untested(every: Sequence[CapabilityDiagnosis]) -> Iterator[Block]:
     lines = []
     for why, causes in of_why.items():
         alike: dict[tuple[str, ...], list[str]] = {}
-        for cause, names in causes.items():
-            alike.setdefault(tuple(names), []).append(cause)
+        for cause, capabilities in causes.items():
+            alike.setdefault(tuple(capabilities), []).append(cause)
         for names, several in alike.items():
             of = "" if len(names) == len(every) else f" of {first_and_more(names, _N_NAMED)}"
             lines.append(f"{', '.join(several)}{of}: {why}")
