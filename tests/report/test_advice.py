@@ -186,8 +186,8 @@ def test_a_command_runs_as_it_is_printed(name: str, folder: str | None) -> None:
         for flag in (*parameter.opts, *parameter.secondary_opts)
     }
     assert {word for word in rest if word.startswith("--")} <= options
-    where = {None: "FOLDER", ".": ""}.get(folder, folder)
-    assert rest[0] in {str(Path(where) / "plan.yaml"), where or "."}
+    where = folder or "FOLDER"
+    assert rest[0] in {str(Path(where) / "plan.yaml"), where}
     assert not re.search(r"PLAN|TEXT|KEY|LATER|[{}]", command)
 
 
