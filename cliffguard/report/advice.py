@@ -22,6 +22,11 @@ from cliffguard.report.reasons import Reason, named, reasons
 
 _STANDS_FOR = re.compile(rf"\b(?:KEY|PLAN|{FOLDER})\b|{{(?:candidate|before)}}")
 
+_MORE_MENDS = (
+    "tokens does not reach", "time was up", "prove nothing", "no item was fixed", "interrupted",
+)  # fmt: skip
+"""In the reasons why probes ended: those that a run of more items, or a longer one, mends."""
+
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
 
@@ -74,8 +79,22 @@ def advice_for(reason: Reason, page: Page) -> tuple[Advice, ...]:
     if reason.key in {untested.cause for untested in reason.diagnosis.untested}:
         return ()
     steps = (table.steps[name] for name in names[reason.key])
-    wanted = [step for step in steps if not (step.needs_files and page.is_of_samples)]
+    wanted = [
+        step
+        for step in steps
+        if not (step.needs_files and page.is_of_samples)
+        and not (step.where_tried and _is_in_vain(reason.diagnosis.unprobed))
+    ]
     return tuple(_made_out(step, reason, page) for step in wanted[:MOST_STEPS])
+
+
+def _is_in_vain(why: str) -> bool:
+    """Return whether asking again came to nothing for a reason that asking more does not mend."""
+    return _was_tried(why) and not any(words in why for words in _MORE_MENDS)
+
+
+def _was_tried(why: str) -> bool:
+    return why not in ("", NOT_PROBED, NO_MODEL)
 
 
 def first_advice(page: Page) -> str:
@@ -98,7 +117,7 @@ def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
     do = step.do
     if step.at_step and step_of(page.review.plan.candidate) is not None:
         do = step.at_step.format(step=f"{step_of(page.review.plan.candidate):,}")
-    if step.where_tried and why not in ("", NOT_PROBED, NO_MODEL):
+    if step.where_tried and _was_tried(why):
         do = step.where_tried.replace("{why}", one_line(why))
     if pattern is not None:
         is_bare = step.without_words and is_left_out(pattern)

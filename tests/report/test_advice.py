@@ -143,15 +143,29 @@ def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
     assert not [step for step in lost if "ask broken items again" in step.do]
 
 
-def test_who_probed_in_vain_is_not_told_to_probe() -> None:
+@pytest.mark.parametrize(
+    "why",
+    [
+        "a tenth of the run's tokens does not reach for it",
+        "the time was up before all was asked again",
+        "3 broken items and 1 fixed item could prove nothing",
+        "interrupted",
+    ],
+)
+def test_who_probed_in_vain_is_not_told_to_probe(why: str) -> None:
     """It says why the probes ended, and asks for what they lacked."""
-    why = "a tenth of the run's tokens does not reach for it"
-
     first, *_ = steps_of(capability([cause("unprobed", 49)], unprobed=why))
 
     assert first.do.startswith("Ask more items, or for longer")
     assert first.do.endswith(f"they ended here: {why}.")
     assert first.command == "cliffguard check FOLDER/plan.yaml --no-early-stop"
+
+
+def test_what_no_further_item_mends_has_no_step_of_probes() -> None:
+    """Such as a runner that asks no parts of tasks: the next steps come first."""
+    explained = capability([cause("unprobed", 49)], unprobed="three shots: ball: asks no parts")
+
+    assert steps_of(explained)[0].evidence == STEPS["earlier-checkpoint"].evidence
 
 
 @pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step.command])
