@@ -11,6 +11,10 @@ import pytest
 import yaml
 from typer.testing import Result
 
+from cliffguard.cli.console import ProgressOutput
+from cliffguard.cli.rescue import _print_curve
+from cliffguard.core.half import Half
+from cliffguard.core.rescues import RescueRecord
 from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.planning.test_rescue import Bench, bench, half_as_much, late, steep
