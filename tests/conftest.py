@@ -147,3 +147,4 @@ def listening() -> Iterator[None]:
     for number, handler in usual.items():
         signal.signal(number, handler)
     interrupts._hand.is_full, interrupts._hand.waiting = False, None
+    interrupts._hand.put_off = None

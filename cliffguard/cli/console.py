@@ -21,7 +21,7 @@ import typer
 
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.files import user_path, write_whole
-from cliffguard.core.signals import Interrupted
+from cliffguard.core.signals import Interrupted, raise_put_off
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,7 +57,9 @@ def explained(function: F) -> F:
             with _libraries_explained(), contextlib.ExitStack() as held:
                 _held.append(held)
                 held.callback(_held.pop)
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            raise_put_off()  # of a verb that writes no report
+            return result
         except CliffguardError as error:
             complain(error)
             raise typer.Exit(error.exit_code) from None

@@ -20,6 +20,7 @@ from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import user_path, write_whole
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import are_both
+from cliffguard.core.signals import raise_put_off
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
@@ -260,7 +261,10 @@ def finished(
     output: Output,
     spent: Mapping[str, Spent] | None = None,
 ) -> int:
-    """Print and write the reports of a review; return its exit code."""
+    """Print and write the reports of a review; return its exit code.
+
+    Raises the Interrupted that came after the verdict, and waited for the reports.
+    """
     from cliffguard.core.timing import Timings
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
@@ -288,6 +292,7 @@ def finished(
     if output.form is not None:
         comment = output.comment and dataclasses.replace(output.comment, folder=out)
         printed(render(review, output.form, timings, comment=comment))
+    raise_put_off()
     return review.verdict.exit_code
 
 

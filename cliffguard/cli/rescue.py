@@ -17,6 +17,7 @@ from cliffguard.cli.outcome import Output, finished, names_of, prepare, printed,
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,7 +179,10 @@ def _print_curve(record: RescueRecord, screen: ProgressOutput) -> None:
             _points(point.gain),
             " ".join(filter(None, (f"{_FITNESS[point.fitness]}", point.reason))),
         )
-    screen.say(f"selection half {record.chosen_on.digest[:12]}: {len(record.selection):,} items")
+    screen.say(
+        f"selection half {record.chosen_on.digest[:12]}: "
+        f"{n_things(len(record.selection), 'item', ',')}"
+    )
     screen.console.print(table)
 
 

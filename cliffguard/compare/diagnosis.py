@@ -58,7 +58,7 @@ def diagnose(
     training: Sequence[TrainingText] = (),
     probes: Probes | None = None,
 ) -> Diagnosed:
-    """Return why items of these capabilities broke; `probes` None: nobody was asked again."""
+    """Return why items of these capabilities broke; `probes` None: nobody was to be asked again."""
     probes = Probes() if probes is None else probes
     targets = [series.task for series in look if series.task.capability in _targets(case)]
     tables = count_causes(capabilities, leaks_of(targets, training), probes.items)
@@ -109,5 +109,8 @@ def _diagnosis(
     )
 
 
-NOT_PROBED = "not asked again (`cliffguard check --diagnose` does)"
-"""Why there are no probes where the run asked for none."""
+NOT_PROBED = "nothing was to be asked again; `cliffguard check` of the same plan asks"
+"""Why there are no probes where the run was to ask none."""
+
+NO_MODEL = "logged answers were compared, and no model is there to ask"
+"""Why there are no probes where answers are all that there is."""

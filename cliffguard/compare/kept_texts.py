@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
-from cliffguard.core.diagnosis import CapabilityDiagnosis, Diagnosis, Pattern
+from cliffguard.core.diagnosis import CapabilityDiagnosis, Diagnosis, Pattern, PatternKind
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.reviews import Example, Review, with_texts
 from cliffguard.core.texts import Texts, ends_of
@@ -19,6 +19,7 @@ _CAVEAT = Caveat(
     text="Prompts, choices and answers are left out (--texts none): classes, named values and "
     "items.jsonl have digests in their place.",
 )
+_DIGEST = "sha256:"
 _DIGITS = 16  # of a digest in a name
 _NAMED_BY_ITEMS = ("class", "field")  # parts whose name is made of a value of the data
 
@@ -69,8 +70,23 @@ def kept_pattern(pattern: Pattern, texts: Texts) -> Pattern:
     return replace(
         pattern,
         key=f"{pattern.kind}:{_digest(pattern.key)}",
-        name=_digest(pattern.name),
+        name=f"{_A_TEXT.get(pattern.kind, 'a text')} ({_digest(pattern.name)})",
     )
+
+
+_A_TEXT: Mapping[PatternKind, str] = {
+    "pull": "a word, a text or a beginning",
+    "template": "a form of the prompt",
+    "class": "a right answer",
+    "cluster": "a cluster",
+    "opening": "the first words of the prompt",
+}
+"""What a pattern is about whose words are left out."""
+
+
+def is_left_out(pattern: Pattern) -> bool:
+    """Return whether the words that a pattern is about were left out of its review."""
+    return pattern.shows_text and pattern.key.startswith(f"{pattern.kind}:{_DIGEST}")
 
 
 def _diagnosis(diagnosis: Diagnosis, texts: Texts) -> Diagnosis:
@@ -82,7 +98,7 @@ def _diagnosis(diagnosis: Diagnosis, texts: Texts) -> Diagnosis:
 
 
 def _digest(text: str) -> str:
-    return f"sha256:{sha256_of_text(text)[:_DIGITS]}"
+    return f"{_DIGEST}{sha256_of_text(text)[:_DIGITS]}"
 
 
 def _emptied(example: Example) -> Example:

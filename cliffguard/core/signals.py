@@ -39,11 +39,13 @@ class Interrupted(KeyboardInterrupt):
 class _InHand:
     """Whether something is in hand that must not be dropped, and the signal that waits for it.
 
-    `look_up` raises what else may end the work in hand.
+    `look_up` raises what else may end the work in hand. `put_off` has ended what it could, and is
+    yet to end the process.
     """
 
     is_full = False
     waiting: int | None = None
+    put_off: Interrupted | None = None
     look_up: Callable[[], None] | None = None
 
 
@@ -52,7 +54,7 @@ _hand = _InHand()
 
 def listen() -> None:
     """From now on, stop at SIGINT and SIGTERM as this module says; one that is ignored stays so."""
-    _hand.is_full, _hand.waiting = False, None
+    _hand.is_full, _hand.waiting, _hand.put_off = False, None, None
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _received)
@@ -87,6 +89,30 @@ def looking_up(look_up: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _hand.look_up = outer
+
+
+@contextlib.contextmanager
+def putting_off() -> Iterator[None]:
+    """Let a first signal end the block alone: what came before it is to be written down first.
+
+    The process ends where `raise_put_off` is called; a second signal ends it at once.
+    """
+    try:
+        yield
+    except Interrupted as stop:
+        _hand.waiting, _hand.put_off = None, stop
+
+
+def is_put_off() -> bool:
+    """Return whether a signal waits for `raise_put_off`."""
+    return _hand.put_off is not None
+
+
+def raise_put_off() -> None:
+    """Raise the Interrupted that was put off, if any."""
+    stop, _hand.put_off = _hand.put_off, None
+    if stop is not None:
+        raise stop
 
 
 def drop_if_stopped() -> None:

@@ -7,6 +7,7 @@ no other task has, so that no answer to it is taken for one to the task itself.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from cliffguard.core.progress import Progress, silent
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.looks import in_full
-from cliffguard.evaluate.measure import TimeUp, measure, never, unheard
+from cliffguard.evaluate.measure import TimeUp, measure, n_absent, never, unheard
 from cliffguard.evaluate.probe_budget import Changed, Choice, RunTokens, choose, tokens_of
 from cliffguard.evaluate.probe_forms import Form, forms_of, shots_for
 from cliffguard.runners import Runner, TaskPart
@@ -199,10 +200,31 @@ class _Probing:
                 math.ceil(self._run.cost(items[part.part.whole.name, item.id], part.form))
                 for item in part.part.task.items
             )
+        n_stored = n_answers - self._n_absent(parts)
         share = 100 * self._foretold.total() / self._run.in_all
-        self._asking.tell(
-            f"probes: {n_things(n_answers, 'answer', ',')}, about {share:.0f} % of the run's tokens"
-        )
+        cost = f"about {share:.0f} % of the run's tokens"
+        if n_stored == n_answers:
+            cost = "stored"
+        elif n_stored:
+            cost += f"; {n_stored:,} of them are stored"
+        self._asking.tell(f"probes: {n_things(n_answers, 'answer', ',')}, {cost}")
+
+    def _n_absent(self, parts: Sequence[_Part]) -> int:
+        """Return how many answers are not stored; all where a question cannot be made."""
+        asking, n_absent_in_all = self._asking, 0
+        for part in parts:
+            task, n_items = part.part.task, len(part.part.task.items)
+            side = asking.sides[not part.is_broken]
+            with contextlib.suppress(CliffguardError):
+                n_items = n_absent(
+                    side,
+                    (in_full(task, task.items),),
+                    protocol=part.form.protocol,
+                    store=asking.store,
+                    runner=asking.runner,
+                )
+            n_absent_in_all += n_items
+        return n_absent_in_all
 
     def _is_too_dear(self, is_broken: bool, form: Form) -> bool:
         """Return whether a form would no longer fit the budget: answers can be longer than usual.

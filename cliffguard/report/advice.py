@@ -8,16 +8,24 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from cliffguard.compare.diagnosis import NO_MODEL, NOT_PROBED
+from cliffguard.compare.kept_texts import is_left_out
 from cliffguard.core.diagnosis import CauseName, PatternKind
 from cliffguard.core.errors import UsageError
 from cliffguard.core.validation import validate
 from cliffguard.core.yaml_files import read_yaml
-from cliffguard.report.commands import FOLDER, in_backticks
-from cliffguard.report.figures.several import step_of
+from cliffguard.report.clean import one_line
+from cliffguard.report.commands import FOLDER, in_backticks, plan_in
+from cliffguard.report.figures.several import earlier_of, step_of
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import Reason, named, reasons
 
-_STANDS_FOR = re.compile(rf"\b(KEY|{FOLDER})\b")
+_STANDS_FOR = re.compile(rf"\b(?:KEY|PLAN|{FOLDER})\b|{{(?:candidate|before)}}")
+
+_MORE_MENDS = (
+    "tokens does not reach", "time was up", "prove nothing", "no item was fixed", "interrupted",
+)  # fmt: skip
+"""In the reasons why probes ended: those that a run of more items, or a longer one, mends."""
 
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
@@ -27,9 +35,10 @@ MOST_STEPS = 3
 class Advice:
     """One step: what to `do`, what was measured of it, by whom, and the command that does it.
 
-    `sources` are numbers of arXiv, addresses, and pages of this project. `at_step` stands in the
-    place of `do` where the candidate is a checkpoint with a step. `needs_files`: the models have to
-    be there, not only what they answered.
+    `sources` are numbers of arXiv, addresses, and pages of this project. In the place of `do` stand
+    `at_step` where the candidate is a checkpoint with a step, `without_words` where those of the
+    pattern were left out, `where_tried` where the run asked again and nothing came of it.
+    `needs_files`: the models have to be there, not only what they answered.
     """
 
     do: str
@@ -37,6 +46,8 @@ class Advice:
     sources: tuple[str, ...]
     command: str = ""
     at_step: str = ""
+    without_words: str = ""
+    where_tried: str = ""
     needs_files: bool = False
 
 
@@ -68,8 +79,22 @@ def advice_for(reason: Reason, page: Page) -> tuple[Advice, ...]:
     if reason.key in {untested.cause for untested in reason.diagnosis.untested}:
         return ()
     steps = (table.steps[name] for name in names[reason.key])
-    wanted = [step for step in steps if not (step.needs_files and page.is_of_samples)]
+    wanted = [
+        step
+        for step in steps
+        if not (step.needs_files and page.is_of_samples)
+        and not (step.where_tried and _is_in_vain(reason.diagnosis.unprobed))
+    ]
     return tuple(_made_out(step, reason, page) for step in wanted[:MOST_STEPS])
+
+
+def _is_in_vain(why: str) -> bool:
+    """Return whether asking again came to nothing for a reason that asking more does not mend."""
+    return _was_tried(why) and not any(words in why for words in _MORE_MENDS)
+
+
+def _was_tried(why: str) -> bool:
+    return why not in ("", NOT_PROBED, NO_MODEL)
 
 
 def first_advice(page: Page) -> str:
@@ -87,17 +112,35 @@ def source_name(source: str) -> str:
 
 
 def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
-    """Return a step that names the candidate's own step, and the pattern's key."""
-    number = step_of(page.review.plan.candidate)
-    do = step.at_step.format(step=f"{number:,}") if step.at_step and number is not None else step.do
-    key = ""
-    if reason.pattern is not None:
-        key, do = reason.pattern.key, do.replace("{pattern}", named(reason.pattern))
-    words = {"KEY": key, FOLDER: page.folder}
-    command = _STANDS_FOR.sub(
-        lambda match: shlex.quote(in_backticks(words[match[0]], match[0])), step.command
+    """Return a step that names the candidate's own step, the pattern, and what kept it before."""
+    pattern, why = reason.pattern, reason.diagnosis.unprobed
+    do = step.do
+    if step.at_step and step_of(page.review.plan.candidate) is not None:
+        do = step.at_step.format(step=f"{step_of(page.review.plan.candidate):,}")
+    if step.where_tried and _was_tried(why):
+        do = step.where_tried.replace("{why}", one_line(why))
+    if pattern is not None:
+        is_bare = step.without_words and is_left_out(pattern)
+        do = step.without_words if is_bare else do.replace("{pattern}", named(pattern))
+    return replace(step, do=do, command=_command(step.command, reason, page))
+
+
+def _command(command: str, reason: Reason, page: Page) -> str:
+    """Return a command as the reader's shell takes it; empty where it lacks what it is about."""
+    plan, candidate = plan_in(page.review, page.folder), page.review.plan.candidate
+    words = {
+        "KEY": "" if reason.pattern is None else reason.pattern.key,
+        FOLDER: page.folder,
+        "PLAN": plan,
+        "{candidate}": candidate,
+        "{before}": earlier_of(candidate),
+    }
+    if not all(words[each] for each in _STANDS_FOR.findall(command)):
+        return ""
+    return _STANDS_FOR.sub(
+        lambda match: shlex.quote(in_backticks(words[match[0]], match[0].strip("{}").upper())),
+        command,
     )
-    return replace(step, do=do, command=command)
 
 
 def _lower(sentence: str) -> str:

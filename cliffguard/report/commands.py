@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePosixPath
+
+from cliffguard.compare.repeat_command import is_repeatable
+from cliffguard.core.reviews import Review
 
 FOLDER = "FOLDER"
 """What stands for the folder of a report that is read elsewhere."""
@@ -19,6 +23,15 @@ def list_command(capability: str | None, *more: str, folder: str = ".") -> str:
     if capability is not None:
         words.append(f"--capability={on_a_line(capability, 'NAME')}")
     return shlex.join([*words, *more])
+
+
+def plan_in(review: Review, folder: str) -> str:
+    """Return the path of the plan that lies beside a review in `folder`; empty without any."""
+    words = review.provenance.command.split(" ")
+    if not is_repeatable(review) or len(words) < 3:
+        return ""
+    name = "review-plan.yaml" if words[2].endswith("review-plan.yaml") else "plan.yaml"
+    return str(PurePosixPath(folder) / name)
 
 
 def on_a_line(text: str, otherwise: str) -> str:

@@ -8,6 +8,7 @@ from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.comment import decides, how, not_held
 from cliffguard.report.page import Page, lay_out
+from cliffguard.report.reasons import reasons
 
 MOST = 10
 """Annotations of one level that a step shows."""
@@ -28,7 +29,8 @@ def render_github(review: Review) -> str:
     if page.outcome is Outcome.PASS:
         return _command("notice", _verdict(page), page.sentence)
     rows = [row for row in not_held(page) if decides(row)]
-    lines = [_of(row) for row in rows]
+    why = {reason.capability: reason.sentence for reason in reasons(page)}
+    lines = [_of(row, why.get(row.capability, "")) for row in rows]
     levels = [_level(row.finding.outcome) for row in rows]
     if _level(page.outcome) not in levels:
         lines.insert(0, _command(_level(page.outcome), _verdict(page), page.sentence))
@@ -39,7 +41,8 @@ def render_github(review: Review) -> str:
     return "".join(lines)
 
 
-def _of(row: CapabilityRow) -> str:
+def _of(row: CapabilityRow, why: str) -> str:
+    """Return the annotation of a capability: its numbers, its outcome's reason, why it broke."""
     outcome = row.finding.outcome
     numbers = ""
     if row.evidence is not None and row.evidence.drop is not None:
@@ -47,7 +50,7 @@ def _of(row: CapabilityRow) -> str:
     return _command(
         _level(outcome),
         f"{_name(row.capability)} {outcome}{_name(how(row))}",
-        f"{numbers}{row.reason}",
+        " ".join(filter(None, [f"{numbers}{row.reason}".rstrip(), why])),
     )
 
 

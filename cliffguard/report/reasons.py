@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cliffguard.compare.diagnostics.pulls import GENERATED
 from cliffguard.core.diagnosis import (
     CapabilityDiagnosis,
     CauseCount,
@@ -35,7 +36,7 @@ CAUSE_LABELS: dict[CauseName, str] = {
     "wrong_language": "in another language",
     "leak": "label or form of the target",
     "suppressed": "suppressed (asked otherwise, it comes back)",
-    "lost": "lost",
+    "lost": "not brought back by probes",
     "unprobed": "lost or suppressed (not probed)",
 }
 """A cause in a table."""
@@ -219,7 +220,9 @@ def compared(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> str:
 
 def named(pattern: Pattern) -> str:
     """Return a pattern by its name, on one line; words of the data stand in quotes there."""
-    return clip(one_line(pattern.name), _PATTERN_CHARACTERS)
+    name = clip(one_line(pattern.name), _PATTERN_CHARACTERS)
+    is_cut_in_quotes = len(pattern.name) > _PATTERN_CHARACTERS and name.count('"') % 2
+    return f'{name}"' if is_cut_in_quotes else name
 
 
 def said_of(pattern: Pattern) -> str:
@@ -241,10 +244,12 @@ def said_of(pattern: Pattern) -> str:
 def _said_of_pull(pattern: Pattern) -> str:
     """Return how often each side picks what is wrong: one option, or one of a kind of answers."""
     picked, before = (round(part * pattern.n_items) for part in (pattern.inside, pattern.outside))
-    count, name = f"{picked:,} of {pattern.n_items:,}", named(pattern)
+    count, name, does = f"{picked:,} of {pattern.n_items:,}", named(pattern), f"(base {before:,})"
+    if pattern.n_broken != picked:  # of the others the base had it wrong, too
+        does += f"; {pattern.n_broken:,} of them broke"
     if name.startswith('"'):  # of the data's own words
-        those = f"any of {name}" if pattern.key == "pull:several" else name
-        return (
-            f"{count} times that {those} is a wrong option the candidate picks it (base {before:,})"
-        )
-    return f"pull to {name}: picked where it is wrong {count} times (base {before:,})"
+        those = f"any of {name}" if pattern.key.endswith(":several") else name
+        if pattern.key.startswith(f"{GENERATED}:"):
+            return f"{count} times that {those} would be wrong the candidate answers it {does}"
+        return f"{count} times that {those} is a wrong option the candidate picks it {does}"
+    return f"pull to {name}: picked where it is wrong {count} times {does}"

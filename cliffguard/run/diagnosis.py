@@ -7,6 +7,7 @@ from dataclasses import replace
 from cliffguard.compare.diagnosis import Capabilities, changed_capabilities, diagnose
 from cliffguard.compare.diagnostics.probe_results import Probes, items_to_probe, probe_results
 from cliffguard.compare.write_review import Decision
+from cliffguard.core.signals import finishing, is_put_off, putting_off
 from cliffguard.evaluate.probe_budget import RunTokens
 from cliffguard.evaluate.probes import Asking, Reasked, ask_again
 from cliffguard.run.prepare import Run
@@ -16,19 +17,39 @@ def diagnosed(run: Run, decision: Decision) -> Decision:
     """Return the decision with why items broke; comparison and verdict stay what they are.
 
     Some of them are asked again first, where the run is to probe. What keeps a capability from
-    being probed is told of it, and raises nothing.
+    being probed is told of it, and raises nothing: a signal ends the probes, and the process once
+    the reports of the verdict are written (`signals.raise_put_off`).
     """
-    capabilities = changed_capabilities(decision.pairs, decision.case, decision.look)
-    return replace(
-        decision,
-        diagnosed=diagnose(
-            capabilities,
-            decision.case,
-            decision.look,
-            training=run.training,
-            probes=_probed(run, decision, capabilities) if run.limits.probes else None,
-        ),
-    )
+    capabilities: Capabilities | None = None
+    with putting_off(), finishing():  # to count is soon done
+        capabilities = changed_capabilities(decision.pairs, decision.case, decision.look)
+    if capabilities is None:
+        return decision
+    probes = _until_stopped(run, decision, capabilities) if run.limits.probes else None
+    with putting_off(), finishing():
+        decision = replace(
+            decision,
+            diagnosed=diagnose(
+                capabilities,
+                decision.case,
+                decision.look,
+                training=run.training,
+                probes=probes,
+            ),
+        )
+    return decision
+
+
+INTERRUPTED = "interrupted"
+"""Why there are no probes where a signal came before they were at their end."""
+
+
+def _until_stopped(run: Run, decision: Decision, capabilities: Capabilities) -> Probes:
+    """Return what comes back of the items that changed; nothing where a signal comes before."""
+    with putting_off():
+        if not is_put_off():
+            return _probed(run, decision, capabilities)
+    return Probes(why=dict.fromkeys(capabilities, INTERRUPTED))
 
 
 def _probed(run: Run, decision: Decision, capabilities: Capabilities) -> Probes:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import refuse_unknown_fields
-from cliffguard.compare.diagnosis import changed_capabilities, diagnose
+from cliffguard.compare.diagnosis import NO_MODEL, changed_capabilities, diagnose
+from cliffguard.compare.diagnostics.probe_results import Probes
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat
@@ -91,10 +92,12 @@ def _decided(
     look = tuple(in_full(task, task.items) for task in tasks)
     measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
     decision, accounts = decide(case, look, measured, known)
+    changed = changed_capabilities(decision.pairs, case, look)
+    unasked = Probes(why=dict.fromkeys(changed, NO_MODEL))
     return replace(
         decision,
         taken=looks_taken(decision, accounts, known)[1],
-        diagnosed=diagnose(changed_capabilities(decision.pairs, case, look), case, look),
+        diagnosed=diagnose(changed, case, look, probes=unasked),
     )
 
 

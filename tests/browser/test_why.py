@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cliffguard.report import render
 from tests.browser.conftest import Opener, serious
 from tests.browser.test_items import control, listed_ids
-from tests.report import diagnosed
+from tests.report import diagnosed, samples
 from tests.report.listed import run
 
 pytestmark = pytest.mark.browser
@@ -94,3 +96,29 @@ def test_anybody_can_read_it(width: int, scheme: str, markup: str, open_page: Op
         "[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= e.clientWidth)"
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_word_of_the_data_breaks(open_page: Opener) -> None:
+    """Such as a value by which a policy parts its items, of which none was tested."""
+    review = samples.causes()
+    rows = tuple(
+        replace(
+            row,
+            diagnostics=replace(
+                row.diagnostics,
+                strata=tuple(
+                    replace(part, name="a" * 10_000, p_beyond=None, why="b" * 10_000)
+                    for part in row.diagnostics.strata
+                ),
+            ),
+        )
+        for row in review.comparison.capabilities
+    )
+    markup = render(
+        replace(review, comparison=replace(review.comparison, capabilities=rows)), "html"
+    )
+
+    page = open_page(markup, viewport={"width": 390, "height": 800})
+
+    assert "b" * 1000 in markup
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

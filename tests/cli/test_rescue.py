@@ -11,6 +11,10 @@ import pytest
 import yaml
 from typer.testing import Result
 
+from cliffguard.cli.console import ProgressOutput
+from cliffguard.cli.rescue import _print_curve
+from cliffguard.core.half import Half
+from cliffguard.core.rescues import RescueRecord
 from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.planning.test_rescue import Bench, bench, clustered, half_as_much, late, steep
@@ -278,3 +282,21 @@ def test_stored_answers_of_both_sides_are_compared_as_before(work: Bench) -> Non
         for name in ("checked", "compared")
     ]
     assert reviews[0] == reviews[1]
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "1 item"), (2, "2 items"), (1000, "1,000 items")])
+def test_the_selection_half_is_counted_in_words(
+    capsys: pytest.CaptureFixture[str], n: int, words: str
+) -> None:
+    """Of one item, of several, of thousands."""
+    record = RescueRecord(
+        base="b", candidate="c", points=(), chosen=None,
+        chosen_on=Half(part="selection", digest="a" * 64),
+        judged=Half(part="judged", digest="b" * 64),
+        outcome=None, selection=("d" * 12,) * n, n_asked=0, n_check=0,
+    )  # fmt: skip
+
+    _print_curve(record, ProgressOutput(quiet=False, verbose=True))
+
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first == f"selection half {'a' * 12}: {words}"

@@ -155,7 +155,7 @@ SLICES: Mapping[str, Callable[[Item], bool]] = {
     "position:listed:2": lambda item: item.choices[1] == item.answer,
     "position:mentioned:4": lambda item: mention(item, 3) == item.answer,
     "class:label:lamp": lambda item: item.answer == "lamp",
-    "template:first:It was a rainy day at the … .": lambda item: item.prompt.startswith("It was"),
+    "template:first:It was a rainy day at the ... .": lambda item: item.prompt.startswith("It was"),
 }
 
 
@@ -204,7 +204,7 @@ def test_a_short_answer_that_is_given_everywhere() -> None:
 
     keys = {pattern.key for pattern in shown(items) if pattern.is_found}
 
-    assert {"pull:word:unknown", "pull:word:cup"} <= keys
+    assert {"pull:answer:unknown", "pull:answer:cup"} <= keys
 
 
 def test_answers_that_begin_alike() -> None:

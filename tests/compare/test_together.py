@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cliffguard import Outcome, Policy
+from cliffguard.compare.diagnosis import NO_MODEL
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.reviews import Finding, Review
 from cliffguard.core.settings import CapabilityPolicy
@@ -164,6 +165,19 @@ def test_forms_of_one_document_are_a_cluster(samples: Samples) -> None:
     assert capability.evidence.n_effective < 300
     (text,) = support.caveat_texts(review, "items.clustered")
     assert "1,000 items ask about 250 documents" in text
+
+
+def test_logged_answers_are_not_told_to_be_asked_again(samples: Samples) -> None:
+    """No model is there; a report says so, without brackets in brackets."""
+    base, tuned = flips(100, 20, 4)
+    samples.add("facts", base, tuned)
+
+    review = samples.review("facts")
+
+    assert review.diagnosis is not None
+    assert [each.unprobed for each in review.diagnosis.capabilities] == [NO_MODEL]
+    line = next(row for row in render(review, "markdown").splitlines() if "Not probed" in row)
+    assert line.endswith(f": {NO_MODEL}")
 
 
 def test_one_instruction_for_all_ties_nothing(samples: Samples) -> None:

@@ -456,6 +456,18 @@ def test_the_cost_is_said_before_anything_is_asked_again(plan: Plan, store: Stor
     assert probes.tokens <= SHARE * probes.run_tokens
 
 
+def test_a_second_run_says_that_its_probes_are_stored(plan: Plan, store: Store) -> None:
+    """It asks nothing, and so foretells no tokens."""
+    heard: list[str] = []
+    for _ in range(2):
+        run(plan, store, ProbedRunner(suppressed, tokens=640), tell=heard.append)
+    first, second = (line for line in heard if line.startswith("probes:"))
+
+    n_answers = first.split(",")[0]
+    assert "of the run's tokens" in first
+    assert second == f"{n_answers}, stored"
+
+
 def test_answers_longer_than_foretold_end_the_forms(plan: Plan, store: Store) -> None:
     """Where the first form took what was meant for all, the others are left out, and said so."""
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import typer
 
+from cliffguard.cli.app import app
+from cliffguard.compare.diagnosis import NOT_PROBED
+from cliffguard.compare.kept_texts import kept_pattern
+from cliffguard.compare.repeat_command import LIVE
 from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, PatternKind, UntestedCause
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.report import render
@@ -129,12 +135,96 @@ def test_a_step_names_the_word_that_it_is_about() -> None:
 
 def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
     """Unprobed: have it probed first; probed and lost: never how to serve it otherwise."""
-    unprobed = steps_of(capability([cause("unprobed", 49)]))
+    unprobed = steps_of(capability([cause("unprobed", 49)], unprobed=NOT_PROBED))
     lost = steps_of(capability([cause("lost", 49)], probes=probes()))
 
-    assert "--diagnose" in unprobed[0].command
-    assert [step.command for step in lost][1] == "cliffguard rescue PLAN"
-    assert not [step for step in lost if "--diagnose" in step.command]
+    assert unprobed[0].do.startswith("Let the check ask broken items again")
+    assert [step.command for step in lost][1] == "cliffguard rescue FOLDER/plan.yaml"
+    assert not [step for step in lost if "ask broken items again" in step.do]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "a tenth of the run's tokens does not reach for it",
+        "the time was up before all was asked again",
+        "3 broken items and 1 fixed item could prove nothing",
+        "interrupted",
+    ],
+)
+def test_who_probed_in_vain_is_not_told_to_probe(why: str) -> None:
+    """It says why the probes ended, and asks for what they lacked."""
+    first, *_ = steps_of(capability([cause("unprobed", 49)], unprobed=why))
+
+    assert first.do.startswith("Ask more items, or for longer")
+    assert first.do.endswith(f"they ended here: {why}.")
+    assert first.command == "cliffguard check FOLDER/plan.yaml --no-early-stop"
+
+
+def test_what_no_further_item_mends_has_no_step_of_probes() -> None:
+    """Such as a runner that asks no parts of tasks: the next steps come first."""
+    explained = capability([cause("unprobed", 49)], unprobed="three shots: ball: asks no parts")
+
+    assert steps_of(explained)[0].evidence == STEPS["earlier-checkpoint"].evidence
+
+
+@pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step.command])
+@pytest.mark.parametrize("folder", [None, ".", "out/my reports"])
+def test_a_command_runs_as_it_is_printed(name: str, folder: str | None) -> None:
+    """Its verb and its flags are those of the command line; the plan lies beside the report."""
+    table = advice_table()
+    causes = [key for key, names in table.causes.items() if name in names]
+    kinds = [key for key, names in table.patterns.items() if name in names]
+    explained = (
+        capability([found_cause(causes[0], 49)], untested=(), probes=probes(), unprobed="")
+        if causes and causes[0] not in ("lost", "unprobed")
+        else capability([cause("lost", 49)], probes=probes(), unprobed="")
+        if causes[:1] == ["lost"]
+        else capability([cause("unprobed", 49)], unprobed=NOT_PROBED)
+        if causes
+        else capability([cause("unprobed", 49)], patterns=(pattern(kinds[0], "a b"),))
+    )
+    review = diagnosed.review(explained)
+    review = replace(review, plan=replace(review.plan, candidate="runs/x/checkpoint-2000"))
+    page = lay_out(cleaned(review), folder=folder)
+    (reason,) = reasons(page)
+
+    (command,) = [
+        step.command for step in advice_for(reason, page) if step.evidence == STEPS[name].evidence
+    ]
+
+    _, verb, *rest = shlex.split(command)
+    options = {
+        flag
+        for parameter in typer.main.get_command(app).commands[verb].params  # type: ignore[attr-defined]
+        for flag in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert {word for word in rest if word.startswith("--")} <= options
+    where = folder or "FOLDER"
+    assert rest[0] in {str(Path(where) / "plan.yaml"), where}
+    assert not re.search(r"PLAN|TEXT|KEY|LATER|[{}]", command)
+
+
+def test_a_model_that_is_gone_has_no_command_of_its_plan() -> None:
+    """No plan lies beside the report of a model in memory."""
+    review = diagnosed.review(capability([cause("lost", 49)], probes=probes(), unprobed=""))
+    review = replace(review, provenance=replace(review.provenance, command=LIVE))
+    page = lay_out(review)
+    (reason,) = reasons(page)
+
+    assert [step.command for step in advice_for(reason, page)] == [""] * MOST_STEPS
+
+
+def test_words_that_were_left_out_are_not_looked_up() -> None:
+    """The step is to keep them; a label says what it is about."""
+    kept = kept_pattern(pattern("pull", "ticket"), "none")
+    explained = capability([cause("unprobed", 49)], patterns=(kept,))
+
+    first, *_ = steps_of(explained)
+
+    assert kept.name.startswith("a word, a text or a beginning (sha256:")
+    assert "ticket" not in f"{kept.key}{kept.name}"
+    assert first.do.startswith("Compare again with `--texts short`")
 
 
 def test_nothing_is_advised_for_what_was_not_tested() -> None:

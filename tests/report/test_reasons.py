@@ -81,6 +81,15 @@ CASES = {
         ),
         '10 of 13 times that any of "ticket" and "book" is a wrong option the candidate picks it',
     ),
+    "a pull to a generated answer": Case(
+        capability([cause("unprobed", 49)], patterns=(replace(PULL, key="pull:answer:ticket"),)),
+        '10 of 13 times that "ticket" would be wrong the candidate answers it (base 0)',
+    ),
+    "a pull of which some items were wrong before": Case(
+        capability([cause("unprobed", 49)], patterns=(replace(PULL, n_broken=8),)),
+        '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0); 8 of '
+        "them broke",
+    ),
     "a rise of confident mistakes": Case(
         capability(
             [cause("unprobed", 49)], patterns=(pattern("overconfident", "confident and wrong"),)
@@ -168,6 +177,17 @@ def test_without_broken_items_there_is_no_line() -> None:
     assert first_lines(lay_out(samples.failed())) == ()
 
 
+@pytest.mark.parametrize("n", range(60, 75))
+def test_a_name_that_is_cut_ends_its_quotation(n: int) -> None:
+    """Wherever it is cut."""
+    several = ", ".join(f'"{letter * n}"' for letter in "abcd")
+
+    said = line(capability([cause("unprobed", 49)], patterns=(replace(PULL, name=several),)))
+
+    assert said.count('"') % 2 == 0
+    assert "…" in said
+
+
 # --- where it stands -----------------------------------------------------------------------------
 
 SENTENCE = f"{LOST}: 38 of 49 broken items are refusals (78 %, 90 % interval 66–86)"
@@ -204,9 +224,12 @@ def test_it_leads_to_the_items_where_they_are(format: str, tmp_path: Path) -> No
     assert "see items" not in without
 
 
-def test_annotations_are_as_they_were() -> None:
-    """A job's annotations have no place for it."""
-    assert render(diagnosed.review(), "github") == render(samples.failed(), "github")
+def test_an_annotation_says_why_of_its_own_capability() -> None:
+    """Behind what the verdict says of it; without a diagnosis nothing more."""
+    (explained,) = render(diagnosed.review(), "github").splitlines()
+    (plain,) = render(samples.failed(), "github").splitlines()
+
+    assert explained == f"{plain} {SENTENCE.replace('%', '%25')}"
 
 
 def test_a_comment_with_forty_losses_fits() -> None:

@@ -107,9 +107,10 @@ def test_what_was_not_tested_is_no_zero() -> None:
     explained = capability([cause("unprobed", 49)], untested=untested)
     lines = words(section(explained).blocks)
 
-    assert line(lines, "Not tested") == (
-        "Not tested: cut, refusal (all items are choices); leak (no target)."
-    )
+    assert lines[lines.index("Not tested") + 1 :][:2] == [
+        "cut, refusal: all items are choices",
+        "leak: no target",
+    ]
     rows = [each for each in lines if " | " in each]
     assert [row.partition(" | ")[0] for row in rows] == ["lost or suppressed (not probed)"]
 
@@ -166,10 +167,27 @@ def test_probes_show_both_sides_and_what_was_not_asked() -> None:
         "three shots 14 of 32 (base 1 of 4), chat template 10 of 32 (base 0 of 4); not asked: "
         "system prompt: the template of the base takes none"
     )
-    assert f"Not probed: {diagnosed.KEPT} (nothing was fixed)" in lines
+    assert f"Not probed: {diagnosed.KEPT}: nothing was fixed" in lines
     assert "Probes took 12,400 tokens, 6.3 % of the 198,000 of the run." in lines
     quiet = words(section(explained, probe_tokens=0).blocks)
     assert not [each for each in quiet if each.startswith("Probes took")]
+
+
+def test_what_was_not_tested_stands_once() -> None:
+    """Of all capabilities without their names, of some with them."""
+    everywhere = UntestedCause(cause="bad_call", why="no item here asks for a tool")
+    there = UntestedCause(cause="cut", why="logged samples do not say how an answer ended")
+    explained = [
+        capability([cause("unprobed", 49)], untested=(everywhere,)),
+        capability([cause("unprobed", 17)], diagnosed.KEPT, untested=(everywhere, there)),
+    ]
+
+    lines = words(section(*explained).blocks)
+
+    assert lines[lines.index("Not tested") + 1 :][:2] == [
+        "bad-call: no item here asks for a tool",
+        f"cut of {diagnosed.KEPT}: logged samples do not say how an answer ended",
+    ]
 
 
 def test_what_held_is_folded() -> None:
@@ -210,7 +228,7 @@ def test_what_was_measured_of_a_step_stands_once() -> None:
         f"What to do about {diagnosed.KEPT} (wrong-language)",
     ]
     assert ["arXiv 2309.06256" in each for each in scaled] == [True, False]
-    assert all(each.endswith("cliffguard rescue PLAN") for each in scaled)
+    assert all(each.endswith("cliffguard rescue FOLDER/plan.yaml") for each in scaled)
 
 
 def test_a_terminal_has_the_line_and_no_section() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.pull import Pull
+from cliffguard.compare.diagnostics.pulls import GENERATED
 from cliffguard.compare.diagnostics.slices import RIGHT_IS, THE_CLUSTER, Slice
 from cliffguard.compare.diagnostics.traits import Trait
 from cliffguard.core.diagnosis import Pattern
@@ -86,7 +87,9 @@ def _together(family: str, members: Sequence[Screened], changes: NDArray[np.floa
     """Return several patterns as one, as sure as the surest of them."""
     prefix, kind = _PREFIXES.get(family, ""), members[0].pattern.kind
     names = first_and_more([row.part.trait.name.removeprefix(prefix) for row in members], _N_NAMES)
-    trait = Trait(kind, f"{kind}:several", f"{prefix}{names}", True)
+    is_generated = all(row.part.trait.key.startswith(GENERATED) for row in members)
+    stem = GENERATED if is_generated else kind
+    trait = Trait(kind, f"{stem}:several", f"{prefix}{names}", True)
     part = members[0].part
     if isinstance(part, Pull):
         pulls = [row.part for row in members if isinstance(row.part, Pull)]

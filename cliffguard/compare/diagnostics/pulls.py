@@ -26,6 +26,9 @@ from cliffguard.core.items import Item
 from cliffguard.core.words import bare
 from cliffguard.stats.calibration import confident_wrong
 
+GENERATED = "pull:answer"
+"""What keys of pulls to generated answers begin with: where nothing is offered, no option is."""
+
 _N_BEGINNING_WORDS = 2
 _HALF = 0.5  # below it an answer is more wrong than right
 
@@ -163,7 +166,7 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
                 for number, sides in enumerate(texts)
                 if sides is not None
             ]
-            name = Trait("pull", f"pull:word:{text}", quoted(text), True)
+            name = Trait("pull", f"{GENERATED}:{text}", quoted(text), True)
             yield _pull(name, offers, len(items), is_word=True)
 
 

@@ -101,6 +101,21 @@ def step_of(name: str) -> int | None:
     return next((int(match[1]) for match in reversed(matches) if match), None)
 
 
+def earlier_of(name: str) -> str:
+    """Return a checkpoint's name with EARLIER for its step; empty where it has none.
+
+    >>> earlier_of("runs/checkpoint-300/adapter")
+    'runs/checkpoint-EARLIER/adapter'
+    """
+    parts = name.split("/")
+    for number in reversed(range(len(parts))):
+        if match := _STEP.search(parts[number]):
+            start, end = match.span(1)
+            parts[number] = f"{parts[number][:start]}EARLIER{parts[number][end:]}"
+            return "/".join(parts)
+    return ""
+
+
 def onset(outcomes: Mapping[int, Outcome]) -> int | None:
     """Return the first step from which on every step is REGRESSED; None where the last is not.
 

@@ -83,4 +83,4 @@ def _unprobed(every: Sequence[CapabilityDiagnosis]) -> Iterator[str]:
         if each.probes is None:
             why.setdefault(one_line(each.unprobed), []).append(one_line(each.capability))
     for reason, names in why.items():
-        yield f"Not probed: {', '.join(names)}{f' ({reason})' if reason else ''}"
+        yield f"Not probed: {', '.join(names)}{f': {reason}' if reason else ''}"

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseCount, Diagnosis, Pattern
-from cliffguard.core.texts import n_things, plural
+from cliffguard.core.texts import first_and_more, n_things, plural
 from cliffguard.report import numbers
 from cliffguard.report.advice import Advice, advice_for, source_name
 from cliffguard.report.anchors import ReasonKind, reason_anchor
@@ -50,7 +50,8 @@ INTRO = (
     "cause that fits, so that the counts add up. A cause is found where it fits more of the broken "
     "items' answers than of the base's on the fixed items; lost is what is left."
 )
-_LINKS = " A name filters the items below."
+_N_NAMED = 5
+_LINKS = " A name opens those of its items that broke, below."
 _CAUSES = (
     "cause", "broken items", "share", "90 % interval", "fits broken / fixed", "found",
 )  # fmt: skip
@@ -80,6 +81,7 @@ def section(page: Page) -> Section | None:
         summary = f"Causes in {len(rest):,} other {many}, which did not regress"
         inner = tuple(block for each in rest for block in _causes(each, page))
         blocks.append(Details(summary=summary, blocks=inner))
+    blocks += _untested([each for _, each in every])
     blocks += _patterns(every, diagnosis, page)
     blocks += probe_blocks([each for _, each in every], diagnosis)
     blocks += _advice(page)
@@ -90,7 +92,7 @@ def section(page: Page) -> Section | None:
 
 
 def _causes(diagnosis: CapabilityDiagnosis, page: Page) -> Iterator[Block]:
-    """Yield the causes of a capability, their sum, and what was not tested."""
+    """Yield the causes of a capability, and their sum."""
     yield Heading(text=f"{one_line(diagnosis.capability)}: causes", is_brief=False)
     yield TableBlock(
         columns=columns(*_CAUSES, left={"cause", "found"}),
@@ -98,12 +100,6 @@ def _causes(diagnosis: CapabilityDiagnosis, page: Page) -> Iterator[Block]:
         brief="none",
     )
     yield Paragraph(text=_sum(diagnosis), is_brief=False)
-    if diagnosis.untested:
-        why: dict[str, list[str]] = {}
-        for untested in diagnosis.untested:
-            why.setdefault(one_line(untested.why), []).append(flag_word(untested.cause))
-        words = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in why.items())
-        yield Paragraph(text=f"Not tested: {words}.", is_brief=False)
 
 
 def _cause(cause: CauseCount, diagnosis: CapabilityDiagnosis, page: Page) -> TableRow:
@@ -151,6 +147,26 @@ def _sum(diagnosis: CapabilityDiagnosis) -> str:
         f"drop = ({' + '.join(lost)} − {gained}) / {n_things(diagnosis.n_items, 'item', ',')} = "
         f"{total} / {diagnosis.n_items:,} = {numbers.points(drop)}"
     ).replace("= -", "= −")
+
+
+def _untested(every: Sequence[CapabilityDiagnosis]) -> Iterator[Block]:
+    """Yield what was not tested, and why: once, and of which where it was not of all."""
+    of_why: dict[str, dict[str, list[str]]] = {}  # causes by reason, with their capabilities
+    for each in every:
+        for untested in each.untested:
+            causes = of_why.setdefault(one_line(untested.why), {})
+            causes.setdefault(flag_word(untested.cause), []).append(one_line(each.capability))
+    lines = []
+    for why, causes in of_why.items():
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for cause, capabilities in causes.items():
+            alike.setdefault(tuple(capabilities), []).append(cause)
+        for names, several in alike.items():
+            of = "" if len(names) == len(every) else f" of {first_and_more(names, _N_NAMED)}"
+            lines.append(f"{', '.join(several)}{of}: {why}")
+    if lines:
+        yield Heading(text="Not tested", is_brief=False)
+        yield Listing(lines=tuple(lines), is_brief=False)
 
 
 # --- patterns ------------------------------------------------------------------------------------
