@@ -147,15 +147,15 @@ def count_causes(
     """Return the causes of every capability's broken items.
 
     `probes` says which of them were asked again; None, or no entry: none was. Causes are found, or
-    not, over all capabilities together (Holm). Those that no wrong answer fits are no part of
-    that: given how many fit, such a test can find nothing (Tarone 1990, Biometrics 46:515-522).
+    not, over all capabilities together (Holm). Those that so few wrong answers fit that nothing
+    could be found are no part of that (Tarone 1990, Biometrics 46:515-522).
     """
     read = {name: _ReadItems(items, leaks) for name, items in capabilities.items()}
     p_values = {
         (name, cause): of.wrong.p_value(cause)
         for name, of in read.items()
         for cause in of.tested
-        if of.wrong.n_fits(cause)
+        if of.wrong.n_fits(cause) and of.wrong.attainable_p(cause) <= FOUND_LEVEL
     }
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return {
@@ -262,7 +262,7 @@ class _ReadItems:
             n_wrong_candidate=len(wrong.candidate),
             n_fits_base=n_fitting(wrong.base, cause),
             n_wrong_base=len(wrong.base),
-            is_comparable=n_tests * wrong.least_p(cause) <= FOUND_LEVEL,
+            is_comparable=max(1, n_tests) * wrong.least_p(cause) <= FOUND_LEVEL,
             p_found=p_value,
             is_found=p_value <= FOUND_LEVEL,
         )

@@ -39,17 +39,22 @@ class WrongAnswers:
         and rounded against the cause. The sides stand apart in it: that they have items in common
         makes them more alike, and is given away.
         """
-        return self._p_value(cause, n_fitting(self.base, cause))
+        return self._p_value(cause, n_fitting(self.candidate, cause), n_fitting(self.base, cause))
 
     def least_p(self, cause: CauseName) -> float:
         """Return the p-value that it would be if no answer of the base fitted."""
-        return self._p_value(cause, 0)
+        return self._p_value(cause, n_fitting(self.candidate, cause), 0)
 
-    def _p_value(self, cause: CauseName, other_hits: int) -> float:
+    def attainable_p(self, cause: CauseName) -> float:
+        """Return the least p-value that as many fits in all can give, whoever's they are."""
+        n_fits = self.n_fits(cause)
+        hits = min(n_fits, len(self.candidate))
+        return self._p_value(cause, hits, n_fits - hits)
+
+    def _p_value(self, cause: CauseName, hits: int, other_hits: int) -> float:
         if not self.candidate or not self.base:
             return 1.0
         effect = self._clusters(cause).design_effect
-        hits = n_fitting(self.candidate, cause)
         misses, other_misses = len(self.candidate) - hits, len(self.base) - other_hits
         hits, other_misses = math.floor(hits / effect), math.floor(other_misses / effect)
         misses, other_hits = math.ceil(misses / effect), math.ceil(other_hits / effect)
