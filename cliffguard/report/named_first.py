@@ -19,11 +19,12 @@ def named_first(diagnosis: CapabilityDiagnosis) -> CauseCount | Pattern | None:
     compare it with. What was compared and is not found is never named.
     """
     causes = sorted(diagnosis.causes, key=lambda cause: -part_of_loss(cause, diagnosis))
-    found = [cause for cause in causes if cause.is_found]
+    proven = [cause for cause in causes if cause.is_found]
     patterns = [row for row in diagnosis.patterns if row.is_found and row.restates is None]
-    large = [cause for cause in found if part_of_loss(cause, diagnosis) >= _LEAST_PART]
+    large = [cause for cause in proven if part_of_loss(cause, diagnosis) >= _LEAST_PART]
     alone = [cause for cause in causes if _is_alone(cause, diagnosis)]
-    return next(iter((*large, *patterns, *found, *alone)), None)
+    in_order: list[CauseCount | Pattern] = [*large, *patterns, *proven, *alone]
+    return in_order[0] if in_order else None
 
 
 def part_of_loss(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> float:

@@ -390,9 +390,9 @@ def test_more_capabilities_are_more_tests() -> None:
 
 def evenly_lost(rng: np.random.Generator) -> list[CountedItem]:
     """Return items that broke by chance, which fail as the base's wrong answers always did."""
-    names: list[CauseName] = sorted(SHOWN)
+    names = sorted(SHOWN)
     rates = rng.dirichlet(np.full(len(names), rng.choice([0.2, 1.0, 5.0])))
-    shown = [names[index] for index in rng.choice(len(names), size=120, p=rates)]
+    shown = [names[int(index)] for index in rng.choice(len(names), size=120, p=rates)]
     n_lost, n_both = rng.integers(30, 60), rng.integers(5, 30)
     both = [
         both_wrong(shown[-1 - number], shown[number], number=number) for number in range(n_both)

@@ -193,13 +193,13 @@ def test_what_a_reader_explains_is_not_probed() -> None:
     keys = [item.key for item in items]
     known = {"some": {keys[0], keys[7]}, "broken": set(keys[:6]), "fixed": set(keys[6:])}
 
-    asked = {name: items_to_probe({"r": items}, explained) for name, explained in known.items()}
+    chosen = {name: items_to_probe({"r": items}, explained) for name, explained in known.items()}
 
-    changed, why = asked["some"]
+    changed, why = chosen["some"]
     assert {item.key for item in changed["r"]} == set(keys[:12]) - known["some"]
     assert why == {}
-    assert asked["broken"] == ({}, {"r": "no broken item is left without a cause"})
-    assert "no fixed item" in asked["fixed"][1]["r"]
+    assert chosen["broken"] == ({}, {"r": "no broken item is left without a cause"})
+    assert "no fixed item" in chosen["fixed"][1]["r"]
 
 
 def test_two_runs_of_one_model_are_seldom_called_suppressed() -> None:
