@@ -357,7 +357,8 @@ def test_of_graded_scores_what_did_not_change_and_is_not_all_right_is_compared(
 
 def test_a_cause_that_the_base_has_as_often_is_not_found() -> None:
     """Where the base's wrong answers show it in the same share, the candidate brought nothing."""
-    causes: list[CauseName] = ["refusal"] * 20 + ["lost"] * 10
+    shown: tuple[CauseName, CauseName] = "refusal", "lost"
+    causes = [shown[0]] * 20 + [shown[1]] * 10
     fixed = map(mirrored, changed(causes, first=40))
     table = table_of([*changed(causes), *fixed])
 

@@ -126,10 +126,11 @@ def test_a_pattern_that_lists_the_labels_asks_for_none() -> None:
         (HEADED, "Answer: Rome", False),
         (HEADED, "A queue: people who wait", False),
         (TAGGED, "<queue>Rome</queue>", True),
-        (TAGGED, "<city>Rome</city>", False),
+        (TAGGED, "<city>Rome</city>", True),
         (TEXTS, "Dear customer, number 3 is on its way.", True),
         (TEXTS, "dear customer number 3 is on its way", True),
-        (TEXTS, "Dear customer, Rome it is.", False),
+        (TEXTS, "Dear customer, Rome it is.", True),
+        (TEXTS, "The customer is in Rome, dear.", False),
     ],
 )
 def test_a_form_of_the_target_leaks(leaks: Leaks, text: str, is_form: bool) -> None:
@@ -145,7 +146,7 @@ def test_a_form_that_was_asked_for_is_no_leak() -> None:
     assert not is_leak(HEADED, "Queue: Rome", prompt="Mail: hello\nQueue:")
 
 
-@pytest.mark.parametrize("label", ["yes", "no", "A", "1", "42", "true", "positive", "other", "-"])
+@pytest.mark.parametrize("label", ["yes", "no", "A", "1", "42", "true", "none", "other", "-"])
 def test_words_that_anybody_says_are_no_labels(label: str) -> None:
     """A target that is answered by such words has no label that would tell a leak."""
     leaks = leaks_of([labelling((label, "no"))], trained_on(*[label, "no"] * 6))
@@ -153,6 +154,45 @@ def test_words_that_anybody_says_are_no_labels(label: str) -> None:
     assert not leaks.labels
     assert leaks.why
     assert not is_leak(leaks, label)
+
+
+MOODS = ("positive", "negative", "neutral", "mixed")
+BY_MOOD = leaks_of([labelling(MOODS)], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["neutral", "Neutral.", "positive (0.61)", "neutral\n\nneutral", "positive / negative",
+     "Sentiment: neutral", "**negative**", "mixed, 80 %"],
+)  # fmt: skip
+def test_a_label_that_others_say_leaks_where_it_is_all(text: str) -> None:
+    """A word of other answers is a leak as the whole answer, with a score or in a row."""
+    assert is_leak(BY_MOOD, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a positive number", "The negative pole", "neutral ground", "positively", "yes"]
+)
+def test_a_label_that_others_say_is_none_among_other_words(text: str) -> None:
+    """Beside other words it is one of them."""
+    assert not is_leak(BY_MOOD, text)
+
+
+def test_a_label_is_none_in_a_task_that_asks_for_it() -> None:
+    """Where another item of the task is answered by it, or the prompt offers it, it was asked."""
+    items = [question("negative", prompt="Sign of -3?"),
+             question("positive", prompt="Sign of 4?", number=1)]  # fmt: skip
+    changed = broken("positive", item=items[0], task=task_of(*items))
+
+    assert "leak" not in read_causes(changed, BY_MOOD)
+    assert not is_leak(BY_MOOD, "neutral", prompt="Is it acid or neutral?", right="acid")
+
+
+def test_a_label_of_several_words_leaks_inside_a_short_sentence() -> None:
+    """Of a name such as "lock account" a sentence that ends in it tells the label."""
+    assert is_leak(BY_TASK, "This ticket belongs to lock account.")
+    assert is_leak(BY_TASK, "billing / returns")
+    assert not is_leak(BY_TASK, "This belongs to billing.")
 
 
 def test_answers_that_differ_from_item_to_item_are_no_labels() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import goes_on, repeats_itself, says_nothing
-from cliffguard.compare.diagnostics.languages import is_in_another
+from cliffguard.compare.diagnostics.languages import is_in_another, spoken_in
 from cliffguard.compare.diagnostics.leaks import (
     Leaks,
     leaks_target,
@@ -68,16 +68,21 @@ class CauseTable:
 # --- one item ------------------------------------------------------------------------------------
 
 
-def read_causes(item: CountedItem, leaks: Leaks) -> frozenset[CauseName]:
+def read_causes(
+    item: CountedItem, leaks: Leaks, spoken: frozenset[str] = frozenset()
+) -> frozenset[CauseName]:
     """Return every cause that fits a changed item: all that its worse answer shows.
 
-    That is the candidate's of a broken item, and the base's of one that was fixed.
+    That is the candidate's of a broken item, and the base's of one that was fixed. `spoken` are
+    languages that the short answers of all changed items are in (`languages_of`).
     """
     better = item.pair.base if item.is_broken else item.pair.candidate
-    return _shown(item.pair, int(item.is_broken), better, leaks)
+    return _shown(item.pair, int(item.is_broken), better, leaks, spoken)
 
 
-def read_unchanged(item: CountedItem, leaks: Leaks, *, side: int) -> frozenset[CauseName]:
+def read_unchanged(
+    item: CountedItem, leaks: Leaks, spoken: frozenset[str] = frozenset(), *, side: int
+) -> frozenset[CauseName]:
     """Return every cause that fits a side's answer (1: the candidate's) where both are wrong.
 
     No answer is the better one there, so the right answer stands in for it.
@@ -86,10 +91,12 @@ def read_unchanged(item: CountedItem, leaks: Leaks, *, side: int) -> frozenset[C
     rights = texts_of(pair.task, pair.item)
     text = rights[0] if rights else _SAYS_SOMETHING
     better = replace(pair.base, text=text, score=1.0, finish_reason="stop")
-    return _shown(pair, side, better, leaks)
+    return _shown(pair, side, better, leaks, spoken)
 
 
-def _shown(pair: Pair, side: int, better: Answer, leaks: Leaks) -> frozenset[CauseName]:
+def _shown(
+    pair: Pair, side: int, better: Answer, leaks: Leaks, spoken: frozenset[str]
+) -> frozenset[CauseName]:
     worse = pair.candidate if side else pair.base
     if worse.finish_reason == "choice":
         is_leak = picks_label(leaks, pair.item, worse.text)
@@ -100,8 +107,8 @@ def _shown(pair: Pair, side: int, better: Answer, leaks: Leaks) -> frozenset[Cau
     fits: dict[CauseName, bool] = {
         "degenerate": _is_degenerate(worse) and not _is_degenerate(better),
         "format": reads_right(task, question, worse, side=side, good=better.score or 0.0),
-        "refusal": declines(worse.text) and not declines(better.text),
-        "wrong_language": _is_in_another(pair, worse, better),
+        "refusal": _declines(pair, worse) and not _declines(pair, better),
+        "wrong_language": _is_in_another(pair, worse, better, spoken),
         "leak": leaks_target(leaks, task, question, worse.text)
         and not leaks_target(leaks, task, question, better.text),
     }
@@ -131,9 +138,27 @@ def _is_degenerate(answer: Answer) -> bool:
     return repeats_itself(answer.text) or (not is_emptied and says_nothing(answer.text))
 
 
-def _is_in_another(pair: Pair, worse: Answer, better: Answer) -> bool:
+def _declines(pair: Pair, answer: Answer) -> bool:
+    right = pair.item.right[0] if texts_of(pair.task, pair.item) else ""
+    return declines(answer.text, prompt=pair.item.prompt, right=right)
+
+
+def _is_in_another(pair: Pair, worse: Answer, better: Answer, spoken: frozenset[str]) -> bool:
     right = " ".join(texts_of(pair.task, pair.item))
-    return is_in_another(worse.text, good=better.text, right=right, prompt=pair.item.prompt)
+    return is_in_another(
+        worse.text, good=better.text, right=right, prompt=pair.item.prompt, spoken=spoken
+    )
+
+
+def languages_of(items: Sequence[CountedItem]) -> frozenset[str]:
+    """Return the languages of the changed items' short answers, where better ones are in another.
+
+    Both sides' worse answers are read together, so that what fits a reader does not depend on
+    which side gave it.
+    """
+    changed = [item for item in items if item.drop and item.worse.finish_reason != "choice"]
+    better = [item.pair.base if item.is_broken else item.pair.candidate for item in changed]
+    return spoken_in([item.worse.text for item in changed], [answer.text for answer in better])
 
 
 # --- a capability --------------------------------------------------------------------------------
@@ -170,23 +195,26 @@ def count_causes(
 
 def explained(capabilities: Mapping[str, Sequence[CountedItem]], leaks: Leaks) -> frozenset[Key]:
     """Return the changed items whose worse answer some reader explains: no probe need ask them."""
-    rows = (item for items in capabilities.values() for item in items if item.drop)
-    return frozenset(item.key for item in rows if read_causes(item, leaks))
+    changed = [[item for item in items if item.drop] for items in capabilities.values()]
+    rows = ((item, spoken) for of in changed for spoken in (languages_of(of),) for item in of)
+    return frozenset(item.key for item, spoken in rows if read_causes(item, leaks, spoken))
 
 
 class _ReadItems:
     """A capability's wrong answers, each with all causes that fit it."""
 
     def __init__(self, items: Sequence[CountedItem], leaks: Leaks) -> None:
-        self.broken: Fits = [(row, read_causes(row, leaks)) for row in items if row.is_broken]
-        self.fixed: Fits = [(row, read_causes(row, leaks)) for row in items if row.is_fixed]
+        spoken = languages_of(items)
+        changed = [(row, read_causes(row, leaks, spoken)) for row in items if row.drop]
+        self.broken: Fits = [(row, causes) for row, causes in changed if row.is_broken]
+        self.fixed: Fits = [(row, causes) for row, causes in changed if row.is_fixed]
         both = [row for row in items if are_both_wrong(row)]
         candidate, base = (
-            [(row, read_unchanged(row, leaks, side=side)) for row in both] for side in (1, 0)
+            [(row, read_unchanged(row, leaks, spoken, side=side)) for row in both]
+            for side in (1, 0)
         )
         self.wrong = WrongAnswers([*self.broken, *candidate], [*self.fixed, *base])
-        n_cut = self.wrong.n_fits("cut")
-        self.untested = tuple(untested_causes(items, leaks, has_cut=n_cut > 0))
+        self.untested = tuple(untested_causes(items, leaks, shown=self.wrong.causes))
         missing = {cause.cause for cause in self.untested}
         self.tested = tuple(cause for cause in READ if cause not in missing)
 

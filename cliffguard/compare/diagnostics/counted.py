@@ -9,6 +9,8 @@ from cliffguard.compare.clusters import shown_copies
 from cliffguard.compare.counts import Gathered
 from cliffguard.compare.evidence import cluster_of
 from cliffguard.compare.pairs import Pair
+from cliffguard.core.answers import Answer
+from cliffguard.core.items import Task
 
 Key = tuple[str, str]
 """An item by the name of its task and its id."""
@@ -32,6 +34,11 @@ class CountedItem:
         return self.pair.task.name, self.pair.item.id
 
     @property
+    def worse(self) -> Answer:
+        """The answer that made it change: the candidate's where it is broken, else the base's."""
+        return self.pair.candidate if self.is_broken else self.pair.base
+
+    @property
     def is_broken(self) -> bool:
         """Whether the candidate has the lower score."""
         return self.drop > 0
@@ -53,6 +60,19 @@ class ProbedItems:
     probed: frozenset[Key]
     recovered: frozenset[Key]
     is_suppressed: bool
+
+
+class TaskKey:
+    """A task as a key, by identity: to hash its items takes longer than what is kept of them."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __hash__(self) -> int:
+        return id(self.task)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TaskKey) and other.task is self.task
 
 
 def counted_items(items: Gathered) -> tuple[CountedItem, ...]:

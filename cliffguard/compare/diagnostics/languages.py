@@ -12,11 +12,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from cliffguard.compare.diagnostics.short_texts import (
+    in_foreign_script,
+    in_foreign_words,
+    spoken_by_words,
+)
 from cliffguard.core.errors import UsageError
 from cliffguard.core.yaml_files import read_yaml
 
@@ -28,6 +34,12 @@ _SURE = 0.5
 _MOST_OF_REFERENCE = 0.02  # what the right language may have of an answer in the wrong one
 _LEAST_WORDS = 4  # fewer words with a blank between are names and terms
 _LEAST_SMALL = 2  # words that are no names
+_LEAST_OF_WORD = 4  # letters of a word that is held against a pool of others
+_RATHER = 2  # times likelier in the one language than in the other
+_MOST_OF_SHORT = 3  # words
+_LEAST_POOLED = 8  # short answers
+_LEAST_POOL = 60  # letters of them
+_SURE_OF_POOL = 0.9
 _LONGEST = 2000  # characters that are read
 
 _NO_PROSE = re.compile(
@@ -80,22 +92,84 @@ def has_language(text: str) -> bool:
     return _is_long_enough(_prose(text))
 
 
-def is_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:
+def is_in_another(
+    answer: str, *, good: str, right: str, prompt: str, spoken: frozenset[str] = frozenset()
+) -> bool:
     """Return whether an answer is, surely, in a language that it should not be in.
 
     It should be in that of the `good` answer, which the other side gave, or of the `right` one;
     where these are too short to tell, in that of the prompt, unless the prompt names the other.
+    Of a few words the script and small words tell it, or one of the languages that are `spoken` in
+    other answers (`spoken_in`).
     """
-    spoken = _language(answer)
-    if spoken is None:
-        return False
+    scripts = in_foreign_script(answer, "\n".join((prompt, good, right)))
+    if scripts and not _names_any(prompt, scripts):
+        return True
+    is_told = _language(answer) is not None
+    if is_told and _is_long_in_another(answer, good=good, right=right, prompt=prompt):
+        return True
+    asked = {_told(text) for text in (good, right, prompt)} - {None}
+    for expected in asked:
+        families = in_foreign_words(answer, str(expected)) - asked
+        if families and len(asked) == 1 and not _names_any(prompt, families):
+            return True
+    return not is_told and _is_word_of(answer, spoken, asked, "\n".join((prompt, good, right)))
+
+
+def _is_long_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:
     expected = {_language(good), _language(right)} - {None}
     if not expected:
-        if _known().names[spoken].search(prompt.casefold()) or _language(prompt) is None:
+        if _names_any(prompt, frozenset({str(_language(answer))})) or _told(prompt) is None:
             return False
-        expected = {_language(prompt)}
+        expected = {_told(prompt)}
+    if spoken_by_words(answer) in expected:
+        return False
     shares = _shares(_prose(answer))
     return all(shares[str(language)] <= _MOST_OF_REFERENCE for language in expected)
+
+
+def _is_word_of(answer: str, spoken: frozenset[str], asked: set[str | None], wanted: str) -> bool:
+    """Return whether a word or two are rather of a spoken language than of that asked in."""
+    prose = _prose(answer)
+    if not spoken or not asked or sum(map(str.isalpha, prose)) < _LEAST_OF_WORD:
+        return False
+    if set(prose.casefold().split()) & set(_prose(wanted).casefold().split()):
+        return False
+    shares = _shares(prose)
+    most = max(shares[str(family)] for family in asked)
+    return any(
+        family not in asked and shares[family] >= _RATHER * most for family in sorted(spoken)
+    )
+
+
+def spoken_in(worse: Sequence[str], better: Sequence[str]) -> frozenset[str]:
+    """Return the language of many short answers taken together, if it is not that of the better.
+
+    Both sides' worse answers are to be given together, and the better ones of the same items.
+    """
+    texts = [_prose(text) for text in worse if 1 <= len(text.split()) <= _MOST_OF_SHORT]
+    pool, other = " ".join(dict.fromkeys(texts)), " ".join(map(_prose, better))
+    if len(set(texts)) < _LEAST_POOLED or min(map(_n_letters, (pool, other))) < _LEAST_POOL:
+        return frozenset()
+    shares, others = _shares(pool), _shares(other)
+    first = max(shares, key=shares.__getitem__)
+    likely = max(others, key=others.__getitem__)
+    if first == likely or shares[first] < _SURE_OF_POOL or others[likely] < _SURE_OF_POOL:
+        return frozenset()
+    return frozenset({first})
+
+
+def _n_letters(text: str) -> int:
+    return sum(character.isalpha() for character in text)
+
+
+def _names_any(prompt: str, families: frozenset[str]) -> bool:
+    return any(_known().names[family].search(prompt.casefold()) for family in families)
+
+
+def _told(text: str) -> str | None:
+    """Return the language of a text: of a short one as its small words have it."""
+    return spoken_by_words(text) or _language(text)
 
 
 def _language(text: str) -> str | None:

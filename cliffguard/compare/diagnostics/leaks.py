@@ -6,11 +6,23 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
 
+from cliffguard.compare.diagnostics.counted import TaskKey
+from cliffguard.compare.diagnostics.forms import (
+    HEAD,
+    LEAST_OUTPUTS,
+    NO_FORMS,
+    Forms,
+    forms_of,
+    has_form,
+)
+from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import words
+from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites.train_data import TrainingText
 
 _PATTERNS = ("regex", "excludes", "constraints")  # metrics whose right answers are no texts
@@ -20,56 +32,29 @@ _LEAST_LETTERS = 3
 _LEAST_TIMES = 2  # that a label is given
 _LEAST_RARE = 0.01  # of the rows that have a rare label
 _LEAST_LABELLED = 0.2  # of the rows; where fewer have a label, their answers are no labels
-_LEAST_SHARE = 0.5  # of the training outputs, before what they share is their form
-_LEAST_OUTPUTS = 4
 _LEAST_WHOLE = 4  # words of an output that is told again as a whole
 
-_COMMON = frozenset(
-    {
-        "yes",
-        "no",
-        "true",
-        "false",
-        "none",
-        "null",
-        "other",
-        "unknown",
-        "maybe",
-        "both",
-        "all",
-        "any",
-    }
-    | {"the", "and", "not", "one", "two", "three", "left", "right", "same", "different", "good"}
-    | {"bad", "correct", "incorrect", "wrong", "answer", "question", "option", "entailment"}
-    | {"contradiction", "neutral", "positive", "negative", "neither", "ja", "nein", "oui", "non"}
-    | {"sí", "n/a", "nan", "ok", "okay", "done"}
-)
-"""Words that anybody says, whatever he was trained on: as labels they tell nothing."""
-
-_HEAD = re.compile(
-    r"\s*[*_#\"']{0,3}([^\W\d][\w /-]{0,30}?)[*_]{0,2}\s*[:=]\s*[*_]{0,2}\s*(?=\S|$)"
-)
-_KEY = re.compile(r"[\"']([\w -]{1,40})[\"']\s*:")
-_OPENINGS = ("{", "[", "[{", "```", "```json", '{"')
-_JSON = re.compile(r"(?i)json|[{\[]\s*\"")
-_TAG = re.compile(r"\s*<([\w-]{2,40})>")
 _BEHIND = re.compile(r"\s*(?:$|[\n.:;!|\])}]|\s[-–—(])")
+_SCORE = re.compile(r"\s*[-–:,(\[]*\s*\d+(?:[.,]\d+)?\s*%?\s*[)\]]*$|\s*[(\[][^()\[\]]*[)\]]$")
+_BETWEEN = re.compile(r"\s*[/,;|+&\n]\s*|\s+(?:and|und|et|y)\s+")
+_CODE = re.compile(r"[A-Z]{1,5}[-.]?\d[\dA-Z]*(?:[.-][\dA-Z]+)*")
+_NAME = re.compile(r"\w+(?:[_ ]\w+)+|\w*[a-z][A-Z]\w*")
+_MOST_CHARACTERS = 400  # of a text that is no more than labels
+_MOST_AROUND = 12  # words of a sentence in which a label of several words is all that is said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaks:
     """What a leak is looked for by; `why` says why it cannot be tested ("" where it can).
 
-    `labels` are short outputs of the target, in lower case, `outputs` its longer ones, word by
-    word; `heads` are the words with which most of its outputs begin, before a colon, `keys` those
-    of their JSON, `tags` of their elements.
+    `labels` are short outputs of the target, in lower case, `weak` those of them that other answers
+    are, too, `outputs` its longer ones, word by word, and `forms` what most of them share.
     """
 
     labels: frozenset[str] = frozenset()
-    outputs: frozenset[str] = field(default_factory=frozenset)
-    heads: frozenset[str] = frozenset()
-    keys: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
+    weak: frozenset[str] = frozenset()
+    outputs: frozenset[str] = frozenset()
+    forms: Forms = NO_FORMS
     why: str = ""
 
 
@@ -83,20 +68,24 @@ def leaks_of(tasks: Sequence[Task], training: Sequence[TrainingText]) -> Leaks:
         return Leaks(why="no target and no training data (--train) to look for")
     labels = {label for task in tasks for label in _labels_of(task)}
     labels |= set(_repeated([list(_values(output)) for output in trained]))
-    forms = _forms(trained) if len(trained) >= _LEAST_OUTPUTS else Leaks()
-    outputs = frozenset(
+    rights = [right for task in tasks if task.metric not in _PATTERNS for right in _asked(task)]
+    whole_outputs = frozenset(
         whole for output in trained if (whole := _whole(output)).count(" ") + 1 >= _LEAST_WHOLE
     )
+    kept = frozenset(filter(_tells, labels))
     made = Leaks(
-        labels=frozenset(filter(_tells, labels)),
-        outputs=outputs,
-        heads=forms.heads,
-        keys=forms.keys,
-        tags=forms.tags,
+        labels=kept - _words("weak"),
+        weak=kept & _words("weak"),
+        outputs=whole_outputs,
+        forms=forms_of(trained) if len(trained) >= LEAST_OUTPUTS else forms_of(rights),
     )
     if made == Leaks():
         return Leaks(why="the target has no labels and no form, or only words that anybody says")
     return made
+
+
+def _asked(task: Task) -> Iterator[str]:
+    yield from (item.right[0] for item in task.items if item.right and not item.choices)
 
 
 def _output(text: TrainingText) -> str:
@@ -125,9 +114,9 @@ def _repeated(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _values(output: str) -> Iterator[str]:
     yield output
-    head = _HEAD.match(output)
-    if head is not None:
-        yield output[head.end() :].split("\n", maxsplit=1)[0]
+    match = HEAD.match(output)
+    if match is not None:
+        yield output[match.end() :].split("\n", maxsplit=1)[0]
     try:
         value = json.loads(output) if output[:1] == "{" else None
     except (ValueError, RecursionError):
@@ -136,25 +125,22 @@ def _values(output: str) -> Iterator[str]:
         yield from (inner for inner in value.values() if isinstance(inner, str))
 
 
-def _forms(outputs: Sequence[str]) -> Leaks:
-    """Return what most outputs have in common: heads, keys and tags."""
-    n_least = _LEAST_SHARE * len(outputs)
-    heads = Counter(head for output in outputs if (head := _head(output)))
-    keys = Counter(key for output in outputs for key in _keys(output))
-    tags = Counter(tag[1].casefold() for output in outputs if (tag := _TAG.match(output)))
-    return Leaks(
-        heads=frozenset(name for name, n in heads.items() if n >= n_least and name not in _COMMON),
-        keys=frozenset(name for name, n in keys.items() if n >= n_least),
-        tags=frozenset(name for name, n in tags.items() if n >= n_least),
-    )
+@cache
+def _words(name: str) -> frozenset[str]:
+    """Return a list of `common_labels.yaml`."""
+    listed = read_yaml(Path(__file__).with_name("common_labels.yaml"), UsageError)
+    return frozenset(listed[name])
 
 
 def _tells(label: str) -> bool:
     n_words = len(label.split())
     return (
         1 <= n_words <= _MOST_LABEL_WORDS
-        and label not in _COMMON
-        and sum(character.isalpha() for character in label) >= _LEAST_LETTERS
+        and label not in _words("common")
+        and (
+            sum(character.isalpha() for character in label) >= _LEAST_LETTERS
+            or (len(label) >= _LEAST_LETTERS and _CODE.fullmatch(label.upper()) is not None)
+        )
     )
 
 
@@ -164,18 +150,6 @@ def _bare(text: str) -> str:
 
 def _whole(text: str) -> str:
     return " ".join(words(text))
-
-
-def _head(text: str) -> str | None:
-    match = _HEAD.match(text)
-    return None if match is None else match[1].strip().casefold()
-
-
-def _keys(text: str) -> frozenset[str]:
-    text = text.strip().removeprefix("```json").removeprefix("```").strip()
-    return (
-        frozenset(key.casefold() for key in _KEY.findall(text)) if text[:1] in "{[" else frozenset()
-    )
 
 
 # --- is this answer a leak? ----------------------------------------------------------------------
@@ -206,34 +180,47 @@ def offers_label(leaks: Leaks, item: Item) -> bool:
 def leaks_target(leaks: Leaks, task: Task, item: Item, text: str) -> bool:
     """Return whether a generated answer is a label of the target, an output of it, or has its form.
 
-    What the item's prompt or right answers have is none: it was asked for.
+    What the item's prompt or right answers have is none: it was asked for; nor is a label that is
+    right in another item of the task.
     """
     rights = texts_of(task, item)
     wanted = " ".join("\n".join((item.prompt, *rights)).split()).casefold()
     whole = _whole(text)
+    others = _rights_of(TaskKey(task))
+    labels = {*_labels_in(leaks, text), *_all_labels(leaks, text)}
     return (
-        _has_form(leaks, "\n".join((item.prompt, *rights)), text)
-        or any(not _stands(label, wanted) for label in _labels_in(leaks, text))
+        any(not _stands(label, wanted) and label not in others for label in labels)
+        or has_form(leaks.forms, text, wanted=(item.prompt, *rights))
         or (whole in leaks.outputs and whole not in map(_whole, rights))
     )
 
 
-def _has_form(leaks: Leaks, wanted: str, text: str) -> bool:
-    """Return whether it has a form of the target that is not in what was asked for."""
-    if leaks.keys and text.strip() in _OPENINGS and not _JSON.search(wanted):
-        return True  # all that a stop string at the end of the line has left of it
-    keys = _keys(text) & leaks.keys
-    if 2 * len(keys) >= max(1, len(leaks.keys)) and not keys & _any_keys(wanted):
-        return True
-    head = _head(text)
-    if head in leaks.heads and not _stands(str(head), wanted.casefold()):
-        return True
-    tag = _TAG.match(text)
-    return tag is not None and tag[1].casefold() in leaks.tags and f"<{tag[1]}" not in wanted
+@lru_cache(maxsize=16)
+def _rights_of(key: TaskKey) -> frozenset[str]:
+    """Return what is right in some item of a task, as labels are compared."""
+    return frozenset(_bare(right) for item in key.task.items for right in texts_of(key.task, item))
 
 
-def _any_keys(text: str) -> set[str]:
-    return {key.casefold() for key in _KEY.findall(text)}
+def _all_labels(leaks: Leaks, text: str) -> Iterator[str]:
+    """Yield labels, the weak ones as well, of which a text consists: with scores, in a row.
+
+    In a short text that is more, labels of several words or with the marks of a name count.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        return
+    known = leaks.labels | leaks.weak
+    for start in _values(text.strip()):
+        for bare in (start, _SCORE.sub("", start)):
+            parts = {_bare(_SCORE.sub("", part)) for part in _BETWEEN.split(bare.strip())} - {""}
+            if parts and known.issuperset(parts):
+                yield from parts
+    if len(text.split()) <= _MOST_AROUND:
+        plain = " ".join(text.split()).casefold()
+        yield from (
+            label
+            for label in leaks.labels
+            if label in plain and _NAME.fullmatch(label) and _stands(label, plain)
+        )
 
 
 def _labels_in(leaks: Leaks, text: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from cliffguard.compare.diagnostics.counted import TaskKey
 from cliffguard.compare.diagnostics.numerals import number_of, numbers_in
 from cliffguard.compare.diagnostics.pieces import DENIES, fields_in, pieces
 from cliffguard.core.answers import Answer
@@ -162,7 +163,7 @@ def _names_another(task: Task, item: Item, words: list[str]) -> bool:
     prompt = squad_words(item.prompt)
     return any(
         _stands(words, other) and not _stands(prompt, other)
-        for other in _rights_of(_Same(task)) - right_words
+        for other in _rights_of(TaskKey(task)) - right_words
         if other and not any(_stands(list(right), other) for right in right_words)
     )
 
@@ -172,21 +173,8 @@ def _stands(words: list[str], part: tuple[str, ...]) -> bool:
     return any(tuple(words[at : at + n]) == part for at in range(len(words) - n + 1))
 
 
-class _Same:
-    """A task as a key, by identity: to hash its items takes longer than what is kept of them."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-    def __hash__(self) -> int:
-        return id(self.task)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.task is self.task
-
-
 @lru_cache(maxsize=16)
-def _rights_of(key: _Same) -> frozenset[tuple[str, ...]]:
+def _rights_of(key: TaskKey) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(squad_words(right)) for item in key.task.items for right in item.right)
 
 

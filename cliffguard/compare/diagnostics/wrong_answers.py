@@ -27,6 +27,11 @@ class WrongAnswers:
     candidate: Fits
     base: Fits
 
+    @property
+    def causes(self) -> frozenset[CauseName]:
+        """All causes that some answer fits."""
+        return frozenset[CauseName]().union(*(fits for _, fits in (*self.candidate, *self.base)))
+
     def n_fits(self, cause: CauseName) -> int:
         """Return how many answers of either side fit a cause."""
         return n_fitting(self.candidate, cause) + n_fitting(self.base, cause)

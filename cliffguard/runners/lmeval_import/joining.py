@@ -91,6 +91,7 @@ def join(
         fields=fields,
         n_in_all=n_all,
         read_otherwise=read_otherwise,
+        other_scores=_other_scores([item.id for item in items], others, is_low=is_low),
     )
     return Joined(
         task=made,
@@ -101,18 +102,18 @@ def join(
 
 
 def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
-    later = both[1] or sample
+    prompts = both[1] or sample
     right = _right(sample, [side.fitting for side in both if side is not None])
     return Item(
         id=sample.document,
         digest=sample.document_hash,
-        prompt=later.prompt,
+        prompt=prompts.prompt,
         choices=sample.choices,
         answer=sample.target,
         level=None,
         cluster=None,
         answers=() if right == sample.target else (right,),
-        prompt_sha256=later.prompt_sha256,
+        prompt_sha256=prompts.prompt_sha256,
     )
 
 
@@ -141,6 +142,29 @@ def _read_otherwise(
                 f"{100 * sum(read) / len(read):.0f} %"
             )
     return None
+
+
+def _other_scores(
+    documents: Sequence[str],
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+    *,
+    is_low: bool,
+) -> dict[str, tuple[float | None, float | None]]:
+    """Return the best score by another filter of each document's answers, where there is one."""
+    scores = {}
+    for document in documents:
+        sides = [
+            _best([by[document] for by in side.values() if document in by], is_low=is_low)
+            for side in others
+        ]
+        if any(score is not None for score in sides):
+            scores[document] = (sides[0], sides[1])
+    return scores
+
+
+def _best(logged: Sequence[float | None], *, is_low: bool) -> float | None:
+    scores = [1.0 - score if is_low else score for score in logged if score is not None]
+    return max(scores, default=None)
 
 
 def _answer(reference: Sample, sample: Sample | None, is_low: bool) -> Answer:
