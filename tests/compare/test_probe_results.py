@@ -199,7 +199,7 @@ def test_what_a_reader_explains_is_not_probed() -> None:
     assert {item.key for item in changed["r"]} == set(keys[:12]) - known["some"]
     assert why == {}
     assert chosen["broken"] == ({}, {"r": "no broken item is left without a cause"})
-    assert "no fixed item" in chosen["fixed"][1]["r"]
+    assert "no item was fixed that has no cause" in chosen["fixed"][1]["r"]
 
 
 def test_two_runs_of_one_model_are_seldom_called_suppressed() -> None:

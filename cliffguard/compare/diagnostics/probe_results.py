@@ -128,7 +128,7 @@ def _why_not(n_broken: int, n_fixed: int) -> str | None:
     if not n_broken:
         return "no broken item is left without a cause"
     if not n_fixed:
-        return "no fixed item without a cause is there to say what comes back by itself"
+        return "no item was fixed that has no cause, so that nothing says what comes back by itself"
     if least_p(n_broken, n_fixed) > LEVEL:
         return (
             f"{n_things(n_broken, 'broken item')} and {n_things(n_fixed, 'fixed item')} could "
