@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cliffguard.compare.diagnostics.causes import FOUND_LEVEL
 from cliffguard.compare.diagnostics.counted import CountedItem
-from cliffguard.compare.diagnostics.wrong_answers import Fits, WrongAnswers
+from cliffguard.compare.diagnostics.wrong_answers import Fits, WrongAnswers, thinned
 from cliffguard.core.diagnosis import READ, CauseName
 from cliffguard.stats.multiplicity import holm
 from scripts.studies.page import publish, table
@@ -131,6 +131,7 @@ def _wrong(
     clusters: NDArray[np.int64],
 ) -> Drawn:
     kept = rng.uniform(design.guard, 1.0, size=len(CAUSES))
+    both = thinned(np.flatnonzero(~right[0] & ~right[1]).tolist())
     wrong: list[Fits] = []
     n_broken: dict[CauseName, int] = {}
     for side in (0, 1):
@@ -139,7 +140,7 @@ def _wrong(
         fits = [frozenset(np.array(CAUSES)[row].tolist()) for row in shown[side] & counts]
         rows = [
             (cast(CountedItem, Row(int(clusters[number]))), fits[number])
-            for number in np.flatnonzero(~right[side])
+            for number in [*np.flatnonzero(~right[side] & is_changed), *both]
         ]
         wrong.append(rows)
     lost = [fits[number] for number in np.flatnonzero(right[0] & ~right[1])]

@@ -20,6 +20,7 @@ from cliffguard.compare.diagnostics.causes import (
 from cliffguard.compare.diagnostics.counted import CountedItem, ProbedItems
 from cliffguard.compare.diagnostics.leaks import Leaks
 from cliffguard.compare.diagnostics.wrong_answers import WrongAnswers, n_fitting
+from cliffguard.compare.diagnostics.wrong_answers import both_wrong as unchanged
 from cliffguard.core.diagnosis import CauseCount, CauseName
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.stats.exact import clopper_pearson_interval
@@ -341,6 +342,18 @@ def test_what_could_not_be_found_was_not_comparable(n_both: int, is_comparable: 
     assert count.is_found is is_comparable
     assert count.p_found is not None
     assert (count.p_found <= FOUND_LEVEL) is is_comparable
+
+
+def test_of_many_items_that_both_have_wrong_a_hundred_are_read() -> None:
+    """Evenly spaced, the same ones of both sides."""
+    both = [both_wrong("lost", "refusal", number=number) for number in range(10, 310)]
+    count = of(table_of([*changed(["refusal"]), *both]), "refusal")
+
+    assert (count.n_wrong_candidate, count.n_fits_candidate) == (101, 101)
+    assert (count.n_wrong_base, count.n_fits_base) == (100, 0)
+    assert [int(row.pair.item.id.partition("-")[2]) for row in unchanged(both)] == [
+        *range(10, 310, 3)
+    ]
 
 
 @pytest.mark.parametrize("scores", [(0.4, 0.4), (0.0, 0.0)])

@@ -29,7 +29,7 @@ from cliffguard.compare.diagnostics.untested import untested_causes
 from cliffguard.compare.diagnostics.wrong_answers import (
     Fits,
     WrongAnswers,
-    are_both_wrong,
+    both_wrong,
     n_fitting,
 )
 from cliffguard.compare.pairs import Pair
@@ -208,9 +208,9 @@ class _ReadItems:
         changed = [(row, read_causes(row, leaks, spoken)) for row in items if row.drop]
         self.broken: Fits = [(row, causes) for row, causes in changed if row.is_broken]
         self.fixed: Fits = [(row, causes) for row, causes in changed if row.is_fixed]
-        both = [row for row in items if are_both_wrong(row)]
+        same = both_wrong(items)
         candidate, base = (
-            [(row, read_unchanged(row, leaks, spoken, side=side)) for row in both]
+            [(row, read_unchanged(row, leaks, spoken, side=side)) for row in same]
             for side in (1, 0)
         )
         self.wrong = WrongAnswers([*self.broken, *candidate], [*self.fixed, *base])

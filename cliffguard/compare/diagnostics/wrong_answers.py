@@ -1,8 +1,8 @@
 """All wrong answers of both sides, and whether the candidate's show a cause oftener.
 
 Of the candidate these are its answers to broken items, of the base those to fixed ones, and of
-both those to items that both have wrong. Between two equal models the sets can be exchanged, and a
-candidate that collapsed is still compared with what the base had wrong all along.
+both those to at most a hundred items that both have wrong. Between two equal models the sets can be
+exchanged, and a candidate that collapsed is still compared with what the base had wrong all along.
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cliffguard.compare.diagnostics.counted import CountedItem
 from cliffguard.core.diagnosis import CauseName
 from cliffguard.stats.clusters import Clustering, clustering
 from cliffguard.stats.exact import fisher_greater
+
+MOST_UNCHANGED = 100
+"""Items of a capability that both sides have wrong, of which the answers are read."""
+
+T = TypeVar("T")
 
 Fits = Sequence[tuple[CountedItem, frozenset[CauseName]]]
 """Items, each with all causes that the answer of one side shows."""
@@ -76,7 +82,20 @@ def n_fitting(rows: Fits, cause: CauseName) -> int:
     return sum(cause in fits for _, fits in rows)
 
 
-def are_both_wrong(item: CountedItem) -> bool:
-    """Return whether nothing changed, and both sides' answers could have been better."""
+def both_wrong(items: Sequence[CountedItem]) -> list[CountedItem]:
+    """Return items of which nothing changed, and both sides' answers could have been better.
+
+    Of many a hundred, evenly spaced: to read all would take longer than the comparison itself.
+    """
+    return thinned([item for item in items if not item.drop and _could_be_better(item)])
+
+
+def thinned(rows: Sequence[T]) -> list[T]:
+    """Return at most a hundred rows, evenly spaced."""
+    n_rows = min(len(rows), MOST_UNCHANGED)
+    return [rows[number * len(rows) // n_rows] for number in range(n_rows)]
+
+
+def _could_be_better(item: CountedItem) -> bool:
     scores = item.pair.base.score, item.pair.candidate.score
-    return not item.drop and all(score is not None and score < 1.0 for score in scores)
+    return all(score is not None and score < 1.0 for score in scores)
