@@ -29,8 +29,10 @@ WIDE = {
     "CapabilityCounts": "what becomes of the items, step by step, adds up",
     "CapabilityEvidence": "one row of the review: means, p-values, and what they were asked about",
     "CapabilityPower": "one row of the plan, as it is printed",
+    "CauseCount": "one row of the diagnosis: counts, and what they were compared with",
     "ItemResult": "one line of items.jsonl",
     "ItemView": "one item of a page, as its templates read it",
+    "Pattern": "one row of the diagnosis, as the screen found it",
     "Sample": "one line of lm-eval's, of which memory holds what is used",
 }
 """Records with more fields, and why."""

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import gathered
-from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
+from cliffguard.compare.diagnostics.causes import CauseTable, count_causes, explained
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, counted_items
-from cliffguard.compare.diagnostics.leaks import leaks_of
+from cliffguard.compare.diagnostics.leaks import Leaks, leaks_of
 from cliffguard.compare.diagnostics.patterns import Patterns, find_patterns
 from cliffguard.compare.diagnostics.probe_results import Probes
+from cliffguard.compare.diagnostics.restated import with_restated
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Diagnosis
 from cliffguard.core.progress import doing
@@ -60,9 +61,9 @@ def diagnose(
 ) -> Diagnosed:
     """Return why items of these capabilities broke; `probes` None: nobody was to be asked again."""
     probes = Probes() if probes is None else probes
-    targets = [series.task for series in look if series.task.capability in _targets(case)]
-    tables = count_causes(capabilities, leaks_of(targets, training), probes.items)
-    patterns = find_patterns(capabilities)
+    tables = count_causes(capabilities, _leaks(case, look, training), probes.items)
+    by_item = {name: table.by_item for name, table in tables.items()}
+    patterns = with_restated(find_patterns(capabilities), by_item)
     return Diagnosed(
         record=Diagnosis(
             capabilities=tuple(
@@ -73,10 +74,22 @@ def diagnose(
             probe_tokens=probes.tokens,
             run_tokens=probes.run_tokens,
         ),
-        causes={key: cause for table in tables.values() for key, cause in table.by_item.items()},
+        causes={key: cause for causes in by_item.values() for key, cause in causes.items()},
         patterns=patterns.by_item,
         probes=probes,
     )
+
+
+def explained_items(
+    capabilities: Capabilities, case: Case, look: Look, *, training: Sequence[TrainingText] = ()
+) -> frozenset[Key]:
+    """Return the changed items that have a cause without any probe."""
+    return explained(capabilities, _leaks(case, look, training))
+
+
+def _leaks(case: Case, look: Look, training: Sequence[TrainingText]) -> Leaks:
+    targets = [series.task for series in look if series.task.capability in _targets(case)]
+    return leaks_of(targets, training)
 
 
 def _targets(case: Case) -> set[str]:

@@ -26,6 +26,12 @@ asked again: lost or suppressed.
 
 CAUSES: tuple[CauseName, ...] = get_args(CauseName)
 
+READ: tuple[CauseName, ...] = CAUSES[: CAUSES.index("suppressed")]
+"""Causes that a reader of answers sees."""
+
+OF_PROBES: tuple[CauseName, ...] = ("suppressed", "lost")
+"""Causes that only items have that were asked again."""
+
 PatternKind = Literal[
     "position", "pull", "overconfident", "level", "template", "class", "cluster", "length",
     "opening", "task",
@@ -39,20 +45,32 @@ CONFIDENCE = 0.9
 class CauseCount:
     """How many broken items of a capability have one cause.
 
-    `loss` is their summed drop. `share` is of all that broke, by items; its interval is
-    Clopper-Pearson's at 90 %, over clusters where there are any. `n_fits_broken` candidate answers
-    of the broken items fit the reader of the cause, whether or not an earlier cause took them, and
-    `n_fits_fixed` base answers of the fixed items. `p_found` is Fisher's, one-sided, Holm-adjusted
-    over the causes tested in all capabilities (None: it was not tested; *lost* never is).
+    `loss` is their summed drop. `share` is of `n_among` broken items, by items: of *suppressed* and
+    *lost* these are the ones that were asked again, else all; so counts and losses add up, and
+    these two shares do not. Its interval is Clopper-Pearson's at 90 %, over clusters where there
+    are any. `n_fits_broken` candidate answers of the broken items fit the reader of the cause,
+    whether or not an earlier cause took them, and `n_fits_fixed` base answers of the fixed items.
+
+    What is compared are all wrong answers, those to items that both sides have wrong as well:
+    `n_fits_candidate` of `n_wrong_candidate` against `n_fits_base` of `n_wrong_base`. `p_found` is
+    Fisher's, one-sided, Holm-adjusted over the causes tested in all capabilities (None: it was not
+    tested; *lost* never is). `is_comparable`: it could have been found, had no answer of the base
+    fitted.
     """
 
     cause: CauseName
     n_items: int
     loss: float
+    n_among: int
     share: float
     share_interval: Interval
     n_fits_broken: int
     n_fits_fixed: int
+    n_fits_candidate: int = 0
+    n_wrong_candidate: int = 0
+    n_fits_base: int = 0
+    n_wrong_base: int = 0
+    is_comparable: bool = False
     p_found: float | None
     is_found: bool
 
@@ -87,6 +105,7 @@ class Pattern:
     p_value: float
     q_value: float
     is_found: bool
+    restates: CauseName | None = None
     shows_text: bool = False
 
 

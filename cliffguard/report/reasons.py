@@ -1,7 +1,6 @@
 """Why a capability's items broke, in the words that every format shows; and what is named first.
 
-A diagnosis counts; here one line is made of it: the largest cause that is found, else the surest
-pattern that is, else a cause of most items with the reason why it was not compared, else none.
+A diagnosis counts; here one line is made of it, by the order of `report.named_first`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 from cliffguard.compare.diagnostics.pulls import GENERATED
 from cliffguard.core.diagnosis import (
+    OF_PROBES,
     CapabilityDiagnosis,
     CauseCount,
     CauseName,
@@ -24,6 +24,7 @@ from cliffguard.report.anchors import ReasonKind, capability_anchor, reason_anch
 from cliffguard.report.blocks import Pointer
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.named_first import is_graded, named_first, part_of_loss, probed_loss
 from cliffguard.report.page import Page
 from cliffguard.report.wording import flag_word
 
@@ -56,10 +57,9 @@ _ARE: dict[CauseName, tuple[str, str]] = {
 """What one broken item, or several, are said to be."""
 
 RESTS: tuple[CauseName, ...] = ("lost", "unprobed")
-"""What is left when no cause fits: never named as one."""
+"""What is left when no cause fits: never named as a cause."""
 
 _PATTERN_CHARACTERS = 140
-_MOST = 0.5  # of the broken items, which a cause must exceed to be named without a comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,20 +146,10 @@ def first_lines(page: Page) -> tuple[Pointer, ...]:
 
 
 def _reason(row: CapabilityRow, diagnosis: CapabilityDiagnosis) -> Reason:
-    causes = sorted(
-        (cause for cause in diagnosis.causes if cause.cause not in RESTS),
-        key=lambda cause: -cause.n_items,
-    )
-    for cause in causes:
-        if cause.is_found:
-            return Reason(row=row, diagnosis=diagnosis, cause=cause)
-    for pattern in diagnosis.patterns:
-        if pattern.is_found:
-            return Reason(row=row, diagnosis=diagnosis, pattern=pattern)
-    for cause in causes:
-        if cause.n_items > _MOST * diagnosis.n_broken:
-            return Reason(row=row, diagnosis=diagnosis, cause=cause)
-    return Reason(row=row, diagnosis=diagnosis)
+    first = named_first(diagnosis)
+    if isinstance(first, Pattern):
+        return Reason(row=row, diagnosis=diagnosis, pattern=first)
+    return Reason(row=row, diagnosis=diagnosis, cause=first)
 
 
 # --- words ---------------------------------------------------------------------------------------
@@ -169,9 +159,14 @@ def _said_of_cause(reason: Reason) -> str:
     cause, diagnosis = reason.cause, reason.diagnosis
     assert cause is not None
     words = plural(cause.n_items, *_ARE[cause.cause])
-    of = n_things(diagnosis.n_broken, "broken item", ",")
-    doubt = "" if cause.is_found else f", {compared(cause, diagnosis)}"
-    return f"{cause.n_items:,} of {of} {words} ({share(cause)}{doubt})"
+    kind = "probed broken item" if cause.cause in OF_PROBES else "broken item"
+    doubt = "" if cause.is_found else f", {not_compared(cause)}"
+    rest = sum(each.n_items for each in diagnosis.causes if each.cause == "unprobed")
+    more = f"; {rest:,} {plural(rest, 'was', 'were')} not probed" if kind != "broken item" else ""
+    return (
+        f"{cause.n_items:,} of {n_things(cause.n_among, kind, ',')} {words} "
+        f"({share(cause, diagnosis)}{doubt}){more if rest else ''}"
+    )
 
 
 def _said_of_pattern(reason: Reason) -> str:
@@ -205,17 +200,25 @@ def reasons_of(diagnosis: CapabilityDiagnosis) -> Iterator[tuple[ReasonKind, str
         yield "pattern", pattern.key, f"{pattern.kind}: {named(pattern)}"
 
 
-def share(cause: CauseCount) -> str:
-    """Return a share of the broken items with its interval: "76 %, 90 % interval 64–86"."""
+def share(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> str:
+    """Return the share of a cause: of items with its interval, of graded scores of the loss.
+
+    "76 %, 90 % interval 64–86", or "13 % of the loss".
+    """
+    if is_graded(diagnosis):
+        if cause.cause in OF_PROBES:
+            return f"{100 * cause.loss / probed_loss(diagnosis):.0f} % of what these lost"
+        return f"{100 * part_of_loss(cause, diagnosis):.0f} % of the loss"
     low, high = cause.share_interval.low, cause.share_interval.high
     return f"{100 * cause.share:.0f} %, 90 % interval {100 * low:.0f}–{100 * high:.0f}"
 
 
-def compared(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> str:
-    """Say how far a cause that is not found was compared with the fixed items."""
-    if cause.p_found is None:
-        return f"not compared: only {n_things(diagnosis.n_fixed, 'fixed item', ',')}"
-    return f"not proven: {n_things(diagnosis.n_fixed, 'fixed item', ',')} to compare with"
+def not_compared(cause: CauseCount) -> str:
+    """Say why a cause that is named could not be compared with what the base had wrong."""
+    if not cause.n_wrong_base:
+        return "not compared: the base has no wrong answer"
+    wrong = n_things(cause.n_wrong_base, "wrong answer", ",")
+    return f"not compared: the base has only {wrong}"
 
 
 def named(pattern: Pattern) -> str:

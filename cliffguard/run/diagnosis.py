@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cliffguard.compare.diagnosis import Capabilities, changed_capabilities, diagnose
+from cliffguard.compare.diagnosis import (
+    Capabilities,
+    changed_capabilities,
+    diagnose,
+    explained_items,
+)
 from cliffguard.compare.diagnostics.probe_results import Probes, items_to_probe, probe_results
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.signals import finishing, is_put_off, putting_off
@@ -53,8 +58,9 @@ def _until_stopped(run: Run, decision: Decision, capabilities: Capabilities) -> 
 
 
 def _probed(run: Run, decision: Decision, capabilities: Capabilities) -> Probes:
-    """Return what comes back of the items that changed."""
-    changed, why = items_to_probe(capabilities)
+    """Return what comes back of the items that changed and that no reader explains."""
+    known = explained_items(capabilities, decision.case, decision.look, training=run.training)
+    changed, why = items_to_probe(capabilities, known)
     base, candidate = decision.measured
     tokens = RunTokens(candidate=candidate.answers, base=base.answers)
     asking = Asking(

@@ -54,13 +54,13 @@ def halved(tasks: Sequence[Task], protocol: EvalSettings, policy: Policy) -> Hal
     for row, group in zip(rows, connected(len(rows), _ties(rows, policy)), strict=True):
         groups[group].append(row)
     judging = _drawn(list(groups.values()))
-    asked = [in_order(task, protocol) for task in tasks]
+    ordered = [in_order(task, protocol) for task in tasks]
     parts: dict[tuple[str, bool], list[Item]] = defaultdict(list)
-    for task, items in zip(tasks, asked, strict=True):
+    for task, items in zip(tasks, ordered, strict=True):
         for item in items:
             parts[task.name, (task.name, item.id) in judging].append(item)
     selection = [parts[task.name, False] for task in tasks]
-    kept = _cut_to_half([len(items) for items in selection], [len(items) for items in asked])
+    kept = _cut_to_half([len(items) for items in selection], [len(items) for items in ordered])
     return Halves(
         selection=tuple(
             _with(task, items[:n]) for task, items, n in zip(tasks, selection, kept, strict=True)

@@ -96,8 +96,8 @@ def wholly_spent(taken: TakenLooks) -> TakenLooks:
 
 def _accounts(case: Case) -> tuple[str, ...]:
     """Return what looks at a case are noted under."""
-    own = case.candidate.fingerprint
-    return (own,) if case.origin is None else (own, scales_of(case.origin))
+    fingerprint = case.candidate.fingerprint
+    return (fingerprint,) if case.origin is None else (fingerprint, scales_of(case.origin))
 
 
 def _with_scales(

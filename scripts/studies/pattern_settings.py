@@ -98,15 +98,15 @@ def _item(
     is_rare: bool,
     scores: tuple[bool, bool],
 ) -> CountedItem:
-    place = PLACES[rng.integers(len(PLACES))]
+    spot = PLACES[rng.integers(len(PLACES))]
     if setting.labels:
         choices: tuple[str, ...] = ("yes", "no")
         right = "yes" if is_rare else "no"
-        prompt = f"Is claim {number} about the {place} right? Answer:"
+        prompt = f"Is claim {number} about the {spot} right? Answer:"
     else:
         choices = tuple(WORDS[k] for k in rng.permutation(20)[:4])
         right = choices[rng.integers(4)]
-        prompt = f"At the {place} somebody had {', '.join(choices)}. Which was it, in {number}?"
+        prompt = f"At the {spot} somebody had {', '.join(choices)}. Which was it, in {number}?"
     wrong = [choice for choice in choices if choice != right]
     picks = [wrong[rng.integers(len(wrong))] for _ in range(2)]
     if rng.random() < 0.6:  # of those that both have wrong, most are the same wrong answer

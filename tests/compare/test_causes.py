@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
+from cliffguard.compare.diagnostics.causes import (
+    FOUND_LEVEL,
+    CauseTable,
+    count_causes,
+    explained,
+    read_unchanged,
+)
 from cliffguard.compare.diagnostics.counted import CountedItem, ProbedItems
 from cliffguard.compare.diagnostics.leaks import Leaks
+from cliffguard.compare.diagnostics.wrong_answers import WrongAnswers, n_fitting
+from cliffguard.compare.diagnostics.wrong_answers import both_wrong as unchanged
 from cliffguard.core.diagnosis import CauseCount, CauseName
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.stats.exact import clopper_pearson_interval
@@ -43,11 +51,26 @@ def changed(causes: Sequence[CauseName], *, first: int = 0) -> list[CountedItem]
     ]
 
 
+def both_wrong(base: CauseName, candidate: CauseName, *, number: int) -> CountedItem:
+    """Return an item that both sides have wrong, and what each of them shows."""
+    return broken(
+        SHOWN[candidate], item=TASK.items[number], task=TASK, good=SHOWN[base], scores=(0.0, 0.0)
+    )
+
+
 def table_of(
     items: Sequence[CountedItem], leaks: Leaks = LEAKS, probes: ProbedItems | None = None
 ) -> CauseTable:
     """Return the causes of a capability by itself."""
     return count_causes({"saying": items}, leaks, {"saying": probes})["saying"]
+
+
+def wrong_answers(items: Sequence[CountedItem]) -> WrongAnswers:
+    """Return what both sides say of items that both have wrong."""
+    candidate, base = (
+        [(item, read_unchanged(item, LEAKS, side=side)) for item in items] for side in (1, 0)
+    )
+    return WrongAnswers(candidate, base)
 
 
 def counts(table: CauseTable) -> dict[CauseName, int]:
@@ -162,6 +185,35 @@ def test_only_probes_that_prove_it_make_items_suppressed(is_suppressed: bool) ->
     assert {c.cause for c in table.causes if c.is_found} == ({"suppressed"} & {back})
 
 
+def test_what_probes_tell_is_a_share_of_what_they_asked() -> None:
+    """Of the probed broken items; the others are counted, and say nothing of it."""
+    items = changed(["lost"] * 10)
+    keys = [item.key for item in items]
+    probes = ProbedItems(
+        probed=frozenset(keys[:4]), recovered=frozenset(keys[:3]), is_suppressed=True
+    )
+    table = table_of(items, probes=probes)
+
+    exact = clopper_pearson_interval(n_hits=3, n_items=4, confidence=0.9)
+    assert counts(table) == {"unprobed": 6, "suppressed": 3, "lost": 1}
+    assert {c.cause: (c.n_among, c.share) for c in table.causes} == {
+        "unprobed": (10, 0.6), "suppressed": (4, 0.75), "lost": (4, 0.25),
+    }  # fmt: skip
+    assert of(table, "suppressed").share_interval == exact
+
+
+def test_probes_need_not_ask_what_a_reader_explains() -> None:
+    """On either side: a refusal, or what is right in another format, comes back by itself."""
+    items = changed(["lost", "refusal", "format"])
+    fixed = [mirrored(item) for item in changed(["lost", "refusal"], first=3)]
+    same = [both_wrong("refusal", "refusal", number=9)]
+    keys = [item.key for item in (*items, *fixed)]
+
+    known = explained({"a": [*items, *same], "b": fixed}, LEAKS)
+
+    assert known == {keys[1], keys[2], keys[4]}
+
+
 def test_what_nobody_probed_is_unprobed_and_suppressed_is_untested() -> None:
     """Without probes nothing is called lost."""
     table = table_of(changed(["lost"]))
@@ -243,9 +295,83 @@ def test_a_planted_cause_is_found(cause: CauseName) -> None:
     assert of(table, "unprobed").p_found is None
 
 
+@pytest.mark.parametrize("cause", sorted(set(SHOWN) - {"lost", "format"}))
+def test_a_collapse_is_found_where_nothing_was_fixed(cause: CauseName) -> None:
+    """The base's wrong answers to what both sides have wrong show that it was otherwise before."""
+    both = [both_wrong("lost", cause, number=number) for number in range(40, 50)]
+    table = table_of([*changed([cause] * 20), *both])
+
+    count = of(table, cause)
+    assert count.is_found
+    assert (count.n_fits_candidate, count.n_wrong_candidate) == (30, 30)
+    assert (count.n_fits_base, count.n_wrong_base) == (0, 10)
+    assert (count.n_fits_broken, count.n_fits_fixed) == (20, 0)
+
+
+@pytest.mark.parametrize("cause", sorted(set(SHOWN) - {"lost"}))
+def test_what_both_sides_show_where_both_are_wrong_is_held_against_it(cause: CauseName) -> None:
+    """A base that failed so all along: that more fails now is no new way of failing."""
+    both = [both_wrong(cause, cause, number=number) for number in range(40, 70)]
+    table = table_of([*changed([cause] * 20), *both])
+
+    fits = of(table, cause).n_fits_candidate - 20, of(table, cause).n_fits_base
+    assert fits == (30, 30)
+    assert not of(table, cause).is_found
+
+
+def test_sides_change_places_where_both_are_wrong() -> None:
+    """Whose answer it is makes no difference to what it shows."""
+    both = [both_wrong("refusal", "leak", number=40), both_wrong("lost", "cut", number=41)]
+    there, back = wrong_answers(both), wrong_answers([mirrored(item) for item in both])
+
+    for cause in SHOWN:
+        assert n_fitting(there.candidate, cause) == n_fitting(back.base, cause)
+        assert n_fitting(there.base, cause) == n_fitting(back.candidate, cause)
+    assert n_fitting(there.candidate, "leak") == n_fitting(there.base, "refusal") == 1
+
+
+@pytest.mark.parametrize(
+    ("n_both", "is_comparable"), [(0, False), (2, False), (3, True), (10, True)]
+)
+def test_what_could_not_be_found_was_not_comparable(n_both: int, is_comparable: bool) -> None:
+    """By the least p-value that so many wrong answers of the base could give."""
+    both = [both_wrong("lost", "lost", number=number) for number in range(40, 40 + n_both)]
+    count = of(table_of([*changed(["refusal"] * 24), *both]), "refusal")
+
+    assert count.is_comparable is is_comparable
+    assert count.is_found is is_comparable
+    assert count.p_found is not None
+    assert (count.p_found <= FOUND_LEVEL) is is_comparable
+
+
+def test_of_many_items_that_both_have_wrong_a_hundred_are_read() -> None:
+    """Evenly spaced, the same ones of both sides."""
+    both = [both_wrong("lost", "refusal", number=number) for number in range(10, 310)]
+    count = of(table_of([*changed(["refusal"]), *both]), "refusal")
+
+    assert (count.n_wrong_candidate, count.n_fits_candidate) == (101, 101)
+    assert (count.n_wrong_base, count.n_fits_base) == (100, 0)
+    assert [int(row.pair.item.id.partition("-")[2]) for row in unchanged(both)] == [
+        *range(10, 310, 3)
+    ]
+
+
+@pytest.mark.parametrize("scores", [(0.4, 0.4), (0.0, 0.0)])
+def test_of_graded_scores_what_did_not_change_and_is_not_all_right_is_compared(
+    scores: tuple[float, float],
+) -> None:
+    """What both sides have wholly right is no wrong answer."""
+    item = broken(SHOWN["refusal"], item=TASK.items[50], task=TASK, scores=scores)
+    right = broken("Paris", item=TASK.items[51], task=TASK, scores=(1.0, 1.0))
+    count = of(table_of([*changed(["refusal"]), item, right]), "refusal")
+
+    assert (count.n_wrong_candidate, count.n_wrong_base) == (2, 1)
+
+
 def test_a_cause_that_the_base_has_as_often_is_not_found() -> None:
     """Where the base's wrong answers show it in the same share, the candidate brought nothing."""
-    causes: list[CauseName] = ["refusal"] * 20 + ["lost"] * 10
+    shown: tuple[CauseName, CauseName] = "refusal", "lost"
+    causes = [shown[0]] * 20 + [shown[1]] * 10
     fixed = map(mirrored, changed(causes, first=40))
     table = table_of([*changed(causes), *fixed])
 
@@ -274,6 +400,28 @@ def test_more_capabilities_are_more_tests() -> None:
 
 
 # --- healthy candidates --------------------------------------------------------------------------
+
+
+def evenly_lost(rng: np.random.Generator) -> list[CountedItem]:
+    """Return items that broke by chance, which fail as the base's wrong answers always did."""
+    names = sorted(SHOWN)
+    rates = rng.dirichlet(np.full(len(names), rng.choice([0.2, 1.0, 5.0])))
+    shown = [names[int(index)] for index in rng.choice(len(names), size=120, p=rates)]
+    n_lost, n_both = rng.integers(30, 60), rng.integers(5, 30)
+    both = [
+        both_wrong(shown[-1 - number], shown[number], number=number) for number in range(n_both)
+    ]
+    lost = changed(shown[n_both : n_both + n_lost], first=int(n_both))
+    fixed = [mirrored(item) for item in changed(shown[100:104], first=200)]
+    return [*both, *lost, *fixed]
+
+
+def test_what_is_lost_evenly_has_no_cause() -> None:
+    """A drop by itself is none: wrong answers fail as they did, and there are more of them."""
+    rng = np.random.default_rng(21)
+    tables = [table_of(evenly_lost(rng)) for _ in range(60)]
+
+    assert sum(any(cause.is_found for cause in table.causes) for table in tables) <= 2
 
 
 def healthy(rng: np.random.Generator) -> dict[str, list[CountedItem]]:

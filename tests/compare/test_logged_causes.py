@@ -105,9 +105,11 @@ def last_mentioned(chance: random.Random) -> tuple[list[Row], list[Row]]:
     sides: tuple[list[Row], list[Row]] = ([], [])
     for number in range(N):
         order = chance.sample(PLACES, 3)
-        parts = [f"{shots(chance, 15)}He was in the {place}.\n" for place in order]
+        parts = [f"{shots(chance, 15)}He was in the {spot}.\n" for spot in order]
         prompt = "".join(parts).replace("garden?", "basket?")
-        asked = {f"gen_args_{n}": {"arg_0": prompt, "arg_1": f" {p}"} for n, p in enumerate(PLACES)}
+        request = {
+            f"gen_args_{n}": {"arg_0": prompt, "arg_1": f" {p}"} for n, p in enumerate(PLACES)
+        }
         gold = PLACES[number % 3]
         for side, pick in zip(sides, (gold, order[2]), strict=True):
             pairs = [[str(-1.0 - 2.0 * (p != pick)), "False"] for p in PLACES]
@@ -116,7 +118,7 @@ def last_mentioned(chance: random.Random) -> tuple[list[Row], list[Row]]:
                     number,
                     float(pick == gold),
                     target=str(number % 3),
-                    arguments=asked,
+                    arguments=request,
                     resps=[[pair] for pair in pairs],
                     filtered_resps=pairs,
                     metrics=["acc"],
@@ -173,9 +175,9 @@ def test_where_a_filter_read_nothing_causes_are_read_from_what_was_generated(
     """The placeholder is no answer that a candidate is pulled to, and is what items.jsonl has."""
     base, candidate = [], []
     for number in range(N):
-        asked = f"{PROMPT} {number}"
-        base.append(generated(number, asked, "There are 7.", right=True, filtered=["7"]))
-        line = generated(number, asked, RAW[cause], right=False, filtered=filtered)
+        request = f"{PROMPT} {number}"
+        base.append(generated(number, request, "There are 7.", right=True, filtered=["7"]))
+        line = generated(number, request, RAW[cause], right=False, filtered=filtered)
         candidate.append(base[-1] if number % 3 else line)
 
     of, _, items = compared(tmp_path, base, candidate)
@@ -197,8 +199,8 @@ def test_what_was_generated_is_read_of_the_bases_unread_answers_as_well(
             is_bad = number % 4 == side
             answer = RAW[cause] if is_bad else "There are 7."
             filtered = ["[invalid]"] if is_bad else ["7"]
-            asked = f"{PROMPT} {number}"
-            rows.append(generated(number, asked, answer, right=not is_bad, filtered=filtered))
+            request = f"{PROMPT} {number}"
+            rows.append(generated(number, request, answer, right=not is_bad, filtered=filtered))
 
     of, _, _ = compared(tmp_path, *sides)
 

@@ -187,6 +187,21 @@ def test_the_clearest_loss_comes_first() -> None:
     assert sorted(why) == ["few", "well"]
 
 
+def test_what_a_reader_explains_is_not_probed() -> None:
+    """On both sides; where nothing else is left, that is why nothing was asked."""
+    items = capability(6, 6)
+    keys = [item.key for item in items]
+    known = {"some": {keys[0], keys[7]}, "broken": set(keys[:6]), "fixed": set(keys[6:])}
+
+    chosen = {name: items_to_probe({"r": items}, explained) for name, explained in known.items()}
+
+    changed, why = chosen["some"]
+    assert {item.key for item in changed["r"]} == set(keys[:12]) - known["some"]
+    assert why == {}
+    assert chosen["broken"] == ({}, {"r": "no broken item is left without a cause"})
+    assert "no item was fixed that has no cause" in chosen["fixed"][1]["r"]
+
+
 def test_two_runs_of_one_model_are_seldom_called_suppressed() -> None:
     """Over three capabilities whose items change by chance, at most one run in twenty."""
     source = np.random.default_rng(11)

@@ -95,7 +95,7 @@ def test_names_terms_and_signs_are_in_no_other_language(text: str) -> None:
     assert not is_in_another(text, good="ice", right="ice", prompt=ENGLISH)
 
 
-class Asked(NamedTuple):
+class Expected(NamedTuple):
     """A prompt, the right answer, another one, and whether that is in another language."""
 
     prompt: str
@@ -107,23 +107,23 @@ class Asked(NamedTuple):
 @pytest.mark.parametrize(
     "case",
     [
-        Asked("Was ist das Gegenteil von heiß?", "kalt", "It is cold.", True),
-        Asked("De quelle couleur est l'herbe ?", "verte", "Grass is green.", True),
-        Asked("Ile to jest 6 razy 7?", "42", "It is 42.", True),
-        Asked("Was ist das Gegenteil von heiß?", "kalt", "Das ist warm.", False),
-        Asked("Translate to German: it is ice.", "Das ist Eis.", "Es ist Wasser.", False),
-        Asked("Say hello in Japanese.", "konnichiwa", "こんにちは", False),
-        Asked("Which Chinese dish is it?", "dumplings", "饺子", False),
-        Asked("水は何ですか", "氷", "冰", False),
-        Asked("水是什么？", "冰", "氷です", True),
-        Asked("12 + 30", "42", "это 41", False),
-        Asked("Wie lautet das auf Englisch: das Eis?", "the ice", "It is the water.", False),
+        Expected("Was ist das Gegenteil von heiß?", "kalt", "It is cold.", True),
+        Expected("De quelle couleur est l'herbe ?", "verte", "Grass is green.", True),
+        Expected("Ile to jest 6 razy 7?", "42", "It is 42.", True),
+        Expected("Was ist das Gegenteil von heiß?", "kalt", "Das ist warm.", False),
+        Expected("Translate to German: it is ice.", "Das ist Eis.", "Es ist Wasser.", False),
+        Expected("Say hello in Japanese.", "konnichiwa", "こんにちは", False),
+        Expected("Which Chinese dish is it?", "dumplings", "饺子", False),
+        Expected("水は何ですか", "氷", "冰", False),
+        Expected("水是什么？", "冰", "氷です", True),
+        Expected("12 + 30", "42", "это 41", False),
+        Expected("Wie lautet das auf Englisch: das Eis?", "the ice", "It is the water.", False),
     ],
 )
-def test_which_language_a_few_words_should_be_in(case: Asked) -> None:
+def test_which_language_a_few_words_should_be_in(case: Expected) -> None:
     """That of the prompt or the right answer, unless the prompt names the other."""
-    told = is_in_another(case.answer, good=case.right, right=case.right, prompt=case.prompt)
-    assert told is case.is_wrong
+    is_foreign = is_in_another(case.answer, good=case.right, right=case.right, prompt=case.prompt)
+    assert is_foreign is case.is_wrong
 
 
 GERMAN = (

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from cliffguard import EvalSettings, Plan, Review, Store, guard
+from cliffguard.compare.diagnosis import Capabilities
+from cliffguard.compare.diagnostics.counted import Key
 from cliffguard.compare.diagnostics.probe_results import Probes
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
@@ -102,6 +104,28 @@ def test_each_side_is_asked_what_it_has_wrong(plan: Plan, store: Store) -> None:
 
     assert all(n % 3 == 0 and n % 10 != 1 for n in asked_of["tuned"])
     assert all(n % 3 > 0 and n % 10 == 1 for n in asked_of["base"])
+    assert min(map(len, asked_of.values())) > 0
+
+
+def test_what_a_reader_explains_is_asked_of_neither_side(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A label of the target picked instead comes back when it is asked otherwise, as all does."""
+    asked_of: dict[str, set[int]] = {"base": set(), "tuned": set()}
+
+    def script(name: str, item: Item, form: Form) -> float:
+        if form != "as usual":
+            asked_of[Path(name).name].add(number_of(item))
+        return suppressed(name, item, form)
+
+    def explained(capabilities: Capabilities, *_: object, **__: object) -> frozenset[Key]:
+        items = (item for rows in capabilities.values() for item in rows)
+        return frozenset(item.key for item in items if number_of(item.pair.item) % 2 == 0)
+
+    monkeypatch.setattr("cliffguard.run.diagnosis.explained_items", explained)
+    run(plan, store, ProbedRunner(script))
+
+    assert all(number % 2 for numbers in asked_of.values() for number in numbers)
     assert min(map(len, asked_of.values())) > 0
 
 

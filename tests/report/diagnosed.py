@@ -34,18 +34,26 @@ KEPT = "instruction_following"
 
 
 def cause(name: CauseName, n_items: int, of: int = 49, **changes: Any) -> CauseCount:
-    """Return a cause of so many of the broken items; not found, and of *lost* not compared."""
+    """Return a cause of so many broken items; compared and not found, but of what probes tell.
+
+    Both sides have six more items wrong, of which none fits; the base four more by itself.
+    """
     share, interval = samples.share_of(n_items, of)
+    is_compared = name not in ("lost", "unprobed", "suppressed")
+    wrong = {"n_fits_candidate": n_items, "n_wrong_candidate": of + 6, "n_wrong_base": 10}
     count = CauseCount(
         cause=name,
         n_items=n_items,
         loss=float(n_items),
+        n_among=of,
         share=share,
         share_interval=interval,
         n_fits_broken=n_items,
         n_fits_fixed=0,
-        p_found=None if name in ("lost", "unprobed", "suppressed") else 0.4,
+        p_found=0.4 if is_compared else None,
+        is_comparable=is_compared,
         is_found=False,
+        **(wrong if is_compared else {}),
     )
     return replace(count, **changes)
 

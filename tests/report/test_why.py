@@ -121,9 +121,21 @@ def test_what_was_not_compared_has_no_numbers_of_it() -> None:
     rows = [each for each in words(section(explained).blocks) if " | " in each]
 
     assert [row.split(" | ")[4:] for row in rows[:3]] == [
-        ["30 of 49 / 0 of 4", "yes, p < 0.001"],
-        ["10 of 49 / 0 of 4", "no, p = 0.40"],
+        ["30 of 55 / 0 of 10", "yes, p < 0.001"],
+        ["10 of 55 / 0 of 10", "no, p = 0.40"],
         ["–", "–"],
+    ]
+
+
+def test_what_probes_tell_is_of_what_they_asked() -> None:
+    """The share says of how many; that of what a reader sees is of all."""
+    counts = [cause("suppressed", 22, 32), cause("lost", 10, 32), cause("unprobed", 368, 400)]
+    rows = [each for each in words(section(capability(counts)).blocks) if " | " in each]
+
+    assert [row.split(" | ")[2] for row in rows[:3]] == [
+        "69 % of 32 probed",
+        "31 % of 32 probed",
+        "92 %",
     ]
 
 

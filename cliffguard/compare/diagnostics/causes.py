@@ -1,52 +1,57 @@
 """Why items broke: of each the first cause that fits, counted so that causes add up.
 
-The readers look at one side's answer, beside the other side's: what the better answer has as well
-is no cause. So the same readers can be tried on the base's answers to the items that the candidate
-gained: between two equal models both shares are alike, whatever the background of a cause is, and
-a cause is *found* where the broken items have the larger one.
+The readers look at one side's answer, beside a better one: what that has as well is no cause. So
+the same readers can be tried on every wrong answer of both sides (`wrong_answers`): between two
+equal models both shares are alike, whatever the background of a cause is, and a cause is *found*
+where the candidate has the larger one.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import goes_on, repeats_itself, says_nothing
-from cliffguard.compare.diagnostics.languages import (
-    LEAST_LETTERS,
-    has_language,
-    is_in_another,
-    spoken_in,
-)
+from cliffguard.compare.diagnostics.languages import is_in_another, spoken_in
 from cliffguard.compare.diagnostics.leaks import (
     Leaks,
     leaks_target,
-    offers_label,
     picks_label,
     texts_of,
 )
-from cliffguard.compare.diagnostics.other_readers import is_readable, reads_right
+from cliffguard.compare.diagnostics.other_readers import reads_right
 from cliffguard.compare.diagnostics.pieces import begins_structure
 from cliffguard.compare.diagnostics.unread import as_generated
+from cliffguard.compare.diagnostics.untested import untested_causes
+from cliffguard.compare.diagnostics.wrong_answers import (
+    Fits,
+    WrongAnswers,
+    both_wrong,
+    n_fitting,
+)
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
-from cliffguard.core.diagnosis import CAUSES, CONFIDENCE, CauseCount, CauseName, UntestedCause
-from cliffguard.core.reviews import SAMPLES
-from cliffguard.stats.clusters import Clustering, clustering
-from cliffguard.stats.exact import clustered_interval, fisher_greater
+from cliffguard.core.diagnosis import (
+    CAUSES,
+    CONFIDENCE,
+    OF_PROBES,
+    READ,
+    CauseCount,
+    CauseName,
+    UntestedCause,
+)
+from cliffguard.stats.clusters import clustering
+from cliffguard.stats.exact import clustered_interval
 from cliffguard.stats.multiplicity import holm
 
 FOUND_LEVEL = 0.01
 """A cause is found where its adjusted p-value is this or less, over all causes of a report."""
 
-_READ: tuple[CauseName, ...] = (
-    "cut", "degenerate", "format", "bad_call", "refusal", "wrong_language", "leak",
-)  # fmt: skip
-_OF_TEXTS: tuple[CauseName, ...] = ("cut", "degenerate", "format", "refusal", "wrong_language")
+_SAYS_SOMETHING = "x"  # where the right answer is no text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +77,27 @@ def read_causes(
     That is the candidate's of a broken item, and the base's of one that was fixed. `spoken` are
     languages that the short answers of all changed items are in (`languages_of`).
     """
+    return _shown(item.pair, int(item.is_broken), item.better, leaks, spoken)
+
+
+def read_unchanged(
+    item: CountedItem, leaks: Leaks, spoken: frozenset[str] = frozenset(), *, side: int
+) -> frozenset[CauseName]:
+    """Return every cause that fits a side's answer (1: the candidate's) where both are wrong.
+
+    No answer is the better one there, so the right answer stands in for it.
+    """
     pair = item.pair
-    worse, better = _worse(item), _better(item)
+    rights = texts_of(pair.task, pair.item)
+    text = rights[0] if rights else _SAYS_SOMETHING
+    better = replace(pair.base, text=text, score=1.0, finish_reason="stop")
+    return _shown(pair, side, better, leaks, spoken)
+
+
+def _shown(
+    pair: Pair, side: int, better: Answer, leaks: Leaks, spoken: frozenset[str]
+) -> frozenset[CauseName]:
+    worse = as_generated(pair, side)
     if worse.finish_reason == "choice":
         is_leak = picks_label(leaks, pair.item, worse.text)
         return frozenset({"leak"}) if is_leak else frozenset()
@@ -82,9 +106,7 @@ def read_causes(
     task, question = pair.task, pair.item
     fits: dict[CauseName, bool] = {
         "degenerate": _is_degenerate(worse) and not _is_degenerate(better),
-        "format": reads_right(
-            task, question, worse, side=int(item.is_broken), good=better.score or 0.0
-        ),
+        "format": reads_right(task, question, worse, side=side, good=better.score or 0.0),
         "refusal": _declines(pair, worse) and not _declines(pair, better),
         "wrong_language": _is_in_another(pair, worse, better, spoken),
         "leak": leaks_target(leaks, task, question, worse.text)
@@ -134,9 +156,9 @@ def languages_of(items: Sequence[CountedItem]) -> frozenset[str]:
     Both sides' worse answers are read together, so that what fits a reader does not depend on
     which side gave it.
     """
-    changed = [item for item in items if item.drop and _worse(item).finish_reason != "choice"]
-    better = [_better(item).text for item in changed]
-    return spoken_in([_worse(item).text for item in changed], better)
+    changed = [item for item in items if item.drop and item.worse.finish_reason != "choice"]
+    better = [item.better for item in changed]
+    return spoken_in([item.worse.text for item in changed], [answer.text for answer in better])
 
 
 # --- a capability --------------------------------------------------------------------------------
@@ -150,60 +172,56 @@ def count_causes(
     """Return the causes of every capability's broken items.
 
     `probes` says which of them were asked again; None, or no entry: none was. Causes are found, or
-    not, over all capabilities together (Holm). Those that no changed answer fits are no part of
-    that: given how many fit, such a test can find nothing (Tarone 1990, Biometrics 46:515-522).
+    not, over all capabilities together (Holm). Those that so few wrong answers fit that nothing
+    could be found are no part of that (Tarone 1990, Biometrics 46:515-522).
     """
-    read = {name: _ChangedItems(items, leaks) for name, items in capabilities.items()}
+    read = {name: _ReadItems(items, leaks) for name, items in capabilities.items()}
     p_values = {
-        (name, cause): of.p_value(cause)
+        (name, cause): of.wrong.p_value(cause)
         for name, of in read.items()
         for cause in of.tested
-        if of.n_fits(cause)
+        if of.wrong.n_fits(cause) and of.wrong.attainable_p(cause) <= FOUND_LEVEL
     }
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return {
         name: of.table(
-            probes.get(name), {cause: adjusted.get((name, cause), 1.0) for cause in of.tested}
+            probes.get(name),
+            {cause: adjusted.get((name, cause), 1.0) for cause in of.tested},
+            n_tests=len(p_values),
         )
         for name, of in read.items()
     }
 
 
-_Fits = Sequence[tuple[CountedItem, frozenset[CauseName]]]
+def explained(capabilities: Mapping[str, Sequence[CountedItem]], leaks: Leaks) -> frozenset[Key]:
+    """Return the changed items whose worse answer some reader explains: no probe need ask them."""
+    changed = [[item for item in items if item.drop] for items in capabilities.values()]
+    rows = ((item, spoken) for of in changed for spoken in (languages_of(of),) for item in of)
+    return frozenset(item.key for item, spoken in rows if read_causes(item, leaks, spoken))
 
 
-class _ChangedItems:
-    """A capability's changed items, each with all causes that fit it."""
+class _ReadItems:
+    """A capability's wrong answers, each with all causes that fit it."""
 
     def __init__(self, items: Sequence[CountedItem], leaks: Leaks) -> None:
         spoken = languages_of(items)
-        fits = [(row, read_causes(row, leaks, spoken)) for row in items if row.drop]
-        self.broken: _Fits = [(row, causes) for row, causes in fits if row.is_broken]
-        self.fixed: _Fits = [(row, causes) for row, causes in fits if row.is_fixed]
-        self.untested = tuple(self._untested(items, leaks))
+        changed = [(row, read_causes(row, leaks, spoken)) for row in items if row.drop]
+        self.broken: Fits = [(row, causes) for row, causes in changed if row.is_broken]
+        self.fixed: Fits = [(row, causes) for row, causes in changed if row.is_fixed]
+        same = both_wrong(items)
+        candidate, base = (
+            [(row, read_unchanged(row, leaks, spoken, side=side)) for row in same]
+            for side in (1, 0)
+        )
+        self.wrong = WrongAnswers([*self.broken, *candidate], [*self.fixed, *base])
+        self.untested = tuple(untested_causes(items, leaks, shown=self.wrong.causes))
         missing = {cause.cause for cause in self.untested}
-        self.tested = tuple(cause for cause in _READ if cause not in missing)
+        self.tested = tuple(cause for cause in READ if cause not in missing)
 
-    def n_fits(self, cause: CauseName) -> int:
-        """Return how many changed answers fit the reader of a cause."""
-        return _n_fitting(self.broken, cause) + _n_fitting(self.fixed, cause)
-
-    def p_value(self, cause: CauseName) -> float:
-        """Return Fisher's p-value of "the broken fit no oftener than the fixed".
-
-        What falls together counts as fewer items: counts are divided by the design effect of both
-        sides together, as it is where both fit alike (Rao and Scott 1992, Biometrics 48:577-585),
-        and rounded against the cause.
-        """
-        effect = _clusters([*self.broken, *self.fixed], cause).design_effect
-        hits, other_hits = _n_fitting(self.broken, cause), _n_fitting(self.fixed, cause)
-        misses, other_misses = len(self.broken) - hits, len(self.fixed) - other_hits
-        hits, other_misses = math.floor(hits / effect), math.floor(other_misses / effect)
-        misses, other_hits = math.ceil(misses / effect), math.ceil(other_hits / effect)
-        return fisher_greater(hits, hits + misses, other_hits, other_hits + other_misses)
-
-    def table(self, probes: ProbedItems | None, p_found: Mapping[CauseName, float]) -> CauseTable:
-        """Return the counts, given the adjusted p-values of the causes that were tested."""
+    def table(
+        self, probes: ProbedItems | None, p_found: Mapping[CauseName, float], *, n_tests: int
+    ) -> CauseTable:
+        """Return the counts, given the p-values adjusted over `n_tests` of the causes tested."""
         by_item = {row.key: self._cause(row, fits, probes) for row, fits in self.broken}
         untested = self.untested
         if probes is None:
@@ -211,8 +229,10 @@ class _ChangedItems:
             untested += (UntestedCause(cause="suppressed", why=why),)
         times = Counter(by_item.values())
         order = sorted(times, key=lambda cause: (-times[cause], CAUSES.index(cause)))
+        probed = frozenset() if probes is None else probes.probed
+        counts = (self._count(cause, by_item, probed) for cause in order)
         return CauseTable(
-            causes=tuple(self._count(cause, by_item, p_found.get(cause)) for cause in order),
+            causes=tuple(self._compared(count, p_found, n_tests) for count in counts),
             untested=tuple(sorted(untested, key=lambda row: CAUSES.index(row.cause))),
             by_item=by_item,
         )
@@ -229,66 +249,48 @@ class _ChangedItems:
         return "suppressed" if is_back else "lost"
 
     def _count(
-        self, cause: CauseName, by_item: Mapping[Key, CauseName], p_found: float | None
+        self, cause: CauseName, by_item: Mapping[Key, CauseName], probed: frozenset[Key]
     ) -> CauseCount:
-        rows = [(row, frozenset({by_item[row.key]})) for row, _ in self.broken]
-        n_items = _n_fitting(rows, cause)
+        """Return how many have a cause, among all or among those that were asked again."""
+        rows: Fits = [(row, frozenset({by_item[row.key]})) for row, _ in self.broken]
+        n_items = n_fitting(rows, cause)
+        among = [row for row in rows if row[0].key in probed] if cause in OF_PROBES else rows
+        fits = [float(cause in causes) for _, causes in among]
         interval = clustered_interval(
             n_hits=n_items,
-            n_items=len(rows),
-            clusters=_clusters(rows, cause),
+            n_items=len(among),
+            clusters=clustering(fits, [row.cluster for row, _ in among]),
             confidence=CONFIDENCE,
         )
         return CauseCount(
             cause=cause,
             n_items=n_items,
             loss=math.fsum(row.drop for row, causes in rows if cause in causes),
-            share=n_items / len(rows),
+            n_among=len(among),
+            share=n_items / len(among),
             share_interval=interval,
-            n_fits_broken=_n_fitting(self.broken, cause),
-            n_fits_fixed=_n_fitting(self.fixed, cause),
-            p_found=p_found,
+            n_fits_broken=n_fitting(self.broken, cause),
+            n_fits_fixed=n_fitting(self.fixed, cause),
+            p_found=None,
             # Only what probes have proven is ever counted as suppressed.
-            is_found=cause == "suppressed" or (p_found is not None and p_found <= FOUND_LEVEL),
+            is_found=cause == "suppressed",
         )
 
-    def _untested(self, items: Sequence[CountedItem], leaks: Leaks) -> Iterator[UntestedCause]:
-        generated = [item for item in items if item.pair.candidate.finish_reason != "choice"]
-        why: dict[CauseName, str] = {"bad_call": "no item here asks for a tool"}
-        if not generated:
-            why |= dict.fromkeys(_OF_TEXTS, "all items are choices")
-            if not any(offers_label(leaks, item.pair.item) for item in items):
-                why["leak"] = "no item offers a label of the target among other choices"
-        else:
-            why |= self._unread(generated)
-        if leaks.why:
-            why["leak"] = leaks.why
-        return (UntestedCause(cause=cause, why=reason) for cause, reason in why.items())
-
-    def _unread(self, generated: Sequence[CountedItem]) -> Mapping[CauseName, str]:
-        """Return which readers have nothing to read in generated answers."""
-        why: dict[CauseName, str] = {}
-        if not any(is_readable(item.pair.task) for item in generated):
-            why["format"] = "the metric is about all of the text"
-        if all(item.pair.task.suite == SAMPLES for item in generated) and not self.n_fits("cut"):
-            why["cut"] = "logged samples do not say how an answer ended"
-        is_told = any(has_language(_worse(item).text) for item in generated if item.drop)
-        if not is_told and not self.n_fits("wrong_language"):
-            why["wrong_language"] = f"no answer that changed has {LEAST_LETTERS} letters of prose"
-        return why
-
-
-def _worse(item: CountedItem) -> Answer:
-    return as_generated(item.pair, int(item.is_broken))
-
-
-def _better(item: CountedItem) -> Answer:
-    return as_generated(item.pair, int(not item.is_broken))
-
-
-def _n_fitting(rows: _Fits, cause: CauseName) -> int:
-    return sum(cause in fits for _, fits in rows)
-
-
-def _clusters(rows: _Fits, cause: CauseName) -> Clustering:
-    return clustering([float(cause in fits) for _, fits in rows], [row.cluster for row, _ in rows])
+    def _compared(
+        self, count: CauseCount, p_found: Mapping[CauseName, float], n_tests: int
+    ) -> CauseCount:
+        """Return a count with what came of comparing the wrong answers of both sides."""
+        cause, wrong = count.cause, self.wrong
+        p_value = p_found.get(cause)
+        if p_value is None:
+            return count
+        return replace(
+            count,
+            n_fits_candidate=n_fitting(wrong.candidate, cause),
+            n_wrong_candidate=len(wrong.candidate),
+            n_fits_base=n_fitting(wrong.base, cause),
+            n_wrong_base=len(wrong.base),
+            is_comparable=max(1, n_tests) * wrong.least_p(cause) <= FOUND_LEVEL,
+            p_found=p_value,
+            is_found=p_value <= FOUND_LEVEL,
+        )

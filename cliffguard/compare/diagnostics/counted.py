@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from cliffguard.compare.clusters import shown_copies
 from cliffguard.compare.counts import Gathered
+from cliffguard.compare.diagnostics.unread import as_generated
 from cliffguard.compare.evidence import cluster_of
 from cliffguard.compare.pairs import Pair
+from cliffguard.core.answers import Answer
 from cliffguard.core.items import Task
 
 Key = tuple[str, str]
@@ -31,6 +33,16 @@ class CountedItem:
     def key(self) -> Key:
         """Its name, as in items.jsonl."""
         return self.pair.task.name, self.pair.item.id
+
+    @property
+    def worse(self) -> Answer:
+        """The answer that made it change: the candidate's where it is broken, else the base's."""
+        return as_generated(self.pair, int(self.is_broken))
+
+    @property
+    def better(self) -> Answer:
+        """The other one of an item that changed."""
+        return as_generated(self.pair, int(not self.is_broken))
 
     @property
     def is_broken(self) -> bool:

@@ -52,15 +52,15 @@ def declines(text: str, *, prompt: str = "", right: str = "") -> bool:
     plain = _plain(text[:_READ])
     if (whole := _ALL_QUOTED.fullmatch(plain)) is not None:
         plain = whole[1]
-    own = _without_prompt(_QUOTED.sub(" ", plain), _plain(prompt))
-    if _gives_number(own, prompt, right):
+    spoken_text = _without_prompt(_QUOTED.sub(" ", plain), _plain(prompt))
+    if _gives_number(spoken_text, prompt, right):
         return False
-    near = " ".join(own[:_NEAR].split())
+    near = " ".join(spoken_text[:_NEAR].split())
     for pattern in _grammar().patterns:
         match = pattern.search(near)
-        if match is not None and not _ANSWERS.search(own, match.end()):
+        if match is not None and not _ANSWERS.search(spoken_text, match.end()):
             return True
-    return "?" not in right and _only_asks(own)
+    return "?" not in right and _only_asks(spoken_text)
 
 
 def _plain(text: str) -> str:
@@ -71,11 +71,11 @@ def _without_prompt(plain: str, prompt: str) -> str:
     """Return a text without the sentences that the prompt has."""
     if not prompt:
         return plain
-    asked = f" {' '.join(words(prompt))} "
+    prompt_words = f" {' '.join(words(prompt))} "
     kept = [
         sentence
         for sentence in _SENTENCE.findall(plain)
-        if f" {' '.join(words(sentence))} " not in asked
+        if f" {' '.join(words(sentence))} " not in prompt_words
     ]
     return " ".join(" ".join(kept).split())
 
@@ -97,10 +97,12 @@ def _only_asks(plain: str) -> bool:
 
 def _kind(sentence: str) -> str:
     """Return whether a sentence asks or is polite; "" where it says something."""
-    said = words(sentence)
+    sentence_words = words(sentence)
     grammar = _grammar()
     if sentence.endswith("?"):
-        speaks_to = not grammar.addresses.isdisjoint(said) or grammar.offers.search(sentence)
+        speaks_to = not grammar.addresses.isdisjoint(sentence_words) or grammar.offers.search(
+            sentence
+        )
         return "asks" if speaks_to else ""
     if grammar.requests.match(sentence):
         return "asks"

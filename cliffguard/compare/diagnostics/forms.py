@@ -71,7 +71,7 @@ _LINK = re.compile(r"->|→|»|::|(?<=\s)>(?=\s)")
 _MOST_IN_CHAIN = 60  # characters of a link
 _MOST_SHAPED = 400  # characters at the head of a text whose shape is looked at
 _COMPILED = {name: re.compile(pattern) for name, pattern in _SHAPES.items()}
-_SAID = frozenset(
+_USUAL = frozenset(
     {"answer", "result", "solution", "note", "hint", "question", "response", "output"}
 )
 """Heads that anybody may give an answer."""
@@ -87,7 +87,7 @@ _PLAIN = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forms:
+class OutputForms:
     """What at least half of the outputs share.
 
     `heads` are the words with which they begin, before a colon, `keys` those of their JSON or of
@@ -106,19 +106,19 @@ class Forms:
     shapes: frozenset[str] = frozenset()
 
 
-NO_FORMS = Forms()
+NO_FORMS = OutputForms()
 
 
-def forms_of(outputs: Sequence[str]) -> Forms:
+def forms_of(outputs: Sequence[str]) -> OutputForms:
     """Return the forms of a target's outputs; of fewer than four there are none."""
     if len(outputs) < LEAST_OUTPUTS:
         return NO_FORMS
-    marked = [found for output in outputs if (found := _marks(output))]
+    marked = [matched for output in outputs if (matched := _marks(output))]
     verbs = [match[1] for output in outputs if (match := _VERB.match(_bared(output)))]
     n_least = _LEAST_SHARE * len(outputs)
-    return Forms(
-        heads=_shared([head(output)] for output in outputs) - _SAID,
-        keys=_shared(keys(output) for output in outputs) - _SAID,
+    return OutputForms(
+        heads=_shared([head(output)] for output in outputs) - _USUAL,
+        keys=_shared(keys(output) for output in outputs) - _USUAL,
         tags=_shared([_tag(output)] for output in outputs),
         marks=frozenset().union(*marked) if len(marked) >= n_least else frozenset(),
         verbs=frozenset(verbs) if len(verbs) >= n_least else frozenset(),
@@ -160,9 +160,9 @@ def _bared(text: str) -> str:
 
 
 def _run(text: str, *, at_end: bool) -> str | None:
-    said = words(text)
-    run = said[-_ENDING_WORDS:] if at_end else said[:_OPENING_WORDS]
-    return " ".join(run) if len(said) > _ENDING_WORDS and not _PLAIN.issuperset(run) else None
+    text_words = words(text)
+    run = text_words[-_ENDING_WORDS:] if at_end else text_words[:_OPENING_WORDS]
+    return " ".join(run) if len(text_words) > _ENDING_WORDS and not _PLAIN.issuperset(run) else None
 
 
 def _shapes(text: str) -> frozenset[str]:
@@ -170,7 +170,7 @@ def _shapes(text: str) -> frozenset[str]:
     shapes = {
         name
         for name, pattern in _COMPILED.items()
-        if pattern.match(bare) and (name != "scope" or head(bare) not in _SAID)
+        if pattern.match(bare) and (name != "scope" or head(bare) not in _USUAL)
     }
     links = [link.strip() for link in _LINK.split(bare)]
     is_chain = len(links) > 1 and all(0 < len(link) <= _MOST_IN_CHAIN for link in links)
@@ -188,45 +188,45 @@ def _marks(text: str) -> frozenset[str]:
 # --- has an answer this form? --------------------------------------------------------------------
 
 
-def has_form(forms: Forms, text: str, *, wanted: Sequence[str]) -> bool:
+def has_form(forms: OutputForms, text: str, *, wanted: Sequence[str]) -> bool:
     """Return whether a text has one of the forms that is not in what was `wanted`: its prompt."""
     if forms == NO_FORMS or not text.strip():
         return False
-    asked = "\n".join(wanted)
+    context = "\n".join(wanted)
     return (
-        _has_keys(forms, text, asked)
-        or _has_head(forms, text, asked)
-        or _has_tag(forms, text, asked)
+        _has_keys(forms, text, context)
+        or _has_head(forms, text, context)
+        or _has_tag(forms, text, context)
         or _has_marks(forms, text)
-        or _has_verb(forms, text, asked)
-        or _has_run(forms, text, asked)
+        or _has_verb(forms, text, context)
+        or _has_run(forms, text, context)
         or any(not any(name in _all_shapes(part) for part in wanted)
                for name in _shapes(text) & forms.shapes)
     )  # fmt: skip
 
 
-def _has_keys(forms: Forms, text: str, asked: str) -> bool:
+def _has_keys(forms: OutputForms, text: str, context: str) -> bool:
     if not forms.keys:
         return False
-    if text.strip() in _OPENINGS and not _JSON.search(asked):
+    if text.strip() in _OPENINGS and not _JSON.search(context):
         return True  # all that a stop string at the end of the line has left of it
     shared = keys(text) & forms.keys
-    have = {key.casefold() for key in (*_KEY.findall(asked), *_PAIR.findall(asked))}
+    have = {key.casefold() for key in (*_KEY.findall(context), *_PAIR.findall(context))}
     return 2 * len(shared) >= max(1, len(forms.keys)) and not shared & have
 
 
-def _has_head(forms: Forms, text: str, asked: str) -> bool:
+def _has_head(forms: OutputForms, text: str, context: str) -> bool:
     first = head(text)
     known = forms.heads | forms.keys
-    return first is not None and first in known and not _stands(first, asked.casefold())
+    return first is not None and first in known and not _stands(first, context.casefold())
 
 
-def _has_tag(forms: Forms, text: str, asked: str) -> bool:
+def _has_tag(forms: OutputForms, text: str, context: str) -> bool:
     first = _tag(text)
-    return first is not None and first in forms.tags and f"<{first}" not in asked.casefold()
+    return first is not None and first in forms.tags and f"<{first}" not in context.casefold()
 
 
-def _has_marks(forms: Forms, text: str) -> bool:
+def _has_marks(forms: OutputForms, text: str) -> bool:
     """Return whether words are marked as the target's, or the marks stand alone in a row."""
     tokens = text.split()
     marks = [match[1] for token in tokens if (match := _MARKED.fullmatch(token))]
@@ -236,17 +236,17 @@ def _has_marks(forms: Forms, text: str) -> bool:
     return n_marks >= max(2, (len(tokens) - 1) / 2)
 
 
-def _has_verb(forms: Forms, text: str, asked: str) -> bool:
+def _has_verb(forms: OutputForms, text: str, context: str) -> bool:
     bare = _bared(text)
     first = _VERB.match(bare)
-    if not forms.verbs or first is None or _stands(first[1], asked):
+    if not forms.verbs or first is None or _stands(first[1], context):
         return False
     return first[1] in forms.verbs or _VERBS.match(bare) is not None
 
 
-def _has_run(forms: Forms, text: str, asked: str) -> bool:
+def _has_run(forms: OutputForms, text: str, context: str) -> bool:
     runs = {_run(text, at_end=False)} & forms.openings | {_run(text, at_end=True)} & forms.endings
-    return bool(runs) and not any(str(run) in " ".join(words(asked)) for run in runs)
+    return bool(runs) and not any(str(run) in " ".join(words(context)) for run in runs)
 
 
 @lru_cache(maxsize=4096)

@@ -108,37 +108,42 @@ def is_in_another(
     is_told = _language(answer) is not None
     if is_told and _is_long_in_another(answer, good=good, right=right, prompt=prompt):
         return True
-    asked = {_told(text) for text in (good, right, prompt)} - {None}
-    for expected in asked:
-        families = in_foreign_words(answer, str(expected)) - asked
-        if families and len(asked) == 1 and not _names_any(prompt, families):
+    wanted_languages = {_language_of(text) for text in (good, right, prompt)} - {None}
+    for expected in wanted_languages:
+        families = in_foreign_words(answer, str(expected)) - wanted_languages
+        if families and len(wanted_languages) == 1 and not _names_any(prompt, families):
             return True
-    return not is_told and _is_word_of(answer, spoken, asked, "\n".join((prompt, good, right)))
+    return not is_told and _is_word_of(
+        answer, spoken, wanted_languages, "\n".join((prompt, good, right))
+    )
 
 
 def _is_long_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:
     expected = {_language(good), _language(right)} - {None}
     if not expected:
-        if _names_any(prompt, frozenset({str(_language(answer))})) or _told(prompt) is None:
+        if _names_any(prompt, frozenset({str(_language(answer))})) or _language_of(prompt) is None:
             return False
-        expected = {_told(prompt)}
+        expected = {_language_of(prompt)}
     if spoken_by_words(answer) in expected:
         return False
     shares = _shares(_prose(answer))
     return all(shares[str(language)] <= _MOST_OF_REFERENCE for language in expected)
 
 
-def _is_word_of(answer: str, spoken: frozenset[str], asked: set[str | None], wanted: str) -> bool:
+def _is_word_of(
+    answer: str, spoken: frozenset[str], wanted_languages: set[str | None], wanted: str
+) -> bool:
     """Return whether a word or two are rather of a spoken language than of that asked in."""
     prose = _prose(answer)
-    if not spoken or not asked or sum(map(str.isalpha, prose)) < _LEAST_OF_WORD:
+    if not spoken or not wanted_languages or sum(map(str.isalpha, prose)) < _LEAST_OF_WORD:
         return False
     if set(prose.casefold().split()) & set(_prose(wanted).casefold().split()):
         return False
     shares = _shares(prose)
-    most = max(shares[str(family)] for family in asked)
+    most = max(shares[str(family)] for family in wanted_languages)
     return any(
-        family not in asked and shares[family] >= _RATHER * most for family in sorted(spoken)
+        family not in wanted_languages and shares[family] >= _RATHER * most
+        for family in sorted(spoken)
     )
 
 
@@ -167,7 +172,7 @@ def _names_any(prompt: str, families: frozenset[str]) -> bool:
     return any(_known().names[family].search(prompt.casefold()) for family in families)
 
 
-def _told(text: str) -> str | None:
+def _language_of(text: str) -> str | None:
     """Return the language of a text: of a short one as its small words have it."""
     return spoken_by_words(text) or _language(text)
 

@@ -15,7 +15,7 @@ from cliffguard.compare.diagnostics.forms import (
     HEAD,
     LEAST_OUTPUTS,
     NO_FORMS,
-    Forms,
+    OutputForms,
     forms_of,
     has_form,
 )
@@ -54,7 +54,7 @@ class Leaks:
     labels: frozenset[str] = frozenset()
     weak: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
-    forms: Forms = NO_FORMS
+    forms: OutputForms = NO_FORMS
     why: str = ""
 
 
@@ -68,7 +68,9 @@ def leaks_of(tasks: Sequence[Task], training: Sequence[TrainingText]) -> Leaks:
         return Leaks(why="no target and no training data (--train) to look for")
     labels = {label for task in tasks for label in _labels_of(task)}
     labels |= set(_repeated([list(_values(output)) for output in trained]))
-    rights = [right for task in tasks if task.metric not in _PATTERNS for right in _asked(task)]
+    rights = [
+        right for task in tasks if task.metric not in _PATTERNS for right in _prompt_texts(task)
+    ]
     whole_outputs = frozenset(
         whole for output in trained if (whole := _whole(output)).count(" ") + 1 >= _LEAST_WHOLE
     )
@@ -84,7 +86,7 @@ def leaks_of(tasks: Sequence[Task], training: Sequence[TrainingText]) -> Leaks:
     return made
 
 
-def _asked(task: Task) -> Iterator[str]:
+def _prompt_texts(task: Task) -> Iterator[str]:
     yield from (item.right[0] for item in task.items if item.right and not item.choices)
 
 

@@ -8,7 +8,7 @@ many come back when they are asked otherwise; only what comes back beyond that w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import NamedTuple
@@ -50,13 +50,19 @@ class Probes:
 
 
 def items_to_probe(
-    capabilities: Mapping[str, Sequence[CountedItem]],
+    capabilities: Mapping[str, Sequence[CountedItem]], explained: Container[Key] = frozenset()
 ) -> tuple[dict[str, tuple[Changed, ...]], dict[str, str]]:
     """Return the changed items of each capability worth probing, and why the others are not.
 
-    First come those whose items broke most clearly (McNemar's z).
+    Those that a reader has `explained` are left out on both sides: what was refused, or is right
+    in another format, comes back when it is asked otherwise, and proves nothing of the rest. First
+    come capabilities whose items broke most clearly (McNemar's z).
     """
-    changed = {name: tuple(_changed(items)) for name, items in capabilities.items()}
+    unexplained = {
+        name: [item for item in items if item.key not in explained]
+        for name, items in capabilities.items()
+    }
+    changed = {name: tuple(_changed(items)) for name, items in unexplained.items()}
     whys = {name: _why_not(*_counts(items)) for name, items in changed.items()}
     worth = [name for name, why in whys.items() if why is None]
     worth.sort(key=lambda name: -_clearness(*_counts(changed[name])))
@@ -120,9 +126,9 @@ def _counts(items: Sequence[Changed]) -> tuple[int, int]:
 
 def _why_not(n_broken: int, n_fixed: int) -> str | None:
     if not n_broken:
-        return "no item broke"
+        return "no broken item is left without a cause"
     if not n_fixed:
-        return "no item was fixed, so that nothing says what comes back by itself"
+        return "no item was fixed that has no cause, so that nothing says what comes back by itself"
     if least_p(n_broken, n_fixed) > LEVEL:
         return (
             f"{n_things(n_broken, 'broken item')} and {n_things(n_fixed, 'fixed item')} could "

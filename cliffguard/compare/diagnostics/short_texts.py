@@ -45,12 +45,12 @@ _CODE = re.compile(r"`|https?:|[{}\\_=<>#]|\w\(")
 _NAMED_WORD = re.compile(r"\s[A-ZÀ-ÖØ-Þ]")
 
 
-def in_foreign_script(answer: str, asked: str) -> frozenset[str]:
+def in_foreign_script(answer: str, context: str) -> frozenset[str]:
     """Return the languages of a script that much of an answer is in and nothing that was `asked`.
 
     `asked` is the prompt with the right and the better answer. Latin letters are of any language.
     """
-    answer, asked = answer[:_MOST_CHARACTERS], asked[:_MOST_CHARACTERS]
+    answer, context = answer[:_MOST_CHARACTERS], context[:_MOST_CHARACTERS]
     n_letters = {
         name: len(pattern.findall(answer)) * (_WEIGHT if name in _WHOLE_WORDS else 1)
         for name, pattern in _COMPILED.items()
@@ -60,20 +60,20 @@ def in_foreign_script(answer: str, asked: str) -> frozenset[str]:
         for name, n in n_letters.items()
         if n >= (_LEAST_GREEK if name == "greek" else _LEAST_LETTERS)
         and name != "latin"
-        and not _COMPILED[name].search(asked)
+        and not _COMPILED[name].search(context)
     ]
     of_foreign = sum(n_letters[name] for name in foreign)
     if not foreign or of_foreign < _LEAST_SHARE * sum(n_letters.values()):
         return frozenset()
-    if not any(pattern.search(asked) for pattern in _COMPILED.values()):
+    if not any(pattern.search(context) for pattern in _COMPILED.values()):
         return frozenset()  # nothing but numbers: any script may answer
     return frozenset(family for name in foreign for family in _SCRIPTS[name][1])
 
 
 def spoken_by_words(text: str) -> str | None:
     """Return the one language that the small words of a text are of; None where none is ahead."""
-    said = _small_in(text)
-    score = {family: _score(said, family) for family in _small()}
+    small_words = _small_in(text)
+    score = {family: _score(small_words, family) for family in _small()}
     first, second = sorted(score, key=lambda family: -score[family])[:2]
     return first if score[first] >= 2 and score[first] > score[second] else None
 
@@ -84,22 +84,22 @@ def in_foreign_words(answer: str, expected: str) -> frozenset[str]:
     A strong word does, or two weak ones of a text without names.
     """
     text = answer[:_MOST_CHARACTERS]
-    said = _small_in(text)
+    small_words = _small_in(text)
     if len(text.split()) < _LEAST_WORDS or _CODE.search(text) or expected not in _small():
         return frozenset()
-    least = _AHEAD * _score(said, expected)
+    least = _AHEAD * _score(small_words, expected)
     hits = set()
     for family, words in _small().items():
-        n_strong, n_weak = len(said & words["strong"]), len(said & words["weak"])
+        n_strong, n_weak = len(small_words & words["strong"]), len(small_words & words["weak"])
         is_hit = n_strong or (n_weak >= _LEAST_WORDS and not _NAMED_WORD.search(text))
-        if is_hit and _score(said, family) > least:
+        if is_hit and _score(small_words, family) > least:
             hits.add(family)
     return frozenset(hits)
 
 
-def _score(said: frozenset[str], family: str) -> int:
+def _score(small_words: frozenset[str], family: str) -> int:
     words = _small()[family]
-    return 2 * len(said & words["strong"]) + len(said & words["weak"])
+    return 2 * len(small_words & words["strong"]) + len(small_words & words["weak"])
 
 
 def _small_in(text: str) -> frozenset[str]:

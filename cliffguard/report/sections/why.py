@@ -5,10 +5,15 @@ Nothing here decides: it is made after the verdict, of the same answers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
-from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseCount, Diagnosis, Pattern
+from cliffguard.core.diagnosis import (
+    OF_PROBES,
+    CapabilityDiagnosis,
+    CauseCount,
+    Diagnosis,
+    Pattern,
+)
 from cliffguard.core.texts import first_and_more, n_things, plural
 from cliffguard.report import numbers
 from cliffguard.report.advice import Advice, advice_for, source_name
@@ -30,6 +35,7 @@ from cliffguard.report.blocks import (
 )
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.named_first import is_graded
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import (
     CAUSE_LABELS,
@@ -47,13 +53,16 @@ ANCHOR = "why"
 
 INTRO = (
     "Of the same answers, after the verdict, and no part of it. Each broken item has the first "
-    "cause that fits, so that the counts add up. A cause is found where it fits more of the broken "
-    "items' answers than of the base's on the fixed items; lost is what is left."
+    "cause that fits, so that the counts add up. A cause is found where it fits more of the "
+    "candidate's wrong answers than of the base's, those to items that both have wrong as well; "
+    "lost is what is left. Shares are of the broken items, of lost and suppressed of those that "
+    "were probed."
 )
 _N_NAMED = 5
 _LINKS = " A name opens those of its items that broke, below."
 _CAUSES = (
-    "cause", "broken items", "share", "90 % interval", "fits broken / fixed", "found",
+    "cause", "broken items", "share", "90 % interval", "fits wrong answers: candidate / base",
+    "found",
 )  # fmt: skip
 _PATTERNS = (
     "pattern", "capability", "items", "broken / fixed", "inside", "outside", "q", "found",
@@ -105,13 +114,14 @@ def _causes(diagnosis: CapabilityDiagnosis, page: Page) -> Iterator[Block]:
 def _cause(cause: CauseCount, diagnosis: CapabilityDiagnosis, page: Page) -> TableRow:
     low, high = cause.share_interval.low, cause.share_interval.high
     is_tested = cause.p_found is not None
+    of = f" of {cause.n_among:,} probed" if cause.cause in OF_PROBES else ""
     cells: tuple[Cell, ...] = (
         _linked("cause", CAUSE_LABELS[cause.cause], diagnosis, flag_word(cause.cause), page),
         f"{cause.n_items:,}",
-        f"{100 * cause.share:.0f} %",
+        f"{100 * cause.share:.0f} %{of}",
         f"{100 * low:.0f}–{100 * high:.0f} %",
-        f"{cause.n_fits_broken:,} of {diagnosis.n_broken:,} / {cause.n_fits_fixed:,} of "
-        f"{diagnosis.n_fixed:,}"
+        f"{cause.n_fits_candidate:,} of {cause.n_wrong_candidate:,} / {cause.n_fits_base:,} of "
+        f"{cause.n_wrong_base:,}"
         if is_tested
         else numbers.MISSING,
         _found_cell(cause),
@@ -130,9 +140,7 @@ def _sum(diagnosis: CapabilityDiagnosis) -> str:
 
     A right or wrong answer loses one item; graded scores lose parts of them.
     """
-    is_whole = math.isclose(diagnosis.loss, diagnosis.n_broken) and math.isclose(
-        diagnosis.gain, diagnosis.n_fixed
-    )
+    is_whole = not is_graded(diagnosis)
     lost = [
         f"{cause.n_items:,} {flag_word(cause.cause)}"
         if is_whole

@@ -17,7 +17,9 @@ from typing import Any
 
 from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
 from cliffguard.compare.diagnostics.patterns import find_patterns
-from cliffguard.core.diagnosis import CauseName, Pattern
+from cliffguard.compare.diagnostics.restated import with_restated
+from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Pattern
+from cliffguard.report.named_first import named_first
 from scripts.studies.page import publish, table
 from scripts.studies.planted.joined import (
     Case,
@@ -36,7 +38,10 @@ TEXTS = Path("scripts/studies/planted/texts")
 
 @dataclass(frozen=True)
 class Named:
-    """What the diagnosis said of one case; `largest` is None where nothing broke."""
+    """What the diagnosis said of one case; `largest` is None where nothing broke.
+
+    `first` is what the report's first line names: a cause, a kind of pattern, or "nothing".
+    """
 
     kind: str
     case: str
@@ -45,6 +50,12 @@ class Named:
     n_planted: int
     largest: str | None
     is_found: bool
+    first: str
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the first line names the planted cause, and of *lost* nothing."""
+        return self.first == ("nothing" if self.kind == "lost" else self.kind)
 
     @property
     def is_right(self) -> bool:
@@ -62,6 +73,7 @@ class Named:
             "largest cause": self.largest,
             "found": "yes" if self.is_found else "no",
             "named": "right" if self.is_right else "wrong",
+            "first line": self.first,
         }
 
 
@@ -77,7 +89,29 @@ def named(case: Case) -> Named:
         n_planted=_n_of(causes, case.kind),
         largest=None if first is None else first.cause,
         is_found=first is not None and first.is_found,
+        first=_first_line(case, causes),
     )
+
+
+def _first_line(case: Case, causes: CauseTable) -> str:
+    patterns = with_restated(find_patterns({case.name: case.items}), {case.name: causes.by_item})
+    drops = [item.drop for item in case.items]
+    first = named_first(
+        CapabilityDiagnosis(
+            capability=case.name,
+            n_items=len(drops),
+            n_broken=len(case.broken),
+            n_fixed=sum(drop < 0 for drop in drops),
+            loss=sum(drop for drop in drops if drop > 0),
+            gain=sum(-drop for drop in drops if drop < 0),
+            causes=causes.causes,
+            untested=causes.untested,
+            patterns=patterns.by_capability[case.name],
+        )
+    )
+    if first is None:
+        return "nothing"
+    return first.kind if isinstance(first, Pattern) else first.cause
 
 
 def _n_of(causes: CauseTable, kind: str) -> int:
@@ -139,6 +173,10 @@ def _share(rows: Sequence[Named]) -> str:
     return f"{sum(row.is_right for row in rows)} of {len(rows)}"
 
 
+def _n_first(rows: Sequence[Named]) -> str:
+    return f"{sum(row.is_first for row in rows)} of {len(rows)}"
+
+
 def _weak(rows: Sequence[Named]) -> str:
     n_right = {kind: sum(row.is_right for row in rows if row.kind == kind) for kind in KINDS}
     n_cases = {kind: sum(row.kind == kind for row in rows) for kind in KINDS}
@@ -164,6 +202,7 @@ def _by_kind(rows: Sequence[Named], source: str) -> list[dict[str, Any]]:
                 "of the planted cause": sum(row.n_planted for row in of_kind),
                 "right": sum(row.is_right for row in of_kind),
                 "found": sum(row.is_found and row.is_right for row in of_kind),
+                "first line": sum(row.is_first for row in of_kind),
             })  # fmt: skip
     return lines
 
@@ -191,6 +230,9 @@ def as_markdown(
         "cases: ten of each cause, answers of an adapter where there is one, else scripted. Of "
         f"adapters {_share(recorded)}; of all scripted answers {_share(scripted)}, and less than "
         f"half of {_weak(scripted)}.",
+        f"The report's first line names it in **{_n_first(proof)}**: of *lost* it is right to "
+        "name nothing. The others are named by something else that is found, or by nothing, where "
+        "the comparison leaves the cause open.",
         "    python -m scripts.studies.planted.study",
         "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
         "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
@@ -202,8 +244,8 @@ def as_markdown(
         "scripted, too (none recovered; three of four recovered, and the capability proven), so "
         "that they try whether another cause claims such answers, and no probe. The others "
         "were not probed. An adapter's training rows are what --train would give. *Found* is "
-        "that Fisher's test proves the largest cause in a case alone, against the base's answers "
-        "to the few items that were fixed; with no item fixed nothing is found.",
+        "that Fisher's test proves the largest cause in a case alone, by all wrong answers of the "
+        "candidate against all of the base.",
         "## Sums",
         table([*_by_kind(recorded, "adapter"), *_by_kind(scripted, "script")]),
         "## Ten cases of each cause",
