@@ -182,10 +182,10 @@ def test_a_name_that_is_cut_ends_its_quotation(n: int) -> None:
     """Wherever it is cut."""
     several = ", ".join(f'"{letter * n}"' for letter in "abcd")
 
-    said = line(capability([cause("unprobed", 49)], patterns=(replace(PULL, name=several),)))
+    sentence = line(capability([cause("unprobed", 49)], patterns=(replace(PULL, name=several),)))
 
-    assert said.count('"') % 2 == 0
-    assert "…" in said
+    assert sentence.count('"') % 2 == 0
+    assert "…" in sentence
 
 
 # --- where it stands -----------------------------------------------------------------------------
