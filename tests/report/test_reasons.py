@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 
-from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, CauseName
+from cliffguard.core.diagnosis import CAUSES, OF_PROBES, CapabilityDiagnosis, CauseCount, CauseName
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.settings import Role
 from cliffguard.report import render
@@ -49,23 +49,64 @@ class Case(NamedTuple):
 
 PULL, SLICE = pattern("pull", "ticket"), diagnosed.slipped()
 OPEN = replace(PULL, is_found=False, q_value=0.3)
+RESTATING = replace(PULL, restates="cut")
+
+
+def alone(name: CauseName, n_items: int, of: int = 49, **changes: Any) -> CauseCount:
+    """Return a cause that could not be compared: the base has one wrong answer, without it."""
+    return cause(name, n_items, of, is_comparable=False, **{"n_wrong_base": 1, **changes})
+
 
 CASES = {
     "the largest cause that is found": Case(
-        capability([found_cause("cut", 9), found_cause("refusal", 30), cause("unprobed", 10)]),
+        capability([found_cause("cut", 11), found_cause("refusal", 30), cause("unprobed", 8)]),
         "30 of 49 broken items are refusals (61 %, 90 % interval ",
+    ),
+    "the found cause of the largest loss": Case(
+        capability([
+            found_cause("refusal", 39, loss=4.0), found_cause("cut", 10, loss=9.0),
+        ]),
+        "10 of 49 broken items were cut off, or never end (69 % of the loss)",
     ),
     "a found cause before a larger one that is not": Case(
         capability([cause("cut", 30), found_cause("refusal", 9), cause("unprobed", 10)]),
         "9 of 49 broken items are refusals (",
     ),
-    "a found cause before a found pattern": Case(
-        capability([found_cause("cut", 9), cause("unprobed", 40)], patterns=(PULL,)),
+    "a found cause of a fifth before a found pattern": Case(
+        capability([found_cause("cut", 10), cause("unprobed", 39)], patterns=(PULL,)),
+        "10 of 49 broken items were cut off, or never end (",
+    ),
+    "a found pattern before a found cause of less": Case(
+        capability([found_cause("cut", 9), cause("unprobed", 40)], patterns=(OPEN, PULL)),
+        '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0)',
+    ),
+    "a found cause of less before a pull that restates it": Case(
+        capability([found_cause("cut", 9), cause("unprobed", 40)], patterns=(RESTATING,)),
         "9 of 49 broken items were cut off, or never end (",
     ),
     "a found pattern before a large cause that is not found": Case(
-        capability([cause("cut", 40), cause("lost", 9)], patterns=(PULL, SLICE)),
+        capability([alone("cut", 40), cause("lost", 9)], patterns=(PULL, SLICE)),
         '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0)',
+    ),
+    "a large cause that nothing was compared with before a pull that restates it": Case(
+        capability([alone("cut", 40), cause("lost", 9)], patterns=(RESTATING,)),
+        "40 of 49 broken items were cut off",
+    ),
+    "what probes brought back, of those that they asked": Case(
+        capability(
+            [cause("suppressed", 22, 32, is_found=True), cause("lost", 10, 32),
+             cause("unprobed", 368, 400)],
+            patterns=(PULL,),
+        ),
+        "22 of 32 probed broken items are suppressed (69 %, 90 % interval 54–80); 368 were not "
+        "probed",
+    ),
+    "what probes brought back of graded scores": Case(
+        capability([
+            cause("suppressed", 22, 32, is_found=True, loss=6.0),
+            cause("lost", 10, 32, loss=4.0),
+        ]),
+        "22 of 32 probed broken items are suppressed (60 % of what these lost)",
     ),
     "a pull to a place": Case(
         capability(
@@ -101,17 +142,31 @@ CASES = {
         "right answer mentioned first: drop +45.0 pp in 41 items, +3.0 pp in all others",
     ),
     "a cause of most items that nothing was compared with": Case(
-        capability([cause("cut", 25, p_found=None), cause("lost", 24)], n_fixed=2),
+        capability([alone("cut", 25), cause("lost", 24)]),
         "25 of 49 broken items were cut off, or never end (51 %, 90 % interval 40–62, not "
-        "compared: only 2 fixed items)",
+        "compared: the base has only 1 wrong answer)",
     ),
-    "a cause of most items that was compared": Case(
-        capability([cause("cut", 25), cause("lost", 24)], n_fixed=1),
-        "25 of 49 broken items were cut off, or never end (51 %, 90 % interval 40–62, not proven: "
-        "1 fixed item to compare with)",
+    "a cause of all items where the base is never wrong": Case(
+        capability([alone("cut", 10, 10, n_wrong_base=0)]),
+        "10 of 10 broken items were cut off, or never end (100 %, 90 % interval 79–100, not "
+        "compared: the base has no wrong answer)",
+    ),
+    "not nine items that nothing was compared with": Case(
+        capability([alone("cut", 9, 9)]), "9 broken items, no cause found here"
+    ),
+    "not what most items have and little of the loss": Case(
+        capability([alone("cut", 40, loss=3.0), cause("lost", 9, loss=8.0)]),
+        "49 broken items, no cause found here",
+    ),
+    "not what the only wrong answer of the base has too": Case(
+        capability([alone("cut", 40, n_fits_base=1), cause("lost", 9)]),
+        "49 broken items, no cause found here",
+    ),
+    "no cause of most items that was compared": Case(
+        capability([cause("cut", 45), cause("lost", 4)]), "49 broken items, no cause found here"
     ),
     "no cause of half of them": Case(
-        capability([cause("cut", 24, 48), cause("unprobed", 24, 48)], patterns=(OPEN,)),
+        capability([alone("cut", 24, 48), cause("unprobed", 24, 48)], patterns=(OPEN,)),
         "48 broken items, no cause found here that is counted: lost or suppressed (not probed)",
     ),
     "never what is left": Case(
@@ -127,7 +182,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_the_line_names(name: str) -> None:
-    """A cause that is found, a pattern that is, a cause of most items with a doubt, or nothing."""
+    """What is found, by its part of the loss; else what could not be compared; else nothing."""
     assert line(CASES[name].diagnosis).startswith(CASES[name].begins)
 
 
@@ -136,8 +191,9 @@ def test_every_cause_has_words(name: CauseName) -> None:
     """Of its own, for one item and for several."""
     several, single = (line(capability([found_cause(name, n, n)])) for n in (3, 1))
 
-    assert several.startswith("3 of 3 broken items ")
-    assert single.startswith("1 of 1 broken item ")
+    kind = "probed broken item" if name in OF_PROBES else "broken item"
+    assert several.startswith(f"3 of 3 {kind}s ")
+    assert single.startswith(f"1 of 1 {kind} ")
     assert len({CAUSE_LABELS[each] for each in CAUSES}) == len(CAUSES)
 
 
