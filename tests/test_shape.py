@@ -33,6 +33,7 @@ WIDE = {
     "ItemResult": "one line of items.jsonl",
     "ItemView": "one item of a page, as its templates read it",
     "Pattern": "one row of the diagnosis, as the screen found it",
+    "RescueRecord": "rescue.json, as a reader of it finds it",
     "Sample": "one line of lm-eval's, of which memory holds what is used",
 }
 """Records with more fields, and why."""

@@ -34,6 +34,7 @@ KINDS = (
 )  # fmt: skip
 ANSWERS = Path("reports/planted/answers")
 TEXTS = Path("scripts/studies/planted/texts")
+HELD_OUT = Path("scripts/studies/planted/held_out")
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ def as_markdown(
     healthy: Sequence[tuple[str, list[CauseName]]],
     patterns: Sequence[dict[str, Any]],
     adapters: Sequence[dict[str, Any]],
+    held_out: Sequence[Named],
 ) -> str:
     """Return the tables."""
     proof = eighty(recorded, scripted)
@@ -252,6 +254,11 @@ def as_markdown(
         table([row.row() for row in proof]),
         "## All scripted cases",
         table([row.row() for row in scripted]),
+        "## Answers that nobody developed on",
+        "Seventy more cases by another writer who had read neither rules nor code, "
+        f"which no reader was changed by: {_share(held_out)} are named right.",
+        table(_by_kind(held_out, "held out")),
+        table([row.row() for row in held_out if not row.is_right]),
         "## Healthy scripted cases",
         f"Both sides err alike, in 12 items each. A cause is found in {n_healthy} of "
         f"{len(healthy)}.",
@@ -276,6 +283,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--answers", type=Path, default=ANSWERS, help="what answers.py wrote")
     parser.add_argument("--texts", type=Path, default=TEXTS, help="scripted cases")
+    parser.add_argument("--held-out", type=Path, default=HELD_OUT, help="more of them")
     parser.add_argument("--out", type=Path, default=Path("reports/planted"))
     arguments = parser.parse_args()
     cases = list(scripted_cases(arguments.texts))
@@ -285,6 +293,7 @@ def main() -> None:
         healthy_found(case for case in cases if case.kind not in KINDS),
         patterns_of(recorded_patterns(arguments.answers)),
         read_rows(arguments.answers / "adapters.jsonl"),
+        [named(case) for case in scripted_cases(arguments.held_out) if case.kind in KINDS],
     )
     publish(text, arguments.out / "README.md")
 
