@@ -17,7 +17,7 @@ from cliffguard.cli.outcome import Output, finished, names_of, prepare, printed,
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import n_things, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,8 +196,8 @@ def _points(share: float | None, *, sign: str = "+") -> str:
 def _ending(record: RescueRecord, folder: Path, again: str) -> str:
     """Return in a line what was chosen, how it was judged, and what it cost."""
     cost = (
-        f"{record.n_asked:,} answers were asked, {record.n_asked / max(1, record.n_check):.2f} "
-        "times one check"
+        f"{n_things(record.n_asked, 'answer', ',')} {plural(record.n_asked, 'was', 'were')} asked, "
+        f"{record.n_asked / max(1, record.n_check):.2f} times one check"
     )
     if record.chosen is None:
         return f"none: no scale of the grid can pass; {cost}"

@@ -64,13 +64,14 @@ def markdown_of(report: Document, *, names: Iterable[str] = ()) -> str:
     return "\n\n".join([_head(report.head, foreign), *sections]) + "\n"
 
 
-def prose(text: str, foreign: Sequence[str]) -> str:
+def prose(text: str, foreign: Sequence[str], *, begins_line: bool = True) -> str:
     """Return a sentence as `escape` does, and what stands in backticks as code.
 
-    That is of ours: `foreign` are the names of others that hold a backtick.
+    That is of ours: `foreign` are the names of others that hold a backtick. Without `begins_line`
+    something stands before it, so that "1." begins no list.
     """
     parts = spans(shorten(one_line(text), _LINE_CHARACTERS), foreign)
-    return "".join(map(_span, parts))
+    return "".join(_span(part, begins_line and n == 0) for n, part in enumerate(parts))
 
 
 def escape(text: str) -> str:
@@ -176,14 +177,15 @@ def _block(block: Block, foreign: Sequence[str]) -> str:
 def _line(line: Line, foreign: Sequence[str]) -> str:
     if isinstance(line, str):
         return prose(line, foreign)
-    return "".join(_span(part) for part in line)
+    return "".join(_span(part, number == 0) for number, part in enumerate(line))
 
 
-def _span(part: str | Span) -> str:
+def _span(part: str | Span, begins_line: bool) -> str:
     if isinstance(part, str):
         # Blanks at its ends belong between it and its neighbours.
         ends = part.startswith(" "), part.endswith(" ") and not part.isspace()
-        return f"{' ' * ends[0]}{escape(part)}{' ' * ends[1]}"
+        text = escape(part) if begins_line else _escaped(part, _LINE_CHARACTERS)
+        return f"{' ' * ends[0]}{text}{' ' * ends[1]}"
     return code(part.text) if part.kind == "code" else f"**{escape(part.text)}**"
 
 
@@ -199,7 +201,7 @@ def _table(table: TableBlock, foreign: Sequence[str]) -> str:
     text = table_of(headers, "".join(sides), [_cells(table, row) for row in table.rows])
     notes = "\n".join(
         f"- {escape(str(row.cells[0]))}: "
-        + "; ".join(prose(note.text, foreign) for note in row.notes)
+        + "; ".join(prose(note.text, foreign, begins_line=False) for note in row.notes)
         for row in table.rows
         if row.notes
     )

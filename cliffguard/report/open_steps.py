@@ -168,7 +168,8 @@ def _more_items(rows: Rows) -> str:
         else row.capability
         for row in rows
     ]
-    n = f"{len(rows):,} capabilities, first of " if len(rows) > _N_NAMED else ""
+    many = plural(len(rows), "capability", "capabilities")
+    n = f"{len(rows):,} {many}, first of " if len(rows) > _N_NAMED else ""
     return (
         f"Measure more items of {n}{', '.join(names[:_N_NAMED])}: raise or drop the limit, or add "
         "items to the suite."

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Plan, Store, guard
+from cliffguard import Plan, Policy, Store, guard
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.settings import EvalSettings
@@ -602,11 +602,12 @@ def test_scaled_adapters_answer_on_a_real_model(
     """Each otherwise than the others, over one base in memory."""
     from cliffguard.gate import runner_for
 
-    suite = support.write_suite(tmp_path / "suite", n_items=24, n_said=2)
+    suite = support.write_suite(tmp_path / "suite", n_items=24, n_said=24)
     plan = Plan(
         base=str(tiny_base),
         candidate=str(tiny_adapter),
         suites=(str(suite),),
+        policy=Policy(default_margin=0.4),
         runner=replace(Plan(candidate="c", suites=("s",)).runner, device="cpu"),
         offline=True,
     )

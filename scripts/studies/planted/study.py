@@ -238,7 +238,8 @@ def as_markdown(
         "    python -m scripts.studies.planted.study",
         "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
         "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
-        "(`answers.py`; 20 items a case). *Scripted* answers were written by somebody who had read "
+        "(`scripts/studies/planted/answers.py`; 20 items a case). *Scripted* answers were "
+        "written by somebody who had read "
         "neither the rules nor the code; in each case some of the broken items show something "
         "else. The readers of refusals, languages and leaks were mended after these texts had been "
         "read: for them these are texts of development, and do not say how they do on others. "
