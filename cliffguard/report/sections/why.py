@@ -61,7 +61,7 @@ INTRO = (
 _N_NAMED = 5
 _LINKS = " A name opens those of its items that broke, below."
 _CAUSES = (
-    "cause", "broken items", "share", "90 % interval", "fits wrong answers: candidate / base",
+    "cause", "broken items", "share", "90 % interval", "fits candidate / base",
     "found",
 )  # fmt: skip
 _PATTERNS = (
