@@ -56,9 +56,6 @@ _ARE: dict[CauseName, tuple[str, str]] = {
 }
 """What one broken item, or several, are said to be."""
 
-RESTS: tuple[CauseName, ...] = ("lost", "unprobed")
-"""What is left when no cause fits: never named as a cause."""
-
 _PATTERN_CHARACTERS = 140
 
 

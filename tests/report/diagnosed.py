@@ -29,6 +29,9 @@ from tests.report.listed import result
 LOST = "multi_step_reasoning"
 """The capability that the sample review lost: 200 items, 49 broken, 4 fixed."""
 
+RESTS: tuple[CauseName, ...] = ("lost", "unprobed")
+"""What is left when no cause fits: never named as a cause."""
+
 KEPT = "instruction_following"
 """One that held: 400 items, 17 broken, 6 fixed."""
 

@@ -27,9 +27,9 @@ from cliffguard.report.advice import (
 )
 from cliffguard.report.clean import cleaned
 from cliffguard.report.page import Page, lay_out
-from cliffguard.report.reasons import RESTS, reasons
+from cliffguard.report.reasons import reasons
 from tests.report import diagnosed, samples
-from tests.report.diagnosed import LOST, capability, cause, found_cause, pattern, probes
+from tests.report.diagnosed import LOST, RESTS, capability, cause, found_cause, pattern, probes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "advice.md").read_text(encoding="utf-8")

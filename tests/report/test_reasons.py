@@ -18,9 +18,9 @@ from cliffguard.report import render
 from cliffguard.report.clean import cleaned
 from cliffguard.report.comment import MOST_BYTES
 from cliffguard.report.page import Page, lay_out
-from cliffguard.report.reasons import CAUSE_LABELS, RESTS, first_lines, reasons
+from cliffguard.report.reasons import CAUSE_LABELS, first_lines, reasons
 from tests.report import diagnosed, samples
-from tests.report.diagnosed import LOST, capability, cause, found_cause, pattern, probes
+from tests.report.diagnosed import LOST, RESTS, capability, cause, found_cause, pattern, probes
 from tests.report.listed import run
 
 NAMED = [name for name in CAUSES if name not in RESTS]

@@ -208,6 +208,39 @@ def _by_kind(rows: Sequence[Named], source: str) -> list[dict[str, Any]]:
     return lines
 
 
+_HOW = (
+    "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
+    "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
+    "(`scripts/studies/planted/answers.py`; 20 items a case). *Scripted* answers were "
+    "written by somebody who had read "
+    "neither the rules nor the code; in each case some of the broken items show something "
+    "else. The readers of refusals, languages and leaks were mended after these texts had been "
+    "read: for them these are texts of development, and do not say how they do on others. "
+    "Of the scripted cases *lost* and *suppressed* look alike: what probes said is "
+    "scripted, too (none recovered; three of four recovered, and the capability proven), so "
+    "that they try whether another cause claims such answers, and no probe. The others "
+    "were not probed. An adapter's training rows are what --train would give. *Found* is "
+    "that Fisher's test proves the largest cause in a case alone, by all wrong answers of the "
+    "candidate against all of the base."
+)
+_CHANGED = (
+    "Questions and recipes were changed once, by reading answers and before the diagnosis read "
+    "any of them: questions that the base hardly ever had right went; *format* is trained for "
+    "fewer steps, since at first it lost the right answers, too; *wrong_language* at a lower "
+    "rate, since at first it went in circles in Spanish."
+)
+
+
+def _trained(adapters: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"adapter": row["planted"], "steps": row["recipe"]["n_steps"],
+         "learning rate": str(row["recipe"]["learning_rate"]), "rows": row["n_rows"],
+         "SHA-256 of the rows": f"`{row['rows'][:16]}…`",
+         "SHA-256 of the weights": f"`{row['weights'][:16]}…`"}
+        for row in adapters
+    ]  # fmt: skip
+
+
 def as_markdown(
     recorded: Sequence[Named],
     scripted: Sequence[Named],
@@ -219,13 +252,6 @@ def as_markdown(
     """Return the tables."""
     proof = eighty(recorded, scripted)
     n_healthy = sum(bool(causes) for _, causes in healthy)
-    trained = [
-        {"adapter": row["planted"], "steps": row["recipe"]["n_steps"],
-         "learning rate": str(row["recipe"]["learning_rate"]), "rows": row["n_rows"],
-         "SHA-256 of the rows": f"`{row['rows'][:16]}…`",
-         "SHA-256 of the weights": f"`{row['weights'][:16]}…`"}
-        for row in adapters
-    ]  # fmt: skip
     parts = [
         "# Planted causes",
         f"The largest cause that the diagnosis names is the planted one in **{_share(proof)}** "
@@ -236,19 +262,7 @@ def as_markdown(
         "name nothing. The others are named by something else that is found, or by nothing, where "
         "the comparison leaves the cause open.",
         "    python -m scripts.studies.planted.study",
-        "*Adapters* are LoRA adapters of SmolLM2-135M-Instruct, each trained to fail in a "
-        "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
-        "(`scripts/studies/planted/answers.py`; 20 items a case). *Scripted* answers were "
-        "written by somebody who had read "
-        "neither the rules nor the code; in each case some of the broken items show something "
-        "else. The readers of refusals, languages and leaks were mended after these texts had been "
-        "read: for them these are texts of development, and do not say how they do on others. "
-        "Of the scripted cases *lost* and *suppressed* look alike: what probes said is "
-        "scripted, too (none recovered; three of four recovered, and the capability proven), so "
-        "that they try whether another cause claims such answers, and no probe. The others "
-        "were not probed. An adapter's training rows are what --train would give. *Found* is "
-        "that Fisher's test proves the largest cause in a case alone, by all wrong answers of the "
-        "candidate against all of the base.",
+        _HOW,
         "## Sums",
         table([*_by_kind(recorded, "adapter"), *_by_kind(scripted, "script")]),
         "## Ten cases of each cause",
@@ -267,14 +281,12 @@ def as_markdown(
         "The same ten kinds of questions with three options each, 36 items a case; the right "
         f"one is first in a third of them. Named first, and found, in {_n_right(patterns)} of "
         f"{len(patterns)} cases, as a pull to the choice listed first or as the place of the right "
-        "answer; these are not among the cases above.",
+        "answer (the pull was let count after the first result had been seen: by the place alone "
+        "none is right); these are not among the cases above.",
         table(patterns) if patterns else "None was recorded.",
         "## The adapters",
-        "Questions and recipes were changed once, by reading answers and before the diagnosis read "
-        "any of them: questions that the base hardly ever had right went; *format* is trained for "
-        "fewer steps, since at first it lost the right answers, too; *wrong_language* at a lower "
-        "rate, since at first it went in circles in Spanish.",
-        table(trained),
+        _CHANGED,
+        table(_trained(adapters)),
     ]
     return "\n\n".join(parts) + "\n"
 
