@@ -19,6 +19,7 @@ from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.overviews import Overview
+from cliffguard.core.protocol import WORDS_FOR_TEMPLATES
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.core.validation import SECTIONS, validate
@@ -203,8 +204,12 @@ def schema(kind: str) -> dict[str, Any]:
         described["properties"]["candidate"] = _either(
             described["properties"]["candidate"], several
         )
-        # Two plans in one, which a protocol is not.
-        described["$defs"]["EvalSettings"]["properties"]["chat_template"]["enum"].append("both")
+        # `both` is two plans in one, which a protocol is not.
+        protocol = described["$defs"]["EvalSettings"]["properties"]
+        protocol["chat_template"]["anyOf"] = [
+            {"enum": [*WORDS_FOR_TEMPLATES, "both"]},
+            {"pattern": r"/|\.jinja$"},
+        ]
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}

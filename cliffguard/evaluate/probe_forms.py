@@ -10,15 +10,10 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
-from cliffguard.suites.scorers import BY_LIKELIHOOD
+from cliffguard.suites.scorers import SPEAKING
 
 N_SHOTS = 3
 SYSTEM_PROMPT = "You are a helpful assistant. Answer the question."
-
-_SPEAKING = frozenset({*BY_LIKELIHOOD, "exact_match", "normalized_match", "numeric", "f1"}) | {
-    "rouge_l"
-}
-"""Metrics of own items whose right answer is a text that could have been said."""
 
 
 class Form(NamedTuple):
@@ -80,7 +75,7 @@ def shots_for(
     n = task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
     if task.stock or not n:
         return ()
-    if task.metric not in _SPEAKING:
+    if task.metric not in SPEAKING:
         return "its right answers are rules, which nobody says"
     prompts = {item.prompt for item in asked_again}
     clusters = {item.cluster for item in asked_again} - {None}
