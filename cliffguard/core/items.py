@@ -41,6 +41,11 @@ class Item:
     chat: str | None = None
 
     @property
+    def spoken(self) -> str:
+        """The words of its prompt; of a chat without those that say who speaks."""
+        return self.prompt if self.chat is None else "\n".join(chat_in(self.chat).contents)
+
+    @property
     def right(self) -> tuple[str, ...]:
         """All right answers."""
         return self.answers or (self.answer,)

@@ -8,7 +8,7 @@ every mark; then every text must stand in what is rendered of the chat itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -174,10 +174,3 @@ def _stands_in(content: str, text: str) -> bool:
     return bare in text or any(
         json.dumps(bare, ensure_ascii=is_ascii)[1:-1] in text for is_ascii in (True, False)
     )
-
-
-def marks_of_template(chat: Chat, special: Sequence[str]) -> Iterator[str]:
-    """Yield the special tokens that stand in what a chat says: a model reads them as its marks."""
-    for token in special:
-        if token.strip() and any(token in content for content in chat.contents):
-            yield token

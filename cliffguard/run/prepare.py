@@ -42,7 +42,7 @@ from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
 from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
 from cliffguard.run.rescued import helped_to_choose, origin_of
-from cliffguard.run.templates import with_template
+from cliffguard.run.templates import marks_in_chats, with_template
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks, looks_at_scales
@@ -319,7 +319,8 @@ def _tasks_of(
     refuse_unknown_fields(tasks, policy)
     tasks, halved = kept_half(tasks, plan, policy)
     _show_target(plan, tasks, sides, runner, limits, audience)
-    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut)
+    marks = marks_in_chats(tasks, sides)
+    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut, *marks)
 
 
 def _show_target(

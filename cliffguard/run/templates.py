@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cliffguard.core.chats import renders_chats_alone, template_file
+from cliffguard.checkpoints.tokenizers import special_marks
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.chats import chat_in, renders_chats_alone, template_file
+from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError, bad_key
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan
+from cliffguard.core.texts import n_things
 
 
 def with_template(plan: Plan, suites: Sequence[Suite]) -> Plan:
@@ -26,6 +30,29 @@ def with_template(plan: Plan, suites: Sequence[Suite]) -> Plan:
     if len(chats) < len(tasks):
         _refuse_unrendered(protocol, are_some_chats=bool(chats))
     return plan if chats else replace(plan, protocol=replace(protocol, chat_template="none"))
+
+
+def marks_in_chats(tasks: Sequence[Task], sides: Sequence[Checkpoint]) -> tuple[Caveat, ...]:
+    """Return a caveat for each side that would read words of a chat as marks of its template."""
+    return tuple(
+        caveat
+        for side in sides
+        for task in tasks
+        if task.are_chats and side.files is not None
+        for caveat in _marks_in(task, side.name, special_marks(side.files.tokenizer))
+    )
+
+
+def _marks_in(task: Task, side: str, marks: Sequence[str]) -> Iterator[Caveat]:
+    contents = {item.id: "\n".join(chat_in(item.chat).contents) for item in task.items if item.chat}
+    hits = {name: mark for name, text in contents.items() for mark in marks if mark in text}
+    if hits:
+        name, mark = next(iter(hits.items()))
+        yield Caveat(
+            id="chat.template-marks",
+            text=f"{task.name}: what is said in {n_things(len(hits), 'item')} (such as {name}) "
+            f"holds {mark}, which {side} reads as a mark of its template and not as words.",
+        )
 
 
 def _bare_chats(task: Task, plan: Plan) -> UsageError:
