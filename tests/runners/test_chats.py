@@ -14,10 +14,12 @@ from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Question
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
+from cliffguard.gate import find_sides
 from cliffguard.runners.answering import Prepared
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
 from cliffguard.runners.prompting import build, read_as_rendered
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite
 from tests import support
@@ -367,6 +369,10 @@ def test_chats_and_prompts_in_one_run(tmp_path: Path, store: Store) -> None:
     again = guard(plan, store=store, runner=runner)
     assert seen == {}
     assert again.verdict == review.verdict
+    stored = find_stored(store, find_sides(plan), [load_suite(str(suite))], {})
+    assert stored.protocol == replace(review.plan.protocol, dtype="float32")
+    compared = guard(replace(plan, protocol=stored.protocol), store=store, runner=stored)
+    assert compared.verdict == review.verdict
 
 
 def test_prompts_alone_are_a_run_without_templates(tmp_path: Path, store: Store) -> None:
