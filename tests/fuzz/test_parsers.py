@@ -28,6 +28,7 @@ from cliffguard.checkpoints.identity import FindOptions, find_pair
 from cliffguard.checkpoints.weights import n_parameters
 from cliffguard.cli.flag_values import overrides
 from cliffguard.config import load_plans, load_policy
+from cliffguard.core.chats import chat_in
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
@@ -151,6 +152,34 @@ def test_items(content: bytes, metric: str, level: str, folder: Path) -> None:
     (folder / "one.yaml").write_text(text)
     with answered():
         load_suite(str(folder / "one.yaml"))
+
+
+CHATS = [
+    {"id": "a", "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}],
+     "choices": ["x", "y"], "answer": "x"},
+    {"id": "b", "messages": [{"role": "user", "content": [{"type": "text", "text": "Q"}]},
+     {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function",
+      "function": {"name": "f", "arguments": '{"a": 1}'}}]},
+     {"role": "tool", "tool_call_id": "1", "name": "f", "content": "7"}],
+     "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+     "answer": "7", "choices": ["7", "8"]},
+]  # fmt: skip
+
+
+@fuzzed
+@given(content=spoilt(as_lines(CHATS), CHATS, as_lines), metric=st.sampled_from(("acc", "numeric")))
+def test_chats(content: bytes, metric: str, folder: Path) -> None:
+    """Chats are items that a template can be given, or one line."""
+    (folder / "one.jsonl").write_bytes(content)
+    task = f"{{name: one, items: one.jsonl, metric: {metric}}}"
+    text = f"name: s\nversion: 1\ncapabilities: {{c: {{ring: general, tasks: [{task}]}}}}\n"
+    (folder / "one.yaml").write_text(text)
+    with answered():
+        for item in load_suite(str(folder / "one.yaml")).tasks[0].items:
+            if item.chat is not None:
+                chat = chat_in(item.chat)
+                assert chat_in(chat.written) == chat
+                chat.as_text()
 
 
 ROWS = [
