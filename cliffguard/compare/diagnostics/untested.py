@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from cliffguard.compare.diagnostics.counted import CountedItem
-from cliffguard.compare.diagnostics.languages import LEAST_LETTERS, has_language
+from cliffguard.compare.diagnostics.languages import has_language
 from cliffguard.compare.diagnostics.leaks import Leaks, offers_label
 from cliffguard.compare.diagnostics.other_readers import is_readable
 from cliffguard.core.diagnosis import CauseName, UntestedCause
+from cliffguard.core.languages import LEAST_LETTERS
 from cliffguard.core.reviews import SAMPLES
 
 _OF_TEXTS: tuple[CauseName, ...] = ("cut", "degenerate", "format", "refusal", "wrong_language")
