@@ -260,7 +260,8 @@ def as_markdown(
         f"The largest cause that the diagnosis names is the planted one in **{_share(proof)}** "
         "cases: ten of each cause, answers of an adapter where there is one, else scripted. Of "
         f"adapters {_share(recorded)}; of all scripted answers {_share(scripted)}, and less than "
-        f"half of {_weak(scripted)}.",
+        f"half of {_weak(scripted)}. The ten of *bad_call* are no proof of its reader: they were "
+        "drawn after it was there.",
         f"The report's first line names it in **{_n_first(proof)}**: of *lost* it is right to "
         "name nothing. The others are named by something else that is found, or by nothing, where "
         "the comparison leaves the cause open.",
