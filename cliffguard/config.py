@@ -6,7 +6,7 @@ with its data; otherwise they are taken as they stand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.overviews import Overview
+from cliffguard.core.protocol import WORDS_FOR_TEMPLATES
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.core.validation import SECTIONS, validate
@@ -34,7 +35,6 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 _RESULTS = {"item": ItemResult, "review": Review, "overview": Overview}
 """What is written for programs: its adapters are made for its schema alone."""
 
-_FROM_PLAN_FOLDER = ("base", "candidate")
 BOTH_TEMPLATES = ("own", "base")
 """What `chat_template: both` stands for: two comparisons, both of which have to pass."""
 
@@ -74,25 +74,9 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
     """Read a plan file: one plan for each of its candidates."""
     path = Path(path)
     written = read_yaml(path, ConfigError, kind="plan")
-    for key in _FROM_PLAN_FOLDER:
-        where = f"{path}: {key}"
-        if isinstance(written.get(key), str):
-            written[key] = _from(path.parent, written[key], where)
-        elif key == "candidate" and isinstance(written.get(key), list):
-            written[key] = _each_from(path.parent, written[key], where)
-    if isinstance(written.get("suites"), list):
-        where = f"{path}: suites"
-        written["suites"] = [_suite_from(path.parent, name, where) for name in written["suites"]]
-    if isinstance(written.get("data"), dict):
-        written["data"] = _data_from(path.parent, written["data"], f"{path}: data")
-    if isinstance(written.get("train"), list):
-        written["train"] = _each_from(path.parent, written["train"], f"{path}: train")
-    if "target" in written:
-        written["target"] = _target_from(path.parent, written["target"], f"{path}: target")
-    if isinstance(written.get("policy"), str):
-        written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
-    if isinstance(written.get("churn"), str):
-        written["churn"] = _churn_from(path.parent, written["churn"], f"{path}: churn")
+    for key, seen in _SEEN.items():
+        if key in written:
+            written[key] = seen(path.parent, written[key], f"{path}: {key}")
     return make_plans(merge(written, overrides or {}), str(path))
 
 
@@ -203,8 +187,12 @@ def schema(kind: str) -> dict[str, Any]:
         described["properties"]["candidate"] = _either(
             described["properties"]["candidate"], several
         )
-        # Two plans in one, which a protocol is not.
-        described["$defs"]["EvalSettings"]["properties"]["chat_template"]["enum"].append("both")
+        # `both` is two plans in one, which a protocol is not.
+        protocol = described["$defs"]["EvalSettings"]["properties"]
+        protocol["chat_template"]["anyOf"] = [
+            {"enum": [*WORDS_FOR_TEMPLATES, "both"]},
+            {"pattern": r"/|\.jinja$"},
+        ]
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
@@ -262,20 +250,26 @@ def _from(folder: Path, name: str, where: str) -> str:
         raise ConfigError(f"{where}: {failure}", id=key_id("plan", key)) from None
 
 
-def _each_from(folder: Path, names: Sequence[Any], where: str) -> list[Any]:
-    """Return a list of paths as seen from here; what is no text is refused later."""
-    return [_from(folder, name, where) if isinstance(name, str) else name for name in names]
+def _paths_from(folder: Path, given: Any, where: str) -> Any:
+    """Return a path, or a list or mapping of them, as seen from here.
+
+    What is neither is refused later.
+    """
+    if isinstance(given, str):
+        return _from(folder, given, where)
+    if isinstance(given, list):
+        return [
+            _paths_from(folder, name, where) if isinstance(name, str) else name for name in given
+        ]
+    if isinstance(given, dict):
+        return {
+            name: _paths_from(folder, inner, f"{where}.{name}") for name, inner in given.items()
+        }
+    return given
 
 
-def _data_from(folder: Path, given: dict[Any, Any], where: str) -> dict[Any, Any]:
-    """Return the files of each task, and of each of its splits, as seen from here."""
-    resolved = dict(given)
-    for name, value in given.items():
-        if isinstance(value, str):
-            resolved[name] = _from(folder, value, f"{where}.{name}")
-        elif isinstance(value, dict):
-            resolved[name] = _data_from(folder, value, f"{where}.{name}")
-    return resolved
+def _path_from(folder: Path, given: Any, where: str) -> Any:
+    return _from(folder, given, where) if isinstance(given, str) else given
 
 
 def _target_from(folder: Path, given: Any, where: str) -> Any:
@@ -286,8 +280,18 @@ def _target_from(folder: Path, given: Any, where: str) -> Any:
     return target
 
 
-def _churn_from(folder: Path, name: str, where: str) -> dict[str, float]:
+def _protocol_from(folder: Path, given: Any, where: str) -> Any:
+    """Return the protocol with the file of a chat template, if it names one, as seen from here."""
+    template = given.get("chat_template") if isinstance(given, dict) else None
+    if not isinstance(template, str) or template in (*WORDS_FOR_TEMPLATES, "both"):
+        return given
+    return {**given, "chat_template": _from(folder, template, f"{where}.chat_template")}
+
+
+def _churn_from(folder: Path, name: Any, where: str) -> Any:
     """Return what a file of churn says, its id that of the key that names it."""
+    if not isinstance(name, str):
+        return name
     try:
         return churn_of_file(Path(_from(folder, name, where)))
     except UsageError as failure:
@@ -298,5 +302,24 @@ def _churn_from(folder: Path, name: str, where: str) -> dict[str, float]:
         ) from None
 
 
-def _suite_from(folder: Path, name: Any, where: str) -> Any:
-    return _from(folder, name, where) if isinstance(name, str) and is_path(name) else name
+def _suites_from(folder: Path, given: Any, where: str) -> Any:
+    if not isinstance(given, list):
+        return given
+    return [
+        _from(folder, name, where) if isinstance(name, str) and is_path(name) else name
+        for name in given
+    ]
+
+
+_SEEN: Mapping[str, Callable[[Path, Any, str], Any]] = {
+    "base": _path_from,
+    "candidate": _paths_from,
+    "suites": _suites_from,
+    "data": _paths_from,
+    "train": _paths_from,
+    "target": _target_from,
+    "protocol": _protocol_from,
+    "policy": _path_from,
+    "churn": _churn_from,
+}
+"""By key of a plan that holds paths: what they are as seen from here, and not from the plan."""

@@ -25,6 +25,7 @@ from cliffguard.run.look import take_look
 from cliffguard.run.policies import default_policy, with_margins
 from cliffguard.run.prepare import Audience, Limits, look_at, prepare
 from cliffguard.run.samples import compare_samples
+from cliffguard.run.templates import with_template
 from cliffguard.runners import Runner, Show
 from cliffguard.store.answers import Store, default_store_folder
 from cliffguard.suites.target import suites_of
@@ -100,6 +101,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
 def refused(plan: Plan, runner: Runner) -> CliffguardError | None:
     """Return what keeps a plan's candidate from being asked, by its files alone."""
     try:
+        plan = with_template(plan, suites_of(plan))
         look_at(*find_sides(plan), plan.protocol, runner)
     except CliffguardError as failure:
         return failure
@@ -159,7 +161,9 @@ def measure_alone(
     tell: Callable[[str], None] = unheard,
 ) -> Measurement:
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
-    tasks = runner.resolve(suites_of(plan), plan.protocol)
+    suites = suites_of(plan)
+    plan = with_template(plan, suites)
+    tasks = runner.resolve(suites, plan.protocol)
     runner.window(checkpoint, plan.protocol)
     protocol, _ = settled(
         plan.protocol, (checkpoint,), tasks, runner=runner, store=store, tell=tell

@@ -239,7 +239,7 @@ FAULTS = [
     ("protocol: {limit: 1e3}\n", ("protocol.limit", 2, "protocol.limit")),
     (
         "protocol: {chat_template: on}\n",
-        ("protocol.chat-template", 2, "protocol.chat_template", "'none'", "'own'", "'base'"),
+        ("protocol.chat-template", 2, "protocol", "chat_template", "'on'", "auto, none, own, base"),
     ),
     ("after_failure: go_on\n", ("plan.after-failure", 2, "after_failure", "'finish'", "'stop'")),
     ("protocol: {chat_template: both}\n", ("plan.several-comparisons", 2, "chat_template")),
@@ -251,7 +251,7 @@ FAULTS = [
     ("protocol: {repeats: 0}\n", ("protocol.repeats", 2, "repeats")),
     ("protocol: {max_tokens: 0}\n", ("protocol.max-tokens", 2, "max_tokens")),
     (
-        "protocol: {template_args: {a: 1}}\n",
+        "protocol: {chat_template: none, template_args: {a: 1}}\n",
         ("protocol.template-args", 2, "template_args", "chat_template"),
     ),
     (

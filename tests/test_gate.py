@@ -24,7 +24,7 @@ from cliffguard.core.signals import drop_if_stopped
 from cliffguard.gate import find_sides, measure_alone
 from cliffguard.planning.power import power_analysis
 from cliffguard.report.json import read_review, render_json
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support

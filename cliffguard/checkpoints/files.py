@@ -33,8 +33,10 @@ def has_tokenizer(folder: Path) -> bool:
 def chat_template_of(folder: Path) -> Any:
     """Return the chat template beside the tokenizer, wherever it stands; None without one.
 
-    A text, or what an older tokenizer's config lists in place of one.
+    A text, or what an older tokenizer's config lists in place of one. A file is one itself.
     """
+    if folder.is_file():
+        return _template_in(folder)
     beside = {"default": folder / "chat_template.jinja"}
     beside |= {path.stem: path for path in sorted(folder.glob("additional_chat_templates/*.jinja"))}
     templates = {name: _template_in(path) for name, path in beside.items() if path.is_file()}

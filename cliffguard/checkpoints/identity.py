@@ -102,6 +102,23 @@ def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
     return replace(candidate, chat_template=base.chat_template, files=files)
 
 
+def with_template_in(side: Checkpoint, path: Path) -> Checkpoint:
+    """Return a side under the chat template of a file, or of a checkpoint's folder.
+
+    Raises UsageError where there is none.
+    """
+    assert side.files is not None
+    template = chat_template_digest(path) if path.exists() else None
+    if template is None:
+        what = "no such file" if not path.exists() else "a folder without a chat template"
+        raise UsageError(
+            f"--chat-template {path}: {what}; name a .jinja file, or a folder of a checkpoint that "
+            "has one",
+            id="template.no-file",
+        )
+    return replace(side, chat_template=template, files=replace(side.files, chat_template=path))
+
+
 def context_window(checkpoint: Checkpoint) -> int | None:
     """Return how many tokens the checkpoint's files say it reads; None where they do not say."""
     files = checkpoint.files

@@ -7,10 +7,13 @@ from cliffguard.checkpoints.identity import (
     find_base,
     find_pair,
     is_adapter,
+    with_template_in,
     with_template_of,
 )
+from cliffguard.core.chats import template_file
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan
 
@@ -28,6 +31,9 @@ def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, 
     base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
     if plan.protocol.chat_template == "base":
         candidate = with_template_of(candidate, base)
+    if (name := template_file(plan.protocol)) is not None:
+        path = user_path(name, UsageError)
+        return with_template_in(base, path), with_template_in(candidate, path)
     return base, candidate
 
 

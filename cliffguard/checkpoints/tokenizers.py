@@ -60,6 +60,16 @@ def tokenizer_change(base: Path, candidate: Path) -> TokenizerChange:
     )
 
 
+def special_marks(folder: Path) -> tuple[str, ...]:
+    """Return the tokens of a tokenizer that are marks and no words, as they are written.
+
+    Of the older kinds of files none is known.
+    """
+    added = (_model(folder) or {}).get("added_tokens") or []
+    marks = (str(token.get("content")) for token in added if token.get("special"))
+    return tuple(mark for mark in marks if mark.strip())
+
+
 def _model(folder: Path) -> dict[str, Any] | None:
     path = folder / "tokenizer.json"
     return read_json(path) if path.is_file() else None

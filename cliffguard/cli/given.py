@@ -13,6 +13,7 @@ import typer
 
 from cliffguard.cli.console import hold, write_data
 from cliffguard.cli.flag_values import overrides
+from cliffguard.core.chats import effective
 from cliffguard.core.errors import UsageError, redacted
 from cliffguard.core.files import user_path
 from cliffguard.core.progress import doing
@@ -136,9 +137,9 @@ def say_target(plans: Sequence[Plan], *, quiet: bool, is_asked: bool = False) ->
         return None
     from cliffguard.suites.target import read_target
 
-    shots = plan.protocol.num_fewshot or 0
-    is_rendered = is_asked and (plan.protocol.chat_template != "none" or shots > 0)
     read = read_target(plan.target, offline=plan.offline, hub=plan.hub)
+    how = effective(plan.protocol, are_chats=read.task.are_chats)
+    is_rendered = is_asked and (how.chat_template != "none" or (how.num_fewshot or 0) > 0)
     say_reading(read)
     if is_asked and not is_rendered:
         print("  asked as they are, without a chat template or shots", file=sys.stderr)

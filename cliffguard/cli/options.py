@@ -176,7 +176,6 @@ _TYPED: dict[str, Any] = {
     "policy": Path,
     "data": list[str],
     "churn": list[str],
-    "chat_template": Literal["none", "own", "base", "both"],
 }
 
 

@@ -17,6 +17,7 @@ import yaml
 
 from cliffguard.checkpoints.trained_on import is_called_from_here
 from cliffguard.config import as_written
+from cliffguard.core.chats import template_file
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import is_path, user_path, write_whole
@@ -125,6 +126,8 @@ def plan_written(review: Review) -> dict[str, Any]:
         written["allow_base_mismatch"] = True
     written["runner"].update(_runner(plan, written, (compared.base, compared.candidate)))
     written["suites"] = [_suite(name) for name in plan.suites]
+    if (template := template_file(plan.protocol)) is not None:
+        written["protocol"]["chat_template"] = _whole(template)
     written["data"] = {task: _files(given) for task, given in plan.data.items()}
     written["train"] = [_whole(path) for path in plan.train]
     if plan.target is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.chats import effective
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import SCORING, Task
 from cliffguard.core.settings import EvalSettings
@@ -34,7 +35,8 @@ class Question:
 
     def preimage(self) -> dict[str, Any]:
         """Everything that may change an answer by design, in readable form."""
-        protocol = {name: getattr(self.protocol, name) for name in _PROTOCOL_KEYS}
+        how = effective(self.protocol, are_chats=self.task.are_chats)
+        protocol = {name: getattr(how, name) for name in _PROTOCOL_KEYS}
         if self.protocol.max_length is not None:  # answers from before it was a key keep theirs
             protocol["max_length"] = self.protocol.max_length
         if self.protocol.packing != "auto" and self.dtype in LOW:  # in float32 it changes nothing

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.chats import chat_in
 from cliffguard.core.prompt_facts import PromptFacts
 from cliffguard.core.settings import Ring
 from cliffguard.core.terms import Terms
@@ -23,7 +24,8 @@ class Item:
     several, `answer` the first of them; empty, it is the only one. Of logged samples `answer` is
     the target as it was logged, and `answers` what it stands for; where `prompt` is but the ends of
     what was asked, `prompt_sha256` is of the whole and `facts` what that says (both None: it is all
-    there).
+    there). `chat` is what is asked in turns, as `core.chats.Chat.written`, and `prompt` the same
+    for people (None: `prompt` is asked).
     """
 
     id: str
@@ -36,6 +38,12 @@ class Item:
     answers: tuple[str, ...] = ()
     prompt_sha256: str | None = None
     facts: PromptFacts | None = None
+    chat: str | None = None
+
+    @property
+    def spoken(self) -> str:
+        """The words of its prompt; of a chat without those that say who speaks."""
+        return self.prompt if self.chat is None else "\n".join(chat_in(self.chat).contents)
 
     @property
     def right(self) -> tuple[str, ...]:
@@ -104,6 +112,16 @@ class Task:
     other_scores: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     unread: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     terms: Terms | None = None
+
+    @property
+    def are_chats(self) -> bool:
+        """Whether its items are turns of chats; a task's items all are, or none is."""
+        return any(item.chat is not None for item in self.items[:1])
+
+    @property
+    def have_tools(self) -> bool:
+        """Whether there are tools that an item's answer may call."""
+        return any(chat_in(item.chat).tools for item in self.items if item.chat is not None)
 
     def gates(self, item: Item) -> bool:
         """Return whether `item` counts for the verdict, or is only shown on the ladder, or not."""

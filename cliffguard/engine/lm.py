@@ -135,6 +135,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         **kwargs: Any,
     ) -> list[int]:
         """Return the tokens of a text; a prompt is asked for once for each of its choices."""
+        if add_special_tokens is None and self.add_bos_token is False:  # part of what is remembered
+            add_special_tokens = False
         tokens = list(self._encoded(string, add_special_tokens))
         return tokens[-left_truncate_len:] if left_truncate_len else tokens
 

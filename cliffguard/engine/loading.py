@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from cliffguard.checkpoints.files import refuse_growing
+from cliffguard.checkpoints.files import chat_template_of, refuse_growing
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine.adapter_settings import refuse_endless
@@ -115,7 +115,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         # Said, since transformers would otherwise ask on the terminal whether to run code.
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, **options)
-        if files.chat_template != files.tokenizer:
+        if files.chat_template.is_file():
+            tokenizer.chat_template = chat_template_of(files.chat_template)
+        elif files.chat_template != files.tokenizer:
             other = AutoTokenizer.from_pretrained(files.chat_template, **options)
             tokenizer.chat_template = other.chat_template
     refuse_no_bos_or_eos(checkpoint.name, tokenizer)

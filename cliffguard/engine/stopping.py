@@ -144,6 +144,9 @@ def from_plain_text(lm: Any, text: str, n_most: int) -> GeneratedText:
 def _without_thinking(lm: Any, generated: Generated) -> tuple[str, bool]:
     """Return the text, and whether the limit came before the thinking ended."""
     tokens = list(generated.tokens)
+    keeps_special = getattr(lm, "keeps_special_tokens", False)
+    if keeps_special and tokens[-1:] and tokens[-1] in _end_tokens(lm):
+        tokens = tokens[:-1]
     end = lm.think_end_token
     if end is None:
         return lm.tok_decode(tokens), False
@@ -156,6 +159,6 @@ def _without_thinking(lm: Any, generated: Generated) -> tuple[str, bool]:
     if is_over:
         text = text.rpartition(end)[2]
     # Marks of the tokenizer's own, such as the end of a turn, are no part of an answer.
-    for mark in lm.tokenizer.all_special_tokens:
+    for mark in () if keeps_special else lm.tokenizer.all_special_tokens:
         text = text.replace(mark, "")
     return text, not is_over and generated.finish_reason == "length"

@@ -15,8 +15,9 @@ from cliffguard.checkpoints.identity import vocabulary_size
 from cliffguard.checkpoints.tensors import Tensor, are_same, is_zero, tensors_of
 from cliffguard.checkpoints.tokenizers import tokenizer_change
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.chats import template_file
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import IntegrityError
+from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import n_things
 
@@ -145,13 +146,16 @@ def _is_plain_lora(tensors: Mapping[str, Tensor]) -> bool:
 def _templates(base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings) -> Iterator[Caveat]:
     """Judge chat templates by the protocol's policy; yield caveats.
 
-    Under "none" no template is applied, and a difference can change nothing. Under "own" it is
-    part of what is compared, and is told. Under "base" the candidate's own is not used.
+    Under "none" no template is applied, and a difference can change nothing. Under "own", and of
+    chats under "auto", it is part of what is compared, and is told. Under "base", and with a file,
+    the candidate's own is not used.
     """
     if base.files is None or candidate.files is None:
         return
-    policy = protocol.chat_template
+    policy = "file" if template_file(protocol) is not None else protocol.chat_template
     folders = {"base": base.files.tokenizer, "candidate": candidate.files.tokenizer}
+    if policy == "file":
+        folders = dict.fromkeys(folders, base.files.chat_template)
     templates = {side: chat_template_of(folder) for side, folder in folders.items()}
     _refuse_no_template(base, candidate, templates, policy)
     if templates["base"] != templates["candidate"]:
@@ -159,7 +163,7 @@ def _templates(base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings) 
         what = "differ" if len(which) == 2 else f"differ: only the {which[0]} has one"
         text = f"The chat templates {what}; {_BY_POLICY[policy]} (chat_template: {policy})."
         yield Caveat(id="template.differs", text=text)
-    used = {"none": [], "base": [templates["base"]], "own": list(templates.values())}[policy]
+    used = {"none": [], "base": [templates["base"]]}.get(policy, list(templates.values()))
     is_dated = any("strftime_now" in str(template) for template in used)
     if is_dated and "date_string" not in protocol.template_args:
         yield Caveat(
@@ -172,6 +176,7 @@ def _templates(base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings) 
 _BY_POLICY = {
     "none": "none is applied",
     "own": "each side is asked under its own, and what that does is part of every drop",
+    "auto": "each side's chats are asked under its own, and what that does is part of their drop",
     "base": "both sides are asked under the base's",
 }
 
@@ -180,7 +185,15 @@ def _refuse_no_template(
     base: Checkpoint, candidate: Checkpoint, templates: Mapping[str, object], policy: str
 ) -> None:
     """Tell before hours are spent on the base that the candidate cannot be asked like this."""
-    if policy != "none" and templates["base"] is None:
+    if policy == "auto":
+        for side, checkpoint in (("base", base), ("candidate", candidate)):
+            if templates[side] is None:
+                raise UsageError(
+                    f"{checkpoint.name}: has no chat template, and items are chats (messages); "
+                    "name a file with one (--chat-template FILE)",
+                    id="template.missing",
+                )
+    if policy in ("own", "base") and templates["base"] is None:
         raise no_chat_template(base.name, may_be_base=False)
     if policy == "own" and templates["candidate"] is None:
         raise no_chat_template(candidate.name, may_be_base=True)
@@ -193,7 +206,7 @@ def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: EvalSettin
     from cliffguard.engine.templates import check_system_prompt
 
     check_system_prompt(base, protocol)
-    if protocol.chat_template == "own":  # under "base" the two have one
+    if protocol.chat_template in ("own", "auto"):  # under "base" the two have one
         check_system_prompt(candidate, protocol, way_out=", or use --chat-template base")
     return ()
 

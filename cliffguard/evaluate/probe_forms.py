@@ -7,18 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.chats import chat_in, renders_chats_alone
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
-from cliffguard.suites.scorers import BY_LIKELIHOOD
+from cliffguard.suites.scorers import SPEAKING
 
 N_SHOTS = 3
 SYSTEM_PROMPT = "You are a helpful assistant. Answer the question."
-
-_SPEAKING = frozenset({*BY_LIKELIHOOD, "exact_match", "normalized_match", "numeric", "f1"}) | {
-    "rouge_l"
-}
-"""Metrics of own items whose right answer is a text that could have been said."""
 
 
 class Form(NamedTuple):
@@ -45,7 +41,7 @@ def forms_of(
     """
     forms: list[Form] = []
     untried: list[str] = []
-    is_templated = protocol.chat_template != "none"
+    is_templated = protocol.chat_template != "none" and not renders_chats_alone(protocol)
     bare = next((side.label for side in sides if side.chat_template is None), None)
     if (protocol.num_fewshot or 0) < N_SHOTS:
         forms.append(Form(THREE_SHOTS, replace(protocol, num_fewshot=N_SHOTS)))
@@ -68,6 +64,14 @@ def forms_of(
     return tuple(forms), tuple(untried)
 
 
+def _rules(item: Item) -> str:
+    """Return what a chat's system turn and tools say; a prompt has none."""
+    if item.chat is None:
+        return ""
+    chat = chat_in(item.chat)
+    return digest([chat.system, list(chat.tools)])
+
+
 def shots_for(
     task: Task, asked_again: Collection[Item], protocol: EvalSettings
 ) -> tuple[Item, ...] | str:
@@ -80,8 +84,11 @@ def shots_for(
     n = task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
     if task.stock or not n:
         return ()
-    if task.metric not in _SPEAKING:
+    if task.metric not in SPEAKING:
         return "its right answers are rules, which nobody says"
+    rules = {_rules(item) for item in asked_again}
+    if len(rules) > 1:
+        return "its chats have system turns or tools of their own"
     prompts = {item.prompt for item in asked_again}
     clusters = {item.cluster for item in asked_again} - {None}
     ids = {item.id for item in asked_again} | task.excluded
@@ -89,6 +96,7 @@ def shots_for(
         item
         for item in task.items
         if item.id not in ids and item.prompt not in prompts and item.cluster not in clusters
+        if _rules(item) in rules
     ]
     free.sort(key=lambda item: digest([protocol.seed, "shots", task.name, item.id]))
     if len(free) < n:

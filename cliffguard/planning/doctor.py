@@ -18,8 +18,10 @@ from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import Plan
 from cliffguard.evaluate.pair_checks import pair_checks
 from cliffguard.gate import find_alone, find_sides
+from cliffguard.run.templates import with_template
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
+from cliffguard.suites.target import suites_of
 
 if TYPE_CHECKING:
     from cliffguard.engine.devices import Device
@@ -101,6 +103,7 @@ def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Ch
     notes = [*_about_devices(there), *_about_limits(), *_about_places(places)]
     loads: tuple[Load, ...] = ()
     if plan is not None:
+        plan = _with_template(plan)
         sides, about = _sides(plan, will_load=runner is not None)
         notes += about
         loads = tuple(_load(side, checkpoint, plan) for side, checkpoint in sides.items())
@@ -185,6 +188,15 @@ def _sides(
         return _base_alone(plan), [_fault("pair", failure)]
     about = list(_about_pair(base, candidate, plan, will_load=will_load))
     return {"base": base, "candidate": candidate}, about
+
+
+def _with_template(plan: Plan) -> Plan:
+    """Return the plan with the chat template that its suites need, as far as they can be read."""
+    try:
+        return with_template(plan, suites_of(plan))
+    except CliffguardError:  # what is wrong with suites is for the run to say
+        template = "none" if plan.protocol.chat_template == "auto" else plan.protocol.chat_template
+        return replace(plan, protocol=replace(plan.protocol, chat_template=template))
 
 
 def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:

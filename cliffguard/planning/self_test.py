@@ -16,6 +16,7 @@ from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Suite
 from cliffguard.core.progress import Progress, silent
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.looks import Look
@@ -23,6 +24,7 @@ from cliffguard.evaluate.measure import Measurement, measure, unheard
 from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import with_margins
+from cliffguard.run.templates import with_template
 from cliffguard.runners import Runner
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.multiplicity import holm
@@ -90,9 +92,8 @@ def measure_noise(
     The floor of every task is noted beside the first answers, where planning finds it.
     """
     suites = suites_of(plan)
-    policy = with_margins(plan.policy or Policy(), suites)
-    # There are no later runs to keep anything for.
-    policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
+    plan, other = with_template(plan, suites), with_template(other, suites)
+    policy = _policy(plan, suites)
     sides: list[Measurement] = []
     dtypes: list[str] = []
     packings: list[str] = []
@@ -174,6 +175,12 @@ def _replicate(plan: Plan, other: Plan) -> int:
         return REPLICATES["device"]
     is_packed_otherwise = plan.protocol.packing != other.protocol.packing
     return REPLICATES["packing" if is_packed_otherwise else "batches"]
+
+
+def _policy(plan: Plan, suites: Sequence[Suite]) -> Policy:
+    """Return the plan's policy for an instrument: there are no later runs to keep anything for."""
+    policy = with_margins(plan.policy or Policy(), suites)
+    return replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
 
 
 def _two_sided(there: CapabilityComparison, back: CapabilityComparison) -> float:

@@ -42,6 +42,7 @@ from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
 from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
 from cliffguard.run.rescued import helped_to_choose, origin_of
+from cliffguard.run.templates import marks_in_chats, with_template
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks, looks_at_scales
@@ -179,10 +180,7 @@ def prepare(
 
     Raises a CliffguardError for what can be known to fail before anything is asked.
     """
-    suites = suites_of(plan)
-    policy = with_margins(plan.policy or default_policy(suites), suites)
-    refuse_tasks(policy)
-    suites = wanting(suites, policy)
+    plan, suites, policy = _read(plan)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
     remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
@@ -226,6 +224,15 @@ def prepare(
         limits=limits,
         audience=audience,
     )
+
+
+def _read(plan: Plan) -> tuple[Plan, tuple[Suite, ...], Policy]:
+    """Return the plan with the chat template that its suites need, these, and the policy."""
+    suites = suites_of(plan)
+    policy = with_margins(plan.policy or default_policy(suites), suites)
+    refuse_tasks(policy)
+    suites = wanting(suites, policy)
+    return with_template(plan, suites), suites, policy
 
 
 def _settled(
@@ -312,7 +319,8 @@ def _tasks_of(
     refuse_unknown_fields(tasks, policy)
     tasks, halved = kept_half(tasks, plan, policy)
     _show_target(plan, tasks, sides, runner, limits, audience)
-    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut)
+    marks = marks_in_chats(tasks, sides)
+    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut, *marks)
 
 
 def _show_target(

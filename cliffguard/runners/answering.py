@@ -11,7 +11,7 @@ from typing import Any
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
-from cliffguard.core.errors import IntegrityError
+from cliffguard.core.errors import IntegrityError, SuiteError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import cut_end, n_things
@@ -44,6 +44,7 @@ class Prepared:
         self._tokens = self._encoded(self.requests[0].args[0])
         self.n_prompt_tokens = len(self._tokens)
         self._refuse_two_bos()
+        self._refuse_merged()
         self.is_overlong = self._n_tokens() > model.max_length
 
     def holds(self, tokens: Sequence[int]) -> bool:
@@ -96,6 +97,20 @@ class Prepared:
                 "the items, or set add_bos_token to false",
                 id="template.two-bos",
             )
+
+    def _refuse_merged(self) -> None:
+        """Refuse a choice of a chat whose beginning is one token with the end of the template."""
+        if not self.loaded.task.are_chats or self.is_generated:
+            return
+        n = len(self._tokens)
+        for choice, tokens in zip(self.item.choices, self.token_sequences(), strict=True):
+            if tokens[:n] != self._tokens:
+                raise SuiteError(
+                    f"{self.loaded.task.name}: choice {choice!r} of item {self.item.id} begins in "
+                    "one token with the end of the chat template, and would be read otherwise than "
+                    "a model writes it; take blanks from its beginning",
+                    id="chat.merged-choice",
+                )
 
     def _n_tokens(self) -> int:
         if self.is_generated:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cliffguard.core.answers import LOW, Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.chats import effective
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.hub_names import no_connection
 from cliffguard.core.items import Item, Suite, Task
@@ -38,6 +39,7 @@ from cliffguard.runners.prompting import (
     build,
     buildable,
     loses_description,
+    read_as_rendered,
     refuse_no_invocation,
     rendered,
     template_apart,
@@ -188,19 +190,18 @@ class HarnessRunner(Runner):
             return None
         server = None
         render = self._renders.pop(checkpoint.fingerprint, None)
-        if protocol.chat_template != "none" and self.settings.is_served:
+        how = effective(protocol, are_chats=task.are_chats)
+        if how.chat_template != "none" and self.settings.is_served:
             server = self._model(checkpoint, protocol)
-        elif protocol.chat_template != "none" and render is None:
+        elif how.chat_template != "none" and render is None:
             if not self._renders_alone(checkpoint):
                 return super().preview(checkpoint, task, protocol)
             from cliffguard.engine.templates import by_files
 
-            render = by_files(checkpoint, protocol)  # which an earlier run looked at
+            render = by_files(checkpoint, how)  # which an earlier run looked at
         loaded = self._tasks[task.name]
         with buildable(loaded), doing(f"making the first prompts of {task.name}"):
-            self.show(
-                checkpoint, task, first_prompts(loaded, checkpoint, protocol, server or render)
-            )
+            self.show(checkpoint, task, first_prompts(loaded, checkpoint, how, server or render))
         return None
 
     def _renders_alone(self, checkpoint: Checkpoint) -> bool:
@@ -213,7 +214,19 @@ class HarnessRunner(Runner):
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
+        protocol = effective(protocol, are_chats=task.are_chats)
         drop_if_stopped()  # loading may have taken all the time that there was
+        with read_as_rendered(model, task):
+            return self._ask(model, checkpoint, task, items, protocol)
+
+    def _ask(
+        self,
+        model: Any,
+        checkpoint: Checkpoint,
+        task: Task,
+        items: Sequence[Item],
+        protocol: EvalSettings,
+    ) -> Sequence[Answer]:
         loaded = self._tasks[task.name]
         with (
             self._stages.during("prompts"),
@@ -256,10 +269,12 @@ class HarnessRunner(Runner):
         with doing(f"trying how {checkpoint.name} is packed"), panics_explained(checkpoint.name):
             for task in tasks:
                 loaded = self._tasks[task.name]
-                build(loaded, model, checkpoint, protocol)
-                for item in task.items[:_N_TRIED]:
-                    prompts += Prepared(loaded, item, model, protocol).token_sequences()
-                    n_tried += 1
+                how = effective(protocol, are_chats=task.are_chats)
+                with read_as_rendered(model, task):
+                    build(loaded, model, checkpoint, how)
+                    for item in task.items[:_N_TRIED]:
+                        prompts += Prepared(loaded, item, model, how).token_sequences()
+                        n_tried += 1
             n_run = n_items * len(prompts) // max(1, n_tried)
             with self._backend.explained(checkpoint):
                 reason: str | None = model.try_packing(prompts, n_run)

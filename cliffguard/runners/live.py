@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.chats import template_file
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.items import Item, Task
@@ -110,9 +111,11 @@ class LiveRunner(HarnessRunner):
                 f"protocol.dtype {protocol.dtype}: the model in memory is in {kind}; leave it auto",
                 id="live.other-dtype",
             )
-        if protocol.chat_template == "base" or protocol.quantization != "none":
+        is_other = protocol.chat_template == "base" or template_file(protocol) is not None
+        if is_other or protocol.quantization != "none":
             raise UsageError(
-                "a model in memory is asked as it is: chat_template none or own, no quantization",
+                "a model in memory is asked as it is: chat_template auto, none or own, and no "
+                "quantization",
                 id="live.as-it-is",
             )
         return kind

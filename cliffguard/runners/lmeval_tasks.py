@@ -17,6 +17,7 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.terms import Terms
 from cliffguard.core.texts import first_and_more, first_line, n_things
+from cliffguard.runners.chat_task import ChatTask
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.lmeval_logs import fields_of
 from cliffguard.runners.loaded_task import LoadedTask, n_shots
@@ -53,7 +54,8 @@ def load_own(task: Task, shots: Sequence[Item] = ()) -> LoadedTask:
     }
     harness = ConfigurableTask(config={**config, **_scoring(task)})
     ids = {item.id: index for index, item in enumerate(task.items)}
-    return LoadedTask(dataclasses.replace(task, filter="none"), harness, ids)
+    task = dataclasses.replace(task, filter="none")
+    return ChatTask(task, harness, ids, shots) if task.are_chats else LoadedTask(task, harness, ids)
 
 
 def _documents(items: Sequence[Item]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, SuiteError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
@@ -66,31 +67,40 @@ class LoadedTask:
         part._harness.sampler = copy.copy(sampler).replace_df(pool)
         return part
 
-    def build(self, model: Any, fingerprint: str, protocol: EvalSettings) -> None:
+    def build(self, model: Any, checkpoint: Checkpoint | None, protocol: EvalSettings) -> None:
         """Build the requests of all items for one checkpoint, unless they are there already.
 
-        Without a chat template they are the same for every checkpoint.
+        Without a chat template they are the same for every checkpoint (None: for none).
         """
-        templated = protocol.chat_template != "none"
-        wanted = (fingerprint if templated else "", protocol)
+        side = None if protocol.chat_template == "none" else checkpoint
+        wanted = ("" if side is None else side.fingerprint, protocol)
         if self._built == wanted:
             return
         self._requests = self._build(protocol)
         self._prompts = {i: _prompt_digest(rows) for i, rows in self._requests.items()}
-        if templated:
-            self._requests = self._build(
-                protocol, **_templated(model.apply_chat_template, model.tokenizer_name, protocol)
-            )
+        if side is not None:
+            self._requests = self._build(protocol, **self._template(model, side.name, protocol))
         self._built = wanted
 
-    def first(
-        self, n: int, render: Callable[..., Any] | None, protocol: EvalSettings
-    ) -> list[tuple[Item, str]]:
-        """Return the first items, each with its prompt as `render` makes it of a chat.
+    def _template(self, model: Any, name: str, protocol: EvalSettings) -> dict[str, Any]:
+        """Return what `_build` takes to render by the chat template of `model`, of side `name`.
 
-        None: without a template. What was built to be asked stays as it is.
+        `model` is lm-eval's, or what `engine.templates.by_files` returns.
         """
-        template = {} if render is None else _templated(render, "", protocol)
+        if callable(model):
+            return _templated(_as_lm_eval(model), "", protocol)
+        return _templated(model.apply_chat_template, model.tokenizer_name, protocol)
+
+    def first(
+        self, n: int, speaker: Any, name: str, protocol: EvalSettings
+    ) -> list[tuple[Item, str]]:
+        """Return the first items, each with its prompt as the side called `name` gets it.
+
+        `speaker` renders chats, as `_template` takes it; under no chat template it is not looked
+        at. What was built to be asked stays as it is.
+        """
+        is_bare = protocol.chat_template == "none"
+        template = {} if is_bare else self._template(speaker, name, protocol)
         requests = self._build(protocol, limit=n, **template)
         items = [item for item in self.task.items if self._document_ids[item.id] in requests]
         return [(item, str(requests[self._document_ids[item.id]][0].args[0])) for item in items]
@@ -101,7 +111,7 @@ class LoadedTask:
             bare = dataclasses.replace(
                 protocol, chat_template="none", system_prompt=None, template_args={}
             )
-            self.build(None, "", bare)
+            self.build(None, None, bare)
         return [self.prompt_digest(item) for item in items]
 
     def _build(
@@ -209,6 +219,19 @@ def _templated(render: Callable[..., Any], name: str, protocol: EvalSettings) ->
         "tokenizer_name": name,
         "system_instruction": protocol.system_prompt,
     }
+
+
+def _as_lm_eval(render: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a way to render with the one argument that lm-eval's models have."""
+
+    def rendered(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
+        return render(
+            chat,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=not add_generation_prompt,
+        )
+
+    return rendered
 
 
 def _bare(value: Any) -> Any:

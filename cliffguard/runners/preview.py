@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from cliffguard.core.checkpoint import Checkpoint
@@ -24,27 +24,12 @@ def first_prompts(
     what asking would: UsageError or IntegrityError for a template that cannot be used.
     """
     if protocol.chat_template == "none":
-        return loaded.first(N_SHOWN, None, protocol)
+        return loaded.first(N_SHOWN, None, checkpoint.name, protocol)
     from cliffguard.engine.templates import failures_explained, refuse_lost_system, render_apart
 
     with failures_explained(checkpoint.name):
-        if callable(speaker):
-            render = _as_lm_eval(speaker)
-        else:
+        if not callable(speaker):
             render_apart(getattr(speaker, "tokenizer", None), checkpoint.name)
-            render = speaker.apply_chat_template
+        render = speaker if callable(speaker) else speaker.apply_chat_template
         refuse_lost_system(checkpoint.name, render, protocol)
-        return loaded.first(N_SHOWN, render, protocol)
-
-
-def _as_lm_eval(render: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a way to render with the one argument that lm-eval's models have."""
-
-    def rendered(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
-        return render(
-            chat,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=not add_generation_prompt,
-        )
-
-    return rendered
+        return loaded.first(N_SHOWN, speaker, checkpoint.name, protocol)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from cliffguard.core.chats import renders_chats_alone
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.core.items import Task
@@ -22,7 +24,31 @@ def build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Eval
     with buildable(loaded), template_apart(model, checkpoint):
         refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
         refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
-        loaded.build(model, checkpoint.fingerprint, protocol)
+        loaded.build(model, checkpoint, protocol)
+
+
+@contextmanager
+def read_as_rendered(model: Any, task: Task) -> Iterator[None]:
+    """Let a model read chats token by token as they are rendered, and tell the calls it makes.
+
+    A template writes the BOS itself where one belongs. Marks of calls are special tokens in many
+    models, and are kept in answers to items with tools.
+    """
+    if not task.are_chats:
+        yield
+        return
+    kept: dict[str, Any] = {"add_bos_token": False}
+    if task.have_tools and hasattr(model, "tok_decode"):
+        kept["keeps_special_tokens"] = True
+        kept["tok_decode"] = partial(type(model).tok_decode, model, skip_special_tokens=False)
+    before = {name: vars(model)[name] for name in kept if name in vars(model)}
+    vars(model).update(kept)
+    try:
+        yield
+    finally:
+        for name in kept:
+            del vars(model)[name]
+        vars(model).update(before)
 
 
 @contextmanager
@@ -64,7 +90,7 @@ def template_apart(model: Any, checkpoint: Checkpoint) -> Iterator[None]:
 
 def rendered(model: Any, prompt: str, protocol: EvalSettings) -> str:
     """Return a prompt as the protocol has it put to the model."""
-    if protocol.chat_template == "none":
+    if protocol.chat_template == "none" or renders_chats_alone(protocol):
         return prompt
     chat = [{"role": "user", "content": prompt}]
     if protocol.system_prompt is not None:

@@ -91,9 +91,13 @@ def digest_of_lines(lines: Iterable[str]) -> str:
 
 
 def _row(item: Item) -> dict[str, Any]:
-    """Return an item as it is kept: several right answers only where there are some."""
+    """Return an item as it is kept: several right answers, and a chat, only where there are some.
+
+    What was there before them keeps its digest.
+    """
     row: dict[str, Any] = json.loads(canonical_json(row_of(item)))
-    return row if item.answers else {key: value for key, value in row.items() if key != "answers"}
+    absent = {key for key in ("answers", "chat") if not row[key]}
+    return {key: value for key, value in row.items() if key not in absent}
 
 
 def _item(row: Mapping[str, Any]) -> Item:

@@ -167,7 +167,7 @@ def _item_words(task: Task) -> list[_ItemWords]:
     Where different items share a prompt ("Which of these is true?"), what they choose among is
     read with it.
     """
-    prompts = [tuple(content_words(item.prompt)) for item in task.items]
+    prompts = [tuple(content_words(item.spoken)) for item in task.items]
     askers: dict[tuple[str, ...], set[str]] = {}
     for prompt, item in zip(prompts, task.items, strict=True):
         askers.setdefault(prompt, set()).add(item.digest)
@@ -182,7 +182,7 @@ def _item_words(task: Task) -> list[_ItemWords]:
             core = words
         if len(askers[prompt]) > 1:
             words = core = tuple(
-                content_words("\n".join([item.prompt, *(item.choices or item.right)]))
+                content_words("\n".join([item.spoken, *(item.choices or item.right)]))
             )
         items.append(
             _ItemWords(words, core, tuple(tuple(content_words(answer)) for answer in item.right))

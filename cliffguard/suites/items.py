@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 from cliffguard.core.canonical_json import canonical_json, digest
+from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError, nearest
 from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.items import Item
+from cliffguard.suites.chats import chat_of
 from cliffguard.suites.scorers import SCORERS, Scorer
 
 ITEM_KEYS = [
     "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
-    "fields",
+    "fields", "messages", "tools",
 ]  # fmt: skip
 
 
@@ -23,22 +25,15 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     A row may hold both of an item's forms: `prompt`, `choices` and `answer` for the one by
     likelihood, `question` and `expected` (where it is not the answer) for the generated one;
     `context` stands before either. `answers` in place of `answer` are several, any of them right;
-    of metrics about JSON each may be an object or a list in place of a text.
+    of metrics about JSON each may be an object or a list in place of a text. `messages`, with
+    `tools`, are a chat in place of all of these prompts.
     """
     _refuse_unknown_keys(row, level, where)
     # Which form: generated where the metric reads texts, else by likelihood among the choices.
     scorer = SCORERS.get(metric or "")
     is_asked = scorer is not None and "question" in row
-    key = "question" if is_asked else "prompt"
-    prompt = _text(row, key, where)
-    if "context" in row:
-        prompt = _text(row, "context", where) + prompt
-    # lm-eval and tokenizers put the space before the answer, not after the prompt.
-    if prompt != prompt.rstrip():
-        raise SuiteError(
-            f"{where}: {key} ends in white space, which changes how answers tokenise",
-            id="item.white-space",
-        )
+    chat = _chat(row, where)
+    prompt = chat.as_text() if chat is not None else _prompt(row, where, is_asked=is_asked)
     right_key = "expected" if is_asked and "expected" in row else "answer"
     answers = _answers(_with_json_as_text(row, right_key, scorer, where), right_key, where)
     answer = answers[0]
@@ -57,25 +52,58 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
             list(map(scorer.check, answers))
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
-    refuse_absurd(prompt, choices, answer, where)
+    written = None if chat is None else chat.written
+    refuse_absurd(written or prompt, choices, answer, where)
     # Compared as text: 1 and "1" would be two clusters.
     cluster = row.get("cluster")
     if cluster is not None and not isinstance(cluster, str):
         raise SuiteError(
             f"{where}: cluster must be text, found {json.dumps(cluster)}", id="item.cluster"
         )
+    question: Any = prompt if written is None else {"chat": written}
     # The digest is of what decides the score. One answer is digested as ever, not as a list of
     # one: else no answer that is stored would be found again.
     return Item(
         id=_text(row, "id", where),
-        digest=digest([prompt, list(choices), list(answers) if len(answers) > 1 else answer]),
+        digest=digest([question, list(choices), list(answers) if len(answers) > 1 else answer]),
         prompt=prompt,
         choices=choices,
         answer=answer,
         level=_level(row, level, where),
         cluster=cluster,
         answers=answers if len(answers) > 1 else (),
+        chat=written,
     )
+
+
+def _chat(row: dict[str, Any], where: str) -> Chat | None:
+    """Return the chat of a row that has one; then it has no other prompt."""
+    if "messages" not in row:
+        if "tools" in row:
+            raise SuiteError(
+                f"{where}: tools belong to messages; write the prompt as a user's turn",
+                id="item.messages",
+            )
+        return None
+    if other := [key for key in ("prompt", "question", "context") if key in row]:
+        raise SuiteError(
+            f"{where}: has messages and {other[0]}; keep one of them", id="item.messages"
+        )
+    return chat_of(row, where)
+
+
+def _prompt(row: dict[str, Any], where: str, *, is_asked: bool) -> str:
+    key = "question" if is_asked else "prompt"
+    prompt = _text(row, key, where)
+    if "context" in row:
+        prompt = _text(row, "context", where) + prompt
+    # lm-eval and tokenizers put the space before the answer, not after the prompt.
+    if prompt != prompt.rstrip():
+        raise SuiteError(
+            f"{where}: {key} ends in white space, which changes how answers tokenise",
+            id="item.white-space",
+        )
+    return prompt
 
 
 def _refuse_unknown_keys(row: dict[str, Any], level: str | None, where: str) -> None:

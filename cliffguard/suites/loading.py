@@ -272,6 +272,12 @@ def _items(
                 f"{source}:{number}: the id {item.id!r} stands already in line {seen[item.id]}",
                 id="item.twice",
             )
+        if items and (item.chat is None) is not (items[0].chat is None):
+            raise SuiteError(
+                f"{source}:{number}: is a {_FORMS[item.chat is None]}, and line "
+                f"{seen[items[0].id]} a {_FORMS[item.chat is not None]}; make a task of each",
+                id="item.messages",
+            )
         seen[item.id] = number
         items.append(item)
         if "fields" in row:
@@ -281,6 +287,9 @@ def _items(
             f"{source}: holds no items; a task needs at least one", id="suite.no-items"
         )
     return tuple(items), fields
+
+
+_FORMS = {True: "prompt", False: "chat (messages)"}
 
 
 def _rows(

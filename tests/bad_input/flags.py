@@ -76,6 +76,17 @@ CASES: Cases = {
     "template arguments without a template": Case(
         lambda p: p.check("--template-args", "a=1"), 2, "protocol.template-args"
     ),
+    "template arguments under none": Case(
+        lambda p: p.check("--chat-template", "none", "--template-args", "a=1"),
+        2,
+        "protocol.template-args",
+    ),
+    "unknown template": Case(
+        lambda p: p.check("--chat-template", "chatml"), 2, "protocol.chat-template"
+    ),
+    "a template's file for prompts": Case(
+        lambda p: p.check("--chat-template", "./chatml.jinja"), 2, "protocol.chat-template"
+    ),
     "data without a task": Case(lambda p: p.check("--data", "x.jsonl"), 2, "data.form"),
     "data twice": Case(
         lambda p: p.check("--data", "a=x.jsonl", "--data", "a=y.jsonl"), 2, "data.twice"
@@ -198,7 +209,6 @@ USAGE: dict[str, tuple[list[str], str]] = {
     "unknown flag": (["check", "--limt", "5"], "usage.no-such-option"),
     "limit in words": (["check", "--limit", "ten"], "usage.bad-value"),
     "unknown dtype": (["check", "--dtype", "fp16"], "usage.bad-value"),
-    "unknown template": (["check", "--chat-template", "chatml"], "usage.bad-value"),
     "unknown format": (["check", "--format", "pdf"], "usage.bad-value"),
     "a flag without its value": (["check", "--base"], "usage.no-value"),
     "too many words": (["check", "plan.yaml", "other.yaml"], "usage.words"),

@@ -34,7 +34,7 @@ from cliffguard.engine.adapters import apart_because
 from cliffguard.gate import compare_samples, find_sides
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.target import suite_files, suites_of
 from cliffguard.suites.train_data import read_training

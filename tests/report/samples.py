@@ -298,7 +298,7 @@ def review(
             candidate="runs/ft/support-tickets",
             base="Qwen/Qwen2.5-0.5B-Instruct",
             suites=("adjacent",),
-            protocol=EvalSettings(limit=200),
+            protocol=EvalSettings(chat_template="none", limit=200),
             policy=Policy(target=TargetPolicy(min_gain=0.02)),
         ),
         comparison=Comparison(

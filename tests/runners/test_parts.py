@@ -29,8 +29,8 @@ ARC = [
     }
     for n in range(8)
 ]
-USUAL = EvalSettings()
-THREE = EvalSettings(num_fewshot=3)
+USUAL = EvalSettings(chat_template="none")
+THREE = replace(USUAL, num_fewshot=3)
 
 
 def resolved(folder: Path, entry: str, data: Mapping[str, Any]) -> tuple[HarnessRunner, Task]:
@@ -59,7 +59,7 @@ def prompts(runner: HarnessRunner, part: TaskPart) -> dict[str, str]:
     """Return what a part's items are asked as, without a template, by their ids."""
     assert runner.take_part(part) is None
     loaded = runner._tasks[part.task.name]
-    return {item.id: text for item, text in loaded.first(99, None, part.protocol)}
+    return {item.id: text for item, text in loaded.first(99, None, "", part.protocol)}
 
 
 def test_an_own_item_has_the_shots_that_it_is_given(tmp_path: Path) -> None:

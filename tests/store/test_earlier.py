@@ -21,7 +21,7 @@ from cliffguard.evaluate.measure import Measurement, measure
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import find_sides, guard
 from cliffguard.runners import Runner
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
