@@ -24,6 +24,7 @@ WIDE = {
     "TargetData": "the keys of a file that people write",
     "Task": "what a suite or a harness says of a task, each part from elsewhere",
     "TaskFile": "the keys of a file that people write",
+    "Answer": "one line of a shard of the store",
     "Finding": "one row of the verdict, as every report prints it",
     "CandidateOverview": "one row of the overview, as every format prints it",
     "CapabilityCounts": "what becomes of the items, step by step, adds up",

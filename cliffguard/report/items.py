@@ -44,8 +44,11 @@ def _line(result: ItemResult) -> str:
 
 
 def as_plain(result: ItemResult) -> dict[str, Any]:
-    """Return an item in the types of JSON."""
+    """Return an item in the types of JSON: of both sides without the parts that it has not."""
     plain: dict[str, Any] = _adapter().dump_python(result)
+    for side in (plain["base"], plain["candidate"]):
+        if side["parts"] is None:
+            del side["parts"]
     return plain
 
 

@@ -128,13 +128,15 @@ def test_a_suite(content: bytes, folder: Path) -> None:
         load_suite(str(folder / "mine.yaml"))
 
 
-METRICS = ("acc", "exact_match", "numeric", "regex", "constraints")
+METRICS = ("acc", "exact_match", "numeric", "regex", "constraints", "json_schema", "tool_call")
 ITEMS = [
     {"id": "a", "context": "C. ", "prompt": "P", "choices": ["x", "y"], "answer": "x", "level": 1},
     {"id": "b", "prompt": "P", "question": "Q", "expected": "7", "answer": "x",
      "choices": ["x", "y"], "level": 2, "cluster": "c"},
     {"id": "c", "prompt": "P", "answer": '{"max_words": 3, "includes": ["a"]}', "level": 3},
     {"id": "d", "prompt": "P", "answer": "12.5", "level": 3},
+    {"id": "e", "prompt": "P", "answer": {"name": "f", "arguments": {"a": [1]}}, "level": 3},
+    {"id": "f", "prompt": "P", "answers": [{"items": {"$ref": "#"}}, []], "level": 3},
 ]  # fmt: skip
 
 

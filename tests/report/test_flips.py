@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import time
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,25 @@ def test_no_cell_is_a_formula(start: str, tmp_path: Path) -> None:
     header, row = csv.reader(StringIO(text, newline=""))
     assert row[header.index("candidate")].startswith("'")
     assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+@pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
+def test_parts_of_a_call_are_listed(format: str, tmp_path: Path) -> None:
+    """In words for people, by name in JSON."""
+    item = result("b-1", text="f")
+    parts = {"called": 1.0, "tool": 0.0}
+    folder = written(tmp_path, [replace(item, candidate=replace(item.candidate, parts=parts))])
+
+    text = run("flips", folder, "--format", format).stdout
+
+    if format == "json":
+        assert json.loads(text)[0]["candidate"]["parts"] == parts
+        assert "parts" not in json.loads(text)[0]["base"]
+    elif format == "csv":
+        (row,) = csv.DictReader(StringIO(text, newline=""))
+        assert (row["base_parts"], row["candidate_parts"]) == ("", "called ✓, tool ✗")
+    elif format == "markdown":
+        assert "called ✓, tool ✗" in text
 
 
 @pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
