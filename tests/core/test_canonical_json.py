@@ -26,7 +26,7 @@ NUMBERS = st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", 
 
 
 def either(read: Any, text: Any) -> str:
-    """Return what a reader or a writer makes of it, classes, signs and the order of keys included."""
+    """Return what a reader or a writer makes of it, with classes, signs and the order of keys."""
     try:
         return repr(read(text))
     except ValueError as failure:
