@@ -504,9 +504,9 @@ def evenly_lost(rng: np.random.Generator) -> list[CountedItem]:
 def test_what_is_lost_evenly_has_no_cause() -> None:
     """A drop by itself is none: wrong answers fail as they did, and there are more of them."""
     rng = np.random.default_rng(21)
-    tables = [table_of(evenly_lost(rng)) for _ in range(60)]
+    tables = [table_of(evenly_lost(rng)) for _ in range(30)]
 
-    assert sum(any(cause.is_found for cause in table.causes) for table in tables) <= 2
+    assert sum(any(cause.is_found for cause in table.causes) for table in tables) <= 1
 
 
 def healthy(rng: np.random.Generator) -> dict[str, list[CountedItem]]:
@@ -529,6 +529,7 @@ def healthy(rng: np.random.Generator) -> dict[str, list[CountedItem]]:
     return capabilities
 
 
+@pytest.mark.slow
 def test_healthy_candidates_have_no_cause() -> None:
     """At most one report in twenty of equal models names a cause as found."""
     rng = np.random.default_rng(20)

@@ -217,6 +217,7 @@ def test_no_review_names_another_file(tmp_path: Path) -> None:
         read_review(text, "r.json")
 
 
+@pytest.mark.slow
 def test_twenty_thousand_items_take_three_seconds(tmp_path: Path) -> None:
     """Of the processor's time, with prompts as long as are kept."""
     prompts = "word " * 240

@@ -154,6 +154,7 @@ def test_items_are_read_from_beside_the_review(tmp_path: Path) -> None:
 # --- how long ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_20000_items_with_long_prompts_fit_a_page() -> None:
     """Of 20 capabilities, of which 30 % changed: all of it is within the budget."""
     names = [f"capability_{number}" for number in range(20)]

@@ -297,7 +297,7 @@ def test_another_order_is_named_by_the_key(tmp_path: Path, monkeypatch: pytest.M
     rows = support.choice_rows(200)
     before = ask(tmp_path, rows)
     monkeypatch.setattr(records, "ORDER", 2)
-    monkeypatch.setattr("cliffguard.store.shards.digest", lambda value: json.dumps(value)[::-1])
+    monkeypatch.setattr("cliffguard.store.shards._drawn", lambda *key: json.dumps(key)[::-1])
 
     after = ask(tmp_path, rows)
 

@@ -89,8 +89,9 @@ def test_an_answer_that_cannot_be_asked_about_is_refused(metric: str, answer: st
         SCORERS[metric].check(answer)
 
 
-def test_a_pattern_that_never_ends_is_given_up() -> None:
+def test_a_pattern_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model says must not hang the run."""
+    monkeypatch.setattr("cliffguard.core.sandbox.patterns.SEARCH_SECONDS", 0.5)
     with pytest.raises(PatternTooSlow):
         SCORERS["regex"].score("a" * 60, r"^(a|a|aa)+$b")
 
