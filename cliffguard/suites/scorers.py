@@ -192,7 +192,6 @@ SCORERS: Mapping[str, Scorer] = {
 BY_LIKELIHOOD = ("acc", "acc_norm")
 OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
-SPEAKING = frozenset(
-    {*BY_LIKELIHOOD, "exact_match", "normalized_match", "numeric", "f1", "rouge_l"}
-)
+_RULES = {"regex", "excludes", "constraints", "language", "json_schema"}
+SPEAKING = frozenset(OWN_METRICS) - _RULES
 """Metrics of own items whose right answer is a text that could have been said."""

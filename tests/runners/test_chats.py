@@ -253,6 +253,28 @@ def test_shots_are_turns(tmp_path: Path) -> None:
         assert f"<|user|>Number {n}?\n<|assistant|>{n}\n" in text
 
 
+def test_a_shot_of_a_call_calls(tmp_path: Path) -> None:
+    """As the template writes calls; where no tool is to be called, nothing can be shown."""
+    rows = [
+        {
+            "messages": [turn("user", f"Rain in town {n}?")],
+            "tools": [TOOL],
+            "answer": {"name": "get_weather", "arguments": {"city": f"Town {n}"}} if n else [],
+        }
+        for n in range(3)
+    ]
+    suite = suite_of(tmp_path / "suite", rows, "metric: tool_call, num_fewshot: 2")
+    model = model_with(tmp_path / "model", CHATML)
+    with support.refused("chat.shots", 2, "item i1", "2 shots"):
+        prepared(model, suite)
+    suite = suite_of(tmp_path / "suite", rows, "metric: tool_call, num_fewshot: 1")
+    items, _ = prepared(model, suite)
+    assert (
+        '<|user|>Rain in town 2?\n<|assistant|><call>{"name": "get_weather", "arguments": '
+        '{"city": "Town 2"}}</call>\n<|user|>Rain in town 1?\n'
+    ) in items[1].requests[0].args[0]
+
+
 def test_shots_of_other_systems_are_none(tmp_path: Path) -> None:
     """An example under other rules would show the wrong thing."""
     rows = [
