@@ -25,7 +25,7 @@ from cliffguard.run.look import take_look
 from cliffguard.run.policies import default_policy, with_margins
 from cliffguard.run.prepare import Audience, Limits, look_at, prepare
 from cliffguard.run.samples import compare_samples
-from cliffguard.run.templates import with_template
+from cliffguard.run.templates import try_chats, with_template
 from cliffguard.runners import Runner, Show
 from cliffguard.store.answers import Store, default_store_folder
 from cliffguard.suites.target import suites_of
@@ -168,6 +168,7 @@ def measure_alone(
     protocol, _ = settled(
         plan.protocol, (checkpoint,), tasks, runner=runner, store=store, tell=tell
     )
+    try_chats(tasks, (checkpoint,), protocol, runner, store)
     return measure(
         checkpoint,
         Schedule(tasks, protocol).everything(),

@@ -61,7 +61,8 @@ def no_chat_template(name: str, *, may_be_base: bool) -> UsageError:
     `may_be_base`: the other side's would do.
     """
     return UsageError(
-        f"{name}: has no chat template; use --chat-template none{' or base' * may_be_base}",
+        f"{name}: has no chat template; use --chat-template none{' or base' * may_be_base}, or, "
+        "for chats (messages), name a file with one (--chat-template FILE)",
         id="template.missing",
     )
 

@@ -31,10 +31,13 @@ def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, 
     base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
     if plan.protocol.chat_template == "base":
         candidate = with_template_of(candidate, base)
-    if (name := template_file(plan.protocol)) is not None:
-        path = user_path(name, UsageError)
-        return with_template_in(base, path), with_template_in(candidate, path)
-    return base, candidate
+    return _with_file(base, plan), _with_file(candidate, plan)
+
+
+def _with_file(side: Checkpoint, plan: Plan) -> Checkpoint:
+    """Return a side under the chat template of the plan's file, if it names one."""
+    name = template_file(plan.protocol)
+    return side if name is None else with_template_in(side, user_path(name, UsageError))
 
 
 def is_full(plan: Plan) -> bool:
@@ -46,7 +49,7 @@ def is_full(plan: Plan) -> bool:
 def find_alone(plan: Plan) -> Checkpoint:
     """Return the identity of the plan's candidate, which may be a base itself."""
     if plan.base is None and not is_adapter(plan.candidate, _options(plan)):
-        return find_base(plan.candidate, _options(plan))
+        return _with_file(find_base(plan.candidate, _options(plan)), plan)
     return find_sides(plan)[1]
 
 

@@ -2,23 +2,21 @@
 
 A template is a program that may leave out turns, tools or the system's words without a sign. So a
 chat of the same shape, with marks in place of all that is said, is rendered first and must show
-every mark; then every text must stand in what is rendered of the chat itself.
+every mark (`chat_marks`); then every text must stand in what is rendered of the chat itself.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
 from functools import partial
 from typing import Any
 
 from cliffguard.core.chats import Chat, turns_of
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.protocol import EvalSettings
-from cliffguard.core.texts import cut_middle
-
-Render = Callable[[Chat], str]
-"""From a chat to the text that is fed in, up to where the assistant begins to speak."""
+from cliffguard.engine.chat_marks import MARK, Marked, lost_words, shape_of
+from cliffguard.engine.templates import UNRENDERED
 
 DROPS = "template.drops"
 """The id of the error that says what of a chat a template leaves out."""
@@ -42,40 +40,56 @@ class ChatTemplate:
         elif self._render is None:
             self._takes_tools, self._render = False, partial(_by_server, speaker)
         self._shapes: set[str] = set()
+        self._are_arguments_texts = False
 
     def render(self, chat: Chat, where: str) -> str:
-        """Return a chat as the model reads it. Raises UsageError for what the template drops.
+        """Return a chat as the model reads it; `where` names the item.
 
-        `where` names the item. Raises jinja2's TemplateError where the template refuses the chat.
+        Raises UsageError for what the template drops, and for a chat that it refuses.
         """
-        shape = _shape(chat)
-        if shape not in self._shapes:
-            marked, marks = _marked(chat)
-            text = self._rendered(marked, where)
-            for mark, what in marks:
-                if mark not in text:
-                    raise self._drops(what, where)
+        if (shape := shape_of(chat)) not in self._shapes:
+            marked = Marked(chat)
+            what = marked.missing(self._tried(marked.chat, where))
+            if what is not None:
+                raise self._drops(what, where)
             self._shapes.add(shape)
         text = self._rendered(chat, where)
-        for content in chat.contents:
-            if not _stands_in(content, text):
-                raise self._drops(f"the words {cut_middle(content, 60)!r}", where)
-        for tool in chat.tool_names:
-            if tool not in text:
-                raise self._drops(f"the tool {tool}", where)
+        if (what := lost_words(chat, text)) is not None:
+            raise self._drops(what, where)
         return text
+
+    def _tried(self, chat: Chat, where: str) -> str:
+        """Return a rendering; a template that takes no objects is given arguments as texts."""
+        has_calls = any("tool_calls" in turn for turn in chat.messages)
+        try:
+            return self._rendered(chat, where)
+        except (IntegrityError, UsageError):
+            if not has_calls or self._are_arguments_texts:
+                raise
+            self._are_arguments_texts = True
+            try:
+                return self._rendered(chat, where)
+            except (IntegrityError, UsageError):
+                self._are_arguments_texts = False
+            raise
 
     def before_answer(self, chat: Chat, rendered: str, where: str) -> str:
         """Return the blanks that the template puts between its last words and an answer's first.
 
         Most put none; one that writes "[/INST] answer" puts a space, which a choice has to bring.
+        Raises UsageError where an answer would be read as a thought.
         """
-        answered = Chat((*chat.messages, {"role": "assistant", "content": _MARK}), chat.tools)
+        if _OPEN_THOUGHT.search(rendered):
+            raise UsageError(
+                f"{where}: the chat template of {self._name} opens a thought before the answer, "
+                "and choices would be read as thoughts; turn that off (--template-args "
+                "enable_thinking=false), or let the answer be generated",
+                id="template.open-thought",
+            )
+        answered = Chat((*chat.messages, {"role": "assistant", "content": MARK}), chat.tools)
         try:
-            whole, mark, _ = self._rendered(answered, where, is_answered=True).partition(_MARK)
-        except Exception as failure:
-            if type(failure).__module__.partition(".")[0] != "jinja2":
-                raise
+            whole, mark, _ = self._rendered(answered, where, is_answered=True).partition(MARK)
+        except (IntegrityError, UsageError):
             return ""  # it takes no assistant's turn here, and says nothing of what comes before
         between = whole.removeprefix(rendered)
         is_blank = mark and whole.startswith(rendered) and not between.strip()
@@ -91,15 +105,35 @@ class ChatTemplate:
         assert self._render is not None
         # A template that is given an empty list of tools may say that there are some.
         tools = {"tools": [dict(tool) for tool in chat.tools]} if chat.tools else {}
-        return str(
-            self._render(
-                turns_of(chat.messages),
-                tokenize=False,
-                add_generation_prompt=not is_answered,
-                **tools,
-                **self._arguments,
+        try:
+            return str(
+                self._render(
+                    self._turns(chat),
+                    tokenize=False,
+                    add_generation_prompt=not is_answered,
+                    **tools,
+                    **self._arguments,
+                )
             )
-        )
+        except IntegrityError as failure:
+            if failure.id != UNRENDERED:
+                raise
+            raise IntegrityError(f"{where}: {failure}", id=UNRENDERED) from failure
+        except Exception as failure:
+            if type(failure).__module__.partition(".")[0] != "jinja2":
+                raise
+            raise UsageError(
+                f"{where}: the chat template of {self._name} refuses this chat: {failure}; leave "
+                "such items out, or use --chat-template FILE",
+                id="template.refuses-chat",
+            ) from failure
+
+    def _turns(self, chat: Chat) -> list[dict[str, Any]]:
+        turns = turns_of(chat.messages)
+        for turn in turns if self._are_arguments_texts else ():
+            if "tool_calls" in turn:
+                turn["tool_calls"] = [_with_text(call) for call in turn["tool_calls"]]
+        return turns
 
     def _drops(self, what: str, where: str) -> UsageError:
         return UsageError(
@@ -115,62 +149,11 @@ def _by_server(model: Any, turns: list[dict[str, Any]], **arguments: Any) -> Any
     )
 
 
-_MARK = "Cg0Mark"
-"""A word that stands in no chat and needs no escape in JSON or XML."""
-
-
-def _shape(chat: Chat) -> str:
-    """Return what two chats share that a template treats alike: roles, calls, number of tools."""
-    turns = [
-        [turn["role"], bool(str(turn.get("content", "")).strip()), len(turn.get("tool_calls", ()))]
-        for turn in chat.messages
-    ]
-    return json.dumps([turns, len(chat.tools)])
-
-
-def _marked(chat: Chat) -> tuple[Chat, list[tuple[str, str]]]:
-    """Return a chat with marks in place of what is said, and what each mark stands for."""
-    marks: list[tuple[str, str]] = []
-    names = _counted(marks)
-    tools = tuple(_marked_tool(tool, names) for tool in chat.tools)
-    turns = []
-    for number, turn in enumerate(chat.messages):
-        marked = dict(turn)
-        if str(turn.get("content", "")).strip():
-            marked["content"] = names(f"what the {turn['role']} says (messages[{number}])")
-        if "tool_calls" in turn:
-            calls = turn["tool_calls"]
-            marked["tool_calls"] = [_marked_call(call, names, number) for call in calls]
-        turns.append(marked)
-    return Chat(tuple(turns), tools), marks
-
-
-def _counted(marks: list[tuple[str, str]]) -> Callable[[str], str]:
-    def mark(what: str) -> str:
-        marks.append((f"{_MARK}{len(marks)}x", what))
-        return marks[-1][0]
-
-    return mark
-
-
-def _marked_tool(tool: Mapping[str, Any], mark: Callable[[str], str]) -> Mapping[str, Any]:
-    function = tool["function"]
-    return {**tool, "function": {**function, "name": mark(f"the tool {function['name']}")}}
-
-
-def _marked_call(call: Mapping[str, Any], mark: Callable[[str], str], number: int) -> Any:
+def _with_text(call: dict[str, Any]) -> dict[str, Any]:
+    """Return a call with its arguments as JSON in a text, as OpenAI writes them."""
     function = call["function"]
-    name = mark(f"the call of {function['name']} (messages[{number}])")
-    arguments = {
-        key: mark(f"the argument {key} of {function['name']} (messages[{number}])")
-        for key in function["arguments"]
-    }
-    return {**call, "function": {"name": name, "arguments": arguments}}
+    text = json.dumps(function["arguments"], ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": text}}
 
 
-def _stands_in(content: str, text: str) -> bool:
-    """Return whether a content stands in a rendered text, as it is or escaped as in JSON."""
-    bare = content.strip()
-    return bare in text or any(
-        json.dumps(bare, ensure_ascii=is_ascii)[1:-1] in text for is_ascii in (True, False)
-    )
+_OPEN_THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>\s*$")

@@ -18,6 +18,7 @@ from typing import Any
 
 from cliffguard.checkpoints.files import chat_template_of, no_chat_template
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.chats import renders_chats_alone
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.sandbox import Apart, Failed, Stopped
@@ -115,11 +116,28 @@ def check_template(
     """
     with failures_explained(checkpoint.name):
         render = render or by_files(checkpoint, protocol)
-        refuse_lost_prompt(checkpoint.name, render, protocol)
-        rendered = {str(render([{"role": "user", "content": "Hello."}])) for _ in range(_TIMES)}
+        if renders_chats_alone(protocol):  # of which each is rendered before it is asked
+            rendered = _renderings(render)
+        else:
+            refuse_lost_prompt(checkpoint.name, render, protocol)
+            rendered = {str(render(_TRIAL)) for _ in range(_TIMES)}
     return (*_about_chance(checkpoint, len(rendered)), *_about_dates(checkpoint, protocol))
 
 
+def _renderings(render: Callable[..., Any]) -> set[str]:
+    """Return what a template makes of a trial; some demand a system turn, and take no other."""
+    from jinja2 import TemplateError
+
+    system = [{"role": "system", "content": "Be brief."}, *_TRIAL]
+    for trial in (_TRIAL, system):
+        try:
+            return {str(render(trial)) for _ in range(_TIMES)}
+        except TemplateError:
+            continue
+    return {""}
+
+
+_TRIAL = [{"role": "user", "content": "Hello."}]
 _TIMES = 8  # a template that draws one of two texts is missed once in 128
 _DRAWS = re.compile(r"\|\s*random\b|[\"']random[\"']|\blipsum\s*\(")  # in any branch of it
 _DATE = "strftime_now"

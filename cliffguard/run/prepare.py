@@ -42,7 +42,7 @@ from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
 from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
 from cliffguard.run.rescued import helped_to_choose, origin_of
-from cliffguard.run.templates import marks_in_chats, with_template
+from cliffguard.run.templates import marks_in_chats, try_chats, with_template
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks, looks_at_scales
@@ -190,6 +190,7 @@ def prepare(
         looks_at_scales(store, base, origin)
     tasks, cut = _tasks_of(plan, suites, policy, (base, candidate), runner, limits, audience)
     plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
+    try_chats(tasks, (base, candidate), plan.protocol, runner, store)
     training = read_all_training(plan.train)
     tasks, overlaps = drop_contaminated(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)

@@ -13,6 +13,11 @@ from cliffguard.core.errors import UsageError, bad_key
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.core.texts import n_things
+from cliffguard.evaluate.looks import in_full
+from cliffguard.evaluate.measure import n_absent
+from cliffguard.runners import Runner
+from cliffguard.store.answers import Store
+from cliffguard.store.shards import in_order
 
 
 def with_template(plan: Plan, suites: Sequence[Suite]) -> Plan:
@@ -30,6 +35,25 @@ def with_template(plan: Plan, suites: Sequence[Suite]) -> Plan:
     if len(chats) < len(tasks):
         _refuse_unrendered(protocol, are_some_chats=bool(chats))
     return plan if chats else replace(plan, protocol=replace(protocol, chat_template="none"))
+
+
+def try_chats(
+    tasks: Sequence[Task],
+    sides: Sequence[Checkpoint],
+    protocol: EvalSettings,
+    runner: Runner,
+    store: Store,
+) -> None:
+    """Render the chats that are still to be asked of each side, before either is.
+
+    Raises UsageError for what a template drops or refuses.
+    """
+    for side in sides:
+        for task in (task for task in tasks if task.are_chats):
+            items = in_order(task, protocol)
+            look = (in_full(task, items),)
+            if n_absent(side, look, protocol=protocol, store=store, runner=runner):
+                runner.try_chats(side, task, items, protocol)
 
 
 def marks_in_chats(tasks: Sequence[Task], sides: Sequence[Checkpoint]) -> tuple[Caveat, ...]:

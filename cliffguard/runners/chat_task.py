@@ -6,8 +6,9 @@ tools; it is never used here. Its filters and metrics are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from cliffguard.core.canonical_json import digest
@@ -29,6 +30,7 @@ class ChatTask(LoadedTask):
     ) -> None:
         super().__init__(task, harness, document_ids)
         self._shots = shots
+        self._known_pools: dict[int, dict[str, list[Item]]] = {}
 
     def _build(
         self, protocol: EvalSettings, *, limit: int | None = None, **template: Any
@@ -40,6 +42,14 @@ class ChatTask(LoadedTask):
             number: self._requests_of(number, item, protocol, rendered)
             for number, item in enumerate(self.task.items[:limit])
         }
+
+    def try_each(
+        self, items: Sequence[Item], speaker: Any, name: str, protocol: EvalSettings
+    ) -> None:
+        """Render items as the side called `name` gets them. Raises as `ChatTemplate.render`."""
+        template = ChatTemplate(speaker, name, protocol)
+        for item in items:
+            self._requests_of(self._document_ids[item.id], item, protocol, template)
 
     def _template(self, model: Any, name: str, protocol: EvalSettings) -> dict[str, Any]:
         return {"chat_template": ChatTemplate(model, name, protocol)}
@@ -90,10 +100,7 @@ class ChatTask(LoadedTask):
         return Chat((*turns[:start], *shots, *turns[start:]), chat.tools)
 
     def _shots_of(self, item: Item, chat: Chat, protocol: EvalSettings) -> Sequence[Item]:
-        """Return an item's examples: of the same system turn and tools, and never the item itself.
-
-        They are drawn by the protocol's seed.
-        """
+        """Return an item's examples: of its system turn and tools, and never the item itself."""
         n = self.n_shots(protocol)
         if not n:
             return ()
@@ -103,18 +110,39 @@ class ChatTask(LoadedTask):
                 "says; ask it without shots",
                 id="chat.shots",
             )
-        pool = [shot for shot in self._shots or self.task.items if _may_show(shot, item, chat)]
-        if self.task.metric == "tool_call":  # what is said in place of a call, no item tells
-            pool = [shot for shot in pool if right_calls(shot.answer)]
-        if not self._shots:
-            pool.sort(key=lambda shot: digest([protocol.seed, "shots", self.task.name, shot.id]))
+        pool = list(islice(self._free(item, chat, protocol), n))
         if len(pool) < n:
             raise SuiteError(
                 f"{self.task.name}: item {item.id} has {len(pool)} others with its system turn and "
-                f"tools, too few for {n} shots",
+                f"tools that can be shown, too few for {n} shots",
                 id="chat.shots",
             )
-        return pool[:n]
+        return pool
+
+    def _free(self, item: Item, chat: Chat, protocol: EvalSettings) -> Iterator[Item]:
+        """Yield what may stand before an item as an example of it, in order."""
+        for shot in self._pools(protocol.seed).get(_rules(chat), ()):
+            is_apart = item.cluster is None or shot.cluster != item.cluster
+            if shot.id != item.id and shot.chat != item.chat and is_apart:
+                yield shot
+
+    def _pools(self, seed: int) -> Mapping[str, Sequence[Item]]:
+        """Return the examples by their system turn and tools, in the order of drawing."""
+        if seed not in self._known_pools:
+            self._known_pools[seed] = self._made_pools(seed)
+        return self._known_pools[seed]
+
+    def _made_pools(self, seed: int) -> dict[str, list[Item]]:
+        shots = list(self._shots or self.task.items)
+        if not self._shots:
+            shots.sort(key=lambda shot: digest([seed, "shots", self.task.name, shot.id]))
+        pools: dict[str, list[Item]] = {}
+        for shot in shots:
+            # What is said in place of a call, no item tells.
+            is_spoken = self.task.metric != "tool_call" or right_calls(shot.answer)
+            if shot.chat is not None and is_spoken:
+                pools.setdefault(_rules(chat_in(shot.chat)), []).append(shot)
+        return pools
 
     def _spoken(self, shot: Item) -> list[Turn]:
         """Return an example's turns: its own but for the system's, and its answer."""
@@ -129,10 +157,6 @@ class ChatTask(LoadedTask):
         return [*turns, {"role": "assistant", "content": "", "tool_calls": calls}]
 
 
-def _may_show(shot: Item, item: Item, chat: Chat) -> bool:
-    """Return whether an item may stand before another as an example of it."""
-    if shot.id == item.id or shot.chat is None or shot.chat == item.chat:
-        return False
-    other = chat_in(shot.chat)
-    is_apart = item.cluster is None or shot.cluster != item.cluster
-    return is_apart and (other.system, other.tools) == (chat.system, chat.tools)
+def _rules(chat: Chat) -> str:
+    """Return what an example has to share with an item."""
+    return digest([chat.system, list(chat.tools)])

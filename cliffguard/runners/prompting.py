@@ -21,9 +21,16 @@ def build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Eval
     """Build a task's requests for a checkpoint; errors of its template or lm-eval become ours."""
     from cliffguard.engine.templates import refuse_lost_prompt, refuse_lost_system
 
+    if loaded.task.are_chats and protocol.chat_template == "none":
+        raise UsageError(
+            f"{loaded.task.name}: its items are chats (messages), which {checkpoint.name} cannot "
+            "be asked without a chat template; use --chat-template auto, or --chat-template FILE",
+            id="chat.no-template",
+        )
     with buildable(loaded), template_apart(model, checkpoint):
-        refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
-        refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
+        if not loaded.task.are_chats:  # of chats each is looked through by itself
+            refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
+            refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
         loaded.build(model, checkpoint, protocol)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from cliffguard.core.canonical_json import canonical_json
-from cliffguard.core.chats import effective
+from cliffguard.core.chats import renders_chats_alone
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Suite, Task
@@ -45,7 +45,7 @@ def find_stored(
     if not complete:
         raise UsageError(_nothing(by_how, sides, suites, store), id="compare.not-stored")
     if len(complete) > 1:
-        protocols = "; ".join(sorted(_described(rows[0]) for rows in complete))
+        protocols = "; ".join(sorted(_described_all(rows) for rows in complete))
         raise UsageError(
             f"both sides were measured under {len(complete)} protocols ({protocols}); "
             "choose one with --limit (all: none), --num-fewshot, --max-length, --chat-template, "
@@ -57,14 +57,18 @@ def find_stored(
 
 def _is_wanted(stored: StoredEntry, wanted: Mapping[str, Any], chats: Collection[str]) -> bool:
     """Return whether a question was asked under these keys of a protocol."""
-    protocol = stored.question["protocol"]
     keys = {name: value for name, value in wanted.items() if value != "auto"}
-    if "chat_template" in wanted:
-        how = EvalSettings(chat_template=wanted["chat_template"])
-        keys["chat_template"] = effective(
-            how, are_chats=stored.question["task"] in chats
-        ).chat_template
-    return all(protocol.get(name) == value for name, value in keys.items())
+    template = wanted.get("chat_template", "auto")
+    if renders_chats_alone(EvalSettings(chat_template=template)):
+        are_chats = stored.question["task"] in chats
+        if "chat_template" in wanted:
+            keys["chat_template"] = "own" if are_chats else "none"
+        if not are_chats:  # prompts take nothing of a template
+            keys = {name: value for name, value in keys.items() if name not in _OF_TEMPLATES}
+    return all(stored.question["protocol"].get(name) == value for name, value in keys.items())
+
+
+_OF_TEMPLATES = ("template_args", "system_prompt")
 
 
 def _under_auto(
@@ -163,6 +167,13 @@ def _plain_of_packed(
         if plain and not _missing(rows, sides, suites):
             return plain
     return ()
+
+
+def _described_all(rows: Sequence[StoredEntry]) -> str:
+    """Return how rows were asked; of chats and prompts of one run, that it was `auto`."""
+    is_one = len({row.how for row in rows}) == 1
+    how = _described(rows[0])
+    return how if is_one else how.replace("chat_template own", "chat_template auto")
 
 
 def _described(stored: StoredEntry) -> str:

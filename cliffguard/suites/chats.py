@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError, nearest
 from cliffguard.core.texts import cut_middle
+from cliffguard.suites.structure.json_texts import read_json
 
 ROLES = ("system", "user", "assistant", "tool")
 MOST_TURNS = 1_000
@@ -53,14 +53,14 @@ def _refuse_order(turns: Sequence[Mapping[str, Any]], where: str) -> None:
             f"{where}: messages[{late[0]}]",
             "a system turn stands behind others; it belongs at the beginning, once",
         )
-    called = False
     for number, turn in enumerate(turns):
-        if turn["role"] == "tool" and not called:
+        # A call may also stand in the words of the assistant, as Hermes writes it.
+        before = turns[number - 1]["role"] if number else None
+        if turn["role"] == "tool" and before not in ("assistant", "tool"):
             raise _fault(
                 f"{where}: messages[{number}]",
-                "a tool answers, and no turn before it has called one (tool_calls)",
+                "a tool answers, and the assistant's turn before it has called none (tool_calls)",
             )
-        called = "tool_calls" in turn or (turn["role"] == "tool" and called)
 
 
 def _turn(written: Any, where: str) -> Mapping[str, Any]:
@@ -72,6 +72,8 @@ def _turn(written: Any, where: str) -> Mapping[str, Any]:
         if key not in _KEYS:
             raise _fault(where, f"unknown key {key!r}{nearest(key, _KEYS)}")
     role = kept.get("role")
+    if "name" in kept and role in ("system", "user", "assistant"):
+        raise _fault(where, f"templates write no name of the {role}; write it into the content")
     if role not in ROLES:
         hint = "; write system" if role == "developer" else f"; there are {', '.join(ROLES)}"
         raise _fault(where, f"role {_shown(role)} is none that templates know{hint}")
@@ -122,20 +124,42 @@ def _calls(turn: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
 def _call(written: Any, where: str) -> dict[str, Any]:
     if not isinstance(written, dict):
         raise _fault(where, "a call must be an object")
+    _refuse_unknown(written, _CALL_KEYS if "function" in written else _BARE_CALL_KEYS, where)
     called = written.get("function", written)
     if not isinstance(called, dict):
         raise _fault(where, "function must be an object with name and arguments")
-    arguments = called.get("arguments", {})
-    if isinstance(arguments, str):  # as OpenAI writes them
-        try:
-            arguments = parse_json(arguments or "{}")
-        except ValueError:
-            raise _fault(where, f"arguments are no JSON: {cut_middle(arguments, 60)}") from None
-    if not isinstance(arguments, dict):
-        raise _fault(where, "arguments must be an object, name → value")
+    _refuse_unknown(called, _BARE_CALL_KEYS, where)
+    given = [called[key] for key in _ARGUMENTS if called.get(key) is not None]
+    if len(given) > 1:
+        raise _fault(where, f"has {' and '.join(_ARGUMENTS)}; keep one of them")
     name = _name(called.get("name"), f"{where}.name")
+    arguments = _arguments(given[0] if given else {}, where)
     known = {"id": _name(written["id"], f"{where}.id")} if written.get("id") is not None else {}
     return {**known, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+_ARGUMENTS = ("arguments", "parameters")
+_CALL_KEYS = ("id", "type", "index", "function")
+_BARE_CALL_KEYS = ("id", "type", "index", "name", *_ARGUMENTS)
+
+
+def _arguments(given: Any, where: str) -> dict[str, Any]:
+    """Return the arguments of a call as an object; OpenAI writes them as JSON in a text."""
+    try:
+        text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        arguments = read_json(text or "{}")
+    except ValueError as failure:
+        shown = given if isinstance(given, str) else _shown(given)
+        raise _fault(where, f"arguments are no JSON ({failure}): {cut_middle(shown, 60)}") from None
+    if not isinstance(arguments, dict):
+        raise _fault(where, "arguments must be an object, name → value")
+    return arguments
+
+
+def _refuse_unknown(written: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Refuse what would be read past: nothing of a chat is dropped."""
+    if unknown := next((key for key in written if key not in known), None):
+        raise _fault(where, f"unknown key {unknown!r}{nearest(unknown, known)}")
 
 
 def _tools(written: Any, where: str) -> tuple[Mapping[str, Any], ...]:
@@ -156,13 +180,27 @@ def _tool(written: Any, where: str) -> Mapping[str, Any]:
         raise _fault(where, "a tool must be an object")
     if written.get("type", "function") != "function":
         raise _fault(where, f"type {_shown(written['type'])}; only functions can be called")
+    if "function" in written:
+        _refuse_unknown(written, ("type", "function"), where)
     function = written.get("function", {k: v for k, v in written.items() if k != "type"})
     if not isinstance(function, dict):
         raise _fault(where, "function must be an object with a name")
+    if "input_schema" in function:
+        raise _fault(where, "unknown key 'input_schema'; write parameters")
+    if not _is_finite(function):
+        raise _fault(where, "holds NaN or an infinity, which JSON has not")
     _name(function.get("name"), f"{where}.name")
     if not isinstance(function.get("parameters", {}), dict):
         raise _fault(where, "parameters must be a JSON Schema, an object")
     return {"type": "function", "function": function}
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _name(value: Any, where: str) -> str:

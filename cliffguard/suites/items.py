@@ -78,8 +78,8 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
 
 def _chat(row: dict[str, Any], where: str) -> Chat | None:
     """Return the chat of a row that has one; then it has no other prompt."""
-    if "messages" not in row:
-        if "tools" in row:
+    if row.get("messages") is None:
+        if row.get("tools") is not None:
             raise SuiteError(
                 f"{where}: tools belong to messages; write the prompt as a user's turn",
                 id="item.messages",

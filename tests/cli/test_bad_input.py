@@ -134,7 +134,7 @@ def test_a_disk_that_fills_up_keeps_what_is_stored(
     runner.n_asked = 0
 
     assert run(workspace.check("--no-early-stop")).exit_code == 0
-    assert runner.n_asked == 2 * 380 - 2 * 64
+    assert runner.n_asked == 2 * 230 - 2 * 64
     assert not list(workspace.store.rglob(".*"))
 
 
@@ -276,7 +276,7 @@ def test_an_interrupted_check_goes_on_where_it_stopped(
     result = run(workspace.check("--no-early-stop"))
 
     assert result.exit_code == 0
-    assert again.n_asked == 2 * 380 - 64
+    assert again.n_asked == 2 * 230 - 64
     assert stored.stat().st_mtime_ns == before
 
 

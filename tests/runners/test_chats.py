@@ -14,7 +14,7 @@ from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Question
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
-from cliffguard.gate import find_sides
+from cliffguard.gate import find_alone, find_sides
 from cliffguard.runners.answering import Prepared
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
@@ -195,6 +195,46 @@ DROPPING = {
         [*QUESTION, turn("assistant", "<think>Hm.</think>Ann."), *QUESTION],
         "Hm.",
     ),
+    "values that are no texts": (
+        CHATML.replace(
+            "{{ call.function | tojson }}",
+            "{{ call.function.name }}{% for k, v in call.function.arguments.items() %}"
+            "{{ k }}={{ v if v is string }}{% endfor %}",
+        ),
+        [
+            USED[0],
+            {"role": "assistant", "tool_calls": [{"name": "get_weather", "arguments": {"n": 3}}]},
+            USED[2],
+        ],
+        "the argument n of get_weather",
+    ),
+    "names of arguments": (
+        CHATML.replace(
+            "{{ call.function | tojson }}",
+            "{{ call.function.name }}{{ call.function.arguments.values() | list }}",
+        ),
+        USED,
+        "the name of the argument city",
+    ),
+    "what tools are for": (
+        CHATML.replace(
+            "{{ tools | tojson }}", "{{ tools | map(attribute='function.name') | list }}"
+        ),
+        USED,
+        "of the tool get_weather",
+    ),
+    "turns that were said before": (
+        "{% set seen = namespace(all=[]) %}{% for m in messages %}"
+        "{% if m.content not in seen.all %}{{ m.content }}"
+        "{% set seen.all = seen.all + [m.content] %}{% endif %}{% endfor %}",
+        [*QUESTION, turn("assistant", "Ann."), *QUESTION],
+        "the words 'Where is the ball?'",
+    ),
+    "the order of turns": (
+        "{% for m in messages | reverse %}{{ m.content }}{% endfor %}",
+        [*QUESTION, turn("assistant", "With Ann."), turn("user", "And now?")],
+        "the words",
+    ),
     "one of two equal turns": (
         CHATML.replace("for m in messages", "for m in messages[-2:]"),
         [*QUESTION, turn("assistant", "Where is the ball?"), *QUESTION],
@@ -221,7 +261,7 @@ def test_a_template_that_takes_no_system_turn_is_refused(tmp_path: Path) -> None
     model = model_with(tmp_path / "model", NO_SYSTEM)
     plain, _ = prepared(model, suite_of(tmp_path / "plain", [{"messages": QUESTION}]))
     assert plain[0].requests[0].args[0] == "<|user|>Where is the ball?\n<|assistant|>"
-    with support.refused("template.not-rendered", 12, "No system role"):
+    with support.refused("template.refuses-chat", 2, "talk: item i0", "No system role"):
         prepared(model, suite_of(tmp_path / "suite", [{"messages": SYSTEM}]))
 
 
@@ -233,6 +273,71 @@ def test_escaped_contents_are_there(tmp_path: Path) -> None:
     suite = suite_of(tmp_path / "suite", [{"messages": USED, "tools": [TOOL]}])
     (item,), _ = prepared(model_with(tmp_path / "model", template), suite)
     assert r"\"degrees\": 21" in item.requests[0].args[0]
+
+
+def test_the_order_of_rows_hides_no_drop(tmp_path: Path) -> None:
+    """A call without arguments loses none, and says nothing of the next one."""
+    template = CHATML.replace("{{ call.function | tojson }}", "{{ call.function.name }}")
+    called = [{"name": "get_weather", "arguments": {}}]
+    without = [USED[0], {"role": "assistant", "tool_calls": called}, USED[2]]
+    rows = [{"messages": messages, "tools": [TOOL]} for messages in (without, USED)]
+    model = model_with(tmp_path / "model", template)
+    with support.refused("template.drops", 2, "item i1", "argument city"):
+        prepared(model, suite_of(tmp_path / "suite", rows))
+
+
+def test_arguments_are_texts_where_a_template_wants_them(tmp_path: Path) -> None:
+    """As OpenAI writes them; such a template cannot join an object to a text."""
+    template = CHATML.replace(
+        "{{ call.function | tojson }}", "{{ call.function.name + call.function.arguments }}"
+    )
+    model = model_with(tmp_path / "model", template)
+    (item,), _ = prepared(
+        model, suite_of(tmp_path / "suite", [{"messages": USED, "tools": [TOOL]}])
+    )
+    assert '<call>get_weather{"city": "Rome"}</call>' in item.requests[0].args[0]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["{{ m.content | e }}", "{{ m.content | tojson }}", "{{ m.content | replace('\\n', ' ') }}"],
+)
+def test_words_may_be_spelt_otherwise(spelling: str, tmp_path: Path) -> None:
+    """What a template escapes, or sets in other blanks, is there."""
+    messages = [turn("user", 'Is "a" < b & c\nor größer?')]
+    model = model_with(tmp_path / "model", CHATML.replace("{{ m.content }}", spelling))
+    assert prepared(model, suite_of(tmp_path / "suite", [{"messages": messages}]))[0]
+
+
+def test_a_template_may_demand_a_system_turn(tmp_path: Path, store: Store) -> None:
+    """Where every item has one, nothing is wrong with it."""
+    demanding = (
+        "{% if messages[0].role != 'system' %}{{ raise_exception('No system') }}{% endif %}"
+        + CHATML
+    )
+    base = model_with(tmp_path / "base", demanding)
+    tuned = model_with(tmp_path / "tuned", demanding, seed=1)
+    suite = suite_of(tmp_path / "suite", [{"messages": SYSTEM}] * 6)
+    assert guard(plan_for(suite, base, tuned), store=store).comparison.capabilities
+
+
+def test_a_choice_is_no_thought(tmp_path: Path) -> None:
+    """A template that opens a thought would have choices read inside of it."""
+    model = model_with(
+        tmp_path / "model", CHATML.replace("<|assistant|>\n", "<|assistant|>\n<think>\n")
+    )
+    row = {"messages": QUESTION, "choices": ["yes", "no"]}
+    with support.refused("template.open-thought", 2, "item i0", "--template-args"):
+        prepared(model, suite_of(tmp_path / "suite", [row], "metric: acc"))
+    assert prepared(model, suite_of(tmp_path / "said", [{"messages": QUESTION}]))[0]
+
+
+def test_a_template_may_end_in_a_blank(tmp_path: Path) -> None:
+    """Which is read with the first word of a choice, as a model writes it."""
+    template = "{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}assistant: "
+    row = {"messages": QUESTION, "choices": ["yes", "no"]}
+    model = model_with(tmp_path / "model", template)
+    assert prepared(model, suite_of(tmp_path / "suite", [row], "metric: acc"))[0]
 
 
 def test_shots_are_turns(tmp_path: Path) -> None:
@@ -441,6 +546,43 @@ def test_prompts_take_nothing_of_a_template(
     model = model_with(tmp_path / "base", CHATML)
     with support.refused(error, 2):
         guard(plan_for(suite, model, model, **protocol), store=store)
+
+
+def test_what_the_candidates_template_drops_is_known_first(tmp_path: Path, store: Store) -> None:
+    """Before the base is asked anything."""
+    suite = suite_of(tmp_path / "suite", [{"messages": QUESTION}] * 5 + [{"messages": SYSTEM}])
+    base = model_with(tmp_path / "base", CHATML)
+    tuned = model_with(tmp_path / "tuned", NO_SYSTEM, seed=1)
+    with support.refused("template.refuses-chat", 2, "tuned", "item i5"):
+        guard(plan_for(suite, base, tuned), store=store)
+    assert not [entry for entry in store.entries() if entry.shard_numbers()]
+
+
+def test_one_side_alone_is_asked_under_the_file_too(tmp_path: Path) -> None:
+    """As `measure` and `noise` ask it."""
+    suite = suite_of(tmp_path / "suite", [{"messages": QUESTION}] * 6)
+    file = tmp_path / "one.jinja"
+    file.write_text(CHATML, encoding="utf-8")
+    model = model_with(tmp_path / "base", None)
+    plan = Plan(
+        candidate=str(model),
+        suites=(str(suite),),
+        protocol=EvalSettings(chat_template=str(file)),
+        runner=RunnerSettings(device="cpu"),
+    )
+    both = find_sides(plan_for(suite, model, model, chat_template=str(file)))
+    assert find_alone(plan).fingerprint == both[0].fingerprint
+
+
+def test_chats_are_never_asked_bare(tmp_path: Path) -> None:
+    """Not by who asks a runner himself either."""
+    suite = load_suite(str(suite_of(tmp_path / "suite", [{"messages": QUESTION}])))
+    model = model_with(tmp_path / "base", CHATML)
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+    protocol = EvalSettings(chat_template="none")
+    (task,) = runner.resolve([suite], protocol)
+    with support.refused("chat.no-template", 2, "talk", "--chat-template FILE"):
+        runner.ask(find_base(str(model), FindOptions()), task, task.items, protocol)
 
 
 def test_a_word_that_is_no_template_is_refused() -> None:

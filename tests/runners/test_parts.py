@@ -122,7 +122,7 @@ def test_shots_leave_the_task_itself_as_it_was(tmp_path: Path) -> None:
     runner, task = resolved(tmp_path, "gsm8k", data)
     before = runner.asked_as(task, task.items, USUAL)
 
-    prompts(runner, part_of(task, task.items[:2], EvalSettings(num_fewshot=6)))
+    prompts(runner, part_of(task, task.items[:2], replace(USUAL, num_fewshot=6)))
 
     assert runner.asked_as(task, task.items, USUAL) == before
 
@@ -149,7 +149,7 @@ def test_what_a_task_cannot_give_is_a_reason(
     ids = frozenset(item.id for item in task.items[:avoided])
 
     reason = runner.take_part(
-        part_of(task, task.items[:2], EvalSettings(num_fewshot=n_shots), avoided=ids)
+        part_of(task, task.items[:2], replace(USUAL, num_fewshot=n_shots), avoided=ids)
     )
 
     assert reason is not None

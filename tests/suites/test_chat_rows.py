@@ -55,6 +55,19 @@ def test_calls_and_tools_have_one_form(tmp_path: Path) -> None:
     assert chat.tools == ({"type": "function", "function": TOOL},)
 
 
+def test_parameters_are_arguments(tmp_path: Path) -> None:
+    """As Llama writes them."""
+    called = {"role": "assistant", "tool_calls": [{"name": "f", "parameters": {"city": "Rome"}}]}
+    chat = chat_of(tmp_path, USER, called, USER)
+    assert chat.messages[1]["tool_calls"][0]["function"]["arguments"] == {"city": "Rome"}
+
+
+def test_a_call_may_stand_in_words(tmp_path: Path) -> None:
+    """Before what a tool returned, as Hermes writes it."""
+    called = {"role": "assistant", "content": '<tool_call>{"name": "f"}</tool_call>'}
+    assert chat_of(tmp_path, USER, called, {"role": "tool", "content": "7"}).messages[2]
+
+
 def test_the_order_of_keys_is_kept(tmp_path: Path) -> None:
     """A template writes a tool's schema in it, so that another order is another prompt."""
     here, there = {"b": 1, "a": 2}, {"a": 2, "b": 1}
@@ -142,6 +155,38 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             ]
         },
         ("messages[1].tool_calls[0]", "object"),
+    ),
+    "arguments by another name": (
+        {
+            "messages": [
+                USER,
+                {"role": "assistant", "tool_calls": [{"name": "f", "args": {}}]},
+                USER,
+            ]
+        },
+        ("messages[1].tool_calls[0]", "'args'", "'arguments'"),
+    ),
+    "arguments with a key twice": (
+        {
+            "messages": [
+                USER,
+                {"role": "assistant", "tool_calls": [{"name": "f", "arguments": '{"a":1,"a":2}'}]},
+                USER,
+            ]
+        },
+        ("messages[1].tool_calls[0]",),
+    ),
+    "a name of the user": (
+        {"messages": [{**USER, "name": "Ann"}]},
+        ("messages[0]", "name", "user"),
+    ),
+    "a key beside a function": (
+        {"messages": [USER], "tools": [{"type": "function", "function": TOOL, "strict": True}]},
+        ("tools[0]", "'strict'"),
+    ),
+    "a schema by another name": (
+        {"messages": [USER], "tools": [{"name": "f", "input_schema": {}}]},
+        ("tools[0]", "input_schema", "parameters"),
     ),
     "two tools of one name": ({"messages": [USER], "tools": [TOOL, TOOL]}, ("'find'",)),
     "a tool that is no function": (
