@@ -63,7 +63,8 @@ def flips(
     ] = None,
 ) -> None:
     """List the items that changed; exit 0 also where there is none."""
-    from cliffguard.report.flips import largest, lines_of
+    from cliffguard.report.flips import lines_of
+    from cliffguard.report.item_order import largest
     from cliffguard.report.items import read_items
     from cliffguard.report.labels import beside
 

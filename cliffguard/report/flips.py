@@ -6,7 +6,6 @@ JSON is the lines of items.jsonl, in which everything but ASCII is escaped.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -61,28 +60,6 @@ class Filter:
             and self.cause in (None, result.cause)
             and self.pattern in (None, *result.patterns)
         )
-
-
-def largest(results: Iterable[ItemResult], n: int) -> list[ItemResult]:
-    """Return the `n` items of the largest loss, no two of one cluster while others are left.
-
-    Of the same loss those come first that both sides were surest of: by the lower confidence, one
-    that is not known last. The order of equal ones is that of the items.
-    """
-    ranked = sorted(results, key=lambda result: (-(result.drop or 0.0), -_sureness(result)))
-    n_before: Counter[str] = Counter()
-    rounds = []
-    for result in ranked:
-        rounds.append(n_before[result.cluster] if result.cluster is not None else 0)
-        if result.cluster is not None:
-            n_before[result.cluster] += 1
-    order = sorted(range(len(ranked)), key=rounds.__getitem__)
-    return [ranked[index] for index in order[:n]]
-
-
-def _sureness(result: ItemResult) -> float:
-    sides = (result.base.confidence, result.candidate.confidence)
-    return min(-1.0 if confidence is None else confidence for confidence in sides)
 
 
 def lines_of(

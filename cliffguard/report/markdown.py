@@ -31,7 +31,7 @@ from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out
 from cliffguard.report.prose import names_in, quoting, spans
-from cliffguard.report.sections import document
+from cliffguard.report.sections import broken, document
 from cliffguard.report.wording import MARKS
 
 _NAME_CHARACTERS = 400  # of a name, a heading, a cell
@@ -51,7 +51,8 @@ def render_markdown(
 ) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
     page = lay_out(cleaned(review), beside)
-    return markdown_of(document(page, times.read(timings)), names=names_in(page.review))
+    report = document(page, times.read(timings), n_items=broken.MOST)
+    return markdown_of(report, names=names_in(page.review))
 
 
 def markdown_of(report: Document, *, names: Iterable[str] = ()) -> str:

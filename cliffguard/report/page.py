@@ -17,7 +17,7 @@ from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.commands import FOLDER, list_command
+from cliffguard.report.commands import FOLDER, broken_command, list_command
 from cliffguard.report.items import results_in, without_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
@@ -199,6 +199,20 @@ class Page:
         n_items = n_things(items.n, "item", ",")
         command = list_command(None, folder=self.folder)
         return f"Single items: {n_items} in {ITEMS_FILE}; `{command}` lists what changed."
+
+    @property
+    def where_broken(self) -> str:
+        """Where the items that broke are to be read."""
+        if self.review.items is None:
+            return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
+        if not self.has_items:
+            return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
+        broke = f"The items that broke: `{broken_command(self.folder)}`"
+        where = {
+            ".": ", in the folder of this report",
+            FOLDER: ", FOLDER being that of this report",
+        }
+        return f"{broke}{where.get(self.folder, '')}."
 
     @property
     def _weighed(self) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.item_results import ItemResult
-from cliffguard.report.flips import largest
+from cliffguard.report.item_order import largest
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review
 from tests import support

@@ -80,7 +80,7 @@ def charts_of(
     """Return the figures by the name of their file, without its ending, and a line for each lack.
 
     Of several reviews, a review's own figures bear its name. Those that lack a figure for one
-    reason share its line. `unlike` is what keeps the reviews out of one figure; empty: nothing does.
+    reason share its line. `unlike` is what keeps the reviews out of one figure (empty: nothing).
     """
     charts: dict[str, Chart] = {}
     lacks = []

@@ -22,13 +22,16 @@ from cliffguard.report.sections import (
 )
 
 
-def document(page: Page, spent: Timings | None = None) -> Document:
-    """Return the whole report of one review; `spent` is what a clock said of the run."""
+def document(page: Page, spent: Timings | None = None, *, n_items: int = 0) -> Document:
+    """Return the whole report of one review; `spent` is what a clock said of the run.
+
+    It quotes `n_items` that broke; a page has a browser of them, and a terminal no room.
+    """
     sections = (
         capabilities.section(page),
         parts.section(page),
         why.section(page),
-        broken.section(page),
+        broken.section(page, n_items),
         ladders.section(page),
         classes.section(page),
         calibration.section(page),
