@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -232,4 +232,47 @@ def test_a_changed_capability_is_refused(
     change(first_row(value))
 
     with support.refused(*error):
+        read_review(json.dumps(value), "r.json")
+
+
+# --- a review against itself ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("failed", ("PASS", "INCONCLUSIVE")),
+        ("passed", ("FAIL", "INCONCLUSIVE")),
+        ("inconclusive", ("PASS",)),  # a drop of all together may fail it
+        ("not_measured", ("PASS", "FAIL")),
+        ("causes", ("PASS", "INCONCLUSIVE")),
+    ],
+)
+def test_an_outcome_that_does_not_follow_from_its_findings_is_refused(
+    name: str, others: Sequence[str]
+) -> None:
+    """No gate opens by one word that was changed; so too where all findings are gone."""
+    written = render_json(getattr(samples, name)())
+    for other in others:
+        value = json.loads(written)
+        value["verdict"]["outcome"] = other
+        with support.refused("review.damaged", 2, "r.json", "verdict.outcome", other):
+            read_review(json.dumps(value), "r.json")
+        value["verdict"]["findings"], value["comparison"]["capabilities"] = [], []
+        value["verdict"]["pooled"] = None
+        if other != "INCONCLUSIVE":
+            with support.refused("review.damaged", 2, "r.json", "verdict.outcome", other):
+                read_review(json.dumps(value), "r.json")
+
+
+def test_a_loss_whose_finding_is_left_out_is_no_pass() -> None:
+    """What was measured has a finding, in every review that was written."""
+    value = json.loads(render_json(samples.failed()))
+    findings = value["verdict"]["findings"]
+    value["verdict"] |= {
+        "outcome": "PASS",
+        "findings": [each for each in findings if each["outcome"] != "REGRESSED"],
+    }
+
+    with support.refused("review.damaged", 2, "r.json", "multi_step_reasoning"):
         read_review(json.dumps(value), "r.json")
