@@ -27,6 +27,7 @@ from cliffguard.report.first_broken import (
     not_held,
     order_of,
 )
+from cliffguard.report.headline import largest_within
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.prose import names_in, quoting
@@ -155,12 +156,10 @@ def _headline(page: Page) -> str:
 
 
 def _within(page: Page) -> str:
-    """Return the largest drop of a PASS under which a drop of all together is proven."""
-    pooled = page.review.verdict.pooled
-    if page.outcome is not Outcome.PASS or not (pooled and pooled.has_dropped):
-        return ""
-    row = page.rows[0]  # what gates comes first, and of that what held by the least
-    return f" Largest drop: {named(row.capability)} {row.drop} of margin {row.margin}."
+    row = largest_within(page)
+    return (
+        f" Largest drop: {named(row.capability)} {row.drop} of margin {row.margin}." if row else ""
+    )
 
 
 def _gain(row: CapabilityRow) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cliffguard.compare.summary import change_in
+from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report import numbers
 from cliffguard.report.advice import first_advice
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
+from cliffguard.report.commands import FOLDER, broken_command
 from cliffguard.report.open_steps import open_steps
 from cliffguard.report.page import Page
 
@@ -29,7 +31,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
     if lost or page.outcome is Outcome.FAIL:
         names = first_and_more([_lost(row) for row in lost], _N_NAMED) or _lost_together(page)
-        steps.append(f"Do not ship this candidate: {names}. {page.where_broken}")
+        steps.append(f"Do not ship this candidate: {names}. {where_broken(page)}")
         steps += filter(None, [first_advice(page)])
     steps += _look_first(page)
     steps += open_steps(page, counted)
@@ -103,6 +105,20 @@ def _lost_together(page: Page) -> str:
     return (
         f"all gating capabilities together have dropped ({numbers.points(pooled.drop)} on average)"
     )
+
+
+def where_broken(page: Page) -> str:
+    """Where the items that broke are to be read."""
+    if page.review.items is None:
+        return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
+    if not page.has_items:
+        return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
+    broke = f"The items that broke: `{broken_command(page.folder)}`"
+    where = {
+        ".": ", in the folder of this report",
+        FOLDER: ", FOLDER being that of this report",
+    }
+    return f"{broke}{where.get(page.folder, '')}."
 
 
 def _mean(page: Page) -> str:

@@ -13,7 +13,8 @@ import pytest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import CheckpointFiles
 from cliffguard.core.reviews import Review
-from cliffguard.report import render
+from cliffguard.core.settings import CapabilityPolicy, Policy
+from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review, render_json
 from tests import support
 from tests.report import samples
@@ -276,3 +277,20 @@ def test_a_loss_whose_finding_is_left_out_is_no_pass() -> None:
 
     with support.refused("review.damaged", 2, "r.json", "multi_step_reasoning"):
         read_review(json.dumps(value), "r.json")
+
+
+@pytest.mark.parametrize("format", sorted(RENDERERS))
+def test_a_review_that_was_read_is_rendered_as_the_one_that_was_written(format: str) -> None:
+    """Whatever order things had before: what report makes is what the run wrote."""
+    review = samples.hostile()
+    policy = Policy(
+        capabilities={name: CapabilityPolicy(margin=0.07) for name in ("zeta", "alpha", "mid")}
+    )
+    review = replace(
+        review,
+        plan=replace(review.plan, policy=policy),
+        provenance=replace(review.provenance, versions={"z": "1", "a": "2"}),
+    )
+    read = read_review(render_json(review), "r.json")
+
+    assert render(read, format) == render(review, format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cliffguard.report.json import render_overview
 from cliffguard.report.overview.build import build
 from cliffguard.report.overview.files import OverviewReport
 from cliffguard.report.overview.sources import NOT_TRIED, NamedReview, read_named, review_files
+from cliffguard.report.overview.terminal import render_matrix
 from cliffguard.report.overview.wording import falls, falls_before, in_order
 from tests import support
 from tests.report import checkpoints
@@ -506,3 +508,19 @@ def test_what_does_not_count_is_not_broken(tmp_path: Path) -> None:
     (row,) = build(read_named(review_files([root])), root).broken
 
     assert (row.n_common, row.n_by_all) == (0, 0)
+
+
+@pytest.mark.parametrize("width", [100, 60, 40])
+def test_names_are_cut_before_numbers_are(width: int) -> None:
+    """In their middle: what tells checkpoints apart stands at both ends."""
+    rows = trained(12)
+    reviews = {
+        f"a_checkpoint_of_a_long_training-{1000 * n}": r for n, r in enumerate(rows.values())
+    }
+
+    lines = render_matrix(overview(reviews), width).splitlines()
+
+    shown = [line for line in lines if re.match(r"a_.*[✓?✗] ", line)]
+    assert len(shown) == len({line.split()[0] for line in shown}) == 12
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line.split(maxsplit=1)[1] for line in shown)

@@ -20,7 +20,7 @@ from cliffguard.core.overviews import (
     Uncompared,
 )
 from cliffguard.core.reviews import Outcome, with_texts
-from cliffguard.core.texts import clip, clip_start
+from cliffguard.core.texts import clip, cut_middle
 from cliffguard.report.clean import one_line
 from cliffguard.report.numbers import MISSING, signed
 from cliffguard.report.overview.wording import falls, headline, in_order
@@ -28,6 +28,7 @@ from cliffguard.report.wording import MARKS, STYLES
 
 _WIDTH = 100  # columns of `render_matrix`
 _NAME = 24  # characters of a candidate's name where it is tight
+_LEAST_NAME = 8  # and where numbers would be cut
 _CORNER = ("drop in pp,", "+ is worse")
 _CELL = 7  # characters of "✗ +24.5"
 _MORE = 6
@@ -110,6 +111,7 @@ def _fit(
     widths = [_width(header) + gap for header in headers]
     room = width - sum(columns + gap for columns in fixed)
     name = min(names, max(_NAME, room - sum(widths) - gap))
+    name = max(_LEAST_NAME, min(name, room - gap - _MORE))
     room -= name + gap
     if sum(widths) - gap <= room:
         return _Shown(name, tuple(headers), gap)
@@ -145,8 +147,13 @@ def _verdict(row: CandidateOverview | Uncompared) -> Text:
     return Text(f"{MARKS[row.outcome]} {row.outcome}", style=STYLES[row.outcome])
 
 
+def _name(name: str, n: int) -> str:
+    """Return a name in `n` characters: of checkpoints both ends tell something."""
+    return name if len(name) <= n else cut_middle(name, n - 1)
+
+
 def _cells(row: CandidateOverview | Uncompared, overview: Overview, fit: _Shown) -> list[Text]:
-    cells = [Text(clip_start(row.name, fit.name)), _verdict(row)]
+    cells = [Text(_name(row.name, fit.name)), _verdict(row)]
     if isinstance(row, Uncompared):
         return cells
     if overview.choice is not None:

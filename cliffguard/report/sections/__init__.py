@@ -5,6 +5,7 @@ from __future__ import annotations
 from cliffguard.core.timing import Timings
 from cliffguard.report import next_steps
 from cliffguard.report.blocks import Document, Head, Pointer
+from cliffguard.report.headline import headline_numbers
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import first_lines
 from cliffguard.report.sections import (
@@ -68,7 +69,7 @@ def _head(page: Page) -> Head:
         outcome=page.outcome,
         aside=f"exit code {page.exit_code}",
         sentence=page.sentence,
-        facts=(("base", page.base), ("candidate", page.candidate), *page.headline_numbers),
+        facts=(("base", page.base), ("candidate", page.candidate), *headline_numbers(page)),
         doubts=page.doubts,
         why=_first(first_lines(page)),
         steps=next_steps.next_steps(page),

@@ -8,6 +8,7 @@ from cliffguard.report import numbers
 from cliffguard.report.blocks import Block, Code, Details, Paragraph, Section
 from cliffguard.report.clean import one_line
 from cliffguard.report.first_broken import closing, first_broken, n_broken_of, order_of
+from cliffguard.report.next_steps import where_broken
 from cliffguard.report.page import Page
 
 ANCHOR = "broken"  # the page's data has the id "items"
@@ -34,7 +35,7 @@ def _blocks(page: Page, n: int) -> tuple[Block, ...]:
     intro = f"{len(shown)} of {of} that broke{where}{order_of(shown, rows)}."
     if not shown:
         intro = f"{of} broke{where}; none is quoted."
-    intro = f"{intro} {page.where_broken}" if n_broken_of(rows) else "None."
+    intro = f"{intro} {where_broken(page)}" if n_broken_of(rows) else "None."
     return (Paragraph(text=intro, is_brief=False), *map(_example, shown))
 
 
