@@ -90,10 +90,15 @@ def escape_cell(text: str) -> str:
 
 
 def _escaped(text: str, n_characters: int) -> str:
-    text = _REFERENCE.sub("\\1\u200b", shorten(one_line(text), n_characters))
+    text = _unreferred(shorten(one_line(text), n_characters))
     text = html.escape(text, quote=False)
     text = _SPECIAL.sub(r"\\\1", text)
     return _unlinked(_LOOSE_UNDERSCORE.sub(r"\\_", text)).replace("\u200b", "&#8203;")
+
+
+def _unreferred(text: str) -> str:
+    """Take the power to refer to an issue, or a merge request, from its sign."""
+    return _REFERENCE.sub("\\1\u200b", text)
 
 
 def preformatted(text: str) -> str:
@@ -170,7 +175,8 @@ def _block(block: Block, foreign: Sequence[str]) -> str:
         return _table(block.table if isinstance(block, Figure) else block, foreign)
     if isinstance(block, Details):
         body = "\n\n".join(_blocks(block.blocks, foreign))
-        summary = _in_html(shorten(block.summary, _NAME_CHARACTERS))
+        summary = _in_html(_unreferred(shorten(block.summary, _NAME_CHARACTERS)))
+        summary = summary.replace("\u200b", "&#8203;")
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
     return preformatted(block.text)
 

@@ -140,13 +140,15 @@ def test_a_hostile_review_is_harmless() -> None:
 @pytest.mark.parametrize(
     "text",
     ["#12", "org/repo#12", "GH-12", "gh-12", "!12", "8c22764a7e3675c50d4c7c9a4edb474456022b16",
-     "at 8c22764", "@team", "https://x.example", "www.x.example"],
+     "at 8c22764", "8C22764A7E3675C50D4C7C9A4EDB474456022B16", "@team",
+     "https://x.example", "www.x.example"],
 )  # fmt: skip
 def test_nothing_is_referred_to(text: str) -> None:
     """An invisible space, or a written-out character, takes the power from each of them."""
     written = fitted(text, 200)
 
     assert text not in written
+    assert not re.search("[0-9a-f]{7}", unescape(written), re.IGNORECASE)
     assert re.sub(r"[\\\u200b]", "", unescape(written)) == text
 
 

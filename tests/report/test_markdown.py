@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,15 @@ def test_missing_numbers_are_dashes() -> None:
     assert "| refusals | gating | – | – | – | 5.0 | 0 | 0 / 0 | – NOT_MEASURED |" in (
         render_markdown(samples.not_measured())
     )
+
+
+@pytest.mark.parametrize("text", ["@team", "#12", "org/repo#12", "GH-12", "!12", "https://x.y"])
+def test_a_summary_refers_to_nothing(text: str) -> None:
+    """As no other line does: it names the items that broke by what others called them."""
+    review = samples.failed()
+    review = replace(review, examples=(samples.example(task=f"a {text} b"),))
+
+    (summary,) = re.findall(r"<summary>.*item ball.*", render_markdown(review))
+
+    assert text not in summary
+    assert text in html.unescape(summary).replace("\u200b", "")

@@ -20,7 +20,7 @@ from cliffguard.core.overviews import (
     Uncompared,
 )
 from cliffguard.core.reviews import Outcome, with_texts
-from cliffguard.core.texts import clip, cut_middle
+from cliffguard.core.texts import clip, clip_start
 from cliffguard.report.clean import one_line
 from cliffguard.report.numbers import MISSING, signed
 from cliffguard.report.overview.wording import falls, headline, in_order
@@ -147,13 +147,8 @@ def _verdict(row: CandidateOverview | Uncompared) -> Text:
     return Text(f"{MARKS[row.outcome]} {row.outcome}", style=STYLES[row.outcome])
 
 
-def _name(name: str, n: int) -> str:
-    """Return a name in `n` characters: of checkpoints both ends tell something."""
-    return name if len(name) <= n else cut_middle(name, n - 1)
-
-
 def _cells(row: CandidateOverview | Uncompared, overview: Overview, fit: _Shown) -> list[Text]:
-    cells = [Text(_name(row.name, fit.name)), _verdict(row)]
+    cells = [Text(clip_start(row.name, fit.name)), _verdict(row)]
     if isinstance(row, Uncompared):
         return cells
     if overview.choice is not None:
