@@ -144,7 +144,7 @@ def _as_written(
 
     explained = review.diagnosis.capabilities if review.diagnosis is not None else ()
     names = [row.capability for row in review.comparison.capabilities]
-    keys = [found.key for each in explained for found in each.patterns]
+    keys = [screened.key for each in explained for screened in each.patterns]
 
     def known(word: str | None, words: Iterable[str]) -> str | None:
         spelled = {each for each in words if word is not None and one_line(each) == one_line(word)}
