@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import time
@@ -19,6 +20,14 @@ _QUIET = {
 }
 
 
+_SIGNS = {
+    "✗": "x", "✓": "v", "→": ">", "−": "-", "–": "-", "…": "~", "▶": ">", "◀": "<", "▸": ">",
+    "•": "*", "·": "-",
+}  # fmt: skip
+"""As wide as what they stand for; "?" is the mark of INCONCLUSIVE."""
+_ENDING = ("strict", "surrogateescape")  # of the usual locales, and of C
+
+
 def main() -> NoReturn:
     """Run the command line on sys.argv and exit with the code that the verbs return."""
     started = time.monotonic()
@@ -30,8 +39,7 @@ def main() -> NoReturn:
     listen()
     if sys.stdout is None:  # closed by whoever started us: what is printed is for nobody
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a sign ends no verb
+    _write_any_sign()
     code: object = 0
     try:
         from cliffguard.cli.app import app
@@ -45,6 +53,20 @@ def main() -> NoReturn:
         print(f"cliffguard: {stop}", file=sys.stderr)
         code = stop.exit_code
     sys.exit(_flushed(code))
+
+
+def _write_any_sign() -> None:
+    """Let a terminal that lacks a sign end no verb, nor show the mark of FAIL as another one."""
+    codecs.register_error("cliffguard", _in_other_signs)
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors in _ENDING:
+        sys.stdout.reconfigure(errors="cliffguard")
+
+
+def _in_other_signs(failure: UnicodeError) -> tuple[str, int]:
+    if not isinstance(failure, UnicodeEncodeError):
+        raise failure
+    lacking = failure.object[failure.start : failure.end]
+    return "".join(_SIGNS.get(sign, "?") for sign in lacking), failure.end
 
 
 def _flushed(code: object) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,11 +11,12 @@ import typer
 
 from cliffguard.cli.console import explained
 from cliffguard.core.errors import UsageError
-from cliffguard.core.files import read_text, user_path, write_whole
+from cliffguard.core.files import user_path, write_whole
 
 if TYPE_CHECKING:
     from cliffguard.core.reviews import Review
     from cliffguard.report.labels import BesideReview
+    from cliffguard.report.overview.sources import NamedReview
 
 
 @explained
@@ -39,8 +41,8 @@ def figures(
 ) -> None:
     """Draw the figures of reviews, the same bytes every time; print the files that were written.
 
-    Of several reviews also the target's gain against the largest loss, and, where their folders'
-    names end in a step of training, the drops along it.
+    Of several reviews that an overview would hold together also the target's gain against the
+    largest loss, and, where their folders' names end in a step of training, the drops along it.
     """
     from cliffguard.report.figures.catalog import charts_of, kinds_of
     from cliffguard.report.figures.files import draw
@@ -48,9 +50,10 @@ def figures(
     from cliffguard.report.figures.several import pages_of
 
     kinds = kinds_of(only)
-    read, there = _read(reviews)
+    sources = _read(reviews)
+    read, there = _by_name(sources)
     try:
-        charts, lacks = charts_of(pages_of(read, there), kinds)
+        charts, lacks = charts_of(pages_of(read, there), kinds, _unlike(sources))
         files = {
             f"{name}.{output_format}": draw(lay_out_chart(chart), output_format)
             for name, chart in charts.items()
@@ -71,23 +74,30 @@ def figures(
         print(f"cliffguard: left out: {line}", file=sys.stderr)
 
 
-def _read(paths: list[Path]) -> tuple[dict[str, Review], dict[str, BesideReview]]:
-    """Return the reviews by the shortest path that tells them apart, and what lies beside each.
+def _read(paths: Sequence[Path]) -> list[NamedReview]:
+    """Return those of the candidates that have a review. Raises UsageError for one given twice."""
+    from cliffguard.report.overview.sources import FAILURE, read_named, review_files
 
-    Raises UsageError for one that is given twice.
-    """
-    from cliffguard.report.json import read_review
+    return read_named([file for file in review_files(paths) if file.name != FAILURE])
+
+
+def _by_name(
+    sources: Sequence[NamedReview],
+) -> tuple[dict[str, Review], dict[str, BesideReview]]:
+    """Return the reviews by the shortest path that tells them apart, and what lies beside each."""
     from cliffguard.report.labels import beside
-    from cliffguard.report.overview.sources import (
-        FAILURE,
-        names_of_files,
-        refuse_twice,
-        review_files,
-    )
 
-    files = [file for file in review_files(paths) if file.name != FAILURE]
-    refuse_twice(files)
-    read = [read_review(read_text(file, UsageError), str(file)) for file in files]
-    there = [beside(review, file.parent) for review, file in zip(read, files, strict=True)]
-    names = names_of_files(files)
-    return dict(zip(names, read, strict=True)), dict(zip(names, there, strict=True))
+    read = {source.name: source.review for source in sources if source.review is not None}
+    folders = {source.name: source.folder for source in sources}
+    return read, {name: beside(review, folders[name]) for name, review in read.items()}
+
+
+def _unlike(sources: Sequence[NamedReview]) -> str:
+    """Return what keeps reviews out of one figure, as it keeps them out of one overview."""
+    from cliffguard.report.overview.refusals import compared, refuse_unlike
+
+    try:
+        refuse_unlike(compared(sources), by_suite=False)
+    except UsageError as failure:
+        return str(failure)
+    return ""

@@ -63,7 +63,8 @@ def flips(
     ] = None,
 ) -> None:
     """List the items that changed; exit 0 also where there is none."""
-    from cliffguard.report.flips import largest, lines_of
+    from cliffguard.report.flips import lines_of
+    from cliffguard.report.item_order import largest
     from cliffguard.report.items import read_items
     from cliffguard.report.labels import beside
 
@@ -73,6 +74,7 @@ def flips(
         _refuse_unknown(capability, read)
         _keep_labels(labels, read, path.parent)
         return
+    capability, pattern = _as_written(read, capability, pattern)
     wanted = _filter(kind, read, capability, level, cause, pattern)
     results: Iterable[ItemResult] = filter(wanted.takes, read_items(read, path.parent))
     if top is not None:
@@ -132,6 +134,23 @@ def _filter(
         cause=None if cause is None else known_cause(cause, review, capability),
         pattern=None if pattern is None else known_pattern(pattern, review, capability),
     )
+
+
+def _as_written(
+    review: Review, capability: str | None, pattern: str | None
+) -> tuple[str | None, str | None]:
+    """Return names as the review has them, of which reports print the line that can be copied."""
+    from cliffguard.report.clean import one_line
+
+    explained = review.diagnosis.capabilities if review.diagnosis is not None else ()
+    names = [row.capability for row in review.comparison.capabilities]
+    keys = [screened.key for each in explained for screened in each.patterns]
+
+    def known(word: str | None, words: Iterable[str]) -> str | None:
+        spelled = {each for each in words if word is not None and one_line(each) == one_line(word)}
+        return spelled.pop() if len(spelled) == 1 else word
+
+    return known(capability, names), known(pattern, keys)
 
 
 def _refuse_unknown(capability: str | None, review: Review) -> None:

@@ -267,6 +267,7 @@ def finished(
     """
     from cliffguard.core.timing import Timings
     from cliffguard.report import render, write_reports
+    from cliffguard.report.labels import beside
     from cliffguard.report.text import print_review
     from cliffguard.report.timings import summary_of
 
@@ -290,8 +291,8 @@ def finished(
         screen.say(f"time: {summary_of(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output.form is not None:
-        comment = output.comment and dataclasses.replace(output.comment, folder=out)
-        printed(render(review, output.form, timings, comment=comment))
+        there = None if out is None else beside(review, out)
+        printed(render(review, output.form, timings, there, output.comment))
     raise_put_off()
     return review.verdict.exit_code
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -92,7 +91,6 @@ def _of_review(
     from cliffguard.report.labels import beside
     from cliffguard.report.text import render_text
 
-    comment = replace(comment, folder=review.parent)
     read = read_review(read_text(review, UsageError), str(review))
     timings = _timings_beside(review)
     there = beside(read, review.parent)

@@ -21,7 +21,7 @@ from cliffguard.core.settings import Policy, Ring, Role
 from cliffguard.evaluate.alpha_shares import scaled, shares
 from cliffguard.stats.multiplicity import Share, pooled_p_value
 
-__all__ = ["EXIT_CODES", "absent", "is_decided", "judge"]
+__all__ = ["EXIT_CODES", "absent", "follows", "is_decided", "judge"]
 
 
 def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:
@@ -67,9 +67,9 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     if _is_over(by_role["gating"], findings, held_wait=waits):
         pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
     is_shielded_all = _all_shielded(by_role["gating"], findings, policy)
-    outcome = _overall(findings, pooled, is_shielded_all, target_only=policy.target_only)
-    if outcome is Outcome.PASS and mean_held is False:
-        outcome = Outcome.INCONCLUSIVE
+    outcome = _overall(
+        findings, pooled, mean_held, all_shielded=is_shielded_all, target_only=policy.target_only
+    )
     return Verdict(
         outcome=outcome,
         sentence=summary_of(
@@ -79,6 +79,23 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
         pooled=pooled,
         mean_held=mean_held,
     )
+
+
+def follows(verdict: Verdict, policy: Policy) -> bool:
+    """Return whether the outcome is one that its findings may have; a verdict of `judge` is.
+
+    Whether a drop of all together is shielded the findings do not say: either will do.
+    """
+    return verdict.outcome in {
+        _overall(
+            verdict.findings,
+            verdict.pooled,
+            verdict.mean_held,
+            all_shielded=is_shielded_all,
+            target_only=policy.target_only,
+        )
+        for is_shielded_all in (True, False)
+    }
 
 
 def is_decided(finding: Finding) -> bool:
@@ -210,7 +227,12 @@ def _all_shielded(
 
 
 def _overall(
-    findings: Sequence[Finding], pooled: Pooled | None, all_shielded: bool, *, target_only: bool
+    findings: Sequence[Finding],
+    pooled: Pooled | None,
+    mean_held: bool | None,
+    *,
+    all_shielded: bool,
+    target_only: bool,
 ) -> Outcome:
     counted = [finding for finding in findings if finding.role != "monitored" and finding.counts]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
@@ -220,7 +242,7 @@ def _overall(
     if any(finding.role in enough for finding in counted) and all(
         finding.outcome is Outcome.HELD for finding in counted
     ):
-        return Outcome.PASS
+        return Outcome.INCONCLUSIVE if mean_held is False else Outcome.PASS
     if pooled is not None and pooled.has_dropped and not all_shielded:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE

@@ -9,7 +9,6 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -36,7 +35,6 @@ RENDERERS = {
 """Format → the function that renders it, loaded on first use."""
 
 _WITH_TIMINGS = ("html", "markdown", "junit")
-_WITH_LABELS = ("text", "html", "markdown", "comment")
 
 FILES = {
     "review.json": "json",
@@ -57,9 +55,9 @@ def render(
 ) -> str:
     """Return `review` as text in one of the formats of `RENDERERS`.
 
-    The same review gives the same bytes; HTML, Markdown and JUnit show `timings`, of a clock. HTML,
-    Markdown, text and comments show what lies `beside` the review (None: its items, where it names
-    any); `comment` is what a comment shows beside its review.
+    The same review gives the same bytes; HTML, Markdown and JUnit show `timings`, of a clock. Every
+    format but JSON knows what lies `beside` the review (None: its items, where it names any);
+    `comment` is what a comment shows beside its review.
     Raises UsageError for a format that does not exist.
 
     >>> from cliffguard import Plan, guard, render
@@ -76,7 +74,7 @@ def render(
     module, name = RENDERERS[format].split(":")
     renderer = cast(Callable[..., str], getattr(import_module(module), name))
     more: dict[str, object] = {"timings": timings} if format in _WITH_TIMINGS else {}
-    more |= {"beside": beside} if format in _WITH_LABELS else {}
+    more |= {"beside": beside} if format != "json" else {}
     more |= {"options": comment} if format == "comment" else {}
     return renderer(review, **more)
 
@@ -99,12 +97,10 @@ def write_reports(
         placed,
         write_plan,
     )
-    from cliffguard.report.comment_options import CommentOptions
     from cliffguard.report.labels import beside
 
     review = placed(review, Path(directory))
     there = beside(review, Path(directory))
-    comment = replace(comment or CommentOptions(), folder=Path(directory))
     texts = {
         Path(directory) / name: render(review, format, timings, there, comment)
         for name, format in FILES.items()

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from cliffguard.compare.repeat_command import is_repeatable
 from cliffguard.core.reviews import Review
+from cliffguard.report.clean import one_line
 
 FOLDER = "FOLDER"
 """What stands for the folder of a report that is read elsewhere."""
@@ -18,10 +19,13 @@ def broken_command(folder: str) -> str:
 
 
 def list_command(capability: str | None, *more: str, folder: str = ".") -> str:
-    """Return the command that lists what changed; a report's own folder is "."."""
+    """Return the command that lists what changed; a report's own folder is ".".
+
+    `flips` knows a name by its one line.
+    """
     words = ["cliffguard", "flips", in_backticks(folder, FOLDER), "--changed"]
     if capability is not None:
-        words.append(f"--capability={on_a_line(capability, 'NAME')}")
+        words.append(f"--capability={on_a_line(one_line(capability), 'NAME')}")
     return shlex.join([*words, *more])
 
 

@@ -7,20 +7,27 @@ reference or link.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
-from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.reviews import Example, Outcome, Review
 from cliffguard.core.texts import n_things
 from cliffguard.report import markdown, next_steps, numbers
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
-from cliffguard.report.comment_items import quoted_items
+from cliffguard.report.comment_items import quoted
 from cliffguard.report.comment_options import CommentOptions, default_id, link_target
 from cliffguard.report.comment_text import NAME_BYTES, fitted, inert_prose, n_bytes_of, named
+from cliffguard.report.first_broken import (
+    closing,
+    first_broken,
+    n_broken_of,
+    not_held,
+    order_of,
+)
+from cliffguard.report.headline import largest_within
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.prose import names_in, quoting
@@ -31,11 +38,12 @@ MOST_BYTES = 2900
 
 _SENTENCE_BYTES, _STEP_BYTES = 400, 320
 
-_SURE = re.compile(r" \(\d+\.\d % sure\)$", re.MULTILINE)
+MOST_ITEMS = 2
+"""Items that broke, of a comment."""
 
-Part = Literal["steps", "rows", "why", "flips"]
+Part = Literal["steps", "rows", "why", "items"]
 _FIRST: tuple[Part, ...] = (
-    "steps", *("rows",) * 6, "why", "why", "flips", "flips", "steps", "steps",
+    "steps", *("rows",) * 6, "why", "why", "items", "items", "steps", "steps",
 )  # fmt: skip
 """What an approver needs first."""
 
@@ -48,7 +56,6 @@ def render_comment(
     page = lay_out(cleaned(review), beside)
     link = f" [Full report](<{link_target(options.report_url)}>)" if options.report_url else ""
     write = partial(inert_prose, foreign=quoting(names_in(page.review)))
-    names = [one_line(row.finding.capability) for row in _open(page)]
     comment = _Comment(
         page=page,
         head=f"<!-- cliffguard:{options.comment_id or default_id(page.candidate)} -->\n"
@@ -57,28 +64,9 @@ def render_comment(
         rows=[_row(row) for row in not_held(page)],
         steps=[fitted(step, _STEP_BYTES, write) for step in next_steps.next_steps(page)],
         why=[fitted(pointer.text, _STEP_BYTES, write) for pointer in first_lines(page)],
-        flips=quoted_items(review, page, names, options.folder),
+        items=first_broken(page, closing(page), MOST_ITEMS),
     )
     return comment.text(comment.shown())
-
-
-def not_held(page: Page) -> list[CapabilityRow]:
-    """Return the rows that are not HELD, worst first: proven losses, what is open, what is shown.
-
-    In each of these the largest drop comes first.
-    """
-
-    def rank(row: CapabilityRow) -> tuple[int, float]:
-        drop = row.evidence.drop if row.evidence else None
-        kind = 2 if not decides(row) else int(row.finding.outcome is not Outcome.REGRESSED)
-        return kind, -(drop or 0.0)
-
-    return sorted((row for row in page.rows if row.finding.outcome is not Outcome.HELD), key=rank)
-
-
-def decides(row: CapabilityRow) -> bool:
-    """Return whether the verdict depends on a row: it gates, and it counts."""
-    return row.finding.role != "monitored" and row.finding.counts
 
 
 def how(row: CapabilityRow) -> str:
@@ -103,13 +91,13 @@ class _Comment:
     rows: Sequence[tuple[str, ...]]
     steps: Sequence[str]
     why: Sequence[str]
-    flips: Sequence[str]
+    items: Sequence[Example]
 
     def shown(self) -> dict[Part, int]:
         """Return how many of each kind fit, `_FIRST` before the others."""
         n_parts: dict[Part, int] = {part: len(getattr(self, part)) for part in get_args(Part)}
         order: list[Part] = [*_FIRST]
-        for part in ("rows", "why", "steps", "flips"):
+        for part in ("rows", "why", "steps", "items"):
             order += [part] * max(0, n_parts[part] - order.count(part))
         shown: dict[Part, int] = dict.fromkeys(n_parts, 0)
         for part in order:
@@ -127,7 +115,7 @@ class _Comment:
             _counted(self.page, len(self.rows) - shown["rows"]),
             "\n".join(f"- {line}" for line in _first(self.why, shown["why"])),
             self._steps(shown["steps"]),
-            self._details(shown["flips"]),
+            self._details(shown["items"]),
             self.foot,
         ]
         return "\n\n".join(filter(None, sections)) + "\n"
@@ -147,11 +135,10 @@ class _Comment:
     def _details(self, n: int) -> str:
         if not n:
             return ""
-        n_broken = sum(row.comparison.counts.n_broken for row in _open(self.page) if row.comparison)
-        body = "\n\n".join(self.flips[:n])
-        order = ", the surest first" if _SURE.search(body) else ""
-        of = f"{n_things(n_broken, 'item', ',')} that broke where the gate is closed"
-        summary = f"{n} of {of}{order}"
+        rows, shown = closing(self.page), self.items[:n]
+        of = n_things(n_broken_of(rows), "item", ",")
+        summary = f"{n} of {of} that broke where the gate is closed{order_of(shown, rows)}"
+        body = "\n\n".join(map(quoted, shown))
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
@@ -169,12 +156,10 @@ def _headline(page: Page) -> str:
 
 
 def _within(page: Page) -> str:
-    """Return the largest drop of a PASS under which a drop of all together is proven."""
-    pooled = page.review.verdict.pooled
-    if page.outcome is not Outcome.PASS or not (pooled and pooled.has_dropped):
-        return ""
-    row = page.rows[0]  # what gates comes first, and of that what held by the least
-    return f" Largest drop: {named(row.capability)} {row.drop} of margin {row.margin}."
+    row = largest_within(page)
+    return (
+        f" Largest drop: {named(row.capability)} {row.drop} of margin {row.margin}." if row else ""
+    )
 
 
 def _gain(row: CapabilityRow) -> str:
@@ -203,9 +188,3 @@ def _row(row: CapabilityRow) -> tuple[str, ...]:
 def _plain(interval: str) -> str:
     """Keep the brackets of an interval from being read as a link."""
     return interval.replace("[", "\\[").replace("]", "\\]")
-
-
-def _open(page: Page) -> list[CapabilityRow]:
-    """Return the rows that keep the gate closed; where a loss is proven, those alone."""
-    rows = [row for row in not_held(page) if decides(row)]
-    return [row for row in rows if row.finding.outcome is Outcome.REGRESSED] or rows

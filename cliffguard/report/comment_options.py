@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from cliffguard.core.errors import UsageError
@@ -22,14 +21,12 @@ class CommentOptions:
     """What a comment shows beside its review.
 
     `comment_id` tells comments of several gates apart (None: by the candidate's name); `report_url`
-    is where the whole report is to be read, and `url_from` the flag or variable that says so. In
-    `folder` lie the review's items (None: its examples are shown). Raises UsageError for an id or
-    an address that could break out of its place.
+    is where the whole report is to be read, and `url_from` the flag or variable that says so.
+    Raises UsageError for an id or an address that could break out of its place.
     """
 
     comment_id: str | None = None
     report_url: str | None = None
-    folder: Path | None = None
     url_from: str = "--report-url"
 
     def __post_init__(self) -> None:

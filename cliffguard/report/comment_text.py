@@ -13,7 +13,8 @@ from cliffguard.report.clean import one_line
 NAME_BYTES = 90
 """Of the name of a capability or a checkpoint."""
 
-_COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])")
+_COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,}(?![0-9a-z])", re.IGNORECASE)
+_SHORT_OF_ONE = re.compile(r".{6}(?=.)")  # 7 digits are the fewest that name a commit
 
 
 def inert(text: str) -> str:
@@ -22,7 +23,7 @@ def inert(text: str) -> str:
 
 
 def _split(commit: re.Match[str]) -> str:
-    return f"{commit[0][:4]}\u200b{commit[0][4:]}"
+    return _SHORT_OF_ONE.sub("\\g<0>\u200b", commit[0])
 
 
 def inert_prose(text: str, foreign: Sequence[str]) -> str:

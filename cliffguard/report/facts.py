@@ -137,8 +137,8 @@ def _taken(looks: TakenLooks) -> str:
 
 
 def _own_policies(policy: Policy | None) -> Iterator[str]:
-    """Return what a policy says of single capabilities."""
-    for name, rules in ({} if policy is None else policy.capabilities).items():
+    """Return what a policy says of single capabilities, by name: a review has no other order."""
+    for name, rules in sorted(({} if policy is None else policy.capabilities).items()):
         margins = {"margin": rules.margin, "margin of a part": rules.stratum_margin}
         settings = [f"{word} {100 * m:.1f} pp" for word, m in margins.items() if m is not None]
         fields = {"clusters": rules.cluster, "parts": rules.strata}

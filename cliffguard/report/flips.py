@@ -6,7 +6,6 @@ JSON is the lines of items.jsonl, in which everything but ASCII is escaped.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +15,7 @@ from rich.cells import cell_len, set_cell_size
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.diagnosis import CauseName
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText
-from cliffguard.core.texts import clip, cut_middle, n_things
+from cliffguard.core.texts import cut_middle, n_things
 from cliffguard.report import markdown, numbers
 from cliffguard.report.cells import csv_cell, guarded
 from cliffguard.report.clean import clean, one_line
@@ -61,28 +60,6 @@ class Filter:
             and self.cause in (None, result.cause)
             and self.pattern in (None, *result.patterns)
         )
-
-
-def largest(results: Iterable[ItemResult], n: int) -> list[ItemResult]:
-    """Return the `n` items of the largest loss, no two of one cluster while others are left.
-
-    Of the same loss those come first that both sides were surest of: by the lower confidence, one
-    that is not known last. The order of equal ones is that of the items.
-    """
-    ranked = sorted(results, key=lambda result: (-(result.drop or 0.0), -_sureness(result)))
-    n_before: Counter[str] = Counter()
-    rounds = []
-    for result in ranked:
-        rounds.append(n_before[result.cluster] if result.cluster is not None else 0)
-        if result.cluster is not None:
-            n_before[result.cluster] += 1
-    order = sorted(range(len(ranked)), key=rounds.__getitem__)
-    return [ranked[index] for index in order[:n]]
-
-
-def _sureness(result: ItemResult) -> float:
-    sides = (result.base.confidence, result.candidate.confidence)
-    return min(-1.0 if confidence is None else confidence for confidence in sides)
 
 
 def lines_of(
@@ -177,6 +154,8 @@ _HEADERS = (
     "item", "capability", "level", "drop, pp", "cause", "right", "base", "candidate", "prompt", "",
 )  # fmt: skip
 _N_NAMES = 5  # columns before those that hold texts
+_LEAVE_OUT = ("cause", "level", "", "prompt", "capability", "right", "drop, pp", "candidate")
+"""Columns of a table for which a narrow terminal has no room, the first to go first."""
 
 
 def _cells(result: ItemResult, labels: Words) -> tuple[str, ...]:
@@ -204,20 +183,45 @@ def _markdown(results: Iterable[ItemResult], labels: Words) -> Iterator[str]:
 
 
 def _table(results: Iterable[ItemResult], labels: Words, width: int) -> Iterator[str]:
-    """Yield how many there are, and a table whose texts share what its names leave of `width`."""
+    """Yield how many there are, and a table in `width` columns, of which no cell is wrapped."""
     rows = [[_line(cell) for cell in _cells(result, labels)] for result in results]
     yield n_things(len(rows), "item", ",")
     if not rows:
         return
     rows.insert(0, list(_HEADERS))
-    widths = [min(_NAME_CELLS, max(map(cell_len, column))) for column in zip(*rows, strict=True)]
-    n_gaps = 2 * (len(widths) - 1)
-    left = width - n_gaps - sum(widths[:_N_NAMES]) - widths[-1]
-    share = max(_LEAST_CELLS, left // (len(widths) - _N_NAMES - 1))
-    widths[_N_NAMES:-1] = [share] * (len(widths) - _N_NAMES - 1)
+    widths = _widths([max(map(cell_len, column)) for column in zip(*rows, strict=True)], width)
     for row in rows:
-        cells = (_fitted(cell, n) for cell, n in zip(row, widths, strict=True))
+        cells = (_fitted(cell, n) for cell, n in zip(row, widths, strict=True) if n)
         yield "  ".join(cells).rstrip()
+
+
+def _widths(longest: Sequence[int], width: int) -> list[int]:
+    """Return the width of each of `_HEADERS`, 0 of one that is left out.
+
+    Texts share what the names leave; where that is too little, names have as few columns as texts,
+    and then whole ones go, so that no number is cut.
+    """
+    texts = range(_N_NAMES, len(_HEADERS) - 1)
+    least = [
+        _LEAST_CELLS if n in texts else min(_LEAST_CELLS, longest[n]) for n in range(len(_HEADERS))
+    ]
+    shown = [n for n in range(len(_HEADERS)) if least[n]]
+
+    def left(widths: Sequence[int]) -> int:
+        return width - sum(widths[n] for n in shown) - 2 * (len(shown) - 1)
+
+    for name in _LEAVE_OUT:
+        number = _HEADERS.index(name)
+        if left(least) < 0 and number in shown:
+            shown.remove(number)
+    made = [least[n] if n in shown else 0 for n in range(len(_HEADERS))]
+    for number in (n for n in shown if n not in texts):  # names, as far as there is room
+        made[number] += min(min(_NAME_CELLS, longest[number]) - least[number], max(0, left(made)))
+    n_texts = sum(n in texts for n in shown)
+    share = max(0, left(made)) // max(1, n_texts)
+    return [
+        n_cells + share if n_cells and n in texts else n_cells for n, n_cells in enumerate(made)
+    ]
 
 
 def _line(text: str) -> str:
@@ -227,7 +231,7 @@ def _line(text: str) -> str:
 def _fitted(text: str, n_cells: int) -> str:
     """Return a cell of so many columns; of a longer text both ends, since questions stand last."""
     if cell_len(text) > n_cells:
-        text = cut_middle(text, n_cells - 1) if n_cells > _LEAST_CELLS else clip(text, n_cells)
+        text = cut_middle(text, n_cells - 1)
     return set_cell_size(text, n_cells)
 
 

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.texts import clip
+from cliffguard.report import next_steps
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
-from cliffguard.report.comment import decides, how, not_held
+from cliffguard.report.comment import how
+from cliffguard.report.first_broken import decides, not_held
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.reasons import reasons
 
 MOST = 10
-"""Annotations of one level that a step shows."""
+"""Annotations of a job; a step shows as many of one level."""
 
-_NAME_CHARACTERS, _MESSAGE_CHARACTERS = 80, 600
+_NAME_CHARACTERS, _MESSAGE_CHARACTERS, _STEPS_CHARACTERS = 80, 600, 4_000
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
-def render_github(review: Review) -> str:
-    """Return a line for each capability that keeps the gate closed, worst first; at most ten.
+def render_github(review: Review, beside: BesideReview | None = None) -> str:
+    """Return a line for each capability that keeps the gate closed, worst first, and what next.
 
-    A proven loss is an error, what is open a warning; PASS is one notice. The tenth of more than
-    ten says how many are left. A verdict that no single capability explains stands for itself.
+    A proven loss is an error, what is open a warning, what next a notice; at most ten in all, of
+    which the last but one says how many are left. A verdict that no single capability explains
+    stands for itself.
     """
-    page = lay_out(cleaned(review))
+    page = lay_out(cleaned(review), beside)
     if page.outcome is Outcome.PASS:
-        return _command("notice", _verdict(page), page.sentence)
+        return _next(page)
     rows = [row for row in not_held(page) if decides(row)]
     why = {reason.capability: reason.sentence for reason in reasons(page)}
     lines = [_of(row, why.get(row.capability, "")) for row in rows]
@@ -35,10 +39,18 @@ def render_github(review: Review) -> str:
     if _level(page.outcome) not in levels:
         lines.insert(0, _command(_level(page.outcome), _verdict(page), page.sentence))
         levels.insert(0, _level(page.outcome))
-    if n_left := len(lines[MOST - 1 :]) if len(lines) > MOST else 0:
-        more = f"{n_left} more are in the report."
-        lines[MOST - 1 :] = [_command(levels[MOST - 1], _verdict(page), more)]
-    return "".join(lines)
+    if len(lines) >= MOST:
+        more = f"{len(lines) - MOST + 2} more are in the report."
+        lines[MOST - 2 :] = [_command(levels[MOST - 2], _verdict(page), more)]
+    return "".join((*lines, _next(page)))
+
+
+def _next(page: Page) -> str:
+    """Return the verdict, its exit code and what to do, in the words of every format."""
+    steps = " ".join(f"{n}. {step}" for n, step in enumerate(next_steps.next_steps(page), start=1))
+    message = f"{page.sentence} {next_steps.TITLE}: {steps}"
+    title = f"{_verdict(page)}, exit code {page.exit_code}"
+    return _command("notice", title, message, _STEPS_CHARACTERS)
 
 
 def _of(row: CapabilityRow, why: str) -> str:
@@ -50,8 +62,12 @@ def _of(row: CapabilityRow, why: str) -> str:
     return _command(
         _level(outcome),
         f"{_name(row.capability)} {outcome}{_name(how(row))}",
-        " ".join(filter(None, [f"{numbers}{row.reason}".rstrip(), why])),
+        " ".join(map(_ended, filter(None, [f"{numbers}{row.reason}".rstrip(), why]))),
     )
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _verdict(page: Page) -> str:
@@ -66,8 +82,8 @@ def _level(outcome: Outcome) -> str:
     return "error" if outcome in (Outcome.REGRESSED, Outcome.FAIL) else "warning"
 
 
-def _command(level: str, title: str, message: str) -> str:
+def _command(level: str, title: str, message: str, most: int = _MESSAGE_CHARACTERS) -> str:
     """Return a command on one line, in which nothing can end a property or begin another one."""
     title = one_line(title).translate(_PROPERTY)
-    message = clip(one_line(message), _MESSAGE_CHARACTERS).translate(_DATA)
+    message = clip(one_line(message), most).translate(_DATA)
     return f"::{level} title={title}::{message}\n"

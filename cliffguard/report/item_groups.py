@@ -86,7 +86,7 @@ def item_reasons(group: ItemGroup, diagnosis: Diagnosis) -> tuple[ItemReason, ..
             key=cut_name(key),
             label=clip(label, _TITLE),
             anchor=reason_anchor(kind, group.capability, key),
-            command=list_command(group.capability, f"--{kind}={on_a_line(key, 'KEY')}"),
+            command=list_command(group.capability, f"--{kind}={on_a_line(one_line(key), 'KEY')}"),
         )
         for each in diagnosis.capabilities
         if one_line(each.capability) == group.capability

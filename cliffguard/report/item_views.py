@@ -11,7 +11,7 @@ from cliffguard.core.texts import clip, cut_middle
 from cliffguard.report import numbers
 from cliffguard.report.anchors import cut_name, encoded
 from cliffguard.report.clean import clean, one_line
-from cliffguard.report.flips import largest
+from cliffguard.report.item_order import largest
 from cliffguard.report.wording import flag_word, parts_in_words
 
 LONGEST = 1600
@@ -202,7 +202,7 @@ def _side(answer: ItemAnswer) -> SideView:
 
 
 class Best:
-    """The `n` items of a stream that `flips.largest` puts first, and how many there were.
+    """The `n` items of a stream that `item_order.largest` puts first, and how many there were.
 
     What falls out of the first n never comes back, whatever follows: an item more in a cluster only
     moves others of it backwards. So at most 2 n are held, clean and cut to `LONGEST`.
@@ -223,6 +223,9 @@ class Best:
 
     def views(self, *, are_broken: bool) -> tuple[ItemView, ...]:
         """Return the first n, in that order."""
-        return tuple(
-            replace(view_of(result), is_broken=are_broken) for result in largest(self._held, self.n)
-        )
+        return tuple(replace(view_of(result), is_broken=are_broken) for result in self.first)
+
+    @property
+    def first(self) -> list[ItemResult]:
+        """The first n, in that order; `drop` is the size of the change."""
+        return largest(self._held, self.n)

@@ -17,6 +17,7 @@ from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
+from cliffguard.core.settings import Policy
 from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import adapter_of, validate
 
@@ -77,8 +78,8 @@ def read_review(text: str, source: str) -> Review:
     """Return the review that `render_json` wrote, with `Checkpoint.files` None.
 
     `source` names the text in messages. What the layout of an earlier version did not have is at
-    its default. Raises UsageError, with the line or the dotted key, for what is not a review, or
-    is one of a newer cliffguard.
+    its default. Raises UsageError, with the line or the dotted key, for what is not a review, is
+    one of a newer cliffguard, or has an outcome that does not follow from its findings.
 
     >>> from cliffguard import Plan, guard, read_review, render
     >>> review = guard(Plan(candidate="runs/ft/adapter", suites=("adjacent",)))
@@ -99,7 +100,30 @@ def read_review(text: str, source: str) -> Review:
     difference = _difference(value, _plain(review, ""), "", may_lack)
     if difference is not None:
         raise UsageError(f"{source}: {difference}; {_NEXT}", id="review.damaged")
+    _refuse_contradiction(review, source)
     return review
+
+
+def _refuse_contradiction(review: Review, source: str) -> None:
+    """Raise UsageError for a review that says PASS over its own losses, or the like."""
+    from cliffguard.compare.verdict import follows
+
+    judged = {finding.capability for finding in review.verdict.findings}
+    unjudged = [
+        row.capability for row in review.comparison.capabilities if row.capability not in judged
+    ]
+    if unjudged:
+        raise UsageError(
+            f"{source}: verdict.findings: nothing is said of {cut_middle(unjudged[0])}, which was "
+            f"measured; {_NEXT}",
+            id="review.damaged",
+        )
+    if not follows(review.verdict, review.plan.policy or Policy()):
+        raise UsageError(
+            f"{source}: verdict.outcome: {review.verdict.outcome} does not follow from "
+            f"verdict.findings; {_NEXT}",
+            id="review.damaged",
+        )
 
 
 def _plain(value: Any, where: str) -> Any:

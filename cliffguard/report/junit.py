@@ -11,6 +11,7 @@ from cliffguard.core.reviews import Finding, Outcome, Review
 from cliffguard.core.timing import Timings
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import clean, cleaned, one_line
+from cliffguard.report.labels import BesideReview
 from cliffguard.report.next_steps import next_steps
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.reasons import reasons
@@ -33,7 +34,9 @@ _RARE = (
 """Counts that stand there where they are not 0."""
 
 
-def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
+def render_junit(
+    review: Review, timings: TimingsOrLater = None, beside: BesideReview | None = None
+) -> str:
     """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
 
     What is only monitored cannot fail: where it did not hold, it is skipped with the reason. So is
@@ -45,7 +48,7 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     there with `timings`.
     """
     spent = read(timings)
-    page = lay_out(cleaned(review))
+    page = lay_out(cleaned(review), beside)
     suite = ElementTree.Element("testsuite", name="cliffguard")
     steps = " ".join(next_steps(page))
     _properties(suite, {**_verdict_numbers(page.review), "next": steps})

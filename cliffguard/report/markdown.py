@@ -31,7 +31,7 @@ from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.page import lay_out
 from cliffguard.report.prose import names_in, quoting, spans
-from cliffguard.report.sections import document
+from cliffguard.report.sections import broken, document
 from cliffguard.report.wording import MARKS
 
 _NAME_CHARACTERS = 400  # of a name, a heading, a cell
@@ -51,7 +51,8 @@ def render_markdown(
 ) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
     page = lay_out(cleaned(review), beside)
-    return markdown_of(document(page, times.read(timings)), names=names_in(page.review))
+    report = document(page, times.read(timings), n_items=broken.MOST)
+    return markdown_of(report, names=names_in(page.review))
 
 
 def markdown_of(report: Document, *, names: Iterable[str] = ()) -> str:
@@ -89,10 +90,15 @@ def escape_cell(text: str) -> str:
 
 
 def _escaped(text: str, n_characters: int) -> str:
-    text = _REFERENCE.sub("\\1\u200b", shorten(one_line(text), n_characters))
+    text = _unreferred(shorten(one_line(text), n_characters))
     text = html.escape(text, quote=False)
     text = _SPECIAL.sub(r"\\\1", text)
     return _unlinked(_LOOSE_UNDERSCORE.sub(r"\\_", text)).replace("\u200b", "&#8203;")
+
+
+def _unreferred(text: str) -> str:
+    """Take the power to refer to an issue, or a merge request, from its sign."""
+    return _REFERENCE.sub("\\1\u200b", text)
 
 
 def preformatted(text: str) -> str:
@@ -169,7 +175,8 @@ def _block(block: Block, foreign: Sequence[str]) -> str:
         return _table(block.table if isinstance(block, Figure) else block, foreign)
     if isinstance(block, Details):
         body = "\n\n".join(_blocks(block.blocks, foreign))
-        summary = _in_html(shorten(block.summary, _NAME_CHARACTERS))
+        summary = _in_html(_unreferred(shorten(block.summary, _NAME_CHARACTERS)))
+        summary = summary.replace("\u200b", "&#8203;")
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
     return preformatted(block.text)
 

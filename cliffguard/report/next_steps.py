@@ -31,7 +31,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
     if lost or page.outcome is Outcome.FAIL:
         names = first_and_more([_lost(row) for row in lost], _N_NAMED) or _lost_together(page)
-        steps.append(f"Do not ship this candidate: {names}. {_where(page)}")
+        steps.append(f"Do not ship this candidate: {names}. {where_broken(page)}")
         steps += filter(None, [first_advice(page)])
     steps += _look_first(page)
     steps += open_steps(page, counted)
@@ -107,14 +107,17 @@ def _lost_together(page: Page) -> str:
     )
 
 
-def _where(page: Page) -> str:
-    """Return where the items that broke are to be read."""
+def where_broken(page: Page) -> str:
+    """Where the items that broke are to be read."""
     if page.review.items is None:
         return f"A run with --out keeps the items that broke, in {ITEMS_FILE}."
     if not page.has_items:
         return f"The items that broke were written to {ITEMS_FILE}, which does not lie here."
     broke = f"The items that broke: `{broken_command(page.folder)}`"
-    where = {".": ", in the folder of this report", FOLDER: ", FOLDER being that of this report"}
+    where = {
+        ".": ", in the folder of this report",
+        FOLDER: ", FOLDER being that of this report",
+    }
     return f"{broke}{where.get(page.folder, '')}."
 
 

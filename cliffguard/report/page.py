@@ -13,7 +13,7 @@ from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison, Contamination
 from cliffguard.core.item_results import ITEMS_FILE, ItemResult
 from cliffguard.core.reviews import SAMPLES, Example, Outcome, Review
-from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
@@ -24,7 +24,7 @@ from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
 
 _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
-_N_SHARED_NAMED = _N_NAMED = 3
+_N_SHARED_NAMED = 3
 _OUTCOME_ORDER = {
     Outcome.REGRESSED: 0, Outcome.INCONCLUSIVE: 1, Outcome.NOT_MEASURED: 2, Outcome.HELD: 3,
 }  # fmt: skip
@@ -124,24 +124,6 @@ class Page:
     def targets(self) -> tuple[CapabilityRow, ...]:
         """What the fine-tune was for, also where the policy demands nothing of it."""
         return tuple(row for row in self.rows if row.is_target or row.finding.ring == "target")
-
-    @property
-    def headline_numbers(self) -> tuple[tuple[str, str], ...]:
-        """What failed the gate by how much, and what the target gained, with their intervals."""
-        lost = [
-            f"{row.capability} {row.drop} {row.interval}"
-            for row in self.rows
-            if row.finding.outcome is Outcome.REGRESSED
-            and row.is_gating
-            and row.evidence is not None
-        ]
-        gains = [
-            f"{row.capability} {row.gain} {row.gain_interval}"
-            for row in self.targets
-            if row.evidence is not None and row.evidence.drop is not None
-        ]
-        named = {"drop": first_and_more(lost, _N_NAMED), "gain": first_and_more(gains, _N_NAMED)}
-        return tuple((label, text) for label, text in named.items() if text)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -288,6 +289,9 @@ def test_keys_go_from_item_to_item(open_page: Opener) -> None:
     control(page, "Order").select_option("id")
     names = listed_ids(page)
 
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")
+    assert focused(page) == names[0]
     control(page, "Search").press("ArrowDown")
     for key, position in (("j", 1), ("ArrowDown", 2), ("k", 1), ("ArrowUp", 0), ("j", 1)):
         page.keyboard.press(key)
@@ -303,6 +307,23 @@ def test_keys_go_from_item_to_item(open_page: Opener) -> None:
     page.keyboard.press("k")
     page.keyboard.type("j")
     assert control(page, "Search").input_value() == "j"
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390])
+def test_no_control_lies_on_another(open_page: Opener, width: int) -> None:
+    """However long the name of a capability is: what a mouse points at is what is there."""
+    name = "leaderboard_bbh_tracking_shuffled_objects_seven_objects_" * 2
+    page = open_page(markup([result("b-1", capability=name), *few()]))
+    page.set_viewport_size({"width": width, "height": 900})
+
+    boxes = page.locator(".item-controls :is(select, input):visible").evaluate_all(
+        "all => all.map((e) => e.getBoundingClientRect().toJSON())"
+    )
+
+    assert len(boxes) == 6
+    for a, b in combinations(boxes, 2):
+        is_beside = a["right"] <= b["left"] or b["right"] <= a["left"]
+        assert is_beside or a["bottom"] <= b["top"] or b["bottom"] <= a["top"]
 
 
 def test_every_control_has_a_name_and_is_reached_by_tab(open_page: Opener) -> None:

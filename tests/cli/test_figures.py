@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from cliffguard.cli.app import app
 from cliffguard.core.reviews import Review
 from cliffguard.report import render
 from tests.report import samples
+from tests.report.checkpoints import checkpoint
 from tests.report.listed import result, written
+from tests.report.test_overview import UNLIKE
 
 
 @pytest.fixture
@@ -24,8 +27,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(path: Path, review: Review) -> None:
-    """Write a review where a check would."""
+    """Write a review where a check would, of a candidate that is called as its place is."""
     path.parent.mkdir(exist_ok=True)
+    review = replace(review, plan=replace(review.plan, candidate=str(path)))
     path.write_text(render(review, "json"), encoding="utf-8")
 
 
@@ -137,3 +141,19 @@ def test_figures_of_several_reviews_bear_their_names(folder: Path) -> None:
     names, _ = figures(*reviews, "--out", folder / "out", "--only", "forest")
 
     assert names == ["step-100-forest.svg", "step-200-forest.svg"]
+
+
+@pytest.mark.parametrize("kind", UNLIKE)
+def test_what_makes_no_one_table_makes_no_one_figure(tmp_path: Path, kind: str) -> None:
+    """What differs is said in one line; each review's own figures are drawn nonetheless."""
+    change, _, name = UNLIKE[kind]
+    write(tmp_path / "step-1" / "review.json", checkpoint("step-1"))
+    write(tmp_path / "step-2" / "review.json", change(checkpoint("step-2")))
+
+    names, stderr = figures(tmp_path, "--out", tmp_path / "out")
+
+    assert [file for file in names if not file.startswith("step-")] == []
+    assert f"{name}" in next(line for line in stderr.splitlines() if ": gain, trajectory: " in line)
+    words = ["figures", str(tmp_path), "--out", str(tmp_path / "two"), "--only", "gain,trajectory"]
+    assert CliRunner().invoke(app, words).exit_code == 2
+    assert not (tmp_path / "two").exists()

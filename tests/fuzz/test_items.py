@@ -17,7 +17,8 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.item_results import ITEMS_FILE, ItemsFile
 from cliffguard.core.reviews import Review
-from cliffguard.report.flips import largest, lines_of
+from cliffguard.report.flips import lines_of
+from cliffguard.report.item_order import largest
 from cliffguard.report.items import as_plain, read_items
 from cliffguard.report.labels import beside, read_labels, write_labels
 from tests.fuzz.answering import answered, as_lines, fuzzed, spoilt

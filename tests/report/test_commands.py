@@ -89,11 +89,12 @@ def test_such_a_name_is_none_in_any_format() -> None:
 
 
 def test_a_command_is_quoted() -> None:
-    """As a shell reads it; what no line can hold is named instead."""
+    """As a shell reads it: a name by its line, by which `flips` knows it; else it is NAME."""
     assert list_command(None) == "cliffguard flips . --changed"
     assert shlex.split(list_command("a b", folder="x'y"))[2:] == [
         "x'y", "--changed", "--capability=a b",
     ]  # fmt: skip
-    assert list_command("a\nb", folder="a\nb") == (
+    assert list_command("a\n b", folder="a\nb").endswith(" FOLDER --changed '--capability=a b'")
+    assert list_command("a\u200bb", folder="a\nb") == (
         "cliffguard flips FOLDER --changed --capability=NAME"
     )

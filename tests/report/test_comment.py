@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from cliffguard.core.item_results import ItemText
+from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report import render
 from cliffguard.report.comment import MOST_BYTES, render_comment
@@ -140,13 +140,15 @@ def test_a_hostile_review_is_harmless() -> None:
 @pytest.mark.parametrize(
     "text",
     ["#12", "org/repo#12", "GH-12", "gh-12", "!12", "8c22764a7e3675c50d4c7c9a4edb474456022b16",
-     "at 8c22764", "@team", "https://x.example", "www.x.example"],
+     "at 8c22764", "8C22764A7E3675C50D4C7C9A4EDB474456022B16", "@team",
+     "https://x.example", "www.x.example"],
 )  # fmt: skip
 def test_nothing_is_referred_to(text: str) -> None:
     """An invisible space, or a written-out character, takes the power from each of them."""
     written = fitted(text, 200)
 
     assert text not in written
+    assert not re.search("[0-9a-f]{7}", unescape(written), re.IGNORECASE)
     assert re.sub(r"[\\\u200b]", "", unescape(written)) == text
 
 
@@ -249,7 +251,9 @@ def test_the_items_beside_the_review_are_quoted(tmp_path: Path) -> None:
     assert "2 of 49 items that broke where the gate is closed, the surest first" in text
 
 
-def worst_last(folder: Path, names: Sequence[str], n_rows: int = 0) -> str:
+def worst_last(
+    folder: Path, names: Sequence[str], n_rows: int = 0, results: Sequence[ItemResult] = ()
+) -> str:
     """Return the comment of a review whose worst capability stands last in items.jsonl."""
     pairs = []
     for number, name in enumerate(names):
@@ -262,10 +266,8 @@ def worst_last(folder: Path, names: Sequence[str], n_rows: int = 0) -> str:
             f"open_{number}", n_items=200, n_right_base=150, n_broken=9, n_fixed=6, p_drop=0.2
         )
         pairs.append((row, samples.finding(row, Outcome.INCONCLUSIVE, "open")))
-    results = [
-        listed.result(f"{name}-{number}", capability=name, prompt="why " * (50 - number) + "?")
-        for name in names
-        for number in range(9)
+    results = results or [
+        listed.result(f"{name}-{number}", capability=name) for name in names for number in range(9)
     ]
     review = samples.review(Outcome.FAIL, "lost.", pairs)
     review = write_items(review, folder, results)
@@ -274,15 +276,36 @@ def worst_last(folder: Path, names: Sequence[str], n_rows: int = 0) -> str:
 
 
 @pytest.mark.parametrize("n_lost", [1, 2, 5])
-def test_the_worst_capabilities_are_quoted(tmp_path: Path, n_lost: int) -> None:
-    """One item of each, wherever it stands in the file; of equal ones the shortest."""
+def test_of_equal_items_those_of_the_worst_capabilities_are_quoted(
+    tmp_path: Path, n_lost: int
+) -> None:
+    """No two of one capability while others are left, which the words say."""
     names = [f"lost_{number}" for number in range(n_lost)]
 
     text = worst_last(tmp_path, names)
 
     quoted = re.findall(r"^lost\\?_\d: .*?(lost\\?_\d-\d)", text, re.MULTILINE)
-    worst = [f"lost_{n_lost - 1}-8", f"lost_{n_lost - 2}-8" if n_lost > 1 else "lost_0-7"]
+    worst = [f"lost_{n_lost - 1}-0", f"lost_{n_lost - 2}-0" if n_lost > 1 else "lost_0-1"]
     assert [each.replace("\\", "") for each in quoted] == worst
+    words = " that broke where the gate is closed, no two of one capability while others are left<"
+    assert (words in text) is (n_lost > 1)
+
+
+def test_the_surest_items_are_quoted_of_whatever_capability(tmp_path: Path) -> None:
+    """Which is not always the one that lost most."""
+    names = [f"lost_{number}" for number in range(4)]
+    sure = {"lost_1": 0.7, "lost_2": 0.9}
+    results = [
+        listed.result(f"{name}-{n}", capability=name, sure=sure.get(name, 0.5) + n / 100)
+        for n in range(3)
+        for name in names
+    ]
+
+    text = worst_last(tmp_path, names, results=results)
+
+    quoted = re.findall(r"^lost\\?_\d: .*?(lost\\?_\d-\d)", text, re.MULTILINE)
+    assert [each.replace("\\", "") for each in quoted] == ["lost_2-2", "lost_1-2"]
+    assert ", the surest first, no two of one capability while others are left<" in text
 
 
 @pytest.mark.parametrize("n_rows", [6, 40])

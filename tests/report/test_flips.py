@@ -15,7 +15,8 @@ import pytest
 
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.item_results import ItemResult
-from cliffguard.report.flips import largest
+from cliffguard.report.flips import lines_of
+from cliffguard.report.item_order import largest
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review
 from tests import support
@@ -229,3 +230,20 @@ def test_twenty_thousand_items_take_three_seconds(tmp_path: Path) -> None:
 
     assert time.process_time() - began < 3 * support.slowness()
     assert done.stdout.startswith("10,000 items\n")
+
+
+@pytest.mark.parametrize("width", [160, 100, 80, 60, 40])
+@pytest.mark.parametrize("name", ["name", "n" * 60])
+def test_no_row_is_wider_than_the_terminal(width: int, name: str) -> None:
+    """Whole columns go before a number is cut; both answers stay."""
+    results = [
+        result(f"{name}-{n}", sure=0.9, text=name, capability=name, cause="refusal")
+        for n in range(3)
+    ]
+
+    lines = list(lines_of(results, "table", (), width=width))
+
+    assert max(map(len, lines)) <= width
+    assert {"item", "base", "candidate"} <= {*lines[1].split()}
+    assert all(("+100.0" in line) == ("drop, pp" in lines[1]) for line in lines[2:])
+    assert all(line.split()[0].endswith(f"-{n}") for n, line in enumerate(lines[2:]))

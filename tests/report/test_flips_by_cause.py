@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from cliffguard.core.diagnosis import CAUSES
 from cliffguard.core.hashing import sha256_now
+from cliffguard.core.reviews import with_texts
 from cliffguard.report.broken_by import known_cause, known_pattern
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review
@@ -162,3 +165,60 @@ def test_a_probe_that_was_not_asked_is_null(tmp_path: Path) -> None:
 
     assert lost["probes"] is None
     assert kept["probes"]["n_broken"] == 32
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a  b",
+        "a\tb",
+        "a\nb",
+        "a\u202eb \u2069",
+        "\x1b[31ma\x1b[0m",
+        'it\'s "$(x)" *',
+        "-a --all",
+        "é語",
+    ],
+)
+def test_every_command_of_a_page_runs(tmp_path: Path, name: str) -> None:
+    """As it is printed: of a name and a key on one line, whatever characters they have inside."""
+    results = [
+        replace(each, capability=name, patterns=tuple(f"{key} {name}" for key in each.patterns))
+        if each.capability == diagnosed.LOST
+        else each
+        for each in diagnosed.ITEMS
+    ]
+    keys = {each.key for each in diagnosed.refusing().patterns}
+
+    def renamed(text: str) -> str:
+        return name if text == diagnosed.LOST else f"{text} {name}" if text in keys else text
+
+    whole = with_texts(diagnosed.review(), renamed)
+    folder = diagnosed.written(tmp_path / "out", whole, results)
+
+    page = run("report", folder, "--format", "html").stdout
+
+    (data,) = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    made = json.loads(data)
+    commands = {made["command"]}
+    for each in made["capabilities"]:
+        if each["name"] != diagnosed.KEPT:
+            commands |= {each["command"], *(reason[3] for reason in each["reasons"])}
+    assert sum("--pattern" in command for command in commands) == len(keys)
+    for command in commands:
+        program, verb, _, *words = shlex.split(command)
+        assert (program, verb) == ("cliffguard", "flips")
+        listed = run(verb, folder, *words)
+        assert listed.exit_code == 0, command
+        assert not listed.stdout.startswith("0 items"), command
+
+
+def test_a_name_that_stands_for_two_is_refused(tmp_path: Path) -> None:
+    """What is listed is what was meant, or nothing."""
+    two = {diagnosed.LOST: "a  b", diagnosed.KEPT: "a\tb"}
+    whole = with_texts(diagnosed.review(), lambda text: two.get(text, text))
+    folder = diagnosed.written(tmp_path / "out", whole)
+
+    refused = run("flips", folder, "--capability", "a b")
+    assert (refused.exit_code, "flips.no-capability" in refused.output) == (2, True)
+    assert run("flips", folder, "--capability", "a  b").exit_code == 0

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cliffguard.core.reviews import Outcome, Pooled
+from cliffguard.core.reviews import Outcome, Pooled, Review
 from cliffguard.report.github import render_github
-from tests.report import samples
+from tests.report import diagnosed, samples
 from tests.report.test_comment import NAMES, many
 
 _LINE = re.compile(r"::(error|warning|notice) title=((?:[^%:,\r\n]|%\w\w)+)::([^\r\n]*)")
@@ -31,16 +31,33 @@ def unescaped(text: str) -> str:
 
 
 def test_pass_is_one_notice() -> None:
-    """With the verdict's sentence."""
+    """With the verdict's sentence, its exit code, and what next."""
     ((level, title, message),) = commands(render_github(samples.passed()))
 
-    assert (level, title) == ("notice", "cliffguard PASS, runs/ft/support-tickets")
-    assert message == samples.passed().verdict.sentence
+    assert (level, title) == ("notice", "cliffguard PASS, runs/ft/support-tickets, exit code 0")
+    assert message.startswith(f"{samples.passed().verdict.sentence} What next: 1. ")
+
+
+def shown(review: Review) -> list[tuple[str, str, str]]:
+    """Return the annotations but for the last, which says what next."""
+    *lines, (level, _, message) = commands(render_github(review))
+    assert level == "notice"
+    assert "What next: 1. " in message
+    return lines
+
+
+def test_a_reason_ends_before_why_begins() -> None:
+    """Neither brings its stop."""
+    ((_, _, message),) = shown(diagnosed.review())
+
+    assert "a drop beyond the margin is proven. multi_step_reasoning: " in message
+    assert "  " not in message
+    assert ".." not in message
 
 
 def test_a_proven_loss_is_an_error() -> None:
     """What is only monitored is no annotation; its percent signs are escaped."""
-    ((level, title, message),) = commands(render_github(samples.failed()))
+    ((level, title, message),) = shown(samples.failed())
 
     assert (level, title) == ("error", "multi_step_reasoning REGRESSED")
     assert message.startswith("90.0 → 67.5 %, drop +22.5 pp, 90 % interval [+17.1, +27.9] pp")
@@ -50,14 +67,14 @@ def test_a_proven_loss_is_an_error() -> None:
 @pytest.mark.parametrize(("name", "n"), [("inconclusive", 1), ("not_measured", 2)])
 def test_what_is_open_is_a_warning(name: str, n: int) -> None:
     """A gate that is closed for want of evidence says so."""
-    lines = commands(render_github(getattr(samples, name)()))
+    lines = shown(getattr(samples, name)())
 
     assert [level for level, _, _ in lines] == ["warning"] * n
 
 
 def test_what_does_not_count_is_none() -> None:
     """By what each regressed stands in its title, escaped."""
-    lines = commands(render_github(samples.causes()))
+    lines = shown(samples.causes())
 
     assert [title for _, title, _ in lines] == [
         "arithmetic REGRESSED, by format",
@@ -66,19 +83,17 @@ def test_what_does_not_count_is_none() -> None:
     assert "REGRESSED%2C by format::" in render_github(samples.causes())
 
 
-@pytest.mark.parametrize(("n", "n_lines"), [(9, 9), (10, 10), (11, 10), (40, 10)])
+@pytest.mark.parametrize(("n", "n_lines"), [(8, 8), (9, 9), (10, 9), (40, 9)])
 def test_at_most_ten(n: int, n_lines: int) -> None:
-    """Worst first; the tenth of more says how many more there are."""
-    lines = commands(render_github(many("name", n)))
+    """With what next; worst first; the last loss of more says how many more there are."""
+    lines = shown(many("name", n))
 
     assert len(lines) == n_lines
-    shown = lines[:9] if n > 10 else lines
-    assert [title.split()[0] for _, title, _ in shown] == [
-        str(n - 1 - i) for i in range(len(shown))
-    ]
-    if n > 10:
+    rows = lines[:8] if n > 9 else lines
+    assert [title.split()[0] for _, title, _ in rows] == [str(n - 1 - i) for i in range(len(rows))]
+    if n > 9:
         assert lines[-1] == (
-            "error", "cliffguard FAIL, name", f"{n - 9} more are in the report.",
+            "error", "cliffguard FAIL, name", f"{n - 8} more are in the report.",
         )  # fmt: skip
 
 
@@ -90,7 +105,7 @@ def test_a_loss_of_all_together_is_an_error() -> None:
         held.verdict, outcome=Outcome.FAIL, pooled=pooled, sentence="all together dropped."
     )
 
-    lines = commands(render_github(replace(held, verdict=verdict)))
+    lines = shown(replace(held, verdict=verdict))
 
     assert lines == [("error", "cliffguard FAIL, runs/ft/support-tickets", "all together dropped.")]
 
@@ -99,7 +114,7 @@ def test_a_loss_of_all_together_comes_before_what_is_open() -> None:
     """Of which each has its warning."""
     verdict = replace(samples.inconclusive().verdict, outcome=Outcome.FAIL)
 
-    lines = commands(render_github(replace(samples.inconclusive(), verdict=verdict)))
+    lines = shown(replace(samples.inconclusive(), verdict=verdict))
 
     assert [level for level, _, _ in lines] == ["error", "warning"]
 

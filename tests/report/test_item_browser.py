@@ -18,8 +18,8 @@ from cliffguard.compare.item_results import kept
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.core.texts import ends_of
 from cliffguard.report.clean import clean, cleaned
-from cliffguard.report.flips import largest
 from cliffguard.report.item_browser import LENGTHS, ItemBrowser, item_browser
+from cliffguard.report.item_order import largest
 from cliffguard.report.item_views import CUT, LONGEST, Best, cut_to, example_view, view_of
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review

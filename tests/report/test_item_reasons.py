@@ -58,13 +58,15 @@ def test_a_page_has_the_surest_patterns_of_a_capability() -> None:
     assert [each.key for each in group.reasons[2:]] == [p.key for p in many[:MOST_PATTERNS]]
 
 
-@pytest.mark.parametrize("key", ["a b", "-x", "it's; rm -rf $HOME `id`", "ü|&<>*", "\u2028x"])
+@pytest.mark.parametrize(
+    "key", ["a b", "-x", "it's; rm -rf $HOME `id`", "ü|&<>*", "\u2028x", "x\u200b"]
+)
 def test_the_command_names_the_pattern_to_a_shell(key: str) -> None:
     """As one word, whatever is in it; what nobody can type is KEY."""
     view = browser(result("b"), patterns=(pattern("opening", "x", key=key),))
 
     *_, last = view.groups[0].reasons
-    shown = key if key.isprintable() else "KEY"
+    shown = "KEY" if "\u200b" in key else key.strip()
     assert shlex.split(last.command)[2:] == [
         ".", "--changed", f"--capability={LOST}", f"--pattern={shown}",
     ]  # fmt: skip

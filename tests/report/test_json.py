@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import pytest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import CheckpointFiles
 from cliffguard.core.reviews import Review
-from cliffguard.report import render
+from cliffguard.core.settings import CapabilityPolicy, Policy
+from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review, render_json
 from tests import support
 from tests.report import samples
@@ -233,3 +234,63 @@ def test_a_changed_capability_is_refused(
 
     with support.refused(*error):
         read_review(json.dumps(value), "r.json")
+
+
+# --- a review against itself ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("failed", ("PASS", "INCONCLUSIVE")),
+        ("passed", ("FAIL", "INCONCLUSIVE")),
+        ("inconclusive", ("PASS",)),  # a drop of all together may fail it
+        ("not_measured", ("PASS", "FAIL")),
+        ("causes", ("PASS", "INCONCLUSIVE")),
+    ],
+)
+def test_an_outcome_that_does_not_follow_from_its_findings_is_refused(
+    name: str, others: Sequence[str]
+) -> None:
+    """No gate opens by one word that was changed; so too where all findings are gone."""
+    written = render_json(getattr(samples, name)())
+    for other in others:
+        value = json.loads(written)
+        value["verdict"]["outcome"] = other
+        with support.refused("review.damaged", 2, "r.json", "verdict.outcome", other):
+            read_review(json.dumps(value), "r.json")
+        value["verdict"]["findings"], value["comparison"]["capabilities"] = [], []
+        value["verdict"]["pooled"] = None
+        if other != "INCONCLUSIVE":
+            with support.refused("review.damaged", 2, "r.json", "verdict.outcome", other):
+                read_review(json.dumps(value), "r.json")
+
+
+def test_a_loss_whose_finding_is_left_out_is_no_pass() -> None:
+    """What was measured has a finding, in every review that was written."""
+    value = json.loads(render_json(samples.failed()))
+    findings = value["verdict"]["findings"]
+    value["verdict"] |= {
+        "outcome": "PASS",
+        "findings": [each for each in findings if each["outcome"] != "REGRESSED"],
+    }
+
+    with support.refused("review.damaged", 2, "r.json", "multi_step_reasoning"):
+        read_review(json.dumps(value), "r.json")
+
+
+@pytest.mark.parametrize("format", sorted(RENDERERS))
+def test_a_review_that_was_read_is_rendered_as_the_one_that_was_written(format: str) -> None:
+    """Whatever order things had before: what report makes is what the run wrote."""
+    review = samples.hostile()
+    policy = Policy(
+        capabilities={name: CapabilityPolicy(margin=0.07) for name in ("zeta", "alpha", "mid")}
+    )
+    review = replace(
+        review,
+        plan=replace(review.plan, policy=policy),
+        provenance=replace(review.provenance, versions={"z": "1", "a": "2"}),
+    )
+    read = read_review(render_json(review), "r.json")
+
+    assert render(read, format) == render(review, format)

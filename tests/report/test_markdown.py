@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cliffguard.report.markdown import escape, preformatted, render_markdown
-from tests.report import samples
+from tests.report import listed, samples
 
 
 @pytest.mark.parametrize("name", ["failed", "passed", "inconclusive", "causes"])
@@ -83,9 +87,33 @@ def test_it_fits_into_a_comment() -> None:
     assert len(render_markdown(samples.hostile())) < 65_536
 
 
-def test_examples_left_out_are_counted() -> None:
-    """What is not shown is said."""
-    assert "20 more are in review.json" in render_markdown(samples.hostile())
+def test_of_how_many_that_broke_the_first_are_shown() -> None:
+    """Of the counts, which the examples of a review are only some of."""
+    section = render_markdown(samples.failed()).split("## Items that broke\n\n")[1].split("\n")[0]
+
+    assert section.startswith("2 of 49 items that broke where the gate is closed, the surest first")
+
+
+@pytest.mark.parametrize(("format", "n"), [("markdown", 4), ("comment", 2)])
+def test_what_is_quoted_is_what_flips_lists_first(tmp_path: Path, format: str, n: int) -> None:
+    """Of what closes the gate, wherever it stands in the file; nothing in it is markup."""
+    results = [
+        listed.result(f"x-{item}", sure=sure, prompt=f"<b>{item}</b> \x1b[31m", cluster=cluster)
+        for item, sure, cluster in [
+            ("a", 0.6, None), ("b", 0.9, "one"), ("c", 0.85, "one"), ("d", 0.7, None)
+        ]
+    ]  # fmt: skip
+    held = listed.result("x-held", sure=1.0, capability="instruction_following")
+    folder = listed.written(tmp_path, [*results, held])
+
+    of_lost = ("--capability", "multi_step_reasoning", "--format", "json")
+    top = json.loads(listed.run("flips", folder, "--top", n, *of_lost).stdout)
+    text = listed.run("report", folder, "--format", format).stdout
+
+    assert re.findall(r"x-\w+", text) == [line["item"] for line in top]
+    assert f"{n} of 49 items that broke where the gate is closed, the surest first" in text
+    assert "cliffguard flips FOLDER" in text.split("Items that broke")[-1]
+    assert "\x1b" not in text
 
 
 def test_missing_numbers_are_dashes() -> None:
@@ -93,3 +121,15 @@ def test_missing_numbers_are_dashes() -> None:
     assert "| refusals | gating | – | – | – | 5.0 | 0 | 0 / 0 | – NOT_MEASURED |" in (
         render_markdown(samples.not_measured())
     )
+
+
+@pytest.mark.parametrize("text", ["@team", "#12", "org/repo#12", "GH-12", "!12", "https://x.y"])
+def test_a_summary_refers_to_nothing(text: str) -> None:
+    """As no other line does: it names the items that broke by what others called them."""
+    review = samples.failed()
+    review = replace(review, examples=(samples.example(task=f"a {text} b"),))
+
+    (summary,) = re.findall(r"<summary>.*item ball.*", render_markdown(review))
+
+    assert text not in summary
+    assert text in html.unescape(summary).replace("\u200b", "")

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
+from pathlib import Path
 
 import pytest
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.reviews import Finding, HealthNote, Outcome, Review
-from cliffguard.report import render
+from cliffguard.report import RENDERERS, render
+from cliffguard.report.clean import cleaned
+from cliffguard.report.json import read_review
+from cliffguard.report.labels import beside
 from cliffguard.report.next_steps import MOST_STEPS, next_steps
 from cliffguard.report.page import lay_out
 from cliffguard.report.sections import document
 from cliffguard.report.text import render_text
-from tests.report import diagnosed, samples
+from tests.report import diagnosed, listed, samples
 
 Pair = tuple[CapabilityComparison, Finding]
 
@@ -206,3 +211,28 @@ def test_a_pass_names_losses_that_were_not_tested(n_items: int) -> None:
     assert "not tested" in steps[0]
     assert "returns of " in steps[0]
     assert "repair" not in steps[0]
+
+
+def words_of(text: str) -> str:
+    """Return what a reader of any format sees, on one line, without marks of code."""
+    text = re.sub(r"%(25|0D|0A|3A|2C)", lambda m: chr(int(m[1], 16)), text)
+    text = unescape(re.sub(r"</?(?:code|span)\b[^>]*>", "", text)).replace("\u200b", "")
+    return " ".join(text.replace("\\", "").replace("`", "").split())
+
+
+@pytest.mark.parametrize("has_items", [True, False])
+@pytest.mark.parametrize("format", sorted(set(RENDERERS) - {"json"}))
+def test_every_format_says_the_same_steps(tmp_path: Path, format: str, has_items: bool) -> None:
+    """Whether the items still lie beside the review, or not: a command that fails is no step."""
+    folder = listed.written(tmp_path / "gate")
+    if not has_items:
+        (folder / "items.jsonl").unlink()
+    review = cleaned(read_review((folder / "review.json").read_text(encoding="utf-8"), "it"))
+    where = {"text": str(folder), "html": "."}.get(format)
+
+    shown = words_of(listed.run("report", folder, "--format", format).stdout)
+
+    steps = next_steps(lay_out(review, beside(review, folder), folder=where))
+    assert ("does not lie here" in " ".join(steps)) is not has_items
+    for step in steps:
+        assert words_of(step) in shown

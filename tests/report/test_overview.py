@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema
 import pytest
@@ -17,10 +19,12 @@ from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import Outcome, Review, SuiteStamp
 from cliffguard.core.settings import CapabilityPolicy, Plan, Policy, TargetPolicy
 from cliffguard.planning.selection import remark
+from cliffguard.report import render
 from cliffguard.report.json import render_overview
 from cliffguard.report.overview.build import build
 from cliffguard.report.overview.files import OverviewReport
 from cliffguard.report.overview.sources import NOT_TRIED, NamedReview, read_named, review_files
+from cliffguard.report.overview.terminal import render_matrix
 from cliffguard.report.overview.wording import falls, falls_before, in_order
 from tests import support
 from tests.report import checkpoints
@@ -506,3 +510,35 @@ def test_what_does_not_count_is_not_broken(tmp_path: Path) -> None:
     (row,) = build(read_named(review_files([root])), root).broken
 
     assert (row.n_common, row.n_by_all) == (0, 0)
+
+
+@pytest.mark.parametrize("width", [100, 60, 40])
+def test_names_are_cut_before_numbers_are(width: int) -> None:
+    """At their beginning: what tells checkpoints apart stands at their end."""
+    rows = trained(12)
+    reviews = {
+        f"a_checkpoint_of_a_long_training-{1000 * n}": r for n, r in enumerate(rows.values())
+    }
+
+    lines = render_matrix(overview(reviews), width).splitlines()
+
+    shown = [line for line in lines if re.match(r"(a_|…).*[✓?✗] ", line)]
+    assert len(shown) == len({line.split()[0] for line in shown}) == 12
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line.split(maxsplit=1)[1] for line in shown)
+
+
+@pytest.mark.parametrize("format", ["html", "markdown"])
+def test_links_lead_to_folders_of_any_name(tmp_path: Path, format: str) -> None:
+    """Also of one that no line can hold: it is shown cleaned, and linked as it is called."""
+    folders = ["x\ny-1", "bidi\u202e-2", "a b#?%-3"]
+    for name in folders:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.html").write_text("")
+        written = render(checkpoint(name), "json")
+        (tmp_path / name / "review.json").write_text(written, encoding="utf-8")
+    made = OverviewReport(sources=read_named(review_files([tmp_path])), folder=tmp_path)
+
+    links = re.findall(r"(?:href=\"|\]\()([^\")#]*)/report\.html", made.render(format))
+
+    assert {unquote(link) for link in links} == {*folders}

@@ -282,10 +282,10 @@ def test_it_leads_to_the_items_where_they_are(format: str, tmp_path: Path) -> No
 
 def test_an_annotation_says_why_of_its_own_capability() -> None:
     """Behind what the verdict says of it; without a diagnosis nothing more."""
-    (explained,) = render(diagnosed.review(), "github").splitlines()
-    (plain,) = render(samples.failed(), "github").splitlines()
+    explained, _ = render(diagnosed.review(), "github").splitlines()
+    plain, _ = render(samples.failed(), "github").splitlines()
 
-    assert explained == f"{plain} {SENTENCE.replace('%', '%25')}"
+    assert explained == f"{plain} {SENTENCE.replace('%', '%25')}."
 
 
 def test_a_comment_with_forty_losses_fits() -> None:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from cliffguard.core.item_results import ITEMS_FILE, ItemsFile
+from cliffguard.report import render
 from cliffguard.report.text import print_review, render_text
 from tests.report import samples
 
@@ -177,3 +178,17 @@ def test_same_bytes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
 
     assert render_text(samples.failed()) == text
+
+
+def test_a_pass_says_the_largest_drop_that_is_proven() -> None:
+    """In the head of every format that has one; of nothing that is proven no line."""
+    review = samples.passed()
+    row = next(f for f in review.verdict.findings if f.role == "gating")
+    for p_value, is_there in ((0.001, True), (0.0, True), (0.3, False)):
+        findings = tuple(
+            replace(each, p_regressed=p_value) if each is row else each
+            for each in review.verdict.findings
+        )
+        shown = replace(review, verdict=replace(review.verdict, findings=findings))
+        texts = [render(shown, format) for format in ("text", "html", "markdown", "comment")]
+        assert ["of margin 5.0 pp" in text for text in texts] == [is_there] * 4

@@ -264,7 +264,8 @@ def test_a_hundred_patterns_of_forty_capabilities_fit_a_page(tmp_path: Path) -> 
     ]
     review = diagnosed.review()
     (finding,) = (f for f in review.verdict.findings if f.capability == diagnosed.LOST)
-    findings = tuple(replace(finding, capability=each.capability) for each in explained)
+    named = [replace(finding, capability=each.capability) for each in explained]
+    findings = (*review.verdict.findings, *named)
     review = replace(
         diagnosed.review(*explained), verdict=replace(review.verdict, findings=findings)
     )

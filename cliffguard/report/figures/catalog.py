@@ -75,27 +75,28 @@ def kinds_of(names: str | None) -> tuple[str, ...]:
 
 
 def charts_of(
-    pages: Mapping[str, Page], kinds: Sequence[str] = KINDS
+    pages: Mapping[str, Page], kinds: Sequence[str] = KINDS, unlike: str = ""
 ) -> tuple[dict[str, Chart], list[str]]:
     """Return the figures by the name of their file, without its ending, and a line for each lack.
 
     Of several reviews, a review's own figures bear its name. Those that lack a figure for one
-    reason share its line.
+    reason share its line. `unlike` is what keeps the reviews out of one figure (empty: nothing).
     """
     charts: dict[str, Chart] = {}
     lacks = []
     for kind in kinds:
         of_one, of_all, lack = _KINDS[kind]
         if of_all is not None or of_one is None:
-            made = [("", chart) for chart in of_all(pages)] if of_all else []
-            lacks += [] if made else [f"{kind}: {lack}"]
+            made = [("", chart) for chart in of_all(pages)] if of_all and not unlike else []
+            lacks += [] if made or unlike else [f"{kind}: {lack}"]
         else:
             each = {name: of_one(page) for name, page in pages.items()}
             made = [(name if pages.keys() - {name} else "", c) for name in each for c in each[name]]
             lacks += _lacks(kind, lack, [name for name in each if not each[name]], pages)
         for name, chart in made:
             charts[_free("-".join(filter(None, map(_plain, (name, chart.name)))), charts)] = chart
-    return charts, lacks
+    of_several = ", ".join(kind for kind in kinds if _KINDS[kind].of_all)
+    return charts, [*lacks, *([f"{of_several}: {unlike}"] if unlike and of_several else [])]
 
 
 def _lacks(

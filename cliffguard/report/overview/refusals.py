@@ -1,4 +1,4 @@
-"""What keeps reviews out of one table: another base, policy, alpha, suite or choice."""
+"""What keeps reviews out of one table or figure: another base, policy, alpha, suite or choice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHOICES: dict[str, Choice] = {
 }
 _N_SHARING = re.compile(r"One of ([0-9]+) candidates?\b")
 _N_NAMED = 4  # values that a message names
-_NEXT = "such reviews stand in no one table; leave some of them out"
+_NEXT = "such reviews stand in no one table or figure; leave some of them out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ def _refuse_other_suites(reviews: Sequence[Compared], *, by_suite: bool) -> None
     different = _groups(reviews, _suites)
     if len(different) > 1:
         raise UsageError(
-            f"the suites differ: {_listed(different)}; --by suite shows them side by side",
+            f"the suites differ: {_listed(different)}; `cliffguard report --by suite` shows them "
+            "side by side",
             id="overview.other-suite",
         )
 

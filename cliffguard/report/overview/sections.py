@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from cliffguard.core.overviews import (
@@ -14,6 +15,7 @@ from cliffguard.core.overviews import (
     Uncompared,
 )
 from cliffguard.core.reviews import Outcome, Review, with_texts
+from cliffguard.core.texts import first_and_more
 from cliffguard.report.anchors import row_anchor
 from cliffguard.report.blocks import (
     Block,
@@ -63,6 +65,7 @@ FRONT = (
 )
 _TRAINING = "Along the training"
 _NUMBERS = "capabilities"  # the section of a report with the numbers of all
+_N_OF_FRONT = 12  # candidates that are named
 _MOST_BESIDE = 12  # rows of a table beside its figure
 
 
@@ -93,7 +96,11 @@ def document(overview: Overview, figures: Mapping[str, Chart]) -> Document:
 
 def sections(overview: Overview, figures: Mapping[str, Chart]) -> tuple[Section, ...]:
     """Return what an overview shows, in its order; `figures` are those of `figures_of`."""
-    overview = with_texts(overview, one_line)
+    clean = with_texts(overview, one_line)
+    # A link leads to the folder as it is called; `link` leaves nothing of that unescaped.
+    linked = zip(clean.candidates, overview.candidates, strict=True)
+    rows = tuple(replace(row, report=written.report) for row, written in linked)
+    overview = replace(clean, candidates=rows)
     parts = (
         _candidates(overview),
         _gain(overview, figures.get("gain")),
@@ -227,7 +234,8 @@ def _gain(overview: Overview, chart: Chart | None) -> Section | None:
         kind="overview",
     )  # fmt: skip
     figure = Figure(chart=chart, table=table, is_wide=len(rows) > _MOST_BESIDE)
-    blocks = (Paragraph(text=FRONT), figure)
+    front = first_and_more([row.name for row in rows if row.is_on_front], _N_OF_FRONT)
+    blocks = (Paragraph(text=f"{FRONT} On it: {front}."), figure)
     return Section(title="Gain against loss", anchor="gain", blocks=blocks)
 
 

@@ -28,6 +28,7 @@ from cliffguard.report.wording import MARKS, STYLES
 
 _WIDTH = 100  # columns of `render_matrix`
 _NAME = 24  # characters of a candidate's name where it is tight
+_LEAST_NAME = 8  # and where numbers would be cut
 _CORNER = ("drop in pp,", "+ is worse")
 _CELL = 7  # characters of "✗ +24.5"
 _MORE = 6
@@ -110,6 +111,7 @@ def _fit(
     widths = [_width(header) + gap for header in headers]
     room = width - sum(columns + gap for columns in fixed)
     name = min(names, max(_NAME, room - sum(widths) - gap))
+    name = max(_LEAST_NAME, min(name, room - gap - _MORE))
     room -= name + gap
     if sum(widths) - gap <= room:
         return _Shown(name, tuple(headers), gap)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cliffguard.core.timing import Timings
 from cliffguard.report import next_steps
 from cliffguard.report.blocks import Document, Head, Pointer
+from cliffguard.report.headline import headline_numbers
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import first_lines
 from cliffguard.report.sections import (
@@ -22,13 +23,16 @@ from cliffguard.report.sections import (
 )
 
 
-def document(page: Page, spent: Timings | None = None) -> Document:
-    """Return the whole report of one review; `spent` is what a clock said of the run."""
+def document(page: Page, spent: Timings | None = None, *, n_items: int = 0) -> Document:
+    """Return the whole report of one review; `spent` is what a clock said of the run.
+
+    It quotes `n_items` that broke; a page has a browser of them, and a terminal no room.
+    """
     sections = (
         capabilities.section(page),
         parts.section(page),
         why.section(page),
-        broken.section(page),
+        broken.section(page, n_items),
         ladders.section(page),
         classes.section(page),
         calibration.section(page),
@@ -65,7 +69,7 @@ def _head(page: Page) -> Head:
         outcome=page.outcome,
         aside=f"exit code {page.exit_code}",
         sentence=page.sentence,
-        facts=(("base", page.base), ("candidate", page.candidate), *page.headline_numbers),
+        facts=(("base", page.base), ("candidate", page.candidate), *headline_numbers(page)),
         doubts=page.doubts,
         why=_first(first_lines(page)),
         steps=next_steps.next_steps(page),

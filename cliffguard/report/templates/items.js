@@ -318,6 +318,15 @@
     if (target) target.focus();
   });
 
+  // Before any item has the focus, j goes to the first; in a box it is a letter.
+  document.addEventListener("keydown", (event) => {
+    const first = list.querySelector("summary");
+    if (event.key !== "j" || event.target !== document.body || !first) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    first.focus();
+  });
+
   search.addEventListener("keydown", (event) => {
     const first = list.querySelector("summary");
     if (event.key !== "ArrowDown" || !first) return;
