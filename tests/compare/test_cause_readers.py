@@ -391,6 +391,17 @@ def test_which_language_is_right(case: Exchange) -> None:
     assert is_in_another(case.answer, good=case.good, right="", prompt=case.prompt) is case.is_wrong
 
 
+@pytest.mark.parametrize("right", ["", "river", "The river runs through the middle of the town."])
+def test_an_answer_in_the_language_of_the_question_is_in_no_other(right: str) -> None:
+    """Also where the better one is: a base that answers in English beside one that left it."""
+    good = "Creo que la palabra correcta es río, porque encaja muy bien en la frase."
+    english = "I believe that the word is stone because it fits."
+    prompt = "Which word fits the blank in this sentence of the riddle?"
+
+    assert not is_in_another(english, good=good, right=right, prompt=prompt)
+    assert is_in_another(good, good=english, right=right, prompt=prompt)
+
+
 # --- other readers -------------------------------------------------------------------------------
 
 
