@@ -20,12 +20,14 @@ from cliffguard.report.figures.several import earlier_of, step_of
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import Reason, named, reasons
 
-_STANDS_FOR = re.compile(rf"\b(?:KEY|PLAN|{FOLDER})\b|{{(?:candidate|before)}}")
+_STANDS_FOR = re.compile(rf"\b(?:KEY|NAME|PLAN|{FOLDER})\b|{{(?:candidate|before)}}")
 
 _MORE_MENDS = (
     "tokens does not reach", "time was up", "prove nothing", "no item was fixed", "interrupted",
 )  # fmt: skip
 """In the reasons why probes ended: those that a run of more items, or a longer one, mends."""
+
+_RESCUE = "cliffguard rescue"  # which takes no plan of a half
 
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
@@ -130,12 +132,14 @@ def _command(command: str, reason: Reason, page: Page) -> str:
     plan, candidate = plan_in(page.review, page.folder), page.review.plan.candidate
     words = {
         "KEY": "" if reason.pattern is None else reason.pattern.key,
+        "NAME": reason.diagnosis.capability,
         FOLDER: page.folder,
         "PLAN": plan,
         "{candidate}": candidate,
         "{before}": earlier_of(candidate),
     }
-    if not all(words[each] for each in _STANDS_FOR.findall(command)):
+    is_of_half = page.review.plan.half is not None and command.startswith(_RESCUE)
+    if is_of_half or not all(words[each] for each in _STANDS_FOR.findall(command)):
         return ""
     return _STANDS_FOR.sub(
         lambda match: shlex.quote(in_backticks(words[match[0]], match[0].strip("{}").upper())),

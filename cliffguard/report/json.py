@@ -19,6 +19,7 @@ from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
 from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import validate
+from cliffguard.report.miscounted import miscounted
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
 
@@ -101,6 +102,8 @@ def read_review(text: str, source: str) -> Review:
     difference = _difference(value, _plain(review, ""), "", may_lack)
     if difference is not None:
         raise UsageError(f"{source}: {difference}; {_NEXT}", id="review.damaged")
+    if (contradiction := miscounted(review)) is not None:
+        raise UsageError(f"{source}: {contradiction}; {_NEXT}", id="review.damaged")
     return review
 
 

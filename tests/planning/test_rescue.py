@@ -340,7 +340,7 @@ def test_a_check_of_all_items_is_a_further_run_and_says_what_half_of_them_did(
 
     assert any("run 2" in text for text in support.caveat_texts(whole, "alpha.later-run"))
     (text,) = support.caveat_texts(whole, "rescue.chosen-by-these")
-    assert f"{len(record.selection)} of these 600" in text
+    assert f"{len(record.selection)} of the 600 items of this run" in text
     levels = [row.evidence.level for row in whole.comparison.capabilities]
     first = [row.evidence.level for row in review.comparison.capabilities]
     assert all((now or 1) < (before or 0) for now, before in zip(levels, first, strict=True))
