@@ -13,8 +13,8 @@ def miscounted(review: Review) -> str | None:
     """
     if review.diagnosis is None:
         return None
-    judged = (*review.comparison.capabilities, *review.verdict.findings)
-    known = {each.capability for each in judged}
+    known = {each.capability for each in review.comparison.capabilities}
+    known |= {each.capability for each in review.verdict.findings}
     names: set[str] = set()
     for number, each in enumerate(review.diagnosis.capabilities):
         why = _why(each, names, known)

@@ -136,7 +136,7 @@ def test_a_text_that_speaks_of_questions_ends(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "  \n", "!!!!", "......", "<pad><pad>", "</s>", "<|endoftext|>", "\ufffd\ufffd", "?????",
-     "+", "{", "```"],
+     "+", "{", "```", "\u3164\u3164", "\u2060", "\u00ad"],
 )  # fmt: skip
 def test_a_text_says_nothing(text: str) -> None:
     """Blanks, signs alone and a tokenizer's marks are an empty answer."""
@@ -472,6 +472,17 @@ READ_RIGHT = [
     Read("Paris", "(B)", prompt=OPTIONS),
     Read("Paris", "The answer is (B).", prompt=OPTIONS),
     Read("^Paris$", "The answer is Paris", "regex"),
+    Read("Paris", "<think>The seat is meant. London? No.</think>Paris"),
+    Read("Paris", "<think>The seat is meant.</think>\n\nThe answer is Paris."),
+    Read("Paris", "<response><answer>Paris</answer></response>"),
+    Read("Paris", "<response><why>The seat.</why><answer>Paris</answer></response>"),
+    Read("Paris", "print('Paris')"),
+    Read("Paris", '```python\nprint("Paris")\n```'),
+    Read("12", "First 3 and 4 are 7. So the total is 12"),
+    Read("12", "We add 3, 4 and 5. The sum is 12."),
+    Read('{"name": "Bob"}', 'Here is the JSON you asked for: {"name": "Bob"}'),
+    Read('{"name": "Bob", "id": 7}', '{"id":7,\n "name":"Bob"}'),
+    Read('{"name": "Bob"}', "Bob"),
     Read("the cat sat on the mat", '{"text": "the cat sat on the mat"}', "rouge_l"),
 ]  # fmt: skip
 
@@ -506,6 +517,14 @@ NOT_READ = [
     Read("B", "A. Paris", prompt=OPTIONS),
     Read("B", "B. Rome", prompt=OPTIONS),
     Read("B", "A, B or C", prompt=OPTIONS),
+    Read("Paris", "<think>Paris, perhaps.</think>Rome"),
+    Read("Paris", "<think>It is Paris."),
+    Read("Paris", "<response><answer>Rome</answer><why>Not Paris</why></response>"),
+    Read("Paris", "print('Rome')\nprint('Paris')"),
+    Read("12", "The total is 7, and 12 are left."),
+    Read('{"name": "Bob"}', '{"name": "Bob", "id": 7}'),
+    Read('{"name": "Bob", "id": 7}', "Bob"),
+    Read('{"name": "Bob"}', '{"title": "Rob"}'),
     Read("Paris", "C", prompt=OPTIONS),
     Read('[{"words": 3}]', '{"answer": "three words here"}', "constraints"),
 ]
