@@ -38,9 +38,10 @@ class Advice:
     """One step: what to `do`, what was measured of it, by whom, and the command that does it.
 
     `sources` are numbers of arXiv, addresses, and pages of this project. In the place of `do` stand
-    `at_step` where the candidate is a checkpoint with a step, `without_words` where those of the
-    pattern were left out, `where_tried` where the run asked again and nothing came of it.
-    `needs_files`: the models have to be there, not only what they answered.
+    `at_step` where the candidate is a checkpoint with a step, `of_no_word` where the pattern is a
+    place or a beginning, `without_words` where its words were left out, `where_tried` where the run
+    asked again and nothing came of it. `needs_files`: the models have to be there, not only what
+    they answered.
     """
 
     do: str
@@ -48,6 +49,7 @@ class Advice:
     sources: tuple[str, ...]
     command: str = ""
     at_step: str = ""
+    of_no_word: str = ""
     without_words: str = ""
     where_tried: str = ""
     needs_files: bool = False
@@ -122,6 +124,8 @@ def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
     if step.where_tried and _was_tried(why):
         do = step.where_tried.replace("{why}", one_line(why))
     if pattern is not None:
+        if step.of_no_word and not named(pattern).startswith('"'):
+            do = step.of_no_word
         is_bare = step.without_words and is_left_out(pattern)
         do = step.without_words if is_bare else do.replace("{pattern}", named(pattern))
     return replace(step, do=do, command=_command(step.command, reason, page))

@@ -179,6 +179,17 @@ def test_the_same_rescue_may_be_run_again(work: Bench) -> None:
     assert work.runner.n_asked == n_asked
 
 
+def test_the_same_rescue_may_be_run_again_with_and_without_a_hub(work: Bench) -> None:
+    """Whether connections are allowed is no part of what is asked."""
+    first = rescue(work, "--offline")
+    n_asked = work.runner.n_asked
+
+    again = rescue(work)
+
+    assert first.exit_code == again.exit_code == 0
+    assert work.runner.n_asked == n_asked
+
+
 def test_without_out_the_folder_is_named_after_the_candidate(
     work: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

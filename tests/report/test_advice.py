@@ -134,6 +134,16 @@ def test_a_step_names_the_word_that_it_is_about() -> None:
     assert "{" not in "".join(step.do for step in steps_of(explained))
 
 
+@pytest.mark.parametrize("name", ["the choice listed first", 'answers that begin "that is"'])
+def test_a_place_or_a_beginning_is_no_word_to_look_up(name: str) -> None:
+    """Nobody can balance how often "answers that begin …" is the answer."""
+    pull = replace(pattern("pull", "x"), name=name)
+
+    first, *_ = steps_of(capability([cause("unprobed", 40)], patterns=(pull,)))
+
+    assert first.do.startswith(f"Count {name} among the answers of the training data")
+
+
 def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
     """Unprobed: have it probed first; probed and lost: never how to serve it otherwise."""
     unprobed = steps_of(capability([cause("unprobed", 49)], unprobed=NOT_PROBED))

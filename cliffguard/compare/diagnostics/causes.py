@@ -214,9 +214,8 @@ class _ReadItems:
             [(row, read_unchanged(row, leaks, spoken, side=side)) for row in same]
             for side in (1, 0)
         )
-        right = [
-            (row, read_unchanged(row, leaks, spoken, side=1)) for row in right_of_candidate(items)
-        ]
+        good = right_of_candidate(items)
+        right = [(row, read_unchanged(row, leaks, spoken, side=1)) for row in good]
         self.wrong = WrongAnswers([*self.broken, *candidate], [*self.fixed, *base], right)
         self.untested = tuple(untested_causes(items, leaks, shown=self.wrong.causes))
         missing = {cause.cause for cause in self.untested}
