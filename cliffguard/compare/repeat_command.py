@@ -101,10 +101,10 @@ def write_plan(review: Review, folder: Path) -> tuple[Path, ...]:
 
 def _beside(folder: Path, name: str | None) -> str | None:
     """Return a checkpoint below the plan's folder as it is seen from there: both can be moved."""
-    place = Path(os.path.abspath(folder))
-    if name is None or not os.path.isabs(name) or place not in Path(name).parents:
+    root = Path(os.path.abspath(folder))
+    if name is None or not os.path.isabs(name) or root not in Path(name).parents:
         return name
-    return str(Path(name).relative_to(place))
+    return str(Path(name).relative_to(root))
 
 
 def drop_plan(folder: Path) -> None:

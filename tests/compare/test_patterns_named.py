@@ -22,7 +22,7 @@ def shown(items: list[CountedItem]) -> tuple[Pattern, ...]:
     return find_patterns({"a": items}).by_capability["a"]
 
 
-def found(items: list[CountedItem]) -> list[str]:
+def found_in(items: list[CountedItem]) -> list[str]:
     """Return the keys of the patterns that are found."""
     return [pattern.key for pattern in shown(items) if pattern.is_found]
 
@@ -70,13 +70,13 @@ def styled(
     rng = random.Random(seed)
     labels = (*LABELS, "unclear")  # the last is right nowhere
 
-    def said(right: str, share: float) -> str:
+    def pick(right: str, share: float) -> str:
         return right if rng.random() < share else rng.choice(labels)
 
     items = []
     for number in range(n):
         right = LABELS[number % 4]
-        base, candidate = said(right, 0.8), said(right, 0.8 - lost)
+        base, candidate = pick(right, 0.8), pick(right, 0.8 - lost)
         scores = float(base == right), float(candidate == right)
         items.append(made(number, (base, style(candidate)), scores, right=right))
     return items
@@ -86,7 +86,7 @@ def styled(
 @pytest.mark.parametrize("name", STYLES)
 def test_what_right_answers_have_alike_is_no_pull(name: str, lost: float) -> None:
     """Neither a healthy candidate that writes otherwise nor one that loses evenly has a pull."""
-    reports = [found(styled(STYLES[name], seed, lost=lost)) for seed in range(12)]
+    reports = [found_in(styled(STYLES[name], seed, lost=lost)) for seed in range(12)]
 
     assert sum(any(key.startswith("pull") for key in keys) for keys in reports) <= 1
 
@@ -96,12 +96,12 @@ def test_a_pull_in_other_words_is_named_by_what_it_says() -> None:
     items = [
         made(
             number,
-            (right, f"Sentiment: {said}"),
-            (1.0, float(said == right)),
+            (right, f"Sentiment: {label}"),
+            (1.0, float(label == right)),
             right=right,
         )
         for number, right in ((n, LABELS[n % 4]) for n in range(200))
-        for said in ["mixed" if number % 8 < 4 else right]
+        for label in ["mixed" if number % 8 < 4 else right]
     ]
     first = shown(items)[0]
 
@@ -116,7 +116,7 @@ def test_an_answer_with_most_of_the_score_is_not_wrong() -> None:
         for n in range(60)
     ]
 
-    assert not found(items)
+    assert not found_in(items)
 
 
 # --- yes to everything ----------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_where_the_base_was_best_is_no_pattern_if_all_is_lost() -> None:
         for n in range(200)
     ]  # fmt: skip
 
-    assert not found(items)
+    assert not found_in(items)
 
 
 def test_a_level_that_lost_more_of_what_the_base_had_is_found() -> None:
@@ -166,7 +166,7 @@ def test_a_level_that_lost_more_of_what_the_base_had_is_found() -> None:
         for n in range(200)
     ]  # fmt: skip
 
-    assert "level:level:0" in found(items)
+    assert "level:level:0" in found_in(items)
 
 
 # --- graded scores that are skewed ----------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_rare_large_changes_name_no_slice(sign: int) -> None:
             for n, change in enumerate(changes)
         ]
 
-    assert sum(bool(found(skewed(seed))) for seed in range(60)) <= 6
+    assert sum(bool(found_in(skewed(seed))) for seed in range(60)) <= 6
 
 
 def test_a_level_that_lost_much_of_a_graded_score_is_found() -> None:
@@ -199,4 +199,4 @@ def test_a_level_that_lost_much_of_a_graded_score_is_found() -> None:
         for n in range(200)
     ]  # fmt: skip
 
-    assert "level:level:0" in found(items)
+    assert "level:level:0" in found_in(items)

@@ -124,9 +124,9 @@ def is_in_another(
 
 def _is_as_asked(language: str, *, good: str, right: str, prompt: str) -> bool:
     """Return whether a language is that of the right answer, or else what the prompt asks for."""
-    asked = _language_of(right)
-    if asked is not None:
-        return language == asked
+    wanted = _language_of(right)
+    if wanted is not None:
+        return language == wanted
     return language == _language_of(prompt) and not _names_any(
         prompt, frozenset({str(_language_of(good))} & _known().names.keys())
     )

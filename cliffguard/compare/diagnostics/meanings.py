@@ -67,8 +67,8 @@ def _frame(items: Sequence[CountedItem], texts: Sequence[str], side: int) -> Fra
         answer = (item.pair.base, item.pair.candidate)[side]
         right = bare(item.pair.item.answer)
         if text and right and not is_wrong(answer):
-            before, found, behind = text.partition(right)
-            times[(before, behind) if found else ("", "")] += 1
+            before, match, behind = text.partition(right)
+            times[(before, behind) if match else ("", "")] += 1
     for frame, n in times.most_common(1):
         if n >= _LEAST_FRAMED and n > _HALF * times.total():
             return frame
