@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import os
+import pickle
 import signal
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
 import typer.testing
+from filelock import FileLock
 
 from tests import support
 
@@ -33,7 +36,12 @@ os.environ.update(
     TRANSFORMERS_VERBOSITY="error",
 )
 
+from cliffguard.cli import display
+from cliffguard.compare import ladder_levels
+from cliffguard.core import commits, hashing
+from cliffguard.runners import lmeval_tasks
 from cliffguard.stats.onset import find_onset
+from cliffguard.store import answers
 
 # Modules and collected tests live until the end: to look through them for garbage took half a
 # second whenever a model was let go, and a tenth of the time of all tests.
@@ -43,6 +51,8 @@ gc.disable()
 _tree_of = cache(typer.main.get_command)
 typer.testing._get_command = lambda app: copy.copy(_tree_of(app))
 
+_numbers = itertools.count()
+
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what was there before the first test."""
@@ -51,13 +61,39 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A test that names no store gets one of its own, never the user's."""
-    monkeypatch.setenv("CLIFFGUARD_STORE", str(tmp_path / "store-of-the-test"))
-    for module in ("store.answers", "core.hashing"):
-        monkeypatch.setattr(
-            f"cliffguard.{module}.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
-        )
+def no_store_of_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A test that names no store gets one of its own, never the user's.
+
+    It lies in the test's folder; one that has none gets no folder, which takes 2 ms to make.
+    """
+    if "tmp_path" in request.fixturenames:
+        folder = request.getfixturevalue("tmp_path")
+    else:
+        folder = tmp_path_factory.getbasetemp() / f"without-{next(_numbers)}"
+    monkeypatch.setenv("CLIFFGUARD_STORE", str(folder / "store-of-the-test"))
+    for module in (answers, hashing):
+        monkeypatch.setattr(module, "user_cache_path", lambda _: folder / "cache-of-the-test")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_index_of_tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the workers of a run share lm-eval's index of tasks, which one reads in seven seconds."""
+    read, path = lmeval_tasks._read_index, tmp_path_factory.getbasetemp().parent / "index.pickle"
+
+    def shared() -> Any:
+        with FileLock(path.with_suffix(".lock")):
+            if not path.exists():
+                path.write_bytes(pickle.dumps(read()))
+            return pickle.loads(path.read_bytes())
+
+    with pytest.MonkeyPatch.context() as patched:
+        if "PYTEST_XDIST_WORKER" in os.environ:  # else the folder is not this run's alone
+            patched.setattr(lmeval_tasks, "_read_index", shared)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -70,10 +106,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     (tests/cli/test_progress.py) would stand beside the one that a test expects.
     """
     find = partial(find_onset, n_permutations=999, n_lines=199)
-    monkeypatch.setattr("cliffguard.core.commits._git", lambda *_, **__: None)
-    monkeypatch.setattr("cliffguard.compare.ladder_levels.find_onset", find)
-    monkeypatch.setattr("os.fsync", lambda _: None)
-    monkeypatch.setattr("cliffguard.cli.display.PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(commits, "_git", lambda *_, **__: None)
+    monkeypatch.setattr(ladder_levels, "find_onset", find)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(display, "PATIENCE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 from cliffguard.core.answers import Answer
@@ -119,4 +120,9 @@ class ProbedRunner(FakeRunner):
 
 
 def _prompt_digest(item: Item) -> str:
-    return digest([item.prompt, list(item.choices)])
+    return _digest(item.prompt, item.choices)
+
+
+@lru_cache(maxsize=1 << 14)
+def _digest(prompt: str, choices: tuple[str, ...]) -> str:
+    return digest([prompt, list(choices)])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,17 @@ capabilities:
 """
 
 
+@cache
+def _lines(rows: Callable[[int], Sequence[Mapping[str, Any]]], n_items: int) -> bytes:
+    """Return rows as JSON Lines, spelled once for all tests that ask for as many."""
+    return "".join(json.dumps(row) + "\n" for row in rows(n_items)).encode()
+
+
 def write_suite(folder: Path, *, text: str = SUITE, n_items: int = 60, n_said: int = 6) -> Path:
     """Write a suite with a ladder of `n_items` and `n_said` generated items; return its file."""
-    write_jsonl(folder / "ball.jsonl", choice_rows(n_items))
-    write_jsonl(folder / "say.jsonl", generated_rows(n_said))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ball.jsonl").write_bytes(_lines(choice_rows, n_items))
+    (folder / "say.jsonl").write_bytes(_lines(generated_rows, n_said))
     path = folder / "small.yaml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -81,15 +89,19 @@ def write_suite(folder: Path, *, text: str = SUITE, n_items: int = 60, n_said: i
 
 def write_checkpoint(folder: Path, *, seed: int = 0) -> Path:
     """Write a checkpoint directory that can be found and fingerprinted, but not loaded."""
-    import numpy as np
-    from safetensors.numpy import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
-    weights = np.random.default_rng(seed).normal(size=(4, 4)).astype("float32")
-    save_file({"w": weights}, folder / "model.safetensors")
+    (folder / "model.safetensors").write_bytes(_weights(seed))
     (folder / "config.json").write_text('{"model_type": "llama"}')
     (folder / "tokenizer.json").write_text('{"version": "1.0"}')
     return folder
+
+
+@cache
+def _weights(seed: int) -> bytes:
+    import numpy as np
+    from safetensors.numpy import save
+
+    return save({"w": np.random.default_rng(seed).normal(size=(4, 4)).astype("float32")})
 
 
 def checkpoint(name: str = "base") -> Checkpoint:
@@ -215,12 +227,18 @@ def save_tiny_adapter(folder: Path, base: Path, *, seed: int = 0) -> None:
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(base)
     config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    tuned = get_peft_model(model, config)
+    tuned = without_card(get_peft_model(model, config))
     with torch.no_grad():
         for name, parameter in tuned.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=1.0)
     tuned.save_pretrained(folder)
+
+
+def without_card(tuned: Any) -> Any:
+    """Return a model of peft that saves no model card, whose template is compiled each time."""
+    tuned.create_or_update_model_card = lambda *_: None
+    return tuned
 
 
 def model_of(runner: Any, checkpoint: Checkpoint) -> Any:

@@ -24,7 +24,7 @@ from cliffguard.core.signals import drop_if_stopped
 from cliffguard.gate import find_sides, measure_alone
 from cliffguard.planning.power import power_analysis
 from cliffguard.report.json import read_review, render_json
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support
@@ -35,7 +35,7 @@ from tests.support import all_right, loses_hard_levels
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     """A plan over a suite of 300 ladder items and 80 generated ones, default policy."""
-    suite = support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
+    suite = support.write_suite(tmp_path / "suite", n_items=150, n_said=80)
     base = support.write_checkpoint(tmp_path / "base", seed=0)
     tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
     return Plan(base=str(base), candidate=str(tuned), suites=(str(suite),), offline=True)
@@ -76,8 +76,8 @@ def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
 
     capability = review.comparison.capabilities[0]
     assert (capability.counts.n_items, capability.counts.n_broken, capability.counts.n_fixed) == (
-        300,
-        100,
+        150,
+        50,
         0,
     )
     assert (capability.evidence.base_mean, capability.evidence.candidate_mean) == (
@@ -114,7 +114,7 @@ def test_a_second_candidate_does_not_measure_the_base_again(plan: Plan, store: S
 
     guard(replace(plan, candidate=str(third)), store=store, runner=runner, stops_early=False)
 
-    assert runner.n_asked == 380
+    assert runner.n_asked == 230
 
 
 def test_the_same_question_is_not_asked_twice(plan: Plan, store: Store) -> None:
@@ -165,7 +165,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(plan: Plan, store: Store) -
     undisturbed = guard(
         plan, store=Store(store.root.parent / "other"), runner=FakeRunner(loses_hard_levels)
     )
-    assert runner.n_asked == 2 * 380 - broken_off.n_asked
+    assert runner.n_asked == 2 * 230 - broken_off.n_asked
     assert render_json(review) == render_json(undisturbed)
 
 
@@ -182,13 +182,13 @@ def test_unscored_items_are_counted_and_leave_the_means(plan: Plan, store: Store
         capability.counts.n_items,
         capability.counts.n_unscored,
         capability.evidence.candidate_mean,
-    ) == (200, 100, 1.0)
+    ) == (100, 50, 1.0)
 
 
 def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store: Store) -> None:
     """A loss on a level outside gate_levels stays on the ladder and out of the drop."""
     text = support.SUITE.replace("level: hops", "level: hops, gate_levels: [1, 2]")
-    suite = support.write_suite(tmp_path / "suite", text=text, n_items=300, n_said=80)
+    suite = support.write_suite(tmp_path / "suite", text=text, n_items=150, n_said=80)
     base = support.write_checkpoint(tmp_path / "base", seed=0)
     tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
     plan = Plan(base=str(base), candidate=str(tuned), suites=(str(suite),))
@@ -197,7 +197,7 @@ def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store
     review = guard(plan, store=store, runner=script, stops_early=False)
 
     capability = review.comparison.capabilities[0]
-    assert (capability.counts.n_items, capability.counts.n_broken) == (200, 0)
+    assert (capability.counts.n_items, capability.counts.n_broken) == (100, 0)
     assert [
         (level.level, level.is_gating) for level in capability.diagnostics.ladders[0].levels
     ] == [(1, True), (2, True), (3, False)]
@@ -735,7 +735,7 @@ def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: S
 
     review = guard(plan, store=store, runner=FakeRunner(script))
 
-    assert review.comparison.capabilities[0].counts.n_lost == 100
+    assert review.comparison.capabilities[0].counts.n_lost == 50
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 

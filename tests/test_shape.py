@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+# Made once: there are a million nodes to be compared with them.
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+NAMED = (*DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cliffguard"
 VAGUE = {"told", "said", "asked", "own", "one", "found", "place"}
@@ -24,6 +27,7 @@ WIDE = {
     "TargetData": "the keys of a file that people write",
     "Task": "what a suite or a harness says of a task, each part from elsewhere",
     "TaskFile": "the keys of a file that people write",
+    "Answer": "one line of a shard of the store",
     "Finding": "one row of the verdict, as every report prints it",
     "CandidateOverview": "one row of the overview, as every format prints it",
     "CapabilityCounts": "what becomes of the items, step by step, adds up",
@@ -41,7 +45,7 @@ WIDE = {
 
 def definitions(tree: ast.AST) -> Iterator[Definition]:
     """Yield the classes and functions of a file, however deep and in whatever block."""
-    return (node for node in ast.walk(tree) if isinstance(node, Definition))
+    return (node for node in ast.walk(tree) if isinstance(node, DEFINITIONS))
 
 
 MAKERS = {"TypedDict", "NamedTuple", "namedtuple", "make_dataclass"}
@@ -80,11 +84,15 @@ def set_at_start(record: ast.ClassDef) -> set[str]:
     }
 
 
+def tree_of(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 @cache
 def trees() -> dict[Path, ast.Module]:
     """Return the syntax trees of the package by file."""
-    paths = sorted(PACKAGE.rglob("*.py"))
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {path: tree_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 @cache
@@ -100,7 +108,7 @@ def nodes() -> tuple[tuple[Path, Definition], ...]:
 def named(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield every name that a file binds, with its line: variables, parameters, attributes, …"""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
             yield node.id if isinstance(node, ast.Name) else node.attr, node.lineno
         elif isinstance(node, ast.arg):
             yield node.arg, node.lineno
@@ -108,7 +116,7 @@ def named(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield node.asname or node.name.partition(".")[0], node.lineno
         elif isinstance(node, ast.MatchMapping):
             yield node.rest or "", node.lineno
-        elif isinstance(node, Definition | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+        elif isinstance(node, NAMED):
             yield node.name or "", node.lineno
 
 
@@ -165,7 +173,7 @@ def test_nothing_is_called_by_a_word_that_says_nothing() -> None:
         f"{path.relative_to(ROOT).as_posix()}:{line}: {name}"
         for top in ("cliffguard", "tests", "scripts")
         for path in sorted((ROOT / top).rglob("*.py"))
-        for name, line in vague(ast.parse(path.read_text(encoding="utf-8")))
+        for name, line in vague(trees().get(path) or tree_of(path))
     ]
 
     assert places == []

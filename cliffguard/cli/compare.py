@@ -176,7 +176,7 @@ def _from_store(
 ) -> Review:
     """Return the review of what the store has of both sides."""
     from cliffguard.gate import find_sides, guard
-    from cliffguard.runners.stored import find_stored
+    from cliffguard.runners.stored_protocols import find_stored
     from cliffguard.suites.target import suites_of
 
     answers = open_store(store)

@@ -16,7 +16,7 @@ from cliffguard.cli.console import explained, write_data
 from cliffguard.cli.outcome import comment_options
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 
 if TYPE_CHECKING:
     from cliffguard.core.timing import Timings
@@ -157,8 +157,6 @@ def _timings_beside(review: Path) -> Timings | None:
     path = review.parent / "timings.json"
     if not path.is_file():
         return None
-    from pydantic import TypeAdapter
-
     from cliffguard.core.canonical_json import parse_json
     from cliffguard.core.timing import Timings
 
@@ -168,4 +166,4 @@ def _timings_beside(review: Path) -> Timings | None:
         raise UsageError(
             f"{path}: not valid JSON; remove it, or run the check again", id="failure.not-json"
         ) from None
-    return validate(TypeAdapter(Timings), content, str(path), UsageError)
+    return validate(adapter_of(Timings), content, str(path), UsageError)

@@ -15,6 +15,7 @@ from cliffguard.compare.counts import (
     shared_documents,
     unknown_chance,
 )
+from cliffguard.compare.diagnostics.surface import surface_caveats
 from cliffguard.compare.mean_margin import Measured, mean_of
 from cliffguard.compare.pairs import Pair, counted
 from cliffguard.core.caveats import Caveat
@@ -118,6 +119,8 @@ def _caveats(
     yield from unknown_chance([items for _, items in measured])
     for row, items in measured:
         yield from remarks(row, items)
+        if row.is_finished and row.ring != "target":  # what a target's answers hang on is its job
+            yield from surface_caveats(row.capability, items.gating)
     yield from (*case.caveats, *caveats)
     yield from instrument_moved(row for row, _ in measured)
     yield from contamination_caveats(

@@ -137,6 +137,7 @@ def _answer(answer: Answer, texts: Texts) -> ItemAnswer:
         score=answer.score,
         confidence=answer.confidence,
         finish_reason=answer.finish_reason,
+        parts=answer.parts,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,6 +69,12 @@ _PROTOCOL_KEYS = (
 NOTHING_READ = "[invalid]"
 """What lm-eval's filters write where they find no answer in what was generated."""
 
+CALL_PARTS = ("called", "tool", "arguments", "values")
+"""The parts of a tool's call, in the order in which they are shown: each is right if the next is.
+
+Whether a tool was called that was to be; which; its arguments' names and types; their values.
+"""
+
 FinishReason = Literal[
     "choice", "stop", "string", "length", "stopped", "thinking", "overlong", "missing"
 ]
@@ -85,8 +92,9 @@ class Answer:
     the thinking ended: there is no answer, and no score), "overlong" (the item did not fit the
     context, and is unscored) or "missing" (another harness wrote no answer; unscored). Without a
     score, the others mean that what was said holds nothing that the metric can read.
-    `n_bos` are the tokens at the beginning of the prompt that mark the beginning of a text, and
-    `tokens_digest` is of all the prompt's tokens (None: not known).
+    `parts` are what the score is made of, by name, each in [0, 1] (None: its metric has none, or
+    nothing could be read). `n_bos` are the tokens at the beginning of the prompt that mark the
+    beginning of a text, and `tokens_digest` is of all the prompt's tokens (None: not known).
     Of an item asked several times, the score is the mean and the rest is of the first time.
     """
 
@@ -102,10 +110,13 @@ class Answer:
     n_answer_tokens: int
     n_bos: int | None = None
     tokens_digest: str | None = None
+    parts: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"item {self.item_id}: score {self.score} is outside [0, 1]")
+        if not all(0.0 <= part <= 1.0 for part in (self.parts or {}).values()):
+            raise ValueError(f"item {self.item_id}: a part of its score is outside [0, 1]")
 
     @property
     def is_cut(self) -> bool:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import json.encoder
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+# What `_ENCODER.encode` makes anew for each value, which takes three times as long as a short one.
+_PARTS = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, _ENCODER.default, json.encoder.encode_basestring_ascii, None, ":", ",", True, False, False
+)
 
 
 def canonical_json(value: Any) -> str:
@@ -17,7 +22,7 @@ def canonical_json(value: Any) -> str:
 
     ASCII, since models do emit half a surrogate pair, which UTF-8 cannot hold.
     """
-    return _ENCODER.encode(value)
+    return "".join(_PARTS(value, 0))
 
 
 def digest(value: Any) -> str:

@@ -17,11 +17,12 @@ CauseName = Literal[
 """Why an item broke, in the order in which it is tried: the first that fits is the item's cause.
 
 *cut*: the token limit ended the answer, or it never ends. *degenerate*: it is empty, or repeats
-itself. *format*: another reader finds the right answer in it. *bad_call*: a tool was to be called,
-and was not. *refusal*: it declines. *wrong_language*: it is in another language than the base's.
-*leak*: it is a label or a form of the target. *suppressed*: probes recover what is still there.
-*lost*: none of these, and probes do not prove that it is still there. *unprobed*: none of the first
-seven, and nobody asked again: lost or suppressed.
+itself. *format*: another reader finds the right answer in it. *bad_call*: a tool's call cannot be
+read, or is wrong in whether a tool is called, in which, or in its arguments' names or types.
+*refusal*: it declines. *wrong_language*: it is in another language than the base's. *leak*: it is a
+label or a form of the target. *suppressed*: probes recover what is still there. *lost*: none of
+these, and probes do not prove that it is still there. *unprobed*: none of the first seven, and
+nobody asked again: lost or suppressed.
 """
 
 CAUSES: tuple[CauseName, ...] = get_args(CauseName)

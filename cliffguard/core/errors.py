@@ -111,9 +111,18 @@ def bad_key(kind: str, key: str, what: str) -> UsageError:
     return UsageError(f"{key} {what}", id=key_id(kind, key.partition(".")[0].rstrip(":")))
 
 
+_LEAST_BEGUN = 3  # letters that tell what somebody began to write
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean X?" for the known name closest to `name`, or an empty string."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    """Return "; did you mean X?" for the known name closest to `name`, or an empty string.
+
+    That is the only one that begins with it, if there is one.
+    """
+    names = list(known)
+    begun = [each for each in names if len(name) >= _LEAST_BEGUN and each.startswith(name)]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    matches = begun if len(begun) == 1 else close
     return f"; did you mean {matches[0]!r}?" if matches else ""
 
 

@@ -128,10 +128,13 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
 HALF_CHARACTERS = "holds half a surrogate pair, which is no character; write it as UTF-8 text"
 
 
+_SPELLER = json.JSONEncoder(ensure_ascii=False, default=str, skipkeys=True)
+
+
 def has_half_characters(value: Any) -> bool:
     """Return whether a text has what JSON can spell and neither UTF-8 nor a tokenizer can hold."""
     try:
-        json.dumps(value, ensure_ascii=False, default=str, skipkeys=True).encode("utf-8")
+        _SPELLER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
         return True
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
@@ -45,8 +46,8 @@ class ItemAnswer:
     """One side's answer to an item.
 
     `score` is as it counts: 0 of an answer that nobody can read, 1 - score of a metric that is
-    better low, None where there is nothing to score. `confidence` and `finish_reason` are those of
-    the stored answer (`core.answers.Answer`).
+    better low, None where there is nothing to score. `confidence`, `finish_reason` and `parts` are
+    those of the stored answer (`core.answers.Answer`).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _FINITE
@@ -55,6 +56,7 @@ class ItemAnswer:
     score: float | None
     confidence: float | None
     finish_reason: FinishReason
+    parts: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ RIGHT_OR_WRONG = frozenset(
     | {"pass_at_1", "accuracy", "math_verify", "mc1"}
     | {"prompt_level_strict_acc", "prompt_level_loose_acc"}
     | {"contains", "constraints", "excludes", "normalized_match", "numeric", "regex"}  # own items'
+    | {"json_equal", "json_schema", "language", "text", "tool_call"}
 )
 """Metrics known to be 0 or 1 on every item."""
 

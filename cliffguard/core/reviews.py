@@ -299,7 +299,8 @@ def with_texts(record: R, change: Callable[[str], str]) -> R:
 
 
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, Enum):  # before str: outcomes are both
+    # Numbers first, since there are many of them; enums before str, since outcomes are both.
+    if value is None or isinstance(value, (float, int, Enum)):
         return value
     if isinstance(value, str):
         return change(value)

@@ -1,8 +1,8 @@
-"""Split text into words: each of four purposes has its own idea of what a word is.
+"""Split text into words: each of five purposes has its own idea of what a word is.
 
 `words` counts and compares what a person would call words; `squad_words` compares short answers;
-`content_words` compare texts by their runs of words (contamination); `words_and_signs` find a text
-that repeats itself.
+`stands_in` looks for a text in another, of whole words; `content_words` compare texts by their runs
+of words (contamination); `words_and_signs` find a text that repeats itself.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ _CONTENT = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+|[-+*/=<>^×÷](?=[\s(-]*\d)"
 # What counts the lines of a list ("A. ", "(b) ", "1) ") is a mark: the same list may have none.
 _LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
 
+# What touches a number may belong to it: a sign behind no word, and a point or comma of digits.
+_NO_LETTER_BEFORE, _NO_LETTER_BEHIND = rf"(?<![^\W{_ALONE}])", rf"(?![^\W{_ALONE}])"
+_NO_NUMBER_BEFORE, _NO_NUMBER_BEHIND = r"(?<!\W[-\u2212])(?<!\d[.,])", r"(?![.,]\d)"
+
 _ANYTHING = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+|[^\w\s]")
 
 
@@ -44,6 +48,26 @@ def squad_words(text: str) -> list[str]:
     The normalisation of Rajpurkar et al. (2016), SQuAD, EMNLP.
     """
     return _ARTICLES.sub(" ", text.casefold().translate(_NO_PUNCTUATION)).split()
+
+
+def stands_in(part: str, text: str) -> bool:
+    """Return whether a part, which is not blank, stands in a text, of whole words.
+
+    Case and the kind and number of blanks say nothing. Where the part begins or ends with a letter
+    or digit, no other one touches it there, unless of a script without spaces; and of a number no
+    more: 5 does not stand in -5, 1.5 or 5,000.
+    """
+    part, text = _evened(part), f" {_evened(text)}"
+    before, behind = "", ""
+    if re.match(rf"[^\W{_ALONE}]", part):
+        before = _NO_LETTER_BEFORE + _NO_NUMBER_BEFORE * part[0].isdigit()
+    if re.match(rf"[^\W{_ALONE}]", part[-1:]):
+        behind = _NO_LETTER_BEHIND + _NO_NUMBER_BEHIND * part[-1].isdigit()
+    return re.search(before + re.escape(part) + behind, text) is not None
+
+
+def _evened(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def content_words(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest, digest_of_rows
+from cliffguard.core.chats import effective
 from cliffguard.core.errors import UsageError
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.items import Task
@@ -87,8 +88,6 @@ def runs_of(
     `dtype` is what the protocol's comes to, as in a question's key; `questions` are the keys of
     both sides' answers to each task.
     """
-    how = {**asdict(replace(protocol, limit=None, repeats=1, seed=0)), "dtype": dtype}
-    del how["packing"]  # it flips near-ties at most: no other question, and no alpha anew
     runs = []
     for looks in schedule.manifest():
         capability_series = [
@@ -98,7 +97,7 @@ def runs_of(
         runs.append(
             CapabilityRun(
                 capability=looks.capability,
-                how=digest(how),
+                how=_how(protocol, dtype, [series.task for series in capability_series]),
                 digest=digest([looks.order, list(looks.n_items), looks.spending, keys]),
                 items=frozenset(
                     short(item.digest)
@@ -111,6 +110,16 @@ def runs_of(
             )
         )
     return (*runs, *_together([run for run in runs if run.capability in gating]))
+
+
+def _how(protocol: EvalSettings, dtype: str, tasks: Sequence[Task]) -> str:
+    """Return a digest of how a capability is asked, whatever else the run asks beside it."""
+    kinds = {task.are_chats for task in tasks}
+    if len(kinds) == 1:
+        protocol = effective(protocol, are_chats=kinds.pop())
+    how = {**asdict(replace(protocol, limit=None, repeats=1, seed=0)), "dtype": dtype}
+    del how["packing"]  # it flips near-ties at most: no other question, and no alpha anew
+    return digest(how)
 
 
 def _together(runs: Sequence[CapabilityRun]) -> list[CapabilityRun]:

@@ -12,7 +12,7 @@ from cliffguard.compare.diagnosis import NO_MODEL, NOT_PROBED
 from cliffguard.compare.kept_texts import is_left_out
 from cliffguard.core.diagnosis import CauseName, PatternKind
 from cliffguard.core.errors import UsageError
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.report.clean import one_line
 from cliffguard.report.commands import FOLDER, in_backticks, plan_in
@@ -67,10 +67,8 @@ class AdviceTable:
 @cache
 def advice_table() -> AdviceTable:
     """Return the table that the package holds. Raises UsageError where somebody has damaged it."""
-    from pydantic import TypeAdapter
-
     path = Path(__file__).with_name("advice.yaml")
-    return validate(TypeAdapter(AdviceTable), read_yaml(path, UsageError), str(path), UsageError)
+    return validate(adapter_of(AdviceTable), read_yaml(path, UsageError), str(path), UsageError)
 
 
 def advice_for(reason: Reason, page: Page) -> tuple[Advice, ...]:

@@ -37,6 +37,8 @@ def clean(text: str) -> str:
 
     Line breaks of every kind become "\\n"; tabs stay. What is left is legal in XML 1.0.
     """
+    if text.isascii() and text.isprintable():  # most texts, and none of them holds any of that
+        return text
     text = _BREAKS.sub("\n", _TERMINAL.sub("", text))
     text = _UNSEEN.sub("", _CONTROLS.sub("", text))
     return _SURROGATES.sub("\ufffd", _unpiled(text))

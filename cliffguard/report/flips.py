@@ -22,7 +22,7 @@ from cliffguard.report.cells import csv_cell, guarded
 from cliffguard.report.clean import clean, one_line
 from cliffguard.report.items import as_plain
 from cliffguard.report.labels import ItemLabel
-from cliffguard.report.wording import flag_word
+from cliffguard.report.wording import flag_word, parts_in_words
 
 Kind = Literal["broken", "fixed", "changed", "all"]
 Format = Literal["table", "json", "csv", "markdown"]
@@ -123,7 +123,8 @@ _COLUMNS = (
     "item", "task", "capability", "level", "cluster", "counted", "uncounted", "n_copies",
     "cause", "patterns",
     "base_counts_as", "candidate_counts_as", "base_confidence", "candidate_confidence",
-    "base_finish", "candidate_finish", "prompt", "choices", "right", "base", "candidate", *_REMARKS,
+    "base_finish", "candidate_finish", "base_parts", "candidate_parts",
+    "prompt", "choices", "right", "base", "candidate", *_REMARKS,
 )  # fmt: skip
 
 
@@ -154,6 +155,8 @@ def _csv(
             candidate.confidence,
             base.finish_reason,
             candidate.finish_reason,
+            parts_in_words(base.parts),
+            parts_in_words(candidate.parts),
             _cell(shown(result.prompt)),
             _cell(" | ".join(map(shown, result.choices))),
             _cell(_right(result)),
@@ -233,10 +236,11 @@ def _right(result: ItemResult) -> str:
 
 
 def _answer(side: ItemAnswer) -> str:
-    """Return an answer with its confidence, and how it ended where it did not end by itself."""
+    """Return an answer, its confidence, how it ended if not by itself, and its parts' marks."""
     sure = "" if side.confidence is None else f" ({side.confidence:.2f})"
     ended = "" if side.finish_reason in ("choice", "stop", "string") else f" [{side.finish_reason}]"
-    return f"{shown(side.answer)}{sure}{ended}"
+    parts = f" [{words}]" if (words := parts_in_words(side.parts)) else ""
+    return f"{shown(side.answer)}{sure}{ended}{parts}"
 
 
 def shown(text: ItemText) -> str:

@@ -259,4 +259,5 @@ def _text(text: ItemText) -> str | dict[str, str]:
 
 def _side(side: SideView) -> list[Any]:
     sure = None if side.confidence is None else round(side.confidence, _DIGITS)
-    return [_text(side.text), side.score, sure, side.ended]
+    cells = [_text(side.text), side.score, sure, side.ended]
+    return [*cells, side.parts] if side.parts else cells

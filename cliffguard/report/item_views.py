@@ -12,7 +12,7 @@ from cliffguard.report import numbers
 from cliffguard.report.anchors import cut_name, encoded
 from cliffguard.report.clean import clean, one_line
 from cliffguard.report.flips import largest
-from cliffguard.report.wording import flag_word
+from cliffguard.report.wording import flag_word, parts_in_words
 
 LONGEST = 1600
 """Characters of a text that a page shows at most."""
@@ -25,12 +25,16 @@ _BY_ITSELF = ("choice", "stop", "string")  # finish reasons that need no word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideView:
-    """An answer as it is shown. `ended` says how, where it did not end by itself."""
+    """An answer as it is shown. `ended` says how, where it did not end by itself.
+
+    `parts` says of a tool's call which are right.
+    """
 
     text: ItemText
     score: float | None
     confidence: float | None
     ended: str = ""
+    parts: str = ""
 
     @property
     def line(self) -> str:
@@ -51,6 +55,7 @@ class SideView:
             else []
         )
         words += [f"ended: {self.ended}"] if self.ended else []
+        words += [self.parts] if self.parts else []
         return " · ".join(words)
 
 
@@ -192,6 +197,7 @@ def _side(answer: ItemAnswer) -> SideView:
         score=answer.score,
         confidence=answer.confidence,
         ended="" if answer.finish_reason in _BY_ITSELF else answer.finish_reason,
+        parts=parts_in_words(answer.parts),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import IntegrityError, UsageError
@@ -14,9 +14,7 @@ from cliffguard.core.files import read_error, write_lines
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.item_results import ITEMS_FILE, ItemResult, ItemsFile
 from cliffguard.core.reviews import Review
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from cliffguard.core.validation import adapter_of
 
 _NEXT = "take review and items as one run wrote them, or run the comparison again"
 _KEPT_SINCE = 2  # the layout whose reviews may have items beside them
@@ -44,8 +42,11 @@ def _line(result: ItemResult) -> str:
 
 
 def as_plain(result: ItemResult) -> dict[str, Any]:
-    """Return an item in the types of JSON."""
-    plain: dict[str, Any] = _adapter().dump_python(result)
+    """Return an item in the types of JSON: of both sides without the parts that it has not."""
+    plain: dict[str, Any] = adapter_of(ItemResult).dump_python(result)
+    for side in (plain["base"], plain["candidate"]):
+        if side["parts"] is None:
+            del side["parts"]
     return plain
 
 
@@ -99,7 +100,7 @@ def read_items(review: Review, folder: Path) -> Iterator[ItemResult]:
 
 def results_in(path: Path) -> Iterator[ItemResult]:
     """Yield the items of a file that `items_path` gave. Raises IntegrityError for what is none."""
-    read = partial(_adapter().validate_json, strict=True)
+    read = partial(adapter_of(ItemResult).validate_json, strict=True)
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -109,10 +110,3 @@ def results_in(path: Path) -> Iterator[ItemResult]:
                     f"{path}:{number}: is no item as cliffguard writes them; {_NEXT}",
                     id="items.damaged",
                 ) from None
-
-
-@cache
-def _adapter() -> TypeAdapter[ItemResult]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(ItemResult)

@@ -18,7 +18,7 @@ from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
 from cliffguard.core.texts import cut_middle
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 from cliffguard.report.miscounted import miscounted
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
@@ -86,14 +86,12 @@ def read_review(text: str, source: str) -> Review:
     >>> read_review(render(review, "json"), "review.json").verdict == review.verdict
     True
     """
-    from pydantic import TypeAdapter
-
     value = _load(text, source)
     _check_format(value, source)
     if value["format"] < _WITH_IDS:
         _give_ids(value.get("comparison"))
     try:
-        review = validate(TypeAdapter(Review), _nested(value), source, UsageError)
+        review = validate(adapter_of(Review), _nested(value), source, UsageError)
     except UsageError as failure:
         line = _RECORDS.sub(r"\1", str(failure))
         raise UsageError(f"{line}; {_NEXT}", id="review.damaged") from None

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.caveats import Caveat
@@ -20,13 +19,11 @@ from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.core.validation import adapter_of
 from cliffguard.report.cells import unguarded
 from cliffguard.report.clean import clean
 from cliffguard.report.items import items_path, results_in
 from cliffguard.suites.rows import Row, read_records
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 LABELS_FILE = "labels.jsonl"
 
@@ -262,17 +259,10 @@ def _stored(path: Path) -> Iterator[ItemLabel]:
         return
     for number, line in enumerate(read_text(path, UsageError).splitlines(), start=1):
         try:
-            yield _adapter().validate_json(line)
+            yield adapter_of(ItemLabel).validate_json(line)
         except ValueError:
             raise UsageError(
                 f"{path}:{number}: is no label as `cliffguard flips --labels` writes them; remove "
                 "the file, and give it the labels again",
                 id="labels.damaged",
             ) from None
-
-
-@cache
-def _adapter() -> TypeAdapter[ItemLabel]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(ItemLabel)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from cliffguard.core.answers import CALL_PARTS
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.settings import Role
 from cliffguard.stats.ladder_shapes import Shape
@@ -80,6 +83,15 @@ ROLES: dict[Role, str] = {
     "gating": "Must be HELD for PASS; REGRESSED fails the gate.",
     "monitored": "Shown for the reader; cannot fail the gate.",
 }
+
+
+def parts_in_words(parts: Mapping[str, float] | None) -> str:
+    """Return which parts of a tool's call are right: "called ✓, tool ✗, …"; "" where none is known.
+
+    Of other names, which only a hand could have written, nothing is shown.
+    """
+    known = [(name, parts[name]) for name in CALL_PARTS if parts and name in parts]
+    return ", ".join(f"{name} {'✓' if share == 1.0 else '✗'}" for name, share in known)
 
 
 def flag_word(cause: str | None) -> str:

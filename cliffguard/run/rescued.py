@@ -17,7 +17,7 @@ from cliffguard.core.half import Half
 from cliffguard.core.items import Task
 from cliffguard.core.rescues import RescueRecord
 from cliffguard.core.texts import n_things
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 from cliffguard.evaluate.capability_runs import short
 
 
@@ -36,12 +36,10 @@ def read_record(folder: Path) -> RescueRecord | None:
 
     Raises a CliffguardError for one that is damaged.
     """
-    from pydantic import TypeAdapter
-
     path = folder / RECORD_FILE
     if not path.is_file():
         return None
-    return validate(TypeAdapter(RescueRecord), read_json(path), str(path), UsageError)
+    return validate(adapter_of(RescueRecord), read_json(path), str(path), UsageError)
 
 
 def origin_of(candidate: Checkpoint, half: Half | None = None) -> str | None:

@@ -14,7 +14,7 @@ from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.collector import collector_paused
 from cliffguard.core.reviews import Review, TakenLooks
-from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.core.texts import Texts
 from cliffguard.evaluate.capability_runs import CapabilityRun, refuse_other_sides, runs_of_samples
 from cliffguard.evaluate.looks import in_full
@@ -61,6 +61,7 @@ def compare_samples(
                 base=base,
                 suites=tuple(suite.name for suite in decision.case.suites),
                 policy=decision.case.policy,
+                protocol=EvalSettings(chat_template="none"),  # what was asked is not known here
             ),
             suites=decision.case.suites,
             runner="samples that lm-eval logged",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from statistics import fmean
 from typing import Any
@@ -18,6 +18,7 @@ from cliffguard.core.texts import cut_end, n_things
 from cliffguard.engine.tokenizing import panics_held
 from cliffguard.engine.weight_checks import refuse_unread_tokens
 from cliffguard.runners.loaded_task import LoadedTask
+from cliffguard.suites.scorers import SCORERS
 
 _ROUNDING = 0.01
 """So much above 0 nats may a sum of log-probabilities come by rounding."""
@@ -140,7 +141,14 @@ class Prepared:
                 f"{first.mean_logprob}; the model computes no numbers",
                 id="model.not-finite",
             )
-        return self._record(self._mean(), first.text, surety, first.finish_reason, first.n_tokens)
+        record = self._record(self._mean(), first.text, surety, first.finish_reason, first.n_tokens)
+        return dataclasses.replace(record, parts=self._parts(record))
+
+    def _parts(self, answer: Answer) -> Mapping[str, float] | None:
+        """Return what the score of a generated answer is made of, where its metric says so."""
+        task = self.loaded.task
+        scorer = None if task.stock or answer.score is None else SCORERS.get(task.metric or "")
+        return None if scorer is None else scorer.best_parts(answer.text, self.item.right)
 
     def _mean(self) -> float | None:
         """Return the mean score over the times that an answer came and could be read, or None."""

@@ -18,6 +18,7 @@ from cliffguard.core.protocol import EvalSettings
 from cliffguard.engine.chats import ChatTemplate
 from cliffguard.runners.loaded_task import LoadedTask
 from cliffguard.suites.scorers import SPEAKING
+from cliffguard.suites.structure.calls import right_calls
 
 
 class ChatTask(LoadedTask):
@@ -82,7 +83,9 @@ class ChatTask(LoadedTask):
                     id="chat.two-systems",
                 )
             turns.insert(0, {"role": "system", "content": protocol.system_prompt})
-        shots = [turn for shot in self._shots_of(item, chat, protocol) for turn in _spoken(shot)]
+        shots = [
+            turn for shot in self._shots_of(item, chat, protocol) for turn in self._spoken(shot)
+        ]
         start = 1 if turns[0]["role"] == "system" else 0
         return Chat((*turns[:start], *shots, *turns[start:]), chat.tools)
 
@@ -101,6 +104,8 @@ class ChatTask(LoadedTask):
                 id="chat.shots",
             )
         pool = [shot for shot in self._shots or self.task.items if _may_show(shot, item, chat)]
+        if self.task.metric == "tool_call":  # what is said in place of a call, no item tells
+            pool = [shot for shot in pool if right_calls(shot.answer)]
         if not self._shots:
             pool.sort(key=lambda shot: digest([protocol.seed, "shots", self.task.name, shot.id]))
         if len(pool) < n:
@@ -111,6 +116,18 @@ class ChatTask(LoadedTask):
             )
         return pool[:n]
 
+    def _spoken(self, shot: Item) -> list[Turn]:
+        """Return an example's turns: its own but for the system's, and its answer."""
+        assert shot.chat is not None
+        turns = [turn for turn in chat_in(shot.chat).messages if turn["role"] != "system"]
+        if self.task.metric != "tool_call":
+            return [*turns, {"role": "assistant", "content": shot.answer}]
+        calls = [
+            {"type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}}
+            for call in right_calls(shot.answer)
+        ]
+        return [*turns, {"role": "assistant", "content": "", "tool_calls": calls}]
+
 
 def _may_show(shot: Item, item: Item, chat: Chat) -> bool:
     """Return whether an item may stand before another as an example of it."""
@@ -119,10 +136,3 @@ def _may_show(shot: Item, item: Item, chat: Chat) -> bool:
     other = chat_in(shot.chat)
     is_apart = item.cluster is None or shot.cluster != item.cluster
     return is_apart and (other.system, other.tools) == (chat.system, chat.tools)
-
-
-def _spoken(shot: Item) -> list[Turn]:
-    """Return an example's turns: its own but for the system's, and its answer."""
-    assert shot.chat is not None
-    turns = [turn for turn in chat_in(shot.chat).messages if turn["role"] != "system"]
-    return [*turns, {"role": "assistant", "content": shot.answer}]

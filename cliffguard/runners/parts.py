@@ -10,7 +10,7 @@ from cliffguard.runners.loaded_task import LoadedTask
 
 def _why_no_chat(part: TaskPart) -> str | None:
     """Return why chats cannot be asked otherwise than they were, or None."""
-    how, usual = (effective(one, are_chats=True) for one in (part.protocol, part.usual))
+    how, usual = (effective(protocol, are_chats=True) for protocol in (part.protocol, part.usual))
     if how.chat_template == "none":
         return "its items are chats, which need a template"
     if how == usual:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -14,14 +14,13 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner, TaskPart
-from cliffguard.store.answers import Store
 from cliffguard.store.earlier import has_terms
 from cliffguard.store.entry import Entry
 from cliffguard.suites.directions import lower_is_better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
+class StoredEntry:
     """One entry of the store: whose answers to which task, asked how."""
 
     entry: Entry
@@ -78,7 +77,7 @@ class _Stored:
 class StoredRunner(Runner):
     """Reads a protocol and a runner's identity from the store, and gives no new answers."""
 
-    def __init__(self, entries: Sequence[_Stored]) -> None:
+    def __init__(self, entries: Sequence[StoredEntry]) -> None:
         self._entries = entries
         self._question = entries[0].question
         self._is_by_tokens = False
@@ -90,8 +89,13 @@ class StoredRunner(Runner):
 
     @property
     def protocol(self) -> EvalSettings:
-        """Return the protocol under which both sides were measured."""
-        return self._entries[0].protocol
+        """Return the protocol under which both sides were measured.
+
+        `auto` stands for that of chats and that of prompts, where there are both.
+        """
+        first = self._entries[0].protocol
+        is_one = len({entry.how for entry in self._entries}) == 1
+        return first if is_one else dataclasses.replace(first, chat_template="auto")
 
     def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the measurement."""
@@ -166,139 +170,17 @@ class StoredRunner(Runner):
         )
 
 
-def find_stored(
-    store: Store,
-    sides: tuple[Checkpoint, Checkpoint],
-    suites: Sequence[Suite],
-    wanted: Mapping[str, Any],
-) -> StoredRunner:
-    """Return a runner over the one protocol under which both sides answered all suites.
-
-    `wanted` are protocol fields that must have these values. Raises UsageError when no protocol
-    fits, or, with the list, when several do.
-    """
-    by_how: dict[str, list[_Stored]] = {}
-    for stored in _all_stored(store):
-        if stored.question.get("replicate"):  # of the noise floor; see `noise`
-            continue
-        if stored.question["checkpoint"] in {side.fingerprint for side in sides} and all(
-            stored.question["protocol"].get(name) == value
-            for name, value in wanted.items()
-            if value != "auto"
-        ):
-            by_how.setdefault(stored.how, []).append(stored)
-    # Answers to just this suite go before those to an earlier form of it.
-    complete = [
-        rows for rows in by_how.values() if not _missing(rows, sides, suites, is_exact=True)
-    ] or [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
-    if not complete:
-        raise UsageError(_nothing(by_how, sides, suites, store), id="compare.not-stored")
-    if len(complete) > 1:
-        protocols = "; ".join(sorted(_described(rows[0]) for rows in complete))
-        raise UsageError(
-            f"both sides were measured under {len(complete)} protocols ({protocols}); "
-            "choose one with --limit (all: none), --num-fewshot, --max-length, --chat-template, "
-            "--dtype, --packing or --seed",
-            id="compare.several-protocols",
-        )
-    return StoredRunner(complete[0])
-
-
-def _all_stored(store: Store) -> list[_Stored]:
-    stored = []
-    for entry in store.entries():
-        question = entry.read_question()
-        stored.append(_Stored(entry=entry, question=question["asked"], about=question["about"]))
-    return stored
-
-
 def _as_asked(task: Task) -> Task:
     # The harness keeps the one filter of own tasks under this name.
     return dataclasses.replace(task, filter="none")
 
 
-def _missing(
-    rows: Sequence[_Stored],
-    sides: tuple[Checkpoint, Checkpoint],
-    suites: Sequence[Suite],
-    *,
-    is_exact: bool = False,
-) -> list[tuple[Checkpoint, Task]]:
-    return [
-        (side, task)
-        for side in sides
-        for suite in suites
-        for task in suite.tasks
-        if not _is_there(rows, side, task, is_exact=is_exact)
-    ]
-
-
-def _is_there(rows: Sequence[_Stored], side: Checkpoint, task: Task, *, is_exact: bool) -> bool:
-    side_rows = [row for row in rows if row.question["checkpoint"] == side.fingerprint]
-    if any(row.is_of(task) for row in side_rows):
-        return True
-    return not is_exact and any(row.covers(task) for row in side_rows)
-
-
-def _nothing(
-    by_how: Mapping[str, Sequence[_Stored]],
-    sides: tuple[Checkpoint, Checkpoint],
-    suites: Sequence[Suite],
-    store: Store,
-) -> str:
-    plain = _plain_of_packed(by_how.values(), sides, suites)
-    closest = plain or min(
-        by_how.values(), key=lambda rows: len(_missing(rows, sides, suites)), default=()
-    )
-    side, task = _missing(closest, sides, suites)[0]
-    elsewhere = sorted(
-        {
-            _described(row)
-            for rows in by_how.values()
-            for row in rows
-            if row.question["checkpoint"] == side.fingerprint and row.is_of(task)
-        }
-    )
-    drifted = f" (it has some under {elsewhere[0]})" if elsewhere else ""
-    if plain:
-        drifted = " (one was asked plain, one packed: below float32 they are two questions)"
-    return (
-        f"{store.root}: holds no answers of {side.name} to {task.name} under a protocol that "
-        f"both sides share{drifted}; run `cliffguard measure {shlex.quote(side.name)} --store "
-        f"{shlex.quote(str(store.root))}{' --packing plain' if plain else ''}` with the same "
-        "suites and flags of the protocol first"
-    )
-
-
-def _plain_of_packed(
-    groups: Iterable[Sequence[_Stored]],
-    sides: tuple[Checkpoint, Checkpoint],
-    suites: Sequence[Suite],
-) -> Sequence[_Stored]:
-    """Return what was asked plain where nothing is missing but that more of it was asked packed."""
-    by_else: dict[str, list[_Stored]] = {}
-    for row in (row for rows in groups for row in rows):
-        apart = {**row.question["protocol"], "packing": None}
-        by_else.setdefault(canonical_json([apart, row.question["runner"]]), []).append(row)
-    for rows in by_else.values():
-        plain = [row for row in rows if row.protocol.packing == "plain"]
-        if plain and not _missing(rows, sides, suites):
-            return plain
-    return ()
-
-
-def _described(stored: _Stored) -> str:
-    protocol = {name: v for name, v in stored.question["protocol"].items() if v is not None}
-    parts = [f"{name} {value}" for name, value in sorted(protocol.items())]
-    return ", ".join([*parts, str(stored.question["runner"])])
-
-
-def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
+def _by_name(entries: Sequence[StoredEntry], task: Task) -> list[StoredEntry]:
     """Return one entry for each lm-eval task that `task` stands for.
 
     Raises UsageError when one of them was measured in two ways: which is meant is not guessed.
     """
-    by_task: dict[str, _Stored] = {}
+    by_task: dict[str, StoredEntry] = {}
     there = [entry for entry in entries if entry.is_of(task)]
     for stored in [
         entry for entry in there if task.lower_is_better in (None, entry.is_low)
@@ -314,7 +196,7 @@ def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
     return [by_task[name] for name in sorted(by_task)]
 
 
-def _as_measured(task: Task, stored: _Stored) -> Task:
+def _as_measured(task: Task, stored: StoredEntry) -> Task:
     """Return a stock task as it was measured: which way its metric points was settled then."""
     metric, name = stored.about["metric"], stored.question["task"]
     is_low = lower_is_better(

@@ -97,7 +97,7 @@ class Entry:
         `notes` say what should not change an answer: device, batches. The last line is a seal, a
         digest of all others.
         """
-        rows = [*(row_of(answer) for answer in answers), {"notes": dict(notes)}]
+        rows = [*map(_row_of, answers), {"notes": dict(notes)}]
         lines = [canonical_json(row) for row in rows]
         lines.append(canonical_json({"seal": digest_of_lines(lines)}))
         return write_new(self.shard_file(number), "".join(line + "\n" for line in lines))
@@ -192,7 +192,7 @@ class Entry:
             answers = tuple(Answer(**row) for row in rows)
             is_finite = all(math.isfinite(answer.confidence or 0) for answer in answers)
             is_whole = are(Answer, answers) and is_finite
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):  # the first of parts that are a list
             is_whole = False
         if not is_whole:
             raise self._damaged("a line does not hold an answer")
@@ -264,6 +264,14 @@ class ShardAnswers:
 
     answers: tuple[Answer, ...]
     notes: Mapping[str, Any]
+
+
+def _row_of(answer: Answer) -> dict[str, Any]:
+    """Return an answer as it is stored: without the parts that most metrics have not."""
+    row = row_of(answer)
+    if answer.parts is None:
+        del row["parts"]
+    return row
 
 
 def with_seal(value: Mapping[str, Any]) -> str:

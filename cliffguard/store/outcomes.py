@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.files import write_whole
+from cliffguard.core.validation import adapter_of
 from cliffguard.store.answers import Store
 
 T = TypeVar("T", bound="PackingTrial | FileRemarks")
@@ -59,7 +58,7 @@ def read_outcome(path: Path, kind: type[T]) -> T | None:
     try:
         sealed = json.loads(path.read_text(encoding="utf-8"))
         seal = sealed.pop("seal")
-        whole: T = TypeAdapter(kind).validate_python(sealed)
+        whole: T = adapter_of(kind).validate_python(sealed)
         return whole if seal == digest(sealed) else None
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None
@@ -68,7 +67,7 @@ def read_outcome(path: Path, kind: type[T]) -> T | None:
 def keep_outcome(store: Store, key: str, kept: PackingTrial | FileRemarks) -> None:
     """Keep what came of a try; the last one counts. Raises StoreError where it cannot be kept."""
     store.begin()
-    value = TypeAdapter(type(kept)).dump_python(kept, mode="json")
+    value = adapter_of(type(kept)).dump_python(kept, mode="json")
     text = json.dumps({**value, "seal": digest(value)}, indent=2, sort_keys=True)
     write_whole(_path(store, type(kept), key), text + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.items import Item, Task
@@ -31,11 +32,16 @@ def in_order(task: Task, protocol: EvalSettings) -> tuple[Item, ...]:
         by_level.setdefault(item.level or 0, []).append(item)
     placed = []
     for level, items in by_level.items():
-        items.sort(key=lambda item: digest([protocol.seed, task.name, item.id]))
+        items.sort(key=lambda item: _drawn(protocol.seed, task.name, item.id))
         placed += [((i + 0.5) / len(items), level, item) for i, item in enumerate(items)]
     placed.sort(key=lambda at: at[:2])
     limits = [limit for limit in (task.limit, protocol.limit) if limit is not None]
     return tuple(item for *_, item in placed[: min(limits, default=None)])
+
+
+@lru_cache(maxsize=1 << 16)  # a run asks for the order of a task at every step
+def _drawn(seed: int, task: str, id: str) -> str:
+    return digest([seed, task, id])
 
 
 def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:

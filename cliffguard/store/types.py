@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -15,6 +15,12 @@ def fits(value: Any, kind: Any) -> bool:
         return value in inner
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(fits(element, inner[0]) for element in value)
+    if get_origin(kind) is Mapping:
+        return isinstance(value, dict) and all(
+            fits(part, want)
+            for pair in value.items()
+            for part, want in zip(pair, inner, strict=True)
+        )
     if inner:
         return any(fits(value, member) for member in inner)
     if isinstance(value, bool):
@@ -35,7 +41,9 @@ def _kinds(record: type) -> tuple[tuple[str, Any], ...]:
 def _fit(values: Any, kind: Any) -> bool:
     """Return whether all values are of a type; of plain values one of each class tells for all."""
     if get_origin(kind) not in (Literal, tuple):
-        values = {type(value): value for value in values}.values()
+        values = list(values)
+        held = [value for value in values if isinstance(value, dict)]  # which differ inside
+        values = [*{type(value): value for value in values}.values(), *held]
     return all(fits(value, kind) for value in values)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cliffguard.core.canonical_json import digest
+from cliffguard.core.canonical_json import canonical_json, digest
 from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError, nearest
 from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.items import Item
 from cliffguard.suites.chats import chat_of
-from cliffguard.suites.scorers import SCORERS
+from cliffguard.suites.scorers import SCORERS, Scorer
 
 ITEM_KEYS = [
     "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
@@ -24,8 +24,9 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
 
     A row may hold both of an item's forms: `prompt`, `choices` and `answer` for the one by
     likelihood, `question` and `expected` (where it is not the answer) for the generated one;
-    `context` stands before either. `answers` in place of `answer` are several, any of them right.
-    `messages`, with `tools`, are a chat in place of all of these prompts.
+    `context` stands before either. `answers` in place of `answer` are several, any of them right;
+    of metrics about JSON each may be an object or a list in place of a text. `messages`, with
+    `tools`, are a chat in place of all of these prompts.
     """
     _refuse_unknown_keys(row, level, where)
     # Which form: generated where the metric reads texts, else by likelihood among the choices.
@@ -33,7 +34,8 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     is_asked = scorer is not None and "question" in row
     chat = _chat(row, where)
     prompt = chat.as_text() if chat is not None else _prompt(row, where, is_asked=is_asked)
-    answers = _answers(row, "expected" if is_asked and "expected" in row else "answer", where)
+    right_key = "expected" if is_asked and "expected" in row else "answer"
+    answers = _answers(_with_json_as_text(row, right_key, scorer, where), right_key, where)
     answer = answers[0]
     if len(answers) > 1:
         refuse_several(metric, where)
@@ -137,6 +139,29 @@ def refuse_several(metric: str | None, where: str) -> None:
             f"right under {', '.join(able)}: name one as metric (--target-metric exact_match)",
             id="suite.several-answers",
         )
+
+
+def _with_json_as_text(
+    row: dict[str, Any], key: str, scorer: Scorer | None, where: str
+) -> dict[str, Any]:
+    """Return a row whose right answers that are objects or lists are canonical JSON.
+
+    Any row of a metric that takes no such answers is returned as it is.
+    """
+    if scorer is None or not scorer.takes_json:
+        return row
+
+    def text_of(value: Any) -> Any:
+        try:
+            return canonical_json(value) if isinstance(value, (dict, list)) else value
+        except ValueError:
+            raise SuiteError(
+                f"{where}: answer: holds a number that JSON has not", id="item.answer"
+            ) from None
+
+    row = {**row, key: text_of(row[key])} if key in row else row
+    several = row.get("answers")
+    return {**row, "answers": [*map(text_of, several)]} if isinstance(several, list) else row
 
 
 def _answers(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:

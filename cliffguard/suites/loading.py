@@ -12,15 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, key_id, nearest
 from cliffguard.core.files import is_path, is_special, read_jsonl, user_path
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.terms import Terms
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites import ladders
 from cliffguard.suites.items import fields_of, make_item
@@ -132,7 +130,7 @@ def not_covered(suites: Iterable[Suite]) -> tuple[Caveat, ...]:
 
 def _written(path: Path) -> SuiteFile:
     raw = read_yaml(path, SuiteError, kind="suite")
-    valid = validate(TypeAdapter(SuiteFile), raw, str(path), SuiteError, kind="suite")
+    valid = validate(adapter_of(SuiteFile), raw, str(path), SuiteError, kind="suite")
     _refuse_switches(raw, f"{path}: ")
     return valid
 

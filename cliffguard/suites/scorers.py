@@ -17,14 +17,20 @@ from typing import Any
 
 from cliffguard.core.sandbox import Stopped
 from cliffguard.core.sandbox.patterns import check_pattern, is_found
+from cliffguard.core.texts import cut_end
 from cliffguard.core.words import squad_words
 from cliffguard.suites.constraints import check_constraints, meets
+from cliffguard.suites.structure.call_readers import call_parts, tool_call
+from cliffguard.suites.structure.calls import right_calls
+from cliffguard.suites.structure.json_texts import json_equal, read_json
+from cliffguard.suites.structure.schemas import check_schema, meets_schema
+from cliffguard.suites.structure.texts import check_language, contains, language, same_text
 
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
 
 
 class PatternTooSlow(Exception):
-    """A pattern did not end, within its limits, on what a model said."""
+    """A pattern or a schema did not end, within its limits, on what a model said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +41,9 @@ class Scorer:
     said holds nothing that could be right or wrong; `check` raises ValueError for a right answer
     that it cannot be asked about. `is_graded`: scores lie anywhere
     between 0 and 1. `is_one_line`: what follows the first line is no part of the answer.
-    `takes_several`: there may be several right answers, any of which is right.
+    `takes_several`: there may be several right answers, any of which is right. `takes_json`: one
+    may be written as an object or a list of JSON. `parts`: what the score is made of, by name,
+    each 0 to 1; None where nothing can be read.
     """
 
     score: Callable[[str, str], float | None]
@@ -43,6 +51,8 @@ class Scorer:
     is_graded: bool = False
     is_one_line: bool = False
     takes_several: bool = False
+    takes_json: bool = False
+    parts: Callable[[str, str], Mapping[str, float] | None] | None = None
     max_tokens: int = 128
 
     def best(self, response: str, answers: Sequence[str]) -> float | None:
@@ -51,6 +61,13 @@ class Scorer:
             score for answer in answers if (score := self.score(response, answer)) is not None
         ]
         return max(scores, default=None)
+
+    def best_parts(self, response: str, answers: Sequence[str]) -> Mapping[str, float] | None:
+        """Return the parts under the right answer of which most are right; None: there are none."""
+        if self.parts is None:
+            return None
+        several = [parts for answer in answers if (parts := self.parts(response, answer))]
+        return max(several, key=lambda parts: sum(parts.values()), default=None)
 
 
 def exact_match(response: str, answer: str) -> float:
@@ -133,6 +150,14 @@ def constraints(response: str, answer: str) -> float:
     return float(meets(response, json.loads(answer)))
 
 
+def json_schema(response: str, schema: str) -> float | None:
+    """Return whether what was said is JSON that keeps to a schema; None where it is no JSON."""
+    try:
+        return meets_schema(response, schema)
+    except Stopped as failure:
+        raise PatternTooSlow(f"the schema {cut_end(schema, 80)} on one answer: {failure}") from None
+
+
 SCORERS: Mapping[str, Scorer] = {
     "exact_match": Scorer(score=exact_match, is_one_line=True, takes_several=True, max_tokens=16),
     "normalized_match": Scorer(
@@ -144,13 +169,29 @@ SCORERS: Mapping[str, Scorer] = {
     "f1": Scorer(score=token_f1, is_graded=True, takes_several=True),
     "rouge_l": Scorer(score=rouge_l, is_graded=True, max_tokens=256),
     "constraints": Scorer(score=constraints, check=check_constraints),
+    "contains": Scorer(score=contains, takes_several=True),
+    "text": Scorer(score=same_text, takes_several=True, max_tokens=256),
+    "language": Scorer(score=language, check=check_language, takes_several=True),
+    "json_equal": Scorer(
+        score=json_equal, check=read_json, takes_several=True, takes_json=True, max_tokens=256
+    ),
+    "json_schema": Scorer(
+        score=json_schema, check=check_schema, takes_several=True, takes_json=True, max_tokens=256
+    ),
+    "tool_call": Scorer(
+        score=tool_call,
+        check=right_calls,
+        takes_several=True,
+        takes_json=True,
+        parts=call_parts,
+        max_tokens=256,
+    ),
 }
 """The metrics of own items that are answered by generation."""
 
 BY_LIKELIHOOD = ("acc", "acc_norm")
 OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
-SPEAKING = frozenset(
-    {*BY_LIKELIHOOD, "exact_match", "normalized_match", "numeric", "f1", "rouge_l"}
-)
+_RULES = {"regex", "excludes", "constraints", "language", "json_schema"}
+SPEAKING = frozenset(OWN_METRICS) - _RULES
 """Metrics of own items whose right answer is a text that could have been said."""

@@ -23,7 +23,7 @@ from cliffguard.core.diagnosis import READ, CauseName
 from cliffguard.stats.multiplicity import holm
 from scripts.studies.page import publish, table
 
-CAUSES = tuple(cause for cause in READ if cause != "bad_call")
+CAUSES = tuple(cause for cause in READ if cause != "bad_call")  # which few capabilities can have
 
 Rng = np.random.Generator
 Flags = NDArray[np.bool_]

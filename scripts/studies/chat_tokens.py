@@ -31,7 +31,7 @@ from cliffguard.suites.loading import load_suite
 from scripts.studies.page import publish, table
 
 SEED = 20261130
-OWN = EvalSettings(chat_template="own")
+BY_TEMPLATE = EvalSettings(chat_template="own")
 WORDS = (
     "Where is the ball?", "Wie groß ist der Garten?", "¿Cuánto cuesta?", "東京は寒いですか。",
     "كم الساعة؟", "Sum 3 and 4.\nThen halve it.", "def f(x):\n    return x  # <b>&amp;",
@@ -84,29 +84,31 @@ def suite_of(folder: Path, rows: list[dict[str, Any]]) -> Path:
 def compared(model: Path, n_rows: int) -> Counter[str]:
     """Return how many chats of a model are asked as transformers renders them, and how many not."""
     rng = random.Random(SEED)
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     side = find_base(str(model), FindOptions())
-    lm = runner._model(side, OWN)
+    lm = runner._model(side, BY_TEMPLATE)
     takes_tools = "tools" in str(lm.tokenizer.chat_template)
     rows = [chat(rng, takes_tools=takes_tools) for _ in range(n_rows)]
     with tempfile.TemporaryDirectory() as folder:
-        tasks = runner.resolve([load_suite(str(suite_of(Path(folder), rows)))], OWN)
+        tasks = runner.resolve([load_suite(str(suite_of(Path(folder), rows)))], BY_TEMPLATE)
     for task in tasks:
         with read_as_rendered(lm, task):
-            build(runner._tasks[task.name], lm, side, OWN)
+            build(runner._tasks[task.name], lm, side, BY_TEMPLATE)
             for item in task.items:
-                found.update(outcome(Prepared(runner._tasks[task.name], item, lm, OWN), lm))
-    return found
+                counts.update(
+                    outcome(Prepared(runner._tasks[task.name], item, lm, BY_TEMPLATE), lm)
+                )
+    return counts
 
 
 def outcome(item: Prepared, lm: Any) -> list[str]:
     """Return what is counted of one chat: its tokens, and its BOS."""
     assert item.item.chat is not None
-    asked = chat_in(item.item.chat)
+    whole = chat_in(item.item.chat)
     wanted = lm.tokenizer.apply_chat_template(
-        list(asked.messages),
-        tools=[*asked.tools] or None,
+        list(whole.messages),
+        tools=[*whole.tools] or None,
         add_generation_prompt=True,
         tokenize=True,
         return_dict=False,
@@ -114,7 +116,7 @@ def outcome(item: Prepared, lm: Any) -> list[str]:
     same = all(tokens[: len(wanted)] == list(wanted) for tokens in item.token_sequences())
     return [
         "equal" if same else "unequal",
-        "with tools" if asked.tools else "without",
+        "with tools" if whole.tools else "without",
         f"{item.n_bos or 0} BOS",
     ]
 
@@ -129,14 +131,14 @@ def main() -> int:
     rows, n_unequal = [], 0
     for model in given.models:
         try:
-            found = compared(model, given.rows)
+            counts = compared(model, given.rows)
         except CliffguardError as failure:
             print(failure, file=sys.stderr)
             return failure.exit_code
-        n_unequal += found["unequal"]
-        bos = ", ".join(f"{n} with {kind}" for kind, n in found.items() if kind.endswith("BOS"))
-        row = {"model": model.name, "chats": given.rows, "with tools": found["with tools"]}
-        rows.append({**row, "same tokens": found["equal"], "BOS": bos})
+        n_unequal += counts["unequal"]
+        bos = ", ".join(f"{n} with {kind}" for kind, n in counts.items() if kind.endswith("BOS"))
+        row = {"model": model.name, "chats": given.rows, "with tools": counts["with tools"]}
+        rows.append({**row, "same tokens": counts["equal"], "BOS": bos})
     publish("\n\n".join([*_ABOUT, table(rows)]) + "\n", given.out / "README.md")
     return 1 if n_unequal else 0
 

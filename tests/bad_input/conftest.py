@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from cliffguard.core.libraries import installed
 from tests.bad_input.place import Workspace
 from tests.bad_input.test_corpus import names
 
@@ -19,7 +19,7 @@ def plain(line: str, root: Path) -> str:
     """Return a line without what is another one elsewhere: folders, and releases of libraries."""
     line = line.replace(str(root), "ROOT")
     for library in ("transformers", "peft"):
-        line = line.replace(version(library), f"RELEASE-OF-{library.upper()}")
+        line = line.replace(str(installed(library)), f"RELEASE-OF-{library.upper()}")
     return re.sub(r"/[^\s'\"]*?/(?:pytest-\d+/[\w-]+|tmp\w{8})(?=[/\s'\":;,]|$)", "TMP", line)
 
 

@@ -121,7 +121,7 @@ def in_order(root: Path) -> Workspace:
     workspace = Workspace(root)
     support.write_checkpoint(workspace.base, seed=0)
     support.write_checkpoint(workspace.tuned, seed=1)
-    support.write_suite(root / "suite", n_items=300, n_said=80)
+    support.write_suite(root / "suite", n_items=150, n_said=80)
     return workspace
 
 

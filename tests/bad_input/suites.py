@@ -336,6 +336,21 @@ CASES: Cases = {
     "a constraint of another kind": Case(
         lambda p: check_lines(p, "constraints", '{"max_words": "3"}'), 2, "item.answer"
     ),
+    "a schema that leads elsewhere": Case(
+        lambda p: check_lines(p, "json_schema", '{"$ref": "https://example.org/a.json"}'),
+        2,
+        "item.answer",
+    ),
+    "a schema that never ends": Case(
+        lambda p: check_lines(p, "json_schema", '{"not": {"$ref": "#"}}'), 2, "item.answer"
+    ),
+    "a call without its arguments": Case(
+        lambda p: check_lines(p, "tool_call", '{"name": "pay"}'), 2, "item.answer"
+    ),
+    "JSON with a key twice": Case(
+        lambda p: check_lines(p, "json_equal", '{"a": 1, "a": 1}'), 2, "item.answer"
+    ),
+    "no code of a language": Case(lambda p: check_lines(p, "language", "german"), 2, "item.answer"),
     "constraints nested without end": Case(
         lambda p: check_lines(p, "constraints", "[" * 50_000), 2, "item.answer"
     ),

@@ -85,7 +85,7 @@ def test_a_model_that_cannot_be_asked_is_one_line(
 ) -> None:
     """The same for what shows only when a model is loaded."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("cliffguard.core.sandbox.patterns.MATCH_SECONDS", 1.0)
+    monkeypatch.setattr("cliffguard.core.sandbox.patterns.MATCH_SECONDS", 0.5)
     make, more, code, id = models.CASES[case]
 
     result = run(workspace.measure(make(tiny_models), *more))

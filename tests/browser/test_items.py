@@ -181,10 +181,9 @@ def test_marked_words_side_by_side_are_one_mark(open_page: Opener) -> None:
 
 
 def test_labels_are_those_of_the_static_list(open_page: Opener) -> None:
-    """The script and the macro write the same of scores, confidences and ends."""
-    half = replace(
-        result("h", 0.75, 0.5), candidate=replace(side("x", 0.5, 0.25), finish_reason="length")
-    )
+    """The script and the macro write the same of scores, confidences, ends and parts."""
+    cut = replace(side("x", 0.5, 0.25), finish_reason="length", parts={"called": 1.0, "tool": 0.0})
+    half = replace(result("h", 0.75, 0.5), candidate=cut)
     scripted = open_page(markup([half]))
     static = open_page(markup([half]), java_script_enabled=False)
     scripted.evaluate("location.hash = 'item=ball_passing/h'")
@@ -193,7 +192,9 @@ def test_labels_are_those_of_the_static_list(open_page: Opener) -> None:
     labels = scripted.locator(".item-list details[open] .item-label").all_text_contents()
     expected = static.locator("[id='item=ball_passing/h'] .item-label").all_text_contents()
     assert labels == expected
-    assert labels[-1] == "candidate (worse) · counts as 0.5 · confidence 25.0 % · ended: length"
+    assert labels[-1] == (
+        "candidate (worse) · counts as 0.5 · confidence 25.0 % · ended: length · called ✓, tool ✗"
+    )
 
 
 def test_examples_stand_in_for_items(open_page: Opener) -> None:

@@ -165,7 +165,7 @@ def steps(tmp_path: Path) -> dict[str, str]:
     base = support.write_checkpoint(tmp_path / "base")
     for number in (1, 2, 3):
         support.write_checkpoint(tmp_path / f"step-{number}", seed=number)
-    suite = support.write_suite(tmp_path, n_items=300, n_said=120)
+    suite = support.write_suite(tmp_path, n_items=150, n_said=120)
     return {
         "root": str(tmp_path), "base": str(base), "suite": str(suite),
         "out": str(tmp_path / "out"), "store": str(tmp_path / "store"),

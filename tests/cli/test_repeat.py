@@ -36,7 +36,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     support.write_checkpoint(tmp_path / "base", seed=0)
     for seed, name in enumerate(("tuned", "a/final", "b/final"), start=1):
         support.write_checkpoint(tmp_path / name, seed=seed)
-    support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
+    support.write_suite(tmp_path / "suite", n_items=150, n_said=80)
     support.write_jsonl(tmp_path / "tickets.jsonl", TICKETS)
     support.write_jsonl(tmp_path / "train.jsonl", [{"text": "Where is the ball?"}])
     seen = [{"text": row["prompt"]} for row in support.choice_rows(300)[:30]]

@@ -65,7 +65,14 @@ def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch
     assert run("ls", "--format", format).exit_code == 0
 
 
-@pytest.mark.parametrize("name", builtin_names())
+# Their ladders take seconds to draw.
+SLOW = ("ladders-shadow", "long-context")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in builtin_names()],
+)
 def test_ls_counts_as_the_suite_does(name: str) -> None:
     """Every suite is sound; its items, tasks of lm-eval, version and rings are those listed."""
     listing, suite = listed(name), load_suite(name)

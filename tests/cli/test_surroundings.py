@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cliffguard.cli.app import app
 from tests.report.listed import result, written
 
 FORMATS = ("markdown", "html", "json", "junit", "comment", "github")
@@ -19,6 +21,13 @@ SNOWMAN = "☃ → ✗"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A review whose items hold signs that no code page has."""
     return written(tmp_path_factory.mktemp("review"), [result("b-1", prompt=SNOWMAN)])
+
+
+def printed(*words: object, charset: str) -> bytes:
+    """Return what the command line prints to a terminal of this encoding, in this process."""
+    result = CliRunner(charset=charset).invoke(app, [str(word) for word in words])
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout_bytes
 
 
 def program(*words: object, **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -41,10 +50,18 @@ def test_what_programs_read_is_utf_8_on_any_terminal(folder: Path, words: list[s
     """The bytes are those of a terminal in UTF-8."""
     verb, *more = words
 
-    done = program(verb, folder, *more, PYTHONIOENCODING="cp1252")
+    there = printed(verb, folder, *more, charset="cp1252")
+
+    assert there == printed(verb, folder, *more, charset="utf-8")
+
+
+def test_what_programs_read_is_utf_8_whatever_the_environment_says(folder: Path) -> None:
+    """The encoding of a process's stdout, which `main` has changed, does not decide either."""
+    done = program("flips", folder, "--format", "markdown", PYTHONIOENCODING="cp1252")
 
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout == program(verb, folder, *more, PYTHONIOENCODING="utf-8").stdout
+    assert done.stdout == printed("flips", folder, "--format", "markdown", charset="utf-8")
+    assert "☃".encode() in done.stdout
 
 
 @pytest.mark.parametrize("verb", ["report", "flips"])
@@ -56,6 +73,7 @@ def test_a_terminal_that_lacks_a_sign_gets_another(folder: Path, verb: str) -> N
     assert b"?" in done.stdout
 
 
+@pytest.mark.slow  # three processes that draw
 def test_figures_go_by_no_variable(folder: Path, tmp_path: Path) -> None:
     """Those of matplotlib and of a build may say anything: the same bytes come out."""
     names = ("MPLBACKEND", "SOURCE_DATE_EPOCH", "MATPLOTLIBRC")

@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {
         "base": str(support.write_checkpoint(tmp_path / "base", seed=0)),
         "tuned": str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
-        "suite": str(support.write_suite(tmp_path / "suite", n_items=300, n_said=80)),
+        "suite": str(support.write_suite(tmp_path / "suite", n_items=150, n_said=80)),
         "store": str(tmp_path / "store"),
         "out": str(tmp_path / "out"),
     }
@@ -270,7 +270,7 @@ def test_exhausted_memory_is_one_line_and_the_next_run_goes_on(
     assert len(failed.stderr.splitlines()) == 1, failed.stderr
     assert "out of memory" in failed.stderr
     assert check(files, "--no-early-stop").exit_code == 0
-    assert runner.n_asked - 1000 == 2 * (300 + 80), "an answer was asked for twice"
+    assert runner.n_asked - 1000 == 2 * (150 + 80), "an answer was asked for twice"
 
 
 def test_a_failed_run_leaves_no_old_verdict(right: dict[str, str]) -> None:
@@ -322,6 +322,7 @@ def test_quiet_is_silent(right: dict[str, str]) -> None:
 
 def test_progress_names_what_is_measured(right: dict[str, str]) -> None:
     """Without a terminal there is a line for each task of each side and look, as it begins."""
+    support.write_suite(Path(right["suite"]).parent, n_items=300, n_said=80)  # of two looks
     lines = [
         line for line in check(right).stderr.splitlines() if " items" in line and line[0] == "["
     ]
@@ -465,7 +466,7 @@ def trajectory(files: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Three candidates: step-1 and step-3 keep everything, step-2 loses the hard levels."""
     for number in (1, 2, 3):
         support.write_checkpoint(tmp_path / f"step-{number}", seed=number + 3)
-    support.write_suite(tmp_path / "suite", n_items=300, n_said=120)  # enough for a third of alpha
+    support.write_suite(tmp_path / "suite", n_items=150, n_said=120)  # enough for a third of alpha
     return files
 
 
@@ -698,9 +699,9 @@ def test_measure_fills_the_store(files: dict[str, str], monkeypatch: pytest.Monk
     )  # fmt: skip
 
     assert result.exit_code == 0
-    assert runner.n_asked == 380
+    assert runner.n_asked == 230
     check(files, "--no-early-stop")
-    assert runner.n_asked == 2 * 380
+    assert runner.n_asked == 2 * 230
 
 
 def test_report_is_a_pure_function(losing: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -289,6 +290,90 @@ def test_a_metric_about_all_of_the_text_has_no_other_reader() -> None:
     assert "format" in why(table_of([broken("a b", item=task.items[0], task=task)]))
 
 
+@pytest.mark.parametrize(
+    ("text", "is_format"),
+    [
+        ('Here you are: {"a": [1, {"b": 2}]}. Anything else?', True),
+        ('Sure!\n```json\n{"a": [1, {"b": 2.0}]}\n```', True),
+        ('{"a": [1, {"b": 2}]} or {"a": []}', False),
+        ('Here you are: {"a": [1]}', False),
+        ('{"a": [1, {"b": 2}', False),
+        ("[" * 60_000, False),
+        ("a is 1 and b is 2", False),
+    ],
+)
+@pytest.mark.parametrize("metric", ["json_equal", "json_schema"])
+def test_json_among_words_is_right_in_another_format(
+    metric: str, text: str, is_format: bool
+) -> None:
+    """Where it is the only JSON there, and right."""
+    right = (
+        '{"a": [1, {"b": 2}]}'
+        if metric == "json_equal"
+        else '{"properties": {"a": {"minItems": 2}}}'
+    )
+    task = task_of(question(right), metric=metric)
+    good = '{"a": [1, {"b": 2}]}'
+    table = table_of([broken(text, item=task.items[0], task=task, good=good)])
+
+    assert ("format" in counts(table)) is is_format
+
+
+CALL = '{"name": "find", "arguments": {"city": "Paris"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "cause"),
+    [
+        ("I would look in Paris.", "stop", "bad_call"),
+        (CALL.replace("find", "search"), "stop", "bad_call"),
+        (CALL.replace("city", "town"), "stop", "bad_call"),
+        (CALL.replace('"Paris"', "3"), "stop", "bad_call"),
+        (CALL[:-1], "stop", "bad_call"),
+        (f"```json\n{CALL}\n```", "stop", "bad_call"),
+        ("I'm sorry, but I cannot assist with that.", "stop", "bad_call"),
+        (CALL.replace("Paris", "Rome"), "stop", "unprobed"),
+        (CALL[:-9], "length", "cut"),
+        ("la " * 20, "stop", "degenerate"),
+    ],
+)
+def test_a_bad_call_is_a_cause_of_its_metric(text: str, finish: Any, cause: CauseName) -> None:
+    """Unreadable, not made, another tool, other arguments; of wrong values alone it is none."""
+    task = task_of(question(CALL, prompt="Where is it?"), metric="tool_call")
+    table = table_of([broken(text, item=task.items[0], task=task, finish=finish)])
+
+    assert counts(table) == {cause: 1}
+    assert "bad_call" not in {untested.cause for untested in table.untested}
+    assert "format" in why(table)
+
+
+def test_a_call_where_none_is_due_is_a_bad_one() -> None:
+    """The right answer may be to call nothing; what the base did as badly is no cause."""
+    task = task_of(question("[]", prompt="Thanks!"), metric="tool_call")
+    item = task.items[0]
+    called = broken(CALL, item=item, task=task, good="You are welcome.")
+    both = broken(CALL, item=item, task=task, good=CALL, scores=(0.5, 0.0))
+
+    assert counts(table_of([called])) == {"bad_call": 1}
+    assert counts(table_of([both])) == {"unprobed": 1}
+
+
+def test_a_planted_bad_call_is_found() -> None:
+    """Among 40 broken items, beside 12 fixed ones whose values alone were wrong."""
+    items = [question(CALL, number=number) for number in range(60)]
+    task = task_of(*items, metric="tool_call")
+    wrong = CALL.replace("Paris", "Rome")
+    rows = [
+        broken("Paris." if number < 30 else wrong, item=item, task=task)
+        for number, item in enumerate(items[:40])
+    ]
+    fixed = [mirrored(broken(wrong, item=item, task=task)) for item in items[40:52]]
+
+    table = table_of([*rows, *fixed])
+
+    assert [row.cause for row in table.causes if row.is_found] == ["bad_call"]
+
+
 def test_logged_samples_do_not_say_what_was_cut() -> None:
     """Unless an answer goes on behind its end, which its text shows."""
     task = replace(TASK, suite=SAMPLES)
@@ -437,9 +522,9 @@ def evenly_lost(rng: np.random.Generator) -> list[CountedItem]:
 def test_what_is_lost_evenly_has_no_cause() -> None:
     """A drop by itself is none: wrong answers fail as they did, and there are more of them."""
     rng = np.random.default_rng(21)
-    tables = [table_of(evenly_lost(rng)) for _ in range(60)]
+    tables = [table_of(evenly_lost(rng)) for _ in range(30)]
 
-    assert sum(any(cause.is_found for cause in table.causes) for table in tables) <= 2
+    assert sum(any(cause.is_found for cause in table.causes) for table in tables) <= 1
 
 
 def healthy(rng: np.random.Generator) -> dict[str, list[CountedItem]]:
@@ -462,6 +547,7 @@ def healthy(rng: np.random.Generator) -> dict[str, list[CountedItem]]:
     return capabilities
 
 
+@pytest.mark.slow
 def test_healthy_candidates_have_no_cause() -> None:
     """At most one report in twenty of equal models names a cause as found."""
     rng = np.random.default_rng(20)

@@ -188,6 +188,34 @@ def test_an_unreadable_answer_counts_as_wrong(
     assert (result.counted, result.base.score, result.drop) == (True, 0.0, 0.0)
 
 
+class _Calls(FakeRunner):
+    """Knows of each answer which parts of a tool's call are right."""
+
+    def _answer(self, checkpoint: Any, item: Item) -> Any:
+        answer = super()._answer(checkpoint, item)
+        return dataclasses.replace(answer, parts={"called": 1.0, "tool": answer.score or 0.0})
+
+
+def test_parts_of_a_score_lie_beside_it(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the answer to the line and back; where a metric has none, the line has no key."""
+    monkeypatch.setattr("tests.compare.test_item_results.FakeRunner", _Calls)
+    review, results = answered(tmp_path, store)
+    plain = dataclasses.replace(results[0].base, parts=None)
+    results.append(dataclasses.replace(results[0], base=plain, candidate=plain))
+
+    written = write_items(review, tmp_path, results)
+
+    lines = (tmp_path / "items.jsonl").read_text(encoding="ascii").splitlines()
+    checker = jsonschema.validators.validator_for(schema("item"))(schema("item"))
+    checker.validate(json.loads(lines[0]))
+    assert json.loads(lines[0])["base"]["parts"] == results[0].base.parts
+    assert results[0].base.parts is not None
+    assert "parts" not in lines[-1]
+    assert list(read_items(written, tmp_path)) == results
+
+
 @pytest.mark.parametrize("text", ["", "short", "x" * SHORT, "a\x1b[31m\u202e|\n"])
 def test_a_short_text_is_kept_to_the_letter(text: str) -> None:
     """With the digest that anybody can compute."""

@@ -312,7 +312,7 @@ def uneven(item: Item, rng: random.Random) -> tuple[str, str]:
     return base, candidate if item.level in (2, 5) or rng.random() < 0.05 else base
 
 
-@pytest.mark.parametrize("picks", [healthy, uneven])
+@pytest.mark.parametrize("picks", [pytest.param(healthy, marks=pytest.mark.slow), uneven])
 def test_churn_that_differs_is_no_pattern(picks: Picks) -> None:
     """Twenty healthy candidates: at 5 % four are named with a chance below 2 %."""
     n_named = 0

@@ -202,6 +202,7 @@ def test_what_a_reader_explains_is_not_probed() -> None:
     assert "no item was fixed that has no cause" in chosen["fixed"][1]["r"]
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_model_are_seldom_called_suppressed() -> None:
     """Over three capabilities whose items change by chance, at most one run in twenty."""
     source = np.random.default_rng(11)

@@ -479,7 +479,7 @@ def relative(share: float) -> dict[str, Any]:
 
 def test_a_relative_margin_is_a_share_of_what_the_base_has(samples: Samples) -> None:
     """A base at 60 % of two choices has ten points: a tenth of them is one, a half is five."""
-    base, candidate = flips(4000, 60, 60, n_right=2400)
+    base, candidate = flips(2000, 30, 30, n_right=1200)
     samples.add("t", base, candidate)
 
     tenth, _ = only(samples.review(**relative(0.1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,12 +20,13 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
+CANONICAL: dict[str, Any] = {"sort_keys": True, "separators": (",", ":"), "allow_nan": False}
 slowly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 
 
-def either(read: Any, text: str) -> str:
-    """Return what a reader makes of a text, classes, signs and the order of keys included."""
+def either(read: Any, text: Any) -> str:
+    """Return what a reader or a writer makes of it, with classes, signs and the order of keys."""
     try:
         return repr(read(text))
     except ValueError as failure:
@@ -47,6 +49,22 @@ def test_every_value_is_read_as_python_reads_it(
 def test_every_number_is_read_as_python_reads_it(text: str) -> None:
     """To the last bit; what is spelled as no number of JSON is refused in the same words."""
     assert either(parse_json, text) == either(json.loads, text)
+
+
+@slowly
+@given(VALUES)
+def test_the_text_is_that_of_the_standard_writer(value: Any) -> None:
+    """To the byte, since digests stand on it; what is no number is refused in its words."""
+    written = either(canonical_json.canonical_json, value)
+
+    assert written == either(partial(json.dumps, **CANONICAL), value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("-inf")], {"a": float("inf")}], ids=str)
+def test_what_is_no_number_is_not_written(value: Any) -> None:
+    """Another reader would not take it."""
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json.canonical_json(value)
 
 
 @slowly

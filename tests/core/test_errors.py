@@ -12,7 +12,13 @@ import typer
 from pydantic import TypeAdapter
 
 from cliffguard.cli.console import explained, failure_recorded
-from cliffguard.core.errors import CliffguardError, ConfigError, IntegrityError, UsageError
+from cliffguard.core.errors import (
+    CliffguardError,
+    ConfigError,
+    IntegrityError,
+    UsageError,
+    nearest,
+)
 from cliffguard.core.validation import validate
 from tests import support
 
@@ -89,3 +95,20 @@ def test_a_record_that_refuses_itself_keeps_the_id() -> None:
 def test_an_id_travels_between_processes() -> None:
     """Errors of other processes are pickled, ids and all."""
     assert pickle.loads(pickle.dumps(UsageError("m", id="a.b"))).id == "a.b"
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("exact", "exact_match"),
+        ("regexp", "regex"),
+        ("json_e", "json_equal"),
+        ("tool_calls", "tool_call"),
+        ("zzz", ""),
+    ],
+)
+def test_the_only_name_that_was_begun_is_offered_first(name: str, offered: str) -> None:
+    """Before one that is nearer by its letters: exact stands for exact_match, and not for text."""
+    known = ("exact_match", "text", "regex", "json_equal", "json_schema", "tool_call")
+
+    assert nearest(name, known) == (f"; did you mean {offered!r}?" if offered else "")

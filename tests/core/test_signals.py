@@ -151,7 +151,9 @@ def n_marks(folder: Path) -> int:
     return len(marks.read_text().splitlines()) if marks.is_file() else 0
 
 
-@pytest.mark.parametrize(("sent", "code", "says"), SENT)
+@pytest.mark.parametrize(
+    ("sent", "code", "says"), [pytest.param(*SENT[0], marks=pytest.mark.slow), SENT[1]]
+)
 def test_the_shard_in_hand_is_stored_and_the_run_can_go_on(
     workspace: Workspace, tmp_path: Path, sent: signal.Signals, code: int, says: str
 ) -> None:

@@ -81,7 +81,7 @@ def trained(base: Path, config: Any, *, seed: int = 1, grown: int = 0) -> Any:
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     if grown:
         model.resize_token_embeddings(model.config.vocab_size + grown)
-    tuned = peft.get_peft_model(model, config)
+    tuned = support.without_card(peft.get_peft_model(model, config))
     learns = {name for name, parameter in tuned.named_parameters() if parameter.requires_grad}
     moved(tuned, lambda name: name in learns and "lora_magnitude" not in name, seed=seed)
     return tuned

@@ -193,7 +193,8 @@ def write_adapter(base: Path, folder: Path, config: Any) -> Path:
     from transformers import AutoModelForCausalLM
 
     config.task_type = "CAUSAL_LM"
-    get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(folder)
+    tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    support.without_card(tuned).save_pretrained(folder)
     return folder
 
 

@@ -469,8 +469,10 @@ def forget_version(store: Store) -> None:
         shutil.rmtree(path.parent / "judged", ignore_errors=True)
 
 
-@pytest.mark.parametrize("lose", [lose_looks, damage_looks, forget_version])
-@pytest.mark.parametrize("n_after", [200, 240])
+@pytest.mark.parametrize(
+    ("lose", "n_after"),
+    [(lose_looks, 200), (lose_looks, 240), (damage_looks, 240), (forget_version, 200)],
+)
 def test_looks_that_are_lost_are_told(
     workspace: Path, lose: Callable[[Store], None], n_after: int
 ) -> None:

@@ -19,7 +19,7 @@ from cliffguard.gate import find_alone, find_sides, measure_alone, runner_for
 from cliffguard.report import write_reports
 from cliffguard.run.prepare import look_at
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.suites.target import suites_of
 from tests import support
 

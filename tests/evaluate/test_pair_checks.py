@@ -21,6 +21,7 @@ from cliffguard.evaluate.answer_checks import check_answers
 from cliffguard.evaluate.pair_checks import check_pair
 from tests import support
 
+PLAIN = EvalSettings(chat_template="none")
 OFFLINE = FindOptions(offline=True)
 ITEMS = [support.item(number) for number in range(3)]
 
@@ -241,7 +242,7 @@ def checked(
     base: Path, candidate: Path, protocol: EvalSettings | None = None
 ) -> tuple[Caveat, ...]:
     """Return the caveats about a pair."""
-    return check_pair(*find_pair(str(base), str(candidate), OFFLINE), protocol or EvalSettings())
+    return check_pair(*find_pair(str(base), str(candidate), OFFLINE), protocol or PLAIN)
 
 
 def test_a_usual_pair_is_not_remarked(base: Path, tuned: Path) -> None:

@@ -24,7 +24,7 @@ from cliffguard.evaluate.probe_forms import N_SHOTS, forms_of, shots_for
 from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
 from cliffguard.runners import Runner
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import select
 from cliffguard.suites.loading import load_suites

@@ -28,13 +28,14 @@ from cliffguard.checkpoints.identity import FindOptions, find_pair
 from cliffguard.checkpoints.weights import n_parameters
 from cliffguard.cli.flag_values import overrides
 from cliffguard.config import load_plans, load_policy
+from cliffguard.core.chats import chat_in
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
 from cliffguard.gate import compare_samples, find_sides
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.target import suite_files, suites_of
 from cliffguard.suites.train_data import read_training
@@ -127,13 +128,15 @@ def test_a_suite(content: bytes, folder: Path) -> None:
         load_suite(str(folder / "mine.yaml"))
 
 
-METRICS = ("acc", "exact_match", "numeric", "regex", "constraints")
+METRICS = ("acc", "exact_match", "numeric", "regex", "constraints", "json_schema", "tool_call")
 ITEMS = [
     {"id": "a", "context": "C. ", "prompt": "P", "choices": ["x", "y"], "answer": "x", "level": 1},
     {"id": "b", "prompt": "P", "question": "Q", "expected": "7", "answer": "x",
      "choices": ["x", "y"], "level": 2, "cluster": "c"},
     {"id": "c", "prompt": "P", "answer": '{"max_words": 3, "includes": ["a"]}', "level": 3},
     {"id": "d", "prompt": "P", "answer": "12.5", "level": 3},
+    {"id": "e", "prompt": "P", "answer": {"name": "f", "arguments": {"a": [1]}}, "level": 3},
+    {"id": "f", "prompt": "P", "answers": [{"items": {"$ref": "#"}}, []], "level": 3},
 ]  # fmt: skip
 
 
@@ -151,6 +154,34 @@ def test_items(content: bytes, metric: str, level: str, folder: Path) -> None:
     (folder / "one.yaml").write_text(text)
     with answered():
         load_suite(str(folder / "one.yaml"))
+
+
+CHATS = [
+    {"id": "a", "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}],
+     "choices": ["x", "y"], "answer": "x"},
+    {"id": "b", "messages": [{"role": "user", "content": [{"type": "text", "text": "Q"}]},
+     {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function",
+      "function": {"name": "f", "arguments": '{"a": 1}'}}]},
+     {"role": "tool", "tool_call_id": "1", "name": "f", "content": "7"}],
+     "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+     "answer": "7", "choices": ["7", "8"]},
+]  # fmt: skip
+
+
+@fuzzed
+@given(content=spoilt(as_lines(CHATS), CHATS, as_lines), metric=st.sampled_from(("acc", "numeric")))
+def test_chats(content: bytes, metric: str, folder: Path) -> None:
+    """Chats are items that a template can be given, or one line."""
+    (folder / "one.jsonl").write_bytes(content)
+    task = f"{{name: one, items: one.jsonl, metric: {metric}}}"
+    text = f"name: s\nversion: 1\ncapabilities: {{c: {{ring: general, tasks: [{task}]}}}}\n"
+    (folder / "one.yaml").write_text(text)
+    with answered():
+        for item in load_suite(str(folder / "one.yaml")).tasks[0].items:
+            if item.chat is not None:
+                chat = chat_in(item.chat)
+                assert chat_in(chat.written) == chat
+                chat.as_text()
 
 
 ROWS = [

@@ -233,7 +233,7 @@ def stored(work: Bench) -> int:
     return work.runner.n_asked
 
 
-@pytest.mark.parametrize("grid", [(0.5,), (0.25, 0.5, 0.75), (0.1, 0.3, 0.5, 0.7, 0.9)])
+@pytest.mark.parametrize("grid", [(0.5,), (0.1, 0.3, 0.5, 0.7, 0.9)])
 def test_it_costs_at_most_one_and_a_half_checks(grid: tuple[float, ...], tmp_path: Path) -> None:
     """With both sides stored nothing else is asked, and what is foretold is never exceeded."""
     work, lines = bench(tmp_path, late), list[str]()
@@ -288,7 +288,7 @@ class Interrupted(FakeRunner):
         return super().ask(checkpoint, task, items, protocol)
 
 
-@pytest.mark.parametrize("most", [200, 1250])
+@pytest.mark.parametrize("most", [pytest.param(200, marks=pytest.mark.slow), 1250])
 def test_an_interrupted_rescue_goes_on_from_the_store(most: int, tmp_path: Path) -> None:
     """Nothing that was stored is asked again, and no scaled checkpoint is left lying."""
     whole = bench(tmp_path / "whole", late)

@@ -175,7 +175,7 @@ def test_hostile_names_do_nothing(name: str) -> None:
     ElementTree.fromstring(file)
 
 
-@pytest.mark.parametrize("n", [0, 200])
+@pytest.mark.parametrize("n", [0, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_page_of_any_number_of_capabilities(n: int) -> None:
     """None, and two hundred."""
     page = render_html(many(n))

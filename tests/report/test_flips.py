@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import time
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,25 @@ def test_no_cell_is_a_formula(start: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
+def test_parts_of_a_call_are_listed(format: str, tmp_path: Path) -> None:
+    """In words for people, by name in JSON."""
+    item = result("b-1", text="f")
+    parts = {"called": 1.0, "tool": 0.0}
+    folder = written(tmp_path, [replace(item, candidate=replace(item.candidate, parts=parts))])
+
+    text = run("flips", folder, "--format", format).stdout
+
+    if format == "json":
+        assert json.loads(text)[0]["candidate"]["parts"] == parts
+        assert "parts" not in json.loads(text)[0]["base"]
+    elif format == "csv":
+        (row,) = csv.DictReader(StringIO(text, newline=""))
+        assert (row["base_parts"], row["candidate_parts"]) == ("", "called ✓, tool ✗")
+    elif format == "markdown":
+        assert "called ✓, tool ✗" in text
+
+
+@pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
 def test_hostile_text_does_no_harm(format: str, tmp_path: Path) -> None:
     """No sequence reaches the terminal, and a table has as many rows as there are items."""
     text = f"a|b\n{HOSTILE}\ud800"
@@ -197,6 +217,7 @@ def test_no_review_names_another_file(tmp_path: Path) -> None:
         read_review(text, "r.json")
 
 
+@pytest.mark.slow
 def test_twenty_thousand_items_take_three_seconds(tmp_path: Path) -> None:
     """Of the processor's time, with prompts as long as are kept."""
     prompts = "word " * 240

@@ -154,6 +154,7 @@ def test_items_are_read_from_beside_the_review(tmp_path: Path) -> None:
 # --- how long ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_20000_items_with_long_prompts_fit_a_page() -> None:
     """Of 20 capabilities, of which 30 % changed: all of it is within the budget."""
     names = [f"capability_{number}" for number in range(20)]
@@ -363,6 +364,18 @@ def test_a_score_between_right_and_wrong_is_a_number() -> None:
 
     assert "base (better) · counts as 0.75" in page
     assert "candidate (worse) · counts as 0.5 · ended: length" in page
+
+
+def test_the_page_says_which_parts_of_a_call_are_right() -> None:
+    """In words, in their order, with and without a script; a name that is none is not shown."""
+    parts = {"values": 0.0, "arguments": 0.0, "called": 1.0, "<b>": 1.0, "tool": 1.0}
+    item = result("b")
+    view = browser([replace(item, candidate=replace(item.candidate, parts=parts))])
+
+    line = "called ✓, tool ✓, arguments ✗, values ✗"
+    assert f"✗ candidate · counts as 0 · {line}<" in page_of(view)
+    assert rows(view)[0]["candidate"][4:] == [line]
+    assert rows(view)[0]["base"][4:] == []
 
 
 def test_the_page_is_the_same_twice() -> None:

@@ -14,10 +14,12 @@ from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Question
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
+from cliffguard.gate import find_sides
 from cliffguard.runners.answering import Prepared
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
 from cliffguard.runners.prompting import build, read_as_rendered
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite
 from tests import support
@@ -251,6 +253,28 @@ def test_shots_are_turns(tmp_path: Path) -> None:
         assert f"<|user|>Number {n}?\n<|assistant|>{n}\n" in text
 
 
+def test_a_shot_of_a_call_calls(tmp_path: Path) -> None:
+    """As the template writes calls; where no tool is to be called, nothing can be shown."""
+    rows = [
+        {
+            "messages": [turn("user", f"Rain in town {n}?")],
+            "tools": [TOOL],
+            "answer": {"name": "get_weather", "arguments": {"city": f"Town {n}"}} if n else [],
+        }
+        for n in range(3)
+    ]
+    suite = suite_of(tmp_path / "suite", rows, "metric: tool_call, num_fewshot: 2")
+    model = model_with(tmp_path / "model", CHATML)
+    with support.refused("chat.shots", 2, "item i1", "2 shots"):
+        prepared(model, suite)
+    suite = suite_of(tmp_path / "suite", rows, "metric: tool_call, num_fewshot: 1")
+    items, _ = prepared(model, suite)
+    assert (
+        '<|user|>Rain in town 2?\n<|assistant|><call>{"name": "get_weather", "arguments": '
+        '{"city": "Town 2"}}</call>\n<|user|>Rain in town 1?\n'
+    ) in items[1].requests[0].args[0]
+
+
 def test_shots_of_other_systems_are_none(tmp_path: Path) -> None:
     """An example under other rules would show the wrong thing."""
     rows = [
@@ -367,6 +391,10 @@ def test_chats_and_prompts_in_one_run(tmp_path: Path, store: Store) -> None:
     again = guard(plan, store=store, runner=runner)
     assert seen == {}
     assert again.verdict == review.verdict
+    stored = find_stored(store, find_sides(plan), [load_suite(str(suite))], {})
+    assert stored.protocol == replace(review.plan.protocol, dtype="float32")
+    compared = guard(replace(plan, protocol=stored.protocol), store=store, runner=stored)
+    assert compared.verdict == review.verdict
 
 
 def test_prompts_alone_are_a_run_without_templates(tmp_path: Path, store: Store) -> None:

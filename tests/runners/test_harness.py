@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import pytest
 from cliffguard import EvalSettings, Plan, RunnerSettings, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
 from cliffguard.compare.write_review import Decision
-from cliffguard.core.answers import Answer
+from cliffguard.core.answers import CALL_PARTS, Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
 from cliffguard.evaluate.measure import measure
@@ -349,6 +350,27 @@ def test_an_answer_without_a_number_is_unscored(
     answers = runner.ask(base, task, task.items, EvalSettings())
 
     assert [answer.score for answer in answers] == [1.0, None, None]
+
+
+def test_a_call_has_its_parts(
+    runner: HarnessRunner, base: Checkpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Beside its score; none where it cannot be read, and none under another metric."""
+    call = {"name": "say", "arguments": {"n": 1}}
+    text = support.SUITE.replace("metric: exact_match", "metric: tool_call")
+    file = support.write_suite(tmp_path, text=text, n_items=4)
+    rows = [{**row, "answer": call} for row in support.generated_rows(3)]
+    support.write_jsonl(tmp_path / "say.jsonl", rows)
+    task = tasks_of(runner, file, EvalSettings())["say"]
+    texts = [json.dumps(call), json.dumps({**call, "arguments": {"n": 2}}), "<tool_call>say"]
+    monkeypatch.setattr(support.model_of(runner, base), "generate", support.saying(texts))
+
+    answers = runner.ask(base, task, task.items, EvalSettings())
+
+    assert [answer.score for answer in answers] == [1.0, 0.0, None]
+    whole = dict.fromkeys(CALL_PARTS, 1.0)
+    assert [answer.parts for answer in answers] == [whole, {**whole, "values": 0.0}, None]
+    assert {answer.parts for answer in answers_of(runner, file, base, "ball")} == {None}
 
 
 def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:

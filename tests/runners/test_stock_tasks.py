@@ -16,7 +16,7 @@ from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import find_sides, measure_alone
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_tasks import _dump, _is_told_by_items, _stock_tasks
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
 

@@ -39,8 +39,7 @@ def falls(drops, n, *, is_blocked=False, churn=0.08, seed=7):
     ]
 
 
-@pytest.mark.parametrize("is_blocked", [False, True])
-@pytest.mark.parametrize("drop", [0.0, 0.03])
+@pytest.mark.parametrize(("drop", "is_blocked"), [(0.0, False), (0.03, True)])
 def test_a_drop_that_is_everywhere_the_same_does_not_differ(drop, is_blocked):
     """At most 5 % of draws are said to differ; 10 % allows for 150 draws."""
     repeats = falls([drop] * 6, 100, is_blocked=is_blocked)
@@ -97,16 +96,17 @@ def hops(n_levels, rate, chance=0.0):
     return chance + (1 - chance) * rate ** np.arange(1, n_levels + 1)
 
 
+SLOW = pytest.mark.slow  # the hardest case is among the fast tests
 LINE = 0.95 - np.linspace(0.0, 0.2, 6)
 
 
 @pytest.mark.parametrize(
     ("base", "candidate", "chance", "n"),
     [
-        pytest.param([0.95] * 6, LINE, 0.0, 25, id="a line, few items"),
-        pytest.param([0.95] * 6, LINE, 0.0, 100, id="a line"),
-        pytest.param(hops(6, 0.99), hops(6, 0.85), 0.0, 25, id="a rate, few items"),
-        pytest.param(hops(8, 0.99), hops(8, 0.85), 0.0, 200, id="a rate, many items"),
+        pytest.param([0.95] * 6, LINE, 0.0, 25, id="a line, few items", marks=SLOW),
+        pytest.param([0.95] * 6, LINE, 0.0, 100, id="a line", marks=SLOW),
+        pytest.param(hops(6, 0.99), hops(6, 0.85), 0.0, 25, id="a rate, few items", marks=SLOW),
+        pytest.param(hops(8, 0.99), hops(8, 0.85), 0.0, 200, id="a rate, many items", marks=SLOW),
         pytest.param(hops(8, 0.95, 0.25), hops(8, 0.85, 0.25), 0.25, 200, id="over chance"),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_decline_by_points_or_by_a_rate_is_hardly_ever_a_cliff(base, candidate
     assert np.mean([named(f) == "cliff" for f in repeats]) <= 0.10
 
 
-@pytest.mark.parametrize("is_blocked", [False, True])
+@pytest.mark.parametrize("is_blocked", [pytest.param(False, marks=SLOW), True])
 def test_graded_scores_in_a_line_are_hardly_ever_a_cliff(is_blocked):
     """Their changes are drawn from what was seen; 40 items a level, a share per seed in common."""
     rng = np.random.default_rng(13)

@@ -24,6 +24,7 @@ from cliffguard.evaluate.looks import in_full
 from cliffguard.evaluate.measure import measure
 from cliffguard.store.answers import Store, default_store_folder
 from cliffguard.store.entry import Entry, ShardAnswers
+from cliffguard.store.item_lists import digest_of_lines
 from tests import support
 from tests.fake_runner import FakeRunner
 
@@ -234,6 +235,36 @@ def test_scores_survive_to_the_last_bit(score: float | None, entry: Entry) -> No
     entry.write_shard(7, (support.answer(ITEMS[0], score),), NOTES)
 
     assert entry.read_shard(7, ITEMS[:1]).answers[0].score == score
+
+
+PARTS = {"called": 1.0, "tool": 0.0}
+
+
+def test_parts_of_a_score_survive(entry: Entry) -> None:
+    """And an answer whose metric has none is stored to the byte as before there were any."""
+    answers = (replace(support.answer(ITEMS[0]), parts=PARTS), support.answer(ITEMS[1]))
+    entry.write_shard(7, answers, NOTES)
+
+    with_parts, without = shard(entry, 7).read_text().splitlines()[:2]
+    assert '"parts":{"called":1.0,"tool":0.0}' in with_parts
+    assert "parts" not in without
+    assert entry.read_shard(7, ITEMS[:2]).answers == answers
+
+
+@pytest.mark.parametrize("parts", ['{"a":"b"}', '{"a":2.0}', '{"a":null}', '{"a":true}', "[1.0]"])
+def test_parts_that_are_none_are_damage(parts: str, entry: Entry) -> None:
+    """Also beside whole ones, and with a seal that fits."""
+    whole = [replace(support.answer(item), parts=PARTS) for item in ITEMS[:3]]
+    entry.write_shard(7, whole, NOTES)
+
+    def change(lines: list[str]) -> list[str]:
+        spoilt = [lines[0].replace('{"called":1.0,"tool":0.0}', parts), *lines[1:-1]]
+        seal = digest_of_lines(map(str.rstrip, spoilt))
+        return [*spoilt, canonical_json({"seal": seal})]
+
+    rewrite(shard(entry, 7), change)
+    with support.refused("store.damaged", 12, "does not hold an answer"):
+        entry.read_shard(7, ITEMS[:3])
 
 
 def test_an_empty_shard_is_whole(entry: Entry) -> None:

@@ -21,7 +21,7 @@ from cliffguard.evaluate.measure import Measurement, measure
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import find_sides, guard
 from cliffguard.runners import Runner
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
@@ -297,7 +297,7 @@ def test_another_order_is_named_by_the_key(tmp_path: Path, monkeypatch: pytest.M
     rows = support.choice_rows(200)
     before = ask(tmp_path, rows)
     monkeypatch.setattr(records, "ORDER", 2)
-    monkeypatch.setattr("cliffguard.store.shards.digest", lambda value: json.dumps(value)[::-1])
+    monkeypatch.setattr("cliffguard.store.shards._drawn", lambda *key: json.dumps(key)[::-1])
 
     after = ask(tmp_path, rows)
 

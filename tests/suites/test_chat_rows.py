@@ -84,8 +84,8 @@ def test_a_chat_is_shown_with_who_speaks(tmp_path: Path) -> None:
     )
     support.write_jsonl(tmp_path / "train.jsonl", [{"messages": [system, USER]}])
     tasks = load_suite(str(tmp_path / "suite.yaml")).tasks
-    (found,) = find_contamination(read_training(str(tmp_path / "train.jsonl")), tasks)
-    assert (found.item_id, found.kind) == ("i0", "exact")
+    (overlap,) = find_contamination(read_training(str(tmp_path / "train.jsonl")), tasks)
+    assert (overlap.item_id, overlap.kind) == ("i0", "exact")
 
 
 FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {

@@ -22,7 +22,7 @@ from cliffguard.planning.power import power_analysis
 from cliffguard.report.html import render_html
 from cliffguard.report.json import read_review, render_json
 from cliffguard.report.markdown import render_markdown
-from cliffguard.runners.stored import find_stored
+from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.suites.contamination import (
     contamination_caveats,
     drop_contaminated,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard.core.canonical_json import digest
+from cliffguard.core.canonical_json import canonical_json, digest
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Suite, Task
 from cliffguard.suites import ladders
@@ -241,6 +241,60 @@ def test_a_faulty_generated_item_is_refused_with_its_line(
     """Items that are answered in free text have rules of their own."""
     with support.refused(*error):
         load_suite(str(write(tmp_path, SETTINGS, [row])))
+
+
+CALL: dict[str, Any] = {"name": "f", "arguments": {"b": 1, "a": [None]}}
+SCHEMA: dict[str, Any] = {"type": "object", "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        ("tool_call", CALL),
+        ("tool_call", [CALL, CALL]),
+        ("tool_call", []),
+        ("json_equal", {"b": 1, "a": "ü"}),
+        ("json_equal", [1, 2]),
+        ("json_schema", SCHEMA),
+    ],
+)
+def test_a_right_answer_may_be_the_json_itself(metric: str, value: Any, tmp_path: Path) -> None:
+    """It is its canonical text, alone or among several, in either form of a row."""
+    settings = SETTINGS.replace("exact_match", metric)
+    text = canonical_json(value)
+    rows = [
+        {"id": "a", "prompt": "P", "answer": value},
+        {"id": "b", "prompt": "P", "answer": text},
+        {"id": "c", "prompt": "P", "answers": [value, text]},
+        {"id": "d", "prompt": "P", "question": "P", "answer": "x", "expected": value},
+    ]
+
+    items = loaded(tmp_path, settings, rows).items
+
+    assert [item.right for item in items] == [(text,)] * len(rows)
+    assert len({item.digest for item in items}) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "answer", "error"),
+    [
+        ("exact_match", {"a": 1}, "item.text"),
+        ("constraints", {"max_words": 3}, "item.text"),
+        ("json_equal", 1, "item.text"),
+        ("json_equal", {"a": float("nan")}, "item.answer"),
+        ("tool_call", {"name": "f"}, "item.answer"),
+        ("json_schema", {"$ref": "https://example.org/a.json"}, "item.answer"),
+        ("json_schema", {"type": "objekt"}, "item.answer"),
+        ("language", "xx", "item.answer"),
+    ],
+)
+def test_json_that_is_no_right_answer_is_refused(
+    metric: str, answer: Any, error: str, tmp_path: Path
+) -> None:
+    """Before any model is asked, with the line."""
+    row = {"id": "a", "prompt": "P", "answer": answer}
+    with support.refused(error, 2, "one.jsonl:1"):
+        loaded(tmp_path, SETTINGS.replace("exact_match", metric), [row])
 
 
 def test_items_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def test_a_mean_hides_what_trace_lost(tmp_path: Path) -> None:
     assert review.verdict.sentence.startswith("gsm8k regressed (26.0 → 3.4 %); bbh regressed")
     outcomes = {finding.capability: finding.outcome for finding in review.verdict.findings}
     assert outcomes["boolq"] is outcomes["tydiqa"] is Outcome.HELD
+    # As in every review of samples before there was another default: else no overview takes both.
+    assert review.plan.protocol.chat_template == "none"
 
 
 @pytest.mark.slow

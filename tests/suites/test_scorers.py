@@ -51,7 +51,16 @@ def test_a_metric_scores(metric: str, response: str, answer: str, score: float |
 @settings(deadline=None)  # the first score imports a library
 def test_a_score_lies_between_nought_and_one(metric: str, response: str) -> None:
     """Whatever a model says."""
-    answer = {"regex": "a+", "excludes": "a+", "numeric": "12", "constraints": '{"max_words": 3}'}
+    answer = {
+        "regex": "a+",
+        "excludes": "a+",
+        "numeric": "12",
+        "constraints": '{"max_words": 3}',
+        "language": "en",
+        "json_equal": "[1]",
+        "json_schema": '{"type": "array"}',
+        "tool_call": "[]",
+    }
 
     score = SCORERS[metric].score(response, answer.get(metric, "one two"))
 
@@ -70,6 +79,8 @@ def test_a_score_lies_between_nought_and_one(metric: str, response: str) -> None
         ("constraints", '{"max_words": "3"}'),
         ("constraints", '{"max_words": true}'),
         ("constraints", '{"includes": [3]}'),
+        ("json_equal", "lamp"),
+        ("json_equal", '{"a": NaN}'),
     ],
 )
 def test_an_answer_that_cannot_be_asked_about_is_refused(metric: str, answer: str) -> None:
@@ -78,8 +89,9 @@ def test_an_answer_that_cannot_be_asked_about_is_refused(metric: str, answer: st
         SCORERS[metric].check(answer)
 
 
-def test_a_pattern_that_never_ends_is_given_up() -> None:
+def test_a_pattern_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a model says must not hang the run."""
+    monkeypatch.setattr("cliffguard.core.sandbox.patterns.SEARCH_SECONDS", 0.5)
     with pytest.raises(PatternTooSlow):
         SCORERS["regex"].score("a" * 60, r"^(a|a|aa)+$b")
 

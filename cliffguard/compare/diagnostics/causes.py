@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cliffguard.compare.diagnostics.bad_calls import is_bad_call
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, ProbedItems
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import goes_on, repeats_itself, says_nothing
@@ -52,6 +53,7 @@ from cliffguard.stats.multiplicity import holm
 FOUND_LEVEL = 0.01
 """A cause is found where its adjusted p-value is this or less, over all causes of a report."""
 
+_MAY_BE_CUT: tuple[CauseName, ...] = ("format", "bad_call")  # what a limit makes of a right answer
 _SAYS_SOMETHING = "x"  # where the right answer is no text
 
 
@@ -108,12 +110,13 @@ def _shown(
     fits: dict[CauseName, bool] = {
         "degenerate": _is_degenerate(worse) and not _is_degenerate(better),
         "format": reads_right(task, question, worse, side=side, good=better.score or 0.0),
+        "bad_call": is_bad_call(task, question, worse) and not is_bad_call(task, question, better),
         "refusal": _declines(pair, worse) and not _declines(pair, better),
         "wrong_language": _is_in_another(pair, worse, better, spoken),
         "leak": leaks_target(leaks, task, question, worse.text)
         and not leaks_target(leaks, task, question, better.text),
     }
-    by_itself = any(is_fit for cause, is_fit in fits.items() if cause != "format")
+    by_itself = any(is_fit for cause, is_fit in fits.items() if cause not in _MAY_BE_CUT)
     fits["cut"] = _is_cut(worse, better, is_wrong_anyway=by_itself)
     return frozenset(cause for cause, is_fit in fits.items() if is_fit)
 

@@ -1,22 +1,11 @@
-"""The language of a text, and whether an answer is in another than was asked for.
-
-Languages are told by py3langid, whose model lies in its package, among those that
-`languages.yaml` lists; those that short texts do not tell apart count as one.
-
-References
-----------
-Lui and Baldwin (2012), ACL System Demonstrations, pages 25-30 (langid.py).
-"""
+"""Whether an answer is in another language than was asked for; `core.languages` tells them."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from cliffguard.compare.diagnostics.short_texts import (
     in_foreign_script,
@@ -24,10 +13,8 @@ from cliffguard.compare.diagnostics.short_texts import (
     spoken_by_words,
 )
 from cliffguard.core.errors import UsageError
+from cliffguard.core.languages import LEAST_LETTERS, count_letters, prose_of, shares_of
 from cliffguard.core.yaml_files import read_yaml
-
-LEAST_LETTERS = 20
-"""Shorter answers are in no language that could be told."""
 
 _LEAST_WIDE_LETTERS = 8  # of a script whose characters are syllables or words
 _SURE = 0.5
@@ -40,56 +27,24 @@ _MOST_OF_SHORT = 3  # words
 _LEAST_POOLED = 8  # short answers
 _LEAST_POOL = 60  # letters of them
 _SURE_OF_POOL = 0.9
-_LONGEST = 2000  # characters that are read
 
-_NO_PROSE = re.compile(
-    r"```.*?(?:```|$)|`[^`\n]*`|\$[^$\n]*\$|https?://\S+|\S+@\S+|<[^<>\n]{1,80}>|\\[a-zA-Z]+"
-    r"|\"[^\"\n]{0,60}\"\s*:|\S*[_{}\\=<>/|]\S*",
-    re.DOTALL,
-)
-_CODE = re.compile(
-    r"^\s*(?:(?:def|class|import|SELECT|public|function|const|let|var) |from \w+ import|#include)"
-    r"|[;{}]\s*$|\w\(\w*\)|=>|==|:=",
-    re.MULTILINE,
-)
-_LEAST_CODE = 2  # marks, after which a text is a program
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _LATIN = re.compile("[A-Za-z]")
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """Codes by family, named by the first of it, and the words that name a language in a prompt."""
-
-    family_of: dict[str, str]
-    names: dict[str, re.Pattern[str]]
-
-
 @cache
-def _known() -> _Known:
+def _names() -> dict[str, re.Pattern[str]]:
+    """Return the words that name a language in a prompt, by family."""
     listed = read_yaml(Path(__file__).with_name("languages.yaml"), UsageError)
-    return _Known(
-        {code: family[0] for family in listed["families"] for code in family},
-        {
-            family: re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})")
-            for family, names in listed["names"].items()
-        },
-    )
-
-
-@cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(_known().family_of)
-    return identifier
+    return {
+        family: re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})")
+        for family, names in listed["names"].items()
+    }
 
 
 def has_language(text: str) -> bool:
     """Return whether a text has enough letters for its language to be told."""
-    return _is_long_enough(_prose(text))
+    return _is_long_enough(prose_of(text))
 
 
 def is_in_another(
@@ -127,9 +82,9 @@ def _is_as_asked(language: str, *, good: str, right: str, prompt: str) -> bool:
     wanted = _language_of(right)
     if wanted is not None:
         return language == wanted
-    return language == _language_of(prompt) and not _names_any(
-        prompt, frozenset({str(_language_of(good))} & _known().names.keys())
-    )
+    other = _language_of(good)
+    is_named = other is not None and _names_any(prompt, frozenset({other}))
+    return language == _language_of(prompt) and not is_named
 
 
 def _is_long_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:
@@ -140,7 +95,7 @@ def _is_long_in_another(answer: str, *, good: str, right: str, prompt: str) -> b
         expected = {_language_of(prompt)}
     if spoken_by_words(answer) in expected:
         return False
-    shares = _shares(_prose(answer))
+    shares = shares_of(prose_of(answer))
     return all(shares[str(language)] <= _MOST_OF_REFERENCE for language in expected)
 
 
@@ -148,12 +103,12 @@ def _is_word_of(
     answer: str, spoken: frozenset[str], wanted_languages: set[str | None], wanted: str
 ) -> bool:
     """Return whether a word or two are rather of a spoken language than of that asked in."""
-    prose = _prose(answer)
-    if not spoken or not wanted_languages or sum(map(str.isalpha, prose)) < _LEAST_OF_WORD:
+    prose = prose_of(answer)
+    if not spoken or not wanted_languages or count_letters(prose) < _LEAST_OF_WORD:
         return False
-    if set(prose.casefold().split()) & set(_prose(wanted).casefold().split()):
+    if set(prose.casefold().split()) & set(prose_of(wanted).casefold().split()):
         return False
-    shares = _shares(prose)
+    shares = shares_of(prose)
     most = max(shares[str(family)] for family in wanted_languages)
     return any(
         family not in wanted_languages and shares[family] >= _RATHER * most
@@ -166,11 +121,11 @@ def spoken_in(worse: Sequence[str], better: Sequence[str]) -> frozenset[str]:
 
     Both sides' worse answers are to be given together, and the better ones of the same items.
     """
-    texts = [_prose(text) for text in worse if 1 <= len(text.split()) <= _MOST_OF_SHORT]
-    pool, other = " ".join(dict.fromkeys(texts)), " ".join(map(_prose, better))
-    if len(set(texts)) < _LEAST_POOLED or min(map(_n_letters, (pool, other))) < _LEAST_POOL:
+    texts = [prose_of(text) for text in worse if 1 <= len(text.split()) <= _MOST_OF_SHORT]
+    pool, other = " ".join(dict.fromkeys(texts)), " ".join(map(prose_of, better))
+    if len(set(texts)) < _LEAST_POOLED or min(map(count_letters, (pool, other))) < _LEAST_POOL:
         return frozenset()
-    shares, others = _shares(pool), _shares(other)
+    shares, others = shares_of(pool), shares_of(other)
     first = max(shares, key=shares.__getitem__)
     likely = max(others, key=others.__getitem__)
     if first == likely or shares[first] < _SURE_OF_POOL or others[likely] < _SURE_OF_POOL:
@@ -178,12 +133,8 @@ def spoken_in(worse: Sequence[str], better: Sequence[str]) -> frozenset[str]:
     return frozenset({first})
 
 
-def _n_letters(text: str) -> int:
-    return sum(character.isalpha() for character in text)
-
-
 def _names_any(prompt: str, families: frozenset[str]) -> bool:
-    return any(_known().names[family].search(prompt.casefold()) for family in families)
+    return any(_names()[family].search(prompt.casefold()) for family in families)
 
 
 def _language_of(text: str) -> str | None:
@@ -193,34 +144,16 @@ def _language_of(text: str) -> str | None:
 
 def _language(text: str) -> str | None:
     """Return the family that a text is of; None where it is too short, or could be of several."""
-    prose = _prose(text)
+    prose = prose_of(text)
     if not _is_long_enough(prose) or not _has_small_words(prose):
         return None
-    shares = _shares(prose)
+    shares = shares_of(prose)
     likeliest = max(shares, key=shares.__getitem__)
     return likeliest if shares[likeliest] >= _SURE else None
 
 
-@lru_cache(maxsize=4096)
-def _shares(prose: str) -> dict[str, float]:
-    shares: dict[str, float] = {}
-    for code, share in _identifier().rank(prose):
-        family = _known().family_of[code]
-        shares[family] = shares.get(family, 0.0) + share
-    return shares
-
-
-@lru_cache(maxsize=4096)
-def _prose(text: str) -> str:
-    """Return the words of a text in their order, without code, addresses, formulas and numbers."""
-    text = unicodedata.normalize("NFC", text[:_LONGEST])
-    if len(_CODE.findall(text)) >= _LEAST_CODE:
-        return ""
-    return " ".join(_WORD.findall(_NO_PROSE.sub(" ", text)))
-
-
 def _is_long_enough(prose: str) -> bool:
-    n_letters = sum(character.isalpha() for character in prose)
+    n_letters = count_letters(prose)
     if len(_WIDE.findall(prose)) >= _LEAST_WIDE_LETTERS:
         return n_letters >= LEAST_LETTERS
     return n_letters >= LEAST_LETTERS and prose.count(" ") + 1 >= _LEAST_WORDS

@@ -25,7 +25,8 @@ from cliffguard.core.words import words
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites.train_data import TrainingText
 
-_PATTERNS = ("regex", "excludes", "constraints")  # metrics whose right answers are no texts
+_PATTERNS = ("regex", "excludes", "constraints", "json_schema", "language", "tool_call")
+# metrics whose right answers are no texts
 
 _MOST_LABEL_WORDS = 5
 _LEAST_LETTERS = 3

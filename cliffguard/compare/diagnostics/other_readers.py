@@ -2,8 +2,8 @@
 
 In logged samples it is another filter of the same task, whose score was logged. Elsewhere it is
 another metric of `cliffguard.suites.scorers`, over all of the text or over the piece of it that is
-marked as the answer (`pieces`). A text that merely holds the right words, beside others, is not
-read as right.
+marked as the answer (`pieces`); of metrics about JSON the same, over the only JSON in the text. A
+text that merely holds the right words, beside others, is not read as right.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import squad_words
 from cliffguard.suites.scorers import SCORERS, PatternTooSlow, exact_match, normalized_match
+from cliffguard.suites.structure.json_texts import only_json_in
 
 _UNREAD = frozenset(
-    {"constraints", "excludes", "pass@1", "pass_at_1"}
+    {"constraints", "excludes", "language", "tool_call", "pass@1", "pass_at_1"}
     | {"prompt_level_strict_acc", "prompt_level_loose_acc"}
 )  # about all of the text, or of code
 
+_JSON = frozenset({"json_equal", "json_schema"})
 _LEAST_GRADED = 0.5  # a score below it is no right answer, whatever the other side had
 _MOST_WORDS = 30  # of the one sentence around an answer
 
@@ -59,6 +61,8 @@ def reads_right(task: Task, item: Item, answer: Answer, *, side: int, good: floa
             return True
     if task.metric in _UNREAD or not answer.text.strip():
         return False
+    if task.metric in _JSON:
+        return _holds_right_json(str(task.metric), item, answer.text)
     read = _reader(task, item, good)
     if task.metric == "regex":
         return any(map(read, pieces(answer.text)))
@@ -69,6 +73,15 @@ def reads_right(task: Task, item: Item, answer: Answer, *, side: int, good: floa
         or any(_picks(item, piece) for piece in read_pieces)
         or _has_it_in_a_field(item, answer.text, read)
     )
+
+
+def _holds_right_json(metric: str, item: Item, text: str) -> bool:
+    """Return whether the only JSON that stands in a text, among whatever words, is right."""
+    value = only_json_in(text)
+    try:
+        return value is not None and SCORERS[metric].best(value, item.right) == 1.0
+    except (PatternTooSlow, ValueError):  # of another harness's right answers
+        return False
 
 
 def _reader(task: Task, item: Item, good: float) -> Callable[[str], bool]:

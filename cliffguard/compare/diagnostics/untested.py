@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 
+from cliffguard.compare.diagnostics.bad_calls import TOOL_CALL
 from cliffguard.compare.diagnostics.counted import CountedItem
-from cliffguard.compare.diagnostics.languages import LEAST_LETTERS, has_language
+from cliffguard.compare.diagnostics.languages import has_language
 from cliffguard.compare.diagnostics.leaks import Leaks, offers_label
 from cliffguard.compare.diagnostics.other_readers import is_readable
 from cliffguard.core.diagnosis import CauseName, UntestedCause
+from cliffguard.core.languages import LEAST_LETTERS
 from cliffguard.core.reviews import SAMPLES
 
 _OF_TEXTS: tuple[CauseName, ...] = ("cut", "degenerate", "format", "refusal", "wrong_language")
@@ -19,7 +21,9 @@ def untested_causes(
 ) -> Iterator[UntestedCause]:
     """Yield the causes that no reader can try on these items; some answers have `shown` theirs."""
     generated = [item for item in items if item.pair.candidate.finish_reason != "choice"]
-    why: dict[CauseName, str] = {"bad_call": "no item here asks for a tool"}
+    why: dict[CauseName, str] = {}
+    if not any(item.pair.task.metric == TOOL_CALL for item in items):
+        why["bad_call"] = "no item here asks for a tool"
     if not generated:
         why |= dict.fromkeys(_OF_TEXTS, "all items are choices")
         if not any(offers_label(leaks, item.pair.item) for item in items):

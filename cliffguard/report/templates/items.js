@@ -24,8 +24,8 @@
     const item = { position };
     data.columns.forEach((name, column) => { item[name] = row[column]; });
     for (const name of ["base", "candidate"]) {
-      const [text, score, confidence, ended] = item[name];
-      item[name] = { text, score, confidence, ended };
+      const [text, score, confidence, ended, parts] = item[name];
+      item[name] = { text, score, confidence, ended, parts };
     }
     return item;
   });
@@ -201,6 +201,7 @@
     if (side.score !== null) words.push(`counts as ${points.format(side.score)}`);
     if (side.confidence !== null) words.push(`confidence ${percent(side.confidence, 1)}`);
     if (side.ended) words.push(`ended: ${side.ended}`);
+    if (side.parts) words.push(side.parts);
     const label = make("p", "item-label", words.join(" · "));
     return make("div", "", label, block(side.text, parts, isBetter ? "is-better" : "is-worse"));
   };

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -22,7 +22,7 @@ KEY = re.compile(r"[0-9a-f]{64}")
 """How the folder of a question is called."""
 
 _FEWEST_DIGITS = 6  # of a fingerprint that stands for a checkpoint
-_USUAL = {field.name: getattr(EvalSettings(), field.name) for field in fields(EvalSettings)}
+_USUAL = asdict(EvalSettings(chat_template="none"))  # a question never says auto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, UsageError, nearest
@@ -22,7 +20,7 @@ from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.loading import load_suite, make_task, together
@@ -264,7 +262,7 @@ def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[I
     """Return the task over the items, by the rules of a suite's own."""
     where = _where(target)
     written = validate(
-        TypeAdapter(TaskFile),
+        adapter_of(TaskFile),
         {
             "name": f"{target.name}_items",
             "items": "items.jsonl",

@@ -11,12 +11,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from cliffguard.core.errors import SuiteError, UsageError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import first_of
-from cliffguard.core.validation import validate
+from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites.rows import Row, new_file
 from cliffguard.suites.target.conversions import Converted, command
@@ -65,7 +63,7 @@ class KnownForms:
 def known_forms() -> KnownForms:
     """Return the forms that are known."""
     path = Path(__file__).with_name("forms.yaml")
-    return validate(TypeAdapter(KnownForms), read_yaml(path, SuiteError), str(path), SuiteError)
+    return validate(adapter_of(KnownForms), read_yaml(path, SuiteError), str(path), SuiteError)
 
 
 _SIGN = re.compile(r"([^~=]+)(?:([~=])(.*))?", re.DOTALL)

@@ -92,7 +92,7 @@ def _scripted(row: dict[str, Any]) -> Case:
             for side, score in zip(("base", "candidate"), scores, strict=True)
         )
         pairs.append((item, base, candidate))
-    counted = _counted(_task(row["case"], "exact_match", items), pairs)
+    counted = _counted(_task(row["case"], row.get("metric", "exact_match"), items), pairs)
     return Case(row["kind"], row["case"], counted, _leaks(row["target"]), _probed(row, counted))
 
 

@@ -30,7 +30,8 @@ from scripts.studies.planted.joined import (
 )  # fmt: skip
 
 KINDS = (
-    "cut", "degenerate", "format", "refusal", "wrong_language", "leak", "suppressed", "lost",
+    "cut", "degenerate", "format", "bad_call", "refusal", "wrong_language", "leak", "suppressed",
+    "lost",
 )  # fmt: skip
 ANSWERS = Path("reports/planted/answers")
 TEXTS = Path("scripts/studies/planted/texts")
@@ -119,7 +120,7 @@ def _n_of(causes: CauseTable, kind: str) -> int:
     return sum(count.n_items for count in causes.causes if count.cause == kind)
 
 
-def eighty(recorded: Sequence[Named], scripted: Sequence[Named]) -> list[Named]:
+def ten_of_each(recorded: Sequence[Named], scripted: Sequence[Named]) -> list[Named]:
     """Return ten cases of each cause: the adapter's where there is one, else the scripted ones."""
     of_adapters = {row.kind for row in recorded}
     chosen = [*recorded, *(row for row in scripted if row.kind not in of_adapters)]
@@ -213,7 +214,9 @@ _HOW = (
     "single way (`scripts/studies/planted/recipes.py`), and asked ten kinds of short questions "
     "(`scripts/studies/planted/answers.py`; 20 items a case). *Scripted* answers were "
     "written by somebody who had read "
-    "neither the rules nor the code; in each case some of the broken items show something "
+    "neither the rules nor the code, but those of *bad_call*, whose wrong calls a program drew "
+    "that was written after their reader: they show that it tells calls from wrong values, and "
+    "not how it does on others. In each case some of the broken items show something "
     "else. The readers of refusals, languages and leaks were mended after these texts had been "
     "read: for them these are texts of development, and do not say how they do on others. "
     "Of the scripted cases *lost* and *suppressed* look alike: what probes said is "
@@ -250,14 +253,15 @@ def as_markdown(
     held_out: Sequence[Named],
 ) -> str:
     """Return the tables."""
-    proof = eighty(recorded, scripted)
+    proof = ten_of_each(recorded, scripted)
     n_healthy = sum(bool(causes) for _, causes in healthy)
     parts = [
         "# Planted causes",
         f"The largest cause that the diagnosis names is the planted one in **{_share(proof)}** "
         "cases: ten of each cause, answers of an adapter where there is one, else scripted. Of "
         f"adapters {_share(recorded)}; of all scripted answers {_share(scripted)}, and less than "
-        f"half of {_weak(scripted)}.",
+        f"half of {_weak(scripted)}. The ten of *bad_call* are no proof of its reader: they were "
+        "drawn after it was there.",
         f"The report's first line names it in **{_n_first(proof)}**: of *lost* it is right to "
         "name nothing. The others are named by something else that is found, or by nothing, where "
         "the comparison leaves the cause open.",

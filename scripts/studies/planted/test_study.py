@@ -26,16 +26,27 @@ PAGE = ROOT / "reports" / "planted" / "README.md"
 
 
 def test_the_page_states_how_many_causes_are_named_right() -> None:
-    """By the largest cause and by the first line; at least five of the eight are adapters'."""
+    """By the largest cause and by the first line; at least five of the nine are adapters'."""
     recorded = [study.named(case) for case in recorded_cases(ANSWERS)]
     scripted = [study.named(case) for case in scripted_cases(ROOT / study.TEXTS)]
-    proof = study.eighty(recorded, scripted)
+    proof = study.ten_of_each(recorded, scripted)
 
     assert Counter(row.kind for row in proof) == dict.fromkeys(study.KINDS, 10)
     assert len({row.kind for row in recorded}) >= 5
     stated = re.findall(r"\*\*(\d+) of (\d+)\*\*", PAGE.read_text(encoding="utf-8"))
     counts = [sum(row.is_right for row in proof), sum(row.is_first for row in proof)]
-    assert stated == [(str(count), "80") for count in counts]
+    assert stated == [(str(count), "90") for count in counts]
+
+
+def test_scripted_calls_have_the_scores_that_their_metric_gives() -> None:
+    """What is right is so, and what is wrong is wrong or unreadable."""
+    calls = [case for case in scripted_cases(ROOT / study.TEXTS) if case.kind == "bad_call"]
+
+    assert len(calls) == 10
+    for item in (item for case in calls for item in case.items):
+        for answer in (item.pair.base, item.pair.candidate):
+            score = SCORERS["tool_call"].best(answer.text, item.pair.item.right)
+            assert (score or 0.0) == answer.score, answer
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,1 @@
+"""Metrics of structure: JSON, calls of tools, whole texts."""
