@@ -572,7 +572,16 @@ def test_a_candidate_that_cannot_be_scaled_is_refused_before_anything_is_asked(
 
 
 @pytest.mark.parametrize(
-    "grid", [(0.0, 1.0), (1.5,), (-0.1,), (float("nan"),), (), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
+    "grid",
+    [
+        (0.0, 1.0),
+        (1.5,),
+        (-0.1,),
+        (float("nan"),),
+        (),
+        (1e-320, 0.5),
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+    ],
 )
 def test_a_grid_that_makes_no_curve_is_refused(grid: tuple[float, ...], tmp_path: Path) -> None:
     """Outside of 0 to 1, with nothing between, or with more than it is worth."""
