@@ -117,6 +117,8 @@ def _unscalable(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
     alphas += pattern.values() if isinstance(pattern, dict) else [pattern]
     if not all(isinstance(a, (int, float)) and not isinstance(a, bool) for a in alphas):
         yield "its lora_alpha or alpha_pattern is no number"
+    elif not any(alphas):
+        yield "its lora_alpha is 0, so that it is its base at every scale"
     if not (folder / _WEIGHTS).is_file():
         yield "its weights are pickled; save them as safetensors"
     elif strange := [name for name in tensors_of([folder / _WEIGHTS]) if "lora_" not in name]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,7 +94,8 @@ def _claimed(out: Path | None, plan: Plan, grid: Sequence[float]) -> Path:
 
     named = out or Path("cliffguard-out") / f"{names_of([plan])[0]}-rescue"
     folder = user_path(str(named), UsageError)
-    stamp = digest([as_written(plan), list(grid)])
+    # Who may connect is no part of what is asked.
+    stamp = digest([as_written(replace(plan, offline=False)), list(grid)])
     mark = folder / _MARK
     if mark.is_file():
         is_ours = read_text(mark, UsageError).strip() == stamp

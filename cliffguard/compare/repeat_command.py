@@ -1,7 +1,8 @@
 """How a comparison is repeated: its plan and policy as files, and the command that reads them.
 
-The files lie beside the review. Paths in them are whole, so that they are read from anywhere; a
-model on a hub is named at the commit that was asked.
+The files lie beside the review. Paths in them are whole, so that they are read from anywhere, but
+of a checkpoint below their own folder, which is moved with it; a model on a hub is named at the
+commit that was asked.
 """
 
 from __future__ import annotations
@@ -92,8 +93,24 @@ def write_plan(review: Review, folder: Path) -> tuple[Path, ...]:
         return ()
     plan, policy = plan_place(folder), _free_path(folder, _POLICY)
     write_whole(policy, _OURS + _yaml(policy_written(review)), follows=False)
-    write_whole(plan, _OURS + _yaml({**plan_written(review), "policy": policy.name}), follows=False)
+    written = {**plan_written(review), "policy": policy.name}
+    written |= {side: _beside(folder, written[side]) for side in _SIDES}
+    write_whole(plan, _OURS + _yaml(written), follows=False)
     return plan, policy
+
+
+def _beside(folder: Path, name: str | None) -> str | None:
+    """Return a checkpoint below the plan's folder as it is seen from there: both can be moved."""
+    root = Path(os.path.abspath(folder))
+    if name is None or not os.path.isabs(name) or root not in Path(name).parents:
+        return name
+    return str(Path(name).relative_to(root))
+
+
+def drop_plan(folder: Path) -> None:
+    """Remove plan and policy that an earlier review left in a folder; somebody else's stay."""
+    for name in (_PLAN, _POLICY):
+        _free_path(folder, name).unlink(missing_ok=True)
 
 
 def _free_path(folder: Path, name: str) -> Path:

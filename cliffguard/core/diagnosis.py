@@ -21,8 +21,8 @@ itself. *format*: another reader finds the right answer in it. *bad_call*: a too
 read, or is wrong in whether a tool is called, in which, or in its arguments' names or types.
 *refusal*: it declines. *wrong_language*: it is in another language than the base's. *leak*: it is a
 label or a form of the target. *suppressed*: probes recover what is still there. *lost*: none of
-these, and probes do not recover it. *unprobed*: none of the first seven, and nobody asked again:
-lost or suppressed.
+these, and probes do not prove that it is still there. *unprobed*: none of the first seven, and
+nobody asked again: lost or suppressed.
 """
 
 CAUSES: tuple[CauseName, ...] = get_args(CauseName)

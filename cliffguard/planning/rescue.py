@@ -19,6 +19,7 @@ from typing import cast
 
 from cliffguard.checkpoints.scaled import RECORD_FILE, refuse_unscalable, write_scaled
 from cliffguard.checkpoints.sides import find_sides
+from cliffguard.compare.repeat_command import drop_plan
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import write_whole
@@ -107,6 +108,8 @@ class Rescue:
         ]
         point = chosen_point(self.points)
         record = self._record(halves, None if point is None else point.scale, cost)
+        if point is None or point.scale == 1.0:
+            self._drop_earlier()
         if point is None:
             self.write(record)
             return record, None
@@ -114,6 +117,12 @@ class Rescue:
         record = replace(record, outcome=review.verdict.outcome, n_asked=self._counted.n_asked)
         self.write(record)
         return record, review
+
+    def _drop_earlier(self) -> None:
+        """Remove the checkpoint that an earlier run of this rescue chose, and the plan of it."""
+        if (self.checkpoint_folder / RECORD_FILE).is_file():
+            shutil.rmtree(self.checkpoint_folder)
+        drop_plan(self.folder)
 
     def write(self, record: RescueRecord) -> None:
         """Write the record into the folder, and beside the weights of the chosen checkpoint."""

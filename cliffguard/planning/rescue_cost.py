@@ -27,8 +27,12 @@ class RescueCost:
     def line(self) -> str:
         """The cost in one line."""
         share = self.scales / max(1, self.check)
+        in_all = (self.scales + self.sides) / max(1, self.check)
         absent = (
-            f", and {self.sides:,} of base and candidate that are not stored" if self.sides else ""
+            f", and {self.sides:,} of base and candidate that are not stored, {in_all:.2f} times "
+            "in all (after a check of the candidate they are)"
+            if self.sides
+            else ""
         )
         return (
             f"at most {self.scales:,} answers of scaled checkpoints, {share:.2f} times what one "

@@ -53,12 +53,19 @@ def read_grid(text: str) -> tuple[float, ...]:
     return checked_grid(scales)
 
 
+_LEAST_SCALE = 0.001  # bfloat16 has three digits: less of an adapter is lost beside the weights
+
+
 def checked_grid(scales: Sequence[float]) -> tuple[float, ...]:
     """Return scales with 0 and 1 among them, rising, each once. Raises UsageError."""
     text = ",".join(f"{scale:g}" for scale in scales)
     if not all(0.0 <= scale <= 1.0 for scale in scales):  # NaN is no scale either
         raise _bad_grid(text, "has a scale outside of 0 to 1; 0 is the base, 1 the candidate")
     grid = tuple(sorted({0.0, *(abs(scale) for scale in scales), 1.0}))
+    if grid[1] < _LEAST_SCALE:
+        raise _bad_grid(
+            text, f"has a scale below {_LEAST_SCALE:g}, which rounds to the base; leave it out"
+        )
     if len(grid) == 2:
         raise _bad_grid(text, "has no scale between 0 and 1, and those two are known; add some")
     if len(grid) - 2 > MOST_BETWEEN:

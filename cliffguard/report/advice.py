@@ -20,12 +20,14 @@ from cliffguard.report.figures.several import earlier_of, step_of
 from cliffguard.report.page import Page
 from cliffguard.report.reasons import Reason, named, reasons
 
-_STANDS_FOR = re.compile(rf"\b(?:KEY|PLAN|{FOLDER})\b|{{(?:candidate|before)}}")
+_STANDS_FOR = re.compile(rf"\b(?:KEY|NAME|PLAN|{FOLDER})\b|{{(?:candidate|before)}}")
 
 _MORE_MENDS = (
     "tokens does not reach", "time was up", "prove nothing", "no item was fixed", "interrupted",
 )  # fmt: skip
 """In the reasons why probes ended: those that a run of more items, or a longer one, mends."""
+
+_RESCUE = "cliffguard rescue"  # which takes no plan of a half
 
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
@@ -36,9 +38,10 @@ class Advice:
     """One step: what to `do`, what was measured of it, by whom, and the command that does it.
 
     `sources` are numbers of arXiv, addresses, and pages of this project. In the place of `do` stand
-    `at_step` where the candidate is a checkpoint with a step, `without_words` where those of the
-    pattern were left out, `where_tried` where the run asked again and nothing came of it.
-    `needs_files`: the models have to be there, not only what they answered.
+    `at_step` where the candidate is a checkpoint with a step, `of_no_word` where the pattern is a
+    place or a beginning, `without_words` where its words were left out, `where_tried` where the run
+    asked again and nothing came of it. `needs_files`: the models have to be there, not only what
+    they answered.
     """
 
     do: str
@@ -46,6 +49,7 @@ class Advice:
     sources: tuple[str, ...]
     command: str = ""
     at_step: str = ""
+    of_no_word: str = ""
     without_words: str = ""
     where_tried: str = ""
     needs_files: bool = False
@@ -118,6 +122,8 @@ def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
     if step.where_tried and _was_tried(why):
         do = step.where_tried.replace("{why}", one_line(why))
     if pattern is not None:
+        if step.of_no_word and not named(pattern).startswith('"'):
+            do = step.of_no_word
         is_bare = step.without_words and is_left_out(pattern)
         do = step.without_words if is_bare else do.replace("{pattern}", named(pattern))
     return replace(step, do=do, command=_command(step.command, reason, page))
@@ -128,12 +134,14 @@ def _command(command: str, reason: Reason, page: Page) -> str:
     plan, candidate = plan_in(page.review, page.folder), page.review.plan.candidate
     words = {
         "KEY": "" if reason.pattern is None else reason.pattern.key,
+        "NAME": reason.diagnosis.capability,
         FOLDER: page.folder,
         "PLAN": plan,
         "{candidate}": candidate,
         "{before}": earlier_of(candidate),
     }
-    if not all(words[each] for each in _STANDS_FOR.findall(command)):
+    is_of_half = page.review.plan.half is not None and command.startswith(_RESCUE)
+    if is_of_half or not all(words[each] for each in _STANDS_FOR.findall(command)):
         return ""
     return _STANDS_FOR.sub(
         lambda match: shlex.quote(in_backticks(words[match[0]], match[0].strip("{}").upper())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, CauseName
 from cliffguard.core.errors import UsageError, nearest
@@ -12,6 +12,9 @@ from cliffguard.report.clean import one_line
 from cliffguard.report.wording import flag_word
 
 _MOST_KEYS = 20
+
+_TESTED_BY: Mapping[CauseName, CauseName] = {"lost": "suppressed"}
+"""Probes look for one of these and leave the other: without them neither is known of any item."""
 
 
 def known_cause(word: str, review: Review, capability: str | None) -> CauseName:
@@ -33,7 +36,7 @@ def known_cause(word: str, review: Review, capability: str | None) -> CauseName:
         untested.why
         for each in capabilities
         for untested in each.untested
-        if untested.cause == cause
+        if untested.cause == _TESTED_BY.get(cause, cause)
     ]
     if reasons and len(reasons) == len(capabilities):
         why = one_line("; ".join(dict.fromkeys(reasons)))

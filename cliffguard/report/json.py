@@ -20,6 +20,7 @@ from cliffguard.core.reviews import REVIEW_FORMAT, Review
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import adapter_of, validate
+from cliffguard.report.miscounted import miscounted
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
 
@@ -101,6 +102,8 @@ def read_review(text: str, source: str) -> Review:
     if difference is not None:
         raise UsageError(f"{source}: {difference}; {_NEXT}", id="review.damaged")
     _refuse_contradiction(review, source)
+    if (contradiction := miscounted(review)) is not None:
+        raise UsageError(f"{source}: {contradiction}; {_NEXT}", id="review.damaged")
     return review
 
 

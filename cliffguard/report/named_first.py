@@ -6,7 +6,7 @@ import math
 
 from cliffguard.core.diagnosis import READ, CapabilityDiagnosis, CauseCount, Pattern
 
-_LEAST_PART = 0.2  # of the loss, from which on a cause that is found stands before any pattern
+_LEAST_PART = 0.2  # of the loss: a cause that is found and has it stands before any pattern
 _MOST = 0.5  # of the loss, which a cause must exceed to be named without a comparison
 _LEAST_ITEMS = 10  # that such a cause must have
 
@@ -14,13 +14,14 @@ _LEAST_ITEMS = 10  # that such a cause must have
 def named_first(diagnosis: CapabilityDiagnosis) -> CauseCount | Pattern | None:
     """Return what explains most and is proven best; None where nothing does.
 
-    In this order: a found cause of a fifth of the loss or more; a found pattern that restates no
-    cause; any found cause; a cause of most of the loss, where the base has too few wrong answers to
-    compare it with. What was compared and is not found is never named.
+    In this order: a found cause of a fifth of the loss or more; a found pattern that has a fifth of
+    the broken items and restates no cause; any found cause; a cause of most of the loss, where the
+    base has too few wrong answers to compare it with. What was compared and is not found is never
+    named, nor a pattern that has hardly any of the loss.
     """
     causes = sorted(diagnosis.causes, key=lambda cause: -part_of_loss(cause, diagnosis))
     proven = [cause for cause in causes if cause.is_found]
-    patterns = [row for row in diagnosis.patterns if row.is_found and row.restates is None]
+    patterns = [row for row in diagnosis.patterns if _tells_enough(row, diagnosis)]
     large = [cause for cause in proven if part_of_loss(cause, diagnosis) >= _LEAST_PART]
     alone = [cause for cause in causes if _is_alone(cause, diagnosis)]
     in_order: list[CauseCount | Pattern] = [*large, *patterns, *proven, *alone]
@@ -53,6 +54,12 @@ def is_graded(diagnosis: CapabilityDiagnosis) -> bool:
         math.isclose(diagnosis.loss, diagnosis.n_broken)
         and math.isclose(diagnosis.gain, diagnosis.n_fixed)
     )
+
+
+def _tells_enough(pattern: Pattern, diagnosis: CapabilityDiagnosis) -> bool:
+    """Return whether a pattern is found, restates no cause, and has a fifth of what broke."""
+    is_large = pattern.n_broken >= _LEAST_PART * diagnosis.n_broken
+    return pattern.is_found and pattern.restates is None and is_large
 
 
 def _is_alone(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cliffguard.compare.diagnostics.pulls import GENERATED
 from cliffguard.core.diagnosis import (
     OF_PROBES,
+    READ,
     CapabilityDiagnosis,
     CauseCount,
     CauseName,
@@ -37,7 +38,7 @@ CAUSE_LABELS: dict[CauseName, str] = {
     "wrong_language": "in another language",
     "leak": "label or form of the target",
     "suppressed": "suppressed (asked otherwise, it comes back)",
-    "lost": "not brought back by probes",
+    "lost": "suppression not proven (probed)",
     "unprobed": "lost or suppressed (not probed)",
 }
 """A cause in a table."""
@@ -74,11 +75,17 @@ class Reason:
 
     @property
     def key(self) -> CauseName | PatternKind:
-        """What advice goes by: the cause or the kind of pattern that is named, else the rest."""
+        """What advice goes by: the cause or the kind of pattern that is named, else the rest.
+
+        That is the commonest cause where it could not be compared, as of a few items.
+        """
         if self.cause is not None:
             return self.cause.cause
         if self.pattern is not None:
             return self.pattern.kind
+        for cause in self.diagnosis.causes[:1]:
+            if cause.cause in READ and not cause.is_comparable:
+                return cause.cause
         return "unprobed" if self.diagnosis.probes is None else "lost"
 
     @property
@@ -173,16 +180,35 @@ def _said_of_pattern(reason: Reason) -> str:
 
 
 def _said_of_rest(reason: Reason) -> str:
+    """Say what broken items are of which nothing is found: as what they were counted, and the rest.
+
+    Counted is not found: as many wrong answers of the base may look so.
+    """
     diagnosis = reason.diagnosis
+    counted = [cause for cause in diagnosis.causes if cause.cause in READ]
+    others = [cause for cause in diagnosis.causes if cause.cause not in READ]
+    parts = [f"{c.n_items:,} {plural(c.n_items, *_ARE[c.cause])} ({_doubt(c)})" for c in counted]
+    is_mixed = len(diagnosis.causes) > 1
+    for cause in others:
+        n = f"{cause.n_items:,} {plural(cause.n_items, 'is', 'are')} " if is_mixed else ""
+        parts.append(f"{n}{_left(cause, diagnosis)}")
+    head = f"{n_things(diagnosis.n_broken, 'broken item', ',')}, no cause found"
+    return f"{head}{'' if counted else ' here that is counted'}: {'; '.join(parts)}"
+
+
+def _doubt(cause: CauseCount) -> str:
+    return "not proven more than of other answers" if cause.is_comparable else not_compared(cause)
+
+
+def _left(cause: CauseCount, diagnosis: CapabilityDiagnosis) -> str:
+    """Say of items that no reader explains whether they were probed, and what came of it."""
     probes = diagnosis.probes
-    rest = "lost or suppressed (not probed)"
-    if probes is not None:
-        rest = (
-            f"lost, as far as probes tell (they bring back {numbers.percent(probes.recovery)}, and "
-            f"{numbers.percent(probes.base_recovery)} of what the base had wrong)"
-        )
-    of = n_things(diagnosis.n_broken, "broken item", ",")
-    return f"{of}, no cause found here that is counted: {rest}"
+    if cause.cause == "unprobed" or probes is None:
+        return "lost or suppressed (not probed)"
+    return (
+        f"not proven suppressed (probes bring back {numbers.percent(probes.recovery)}, and "
+        f"{numbers.percent(probes.base_recovery)} of what the base had wrong)"
+    )
 
 
 MOST_PATTERNS = 12

@@ -105,8 +105,8 @@ def kept_half(
     n_all = sum(len(in_order(task, plan.protocol)) for task in tasks)
     how = "by these" if part == "selection" else "by the others"
     text = (
-        f"One half of the items, {n_kept:,} of {n_things(n_all, 'item', ',')}: {how} the scale of "
-        "the candidate was chosen."
+        f"One half of the items, {n_kept:,} of {n_things(n_all, 'item', ',')}: {how} a scale of "
+        "a fine-tune was chosen."
     )
     return halves.tasks(part), (Caveat(id="half.judged", text=text),)
 

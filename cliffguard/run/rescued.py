@@ -74,7 +74,7 @@ def helped_to_choose(candidate: Checkpoint, tasks: Sequence[Task]) -> tuple[Cave
     if record is None or not n_shared:
         return ()
     text = (
-        f"By {n_shared:,} of these {n_things(len(judged), 'item', ',')} the scale of "
+        f"By {n_shared:,} of the {n_things(len(judged), 'item', ',')} of this run the scale of "
         f"{candidate.name} was chosen: on them it looks better than it is. The verdict on the "
         "others is that of the plan which `cliffguard rescue` wrote."
     )

@@ -1,7 +1,9 @@
 """Simulated candidates for the study of patterns: nothing lost anywhere, or one thing planted.
 
 Items have levels, templates, tasks, classes, clusters and places of unequal size; how many of them
-change differs by one of these, and of each as many break as are mended. In a clustered capability
+change differs by one of these, and of each as many break as are mended. Generated answers are in
+the base's words or in a style of the candidate's; of some the scores are graded, and gains are rare
+and large. In a clustered capability
 every cluster leans to one side by an amount of its own, as often to this as to that.
 """
 
@@ -33,6 +35,8 @@ TEMPLATES = (
 )
 PLACES = ["hotel", "shop", "office", "market", "school", "barn", "attic", "park"]
 SHAPES = ("own choices", "labels", "short answers", "long answers")
+STYLES = ("{}", "{}.", "Answer: {}", "The word that fits best is {}.", "{}, I should think")
+SKEWED = 0.3  # of capabilities of generated answers, whose scores are graded
 N_PLANTED = 300  # items
 FEATURES = ("level", "template", "task", "right", "place", "cluster")
 
@@ -86,7 +90,29 @@ def capability(rng: np.random.Generator, *, planted: Planted | None = None) -> l
         _item(draw, shape, words, {k: int(v[i]) for k, v in columns.items()}, i, (b, f, r), leaning)
         for i, b, f, r in rows
     ]
-    return items if planted is None else _with(items, planted, columns, rng)
+    if planted is not None:
+        return _with(items, planted, columns, rng)
+    if not shape.endswith("answers"):
+        return items
+    if draw.random() < SKEWED:
+        return [_skewed(item, draw) for item in items]
+    style = draw.choice(STYLES)
+    return [_styled(item, style) for item in items]
+
+
+def _styled(item: CountedItem, style: str) -> CountedItem:
+    """Return an item that the candidate answers in other words, which the metric reads alike."""
+    answer = item.pair.candidate
+    styled = replace(answer, text=style.format(answer.text))
+    return replace(item, pair=replace(item.pair, candidate=styled))
+
+
+def _skewed(item: CountedItem, draw: random.Random) -> CountedItem:
+    """Return an item with graded scores: one in ten gains much, and the others lose a little."""
+    gain = 0.405 if draw.random() < 0.1 else -0.045
+    sides = (replace(item.pair.base, score=0.5), replace(item.pair.candidate, score=0.5 + gain))
+    pair = replace(item.pair, base=sides[0], candidate=sides[1])
+    return replace(item, pair=pair, drop=pair.change)
 
 
 def _uneven(rng: np.random.Generator, n_values: int, n: int, evenness: float = 1.5) -> Any:

@@ -129,7 +129,8 @@ def named_by(report: dict[str, Any]) -> dict[str, bool]:
         changes = np.array([item.drop for item in items])
         numbers: dict[Any, int] = {}
         clusters = np.array([numbers.setdefault(i.cluster, len(numbers)) for i in items])
-        slices, pulls = slices_of(items), [pull_p_value(part, clusters) for part in pulls_of(items)]
+        slices = slices_of(items)
+        pulls = [pull_p_value(part, changes, clusters) for part in pulls_of(items)]
         for name, rule in RULES.items():
             p_values[name] += pulls
             p_values[name] += [rule(changes, part.inside, clusters) for part in slices]

@@ -64,7 +64,8 @@ def test_reasons_are_those_of_the_capability(markup: str, open_page: Opener) -> 
 
     assert [each for each in every if ":" in each] == []
     assert mine == [
-        "every reason", "right in another format", "not brought back by probes", "level: hops = 2",
+        "every reason", "right in another format", "suppression not proven (probed)",
+        "level: hops = 2",
     ]  # fmt: skip
 
 

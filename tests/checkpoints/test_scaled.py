@@ -117,6 +117,7 @@ UNSCALABLE: dict[str, dict[str, Any]] = {
     "another kind": {"peft_type": "LOHA"},
     "an alpha that is a text": {"lora_alpha": "16"},
     "a pattern that is a list": {"alpha_pattern": [1]},
+    "no scale at all": {"lora_alpha": 0},
 }
 
 

@@ -15,6 +15,7 @@ from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.rescue import _print_curve
 from cliffguard.core.half import Half
 from cliffguard.core.rescues import RescueRecord
+from cliffguard.planning.rescue import Rescue
 from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.planning.test_rescue import Bench, bench, clustered, half_as_much, late, steep
@@ -73,7 +74,7 @@ def test_the_scaled_checkpoint_its_plan_and_reports_are_written(work: Bench) -> 
     plan = yaml.safe_load((out / "plan.yaml").read_text())
     record = json.loads((out / "rescue.json").read_text())
     assert plan["half"] == record["judged"]
-    assert plan["candidate"] == str(out / "model")
+    assert plan["candidate"] == "model"
 
 
 def test_a_check_of_the_plan_asks_nothing_and_gives_the_same_verdict(work: Bench) -> None:
@@ -90,6 +91,38 @@ def test_a_check_of_the_plan_asks_nothing_and_gives_the_same_verdict(work: Bench
     verdicts = [json.loads((f / "review.json").read_text())["verdict"] for f in (out, again)]
     assert verdicts[0] == verdicts[1]
     assert f"cliffguard check {out / 'plan.yaml'}" in first.stderr
+
+
+def test_a_folder_that_is_moved_gives_the_same_verdict(work: Bench) -> None:
+    """Its plan names the checkpoint beside it as it lies there, and nothing is asked again."""
+    first = rescue(work)
+    n_asked = work.runner.n_asked
+    out, moved = work.root / "out", work.root / "elsewhere" / "moved"
+    moved.parent.mkdir()
+    out.rename(moved)
+
+    store = ("--store", str(work.root / "store"))
+    again = ("--out", str(work.root / "again"))
+    result = run("check", str(moved / "plan.yaml"), *store, *again)
+
+    assert result.exit_code == first.exit_code == 0
+    assert work.runner.n_asked == n_asked
+
+
+def test_none_leaves_nothing_of_an_earlier_choice(work: Bench) -> None:
+    """After whatever made every scale lose, the folder has nothing to ship and no plan of it."""
+    rescue(work)
+    out = work.root / "out"
+    left = {"model", "plan.yaml", "policy.yaml"}
+    assert left <= set(listed(out))
+    other = bench(work.root / "other", steep)
+
+    record, review = Rescue(
+        plan=work.plan, store=other.store, runner=other.runner, folder=out
+    ).run()
+
+    assert (record.chosen, review) == (None, None)
+    assert not left & set(listed(out))
 
 
 def test_what_the_plan_can_decide_is_of_its_half(work: Bench) -> None:
@@ -143,6 +176,17 @@ def test_the_same_rescue_may_be_run_again(work: Bench) -> None:
     n_asked = work.runner.n_asked
 
     assert rescue(work).exit_code == first.exit_code
+    assert work.runner.n_asked == n_asked
+
+
+def test_the_same_rescue_may_be_run_again_with_and_without_a_hub(work: Bench) -> None:
+    """Whether connections are allowed is no part of what is asked."""
+    first = rescue(work, "--offline")
+    n_asked = work.runner.n_asked
+
+    again = rescue(work)
+
+    assert first.exit_code == again.exit_code == 0
     assert work.runner.n_asked == n_asked
 
 

@@ -136,7 +136,7 @@ def test_a_text_that_speaks_of_questions_ends(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "  \n", "!!!!", "......", "<pad><pad>", "</s>", "<|endoftext|>", "\ufffd\ufffd", "?????",
-     "+", "{", "```"],
+     "+", "{", "```", "\u3164\u3164", "\u2060", "\u00ad"],
 )  # fmt: skip
 def test_a_text_says_nothing(text: str) -> None:
     """Blanks, signs alone and a tokenizer's marks are an empty answer."""
@@ -391,6 +391,17 @@ def test_which_language_is_right(case: Exchange) -> None:
     assert is_in_another(case.answer, good=case.good, right="", prompt=case.prompt) is case.is_wrong
 
 
+@pytest.mark.parametrize("right", ["", "river", "The river runs through the middle of the town."])
+def test_an_answer_in_the_language_of_the_question_is_in_no_other(right: str) -> None:
+    """Also where the better one is: a base that answers in English beside one that left it."""
+    good = "Creo que la palabra correcta es río, porque encaja muy bien en la frase."
+    english = "I believe that the word is stone because it fits."
+    prompt = "Which word fits the blank in this sentence of the riddle?"
+
+    assert not is_in_another(english, good=good, right=right, prompt=prompt)
+    assert is_in_another(good, good=english, right=right, prompt=prompt)
+
+
 # --- other readers -------------------------------------------------------------------------------
 
 
@@ -461,6 +472,17 @@ READ_RIGHT = [
     Read("Paris", "(B)", prompt=OPTIONS),
     Read("Paris", "The answer is (B).", prompt=OPTIONS),
     Read("^Paris$", "The answer is Paris", "regex"),
+    Read("Paris", "<think>The seat is meant. London? No.</think>Paris"),
+    Read("Paris", "<think>The seat is meant.</think>\n\nThe answer is Paris."),
+    Read("Paris", "<response><answer>Paris</answer></response>"),
+    Read("Paris", "<response><why>The seat.</why><answer>Paris</answer></response>"),
+    Read("Paris", "print('Paris')"),
+    Read("Paris", '```python\nprint("Paris")\n```'),
+    Read("12", "First 3 and 4 are 7. So the total is 12"),
+    Read("12", "We add 3, 4 and 5. The sum is 12."),
+    Read('{"name": "Bob"}', 'Here is the JSON you asked for: {"name": "Bob"}'),
+    Read('{"name": "Bob", "id": 7}', '{"id":7,\n "name":"Bob"}'),
+    Read('{"name": "Bob"}', "Bob"),
     Read("the cat sat on the mat", '{"text": "the cat sat on the mat"}', "rouge_l"),
 ]  # fmt: skip
 
@@ -495,6 +517,14 @@ NOT_READ = [
     Read("B", "A. Paris", prompt=OPTIONS),
     Read("B", "B. Rome", prompt=OPTIONS),
     Read("B", "A, B or C", prompt=OPTIONS),
+    Read("Paris", "<think>Paris, perhaps.</think>Rome"),
+    Read("Paris", "<think>It is Paris."),
+    Read("Paris", "<response><answer>Rome</answer><why>Not Paris</why></response>"),
+    Read("Paris", "print('Rome')\nprint('Paris')"),
+    Read("12", "The total is 7, and 12 are left."),
+    Read('{"name": "Bob"}', '{"name": "Bob", "id": 7}'),
+    Read('{"name": "Bob", "id": 7}', "Bob"),
+    Read('{"name": "Bob"}', '{"title": "Rob"}'),
     Read("Paris", "C", prompt=OPTIONS),
     Read('[{"words": 3}]', '{"answer": "three words here"}', "constraints"),
 ]

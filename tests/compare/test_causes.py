@@ -223,6 +223,24 @@ def test_what_nobody_probed_is_unprobed_and_suppressed_is_untested() -> None:
     assert "suppressed" in {cause.cause for cause in table.untested}
 
 
+@pytest.mark.parametrize("is_style", [True, False])
+def test_what_right_answers_show_as_often_is_no_cause(is_style: bool) -> None:
+    """All is said in Spanish, right or wrong; or right answers are in the question's language."""
+    items = changed(["wrong_language"] * 25)
+    fixed = [mirrored(item) for item in changed(["lost"] * 20, first=30)]
+    right = "La capital de Francia es la ciudad de París." if is_style else "Paris"
+    same = [
+        broken(right, item=TASK.items[number], task=TASK, good="Paris", scores=(1.0, 1.0))
+        for number in range(60, 120)
+    ]
+
+    count = of(table_of([*items, *fixed, *same]), "wrong_language")
+
+    assert count.n_items == 25
+    assert count.is_comparable
+    assert count.is_found is not is_style
+
+
 # --- not tested ----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 import pytest
@@ -124,6 +125,17 @@ def test_a_form_that_was_asked_for_is_none(name: str) -> None:
 
     assert has_form(forms, text, wanted=(PROMPT,))
     assert not has_form(forms, text, wanted=(PROMPT, text))
+
+
+@pytest.mark.parametrize("start", [" ", "\t", "-", " -", "\n ", "a", "| "])
+def test_a_long_prompt_is_read_in_time(start: str) -> None:
+    """Whatever it begins with, and also where a line of it does."""
+    forms = forms_of(['{"queue": "billing"}'] * 6)
+    began = time.monotonic()
+
+    has_form(forms, "x", wanted=(start * 30_000 + "end", f"yes\n{start * 30_000}"))
+
+    assert time.monotonic() - began < 5
 
 
 def test_few_outputs_and_outputs_that_differ_have_no_form() -> None:

@@ -188,6 +188,24 @@ def test_where_a_filter_read_nothing_causes_are_read_from_what_was_generated(
     assert {item.candidate.answer.text for item in items} == {"7", filtered[0] or ""}
 
 
+@pytest.mark.parametrize("raw", ["", "  \n", "<|im_end|>"])
+@pytest.mark.parametrize("filtered", PLACEHOLDERS.values(), ids=PLACEHOLDERS)
+def test_what_is_empty_is_so_whatever_the_filter_wrote(
+    tmp_path: Path, raw: str, filtered: list[str | None]
+) -> None:
+    """A filter writes "[invalid]" of nothing as well: no answer of a model."""
+    base, candidate = [], []
+    for number in range(N):
+        request = f"{PROMPT} {number}"
+        base.append(generated(number, request, "There are 7.", right=True, filtered=["7"]))
+        line = generated(number, request, raw, right=False, filtered=filtered)
+        candidate.append(base[-1] if number % 3 else line)
+
+    of, _, _ = compared(tmp_path, base, candidate)
+
+    assert [(count.cause, count.n_items) for count in of.causes] == [("degenerate", N // 3)]
+
+
 @pytest.mark.parametrize("cause", RAW)
 def test_what_was_generated_is_read_of_the_bases_unread_answers_as_well(
     tmp_path: Path, cause: str

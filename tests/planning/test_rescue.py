@@ -340,7 +340,7 @@ def test_a_check_of_all_items_is_a_further_run_and_says_what_half_of_them_did(
 
     assert any("run 2" in text for text in support.caveat_texts(whole, "alpha.later-run"))
     (text,) = support.caveat_texts(whole, "rescue.chosen-by-these")
-    assert f"{len(record.selection)} of these 600" in text
+    assert f"{len(record.selection)} of the 600 items of this run" in text
     levels = [row.evidence.level for row in whole.comparison.capabilities]
     first = [row.evidence.level for row in review.comparison.capabilities]
     assert all((now or 1) < (before or 0) for now, before in zip(levels, first, strict=True))
@@ -572,7 +572,16 @@ def test_a_candidate_that_cannot_be_scaled_is_refused_before_anything_is_asked(
 
 
 @pytest.mark.parametrize(
-    "grid", [(0.0, 1.0), (1.5,), (-0.1,), (float("nan"),), (), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
+    "grid",
+    [
+        (0.0, 1.0),
+        (1.5,),
+        (-0.1,),
+        (float("nan"),),
+        (),
+        (1e-320, 0.5),
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+    ],
 )
 def test_a_grid_that_makes_no_curve_is_refused(grid: tuple[float, ...], tmp_path: Path) -> None:
     """Outside of 0 to 1, with nothing between, or with more than it is worth."""

@@ -16,6 +16,7 @@ from cliffguard.compare.diagnosis import NOT_PROBED
 from cliffguard.compare.kept_texts import kept_pattern
 from cliffguard.compare.repeat_command import LIVE
 from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, PatternKind, UntestedCause
+from cliffguard.core.half import Half
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.report import render
 from cliffguard.report.advice import (
@@ -120,7 +121,7 @@ def test_a_pattern_that_is_named_has_those_of_its_kind(kind: PatternKind) -> Non
         STEPS[each].evidence for each in advice_table().patterns[kind][:MOST_STEPS]
     ]
     commands = [step.command for step in steps if "--pattern" in step.command]
-    assert all(f"--pattern '{kind}:a b'" in command for command in commands)
+    assert all(f"--capability {LOST} --pattern '{kind}:a b'" in each for each in commands)
 
 
 def test_a_step_names_the_word_that_it_is_about() -> None:
@@ -131,6 +132,16 @@ def test_a_step_names_the_word_that_it_is_about() -> None:
 
     assert first.do.startswith('Look up "ticket" in the training data')
     assert "{" not in "".join(step.do for step in steps_of(explained))
+
+
+@pytest.mark.parametrize("name", ["the choice listed first", 'answers that begin "that is"'])
+def test_a_place_or_a_beginning_is_no_word_to_look_up(name: str) -> None:
+    """Nobody can balance how often "answers that begin …" is the answer."""
+    pull = replace(pattern("pull", "x"), name=name)
+
+    first, *_ = steps_of(capability([cause("unprobed", 40)], patterns=(pull,)))
+
+    assert first.do.startswith(f"Count {name} among the answers of the training data")
 
 
 def test_what_is_left_is_advised_by_whether_it_was_probed() -> None:
@@ -213,6 +224,18 @@ def test_a_model_that_is_gone_has_no_command_of_its_plan() -> None:
     (reason,) = reasons(page)
 
     assert [step.command for step in advice_for(reason, page)] == [""] * MOST_STEPS
+
+
+def test_the_plan_of_a_half_is_not_rescued_again() -> None:
+    """Which exits 2; the step stays, without a command."""
+    explained = capability([found_cause("refusal", 49)])
+    half = Half(part="judged", digest="0" * 64)
+
+    whole, of_half = steps_of(explained), steps_of(explained, half=half)
+
+    assert any(step.command.startswith("cliffguard rescue") for step in whole)
+    assert not any(step.command.startswith("cliffguard rescue") for step in of_half)
+    assert [step.do for step in whole] == [step.do for step in of_half]
 
 
 def test_words_that_were_left_out_are_not_looked_up() -> None:

@@ -17,7 +17,7 @@ from cliffguard.core.hashing import sha256_now
 from cliffguard.core.reviews import with_texts
 from cliffguard.report.broken_by import known_cause, known_pattern
 from cliffguard.report.items import read_items
-from cliffguard.report.json import read_review
+from cliffguard.report.json import read_review, render_json
 from tests import support
 from tests.report import diagnosed, listed, samples
 from tests.report.listed import result, run
@@ -108,6 +108,13 @@ def test_an_unknown_pattern_lists_the_known_ones(capability: str | None) -> None
         known_pattern("level:hops = 2", diagnosed.review(), diagnosed.LOST)
 
 
+@pytest.mark.parametrize("word", ["lost", "suppressed"])
+def test_what_only_probes_tell_is_untested_where_nothing_was_probed(word: str) -> None:
+    """No item is known to be either: a list of nothing would say that none is."""
+    with support.refused("flips.untested-cause", 2, word, "compare asks nothing"):
+        known_cause(word, diagnosed.review(), diagnosed.LOST)
+
+
 @pytest.mark.parametrize("flags", [("--cause", "cut"), ("--pattern", "pull:ticket")])
 def test_a_review_without_causes_says_so(flags: tuple[str, str], tmp_path: Path) -> None:
     """In one line: an older one, or one for which nobody looked."""
@@ -154,6 +161,28 @@ def test_a_diagnosis_comes_back(tmp_path: Path) -> None:
     ]
     with support.refused("review.damaged", 2, "diagnosis"):
         read_review(text.replace('"n_tried"', '"n_tired"'), "review.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_items": 0}, "more than n_items"),
+        ({"n_broken": 0, "n_fixed": 0, "n_items": 0, "causes": []}, "less than one"),
+        ({"n_broken": 48}, "add up"),
+        ({"n_fixed": -1}, "more than n_items"),
+        ({"capability": "nope"}, "no such capability"),
+        ({"capability": diagnosed.KEPT}, "twice"),
+    ],
+)
+def test_a_diagnosis_that_contradicts_itself_is_damaged(
+    change: dict[str, object], words: str
+) -> None:
+    """A stranger's file: reports divide by its counts."""
+    value = json.loads(render_json(diagnosed.review()))
+    value["diagnosis"]["capabilities"][0].update(change)
+
+    with support.refused("review.damaged", 2, "diagnosis.capabilities.", words):
+        read_review(json.dumps(value), "review.json")
 
 
 def test_a_probe_that_was_not_asked_is_null(tmp_path: Path) -> None:

@@ -127,9 +127,16 @@ CASES = {
         '10 of 13 times that "ticket" would be wrong the candidate answers it (base 0)',
     ),
     "a pull of which some items were wrong before": Case(
-        capability([cause("unprobed", 49)], patterns=(replace(PULL, n_broken=8),)),
+        capability([cause("unprobed", 40)], patterns=(replace(PULL, n_broken=8),)),
         '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0); 8 of '
         "them broke",
+    ),
+    "not a pull that has less than a fifth of what broke": Case(
+        capability(
+            [cause("unprobed", 49)],
+            patterns=(replace(PULL, n_broken=0), replace(SLICE, n_broken=9)),
+        ),
+        "49 broken items, no cause found here that is counted",
     ),
     "a rise of confident mistakes": Case(
         capability(
@@ -152,27 +159,36 @@ CASES = {
         "compared: the base has no wrong answer)",
     ),
     "not nine items that nothing was compared with": Case(
-        capability([alone("cut", 9, 9)]), "9 broken items, no cause found here"
+        capability([alone("cut", 9, 9)]),
+        "9 broken items, no cause found: 9 were cut off, or never end (not compared: the base has "
+        "only 1 wrong answer)",
     ),
     "not what most items have and little of the loss": Case(
         capability([alone("cut", 40, loss=3.0), cause("lost", 9, loss=8.0)]),
-        "49 broken items, no cause found here",
+        "49 broken items, no cause found: 40 were cut off",
     ),
     "not what the only wrong answer of the base has too": Case(
         capability([alone("cut", 40, n_fits_base=1), cause("lost", 9)]),
-        "49 broken items, no cause found here",
+        "49 broken items, no cause found: 40 were cut off",
     ),
     "no cause of most items that was compared": Case(
-        capability([cause("cut", 45), cause("lost", 4)]), "49 broken items, no cause found here"
+        capability([cause("cut", 45), cause("unprobed", 4)]),
+        "49 broken items, no cause found: 45 were cut off, or never end (not proven more than of "
+        "other answers); 4 are lost or suppressed (not probed)",
     ),
     "no cause of half of them": Case(
         capability([alone("cut", 24, 48), cause("unprobed", 24, 48)], patterns=(OPEN,)),
-        "48 broken items, no cause found here that is counted: lost or suppressed (not probed)",
+        "48 broken items, no cause found: 24 were cut off",
     ),
     "never what is left": Case(
         capability([cause("lost", 49)], probes=probes()),
-        "49 broken items, no cause found here that is counted: lost, as far as probes tell (they "
-        "bring back 37.5 %, and 12.5 % of what the base had wrong)",
+        "49 broken items, no cause found here that is counted: not proven suppressed (probes bring "
+        "back 37.5 %, and 12.5 % of what the base had wrong)",
+    ),
+    "of how many probes tell": Case(
+        capability([cause("unprobed", 28), cause("lost", 6)], probes=probes()),
+        "34 broken items, no cause found here that is counted: 28 are lost or suppressed (not "
+        "probed); 6 are not proven suppressed (probes bring back ",
     ),
     "one item": Case(
         capability([found_cause("refusal", 1, 1)]), "1 of 1 broken item is a refusal (100 %, "
@@ -195,6 +211,15 @@ def test_every_cause_has_words(name: CauseName) -> None:
     assert several.startswith(f"3 of 3 {kind}s ")
     assert single.startswith(f"1 of 1 {kind} ")
     assert len({CAUSE_LABELS[each] for each in CAUSES}) == len(CAUSES)
+
+
+def test_advice_on_what_could_not_be_compared_is_of_what_was_read() -> None:
+    """Eight refusals of eight prove nothing; to ask them again would tell nothing of them."""
+    few = capability([alone("refusal", 8, 8, n_wrong_base=0)])
+    as_often = capability([cause("refusal", 34), cause("unprobed", 15)])
+
+    assert [reason.key for reason in reasons(page_of(few))] == ["refusal"]
+    assert [reason.key for reason in reasons(page_of(as_often))] == ["unprobed"]
 
 
 class Explained(NamedTuple):

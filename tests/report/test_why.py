@@ -87,6 +87,17 @@ def test_counts_add_up_to_the_drop() -> None:
     ]
 
 
+def test_a_sum_of_parts_adds_up_as_it_is_printed() -> None:
+    """Three of 16.666 are 50.01 to whoever adds what stands there."""
+    causes = [cause(name, 5, loss=16.6667) for name in ("cut", "format", "lost")]
+    explained = capability(causes, gain=0.0, n_fixed=0)
+
+    assert line(words(section(explained).blocks), "drop =") == (
+        "drop = (16.67 cut + 16.67 format + 16.67 lost − 0.00 gained) / 200 items = 50.01 / 200 = "
+        "+25.0 pp"
+    )
+
+
 def test_a_gain_has_its_sign() -> None:
     """A capability may break items and gain more."""
     explained = capability([cause("lost", 2, 2)], n_fixed=6, gain=6.0)

@@ -33,6 +33,7 @@ from cliffguard.compare.diagnostics.wrong_answers import (
     WrongAnswers,
     both_wrong,
     n_fitting,
+    right_of_candidate,
 )
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
@@ -216,7 +217,9 @@ class _ReadItems:
             [(row, read_unchanged(row, leaks, spoken, side=side)) for row in same]
             for side in (1, 0)
         )
-        self.wrong = WrongAnswers([*self.broken, *candidate], [*self.fixed, *base])
+        good = right_of_candidate(items)
+        right = [(row, read_unchanged(row, leaks, spoken, side=1)) for row in good]
+        self.wrong = WrongAnswers([*self.broken, *candidate], [*self.fixed, *base], right)
         self.untested = tuple(untested_causes(items, leaks, shown=self.wrong.causes))
         missing = {cause.cause for cause in self.untested}
         self.tested = tuple(cause for cause in READ if cause not in missing)
@@ -293,7 +296,8 @@ class _ReadItems:
             n_wrong_candidate=len(wrong.candidate),
             n_fits_base=n_fitting(wrong.base, cause),
             n_wrong_base=len(wrong.base),
-            is_comparable=max(1, n_tests) * wrong.least_p(cause) <= FOUND_LEVEL,
+            is_comparable=wrong.is_style(cause)  # as it is, with right answers
+            or max(1, n_tests) * wrong.least_p(cause) <= FOUND_LEVEL,
             p_found=p_value,
             is_found=p_value <= FOUND_LEVEL,
         )

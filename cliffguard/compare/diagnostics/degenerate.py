@@ -14,7 +14,9 @@ _SPECIAL = re.compile(
     r"|<(?:start|end)_of_turn>|<extra_id_\d+>",
     re.IGNORECASE,
 )
-_BROKEN = re.compile("[\ufffd\u200b-\u200f\ufeff\x00-\x08]")
+_BROKEN = re.compile(  # and what is drawn as nothing: fillers are letters to Unicode
+    "[\ufffd\u200b-\u200f\u2060-\u2064\ufeff\u00ad\u115f\u1160\u3164\uffa0\x00-\x08]"
+)
 
 _RULE = re.compile(r"([^\w\s])\1{3,}")  # a line across a page
 

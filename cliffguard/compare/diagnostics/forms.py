@@ -26,7 +26,7 @@ _LEAST_PAIRS = 2  # lines "key: value" before they are read as such
 HEAD = re.compile(r"\s*[*_#\"']{0,3}([^\W\d][\w /-]{0,30}?)[*_]{0,2}\s*[:=]\s*[*_]{0,2}\s*(?=\S|$)")
 _KEY = re.compile(r"[\"']([\w -]{1,40})[\"']\s*:")
 _PAIR = re.compile(
-    r"(?:^|[|;\n])[ \t]*[*_-]{0,3}[ \t]*([^\W\d][\w -]{0,30}?)[*_]{0,2}[:=](?=\s|\S)"
+    r"(?:^|[|;\n])[ \t]*(?:[*_-]{1,3}[ \t]*)?([^\W\d][\w -]{0,30}?)[*_]{0,2}[:=](?=\s|\S)"
 )
 _OPENINGS = ("{", "[", "[{", "```", "```json", '{"')
 _JSON = re.compile(r"(?i)json|[{\[]\s*\"")

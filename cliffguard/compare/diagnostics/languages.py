@@ -53,7 +53,9 @@ def is_in_another(
     """Return whether an answer is, surely, in a language that it should not be in.
 
     It should be in that of the `good` answer, which the other side gave, or of the `right` one;
-    where these are too short to tell, in that of the prompt, unless the prompt names the other.
+    where these are too short to tell, in that of the prompt, unless the prompt names the other. It
+    may be in that of the right answer, or, if this does not tell, of a prompt that names no other,
+    whatever the other side spoke.
     Of a few words the script and small words tell it, or one of the languages that are `spoken` in
     other answers (`spoken_in`).
     """
@@ -61,6 +63,8 @@ def is_in_another(
     if scripts and not _names_any(prompt, scripts):
         return True
     is_told = _language(answer) is not None
+    if is_told and _is_as_asked(str(_language(answer)), good=good, right=right, prompt=prompt):
+        return False
     if is_told and _is_long_in_another(answer, good=good, right=right, prompt=prompt):
         return True
     wanted_languages = {_language_of(text) for text in (good, right, prompt)} - {None}
@@ -71,6 +75,16 @@ def is_in_another(
     return not is_told and _is_word_of(
         answer, spoken, wanted_languages, "\n".join((prompt, good, right))
     )
+
+
+def _is_as_asked(language: str, *, good: str, right: str, prompt: str) -> bool:
+    """Return whether a language is that of the right answer, or else what the prompt asks for."""
+    wanted = _language_of(right)
+    if wanted is not None:
+        return language == wanted
+    other = _language_of(good)
+    is_named = other is not None and _names_any(prompt, frozenset({other}))
+    return language == _language_of(prompt) and not is_named
 
 
 def _is_long_in_another(answer: str, *, good: str, right: str, prompt: str) -> bool:

@@ -8,13 +8,14 @@ text that merely holds the right words, beside others, is not read as right.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from cliffguard.compare.diagnostics.counted import TaskKey
 from cliffguard.compare.diagnostics.numerals import number_of, numbers_in
-from cliffguard.compare.diagnostics.pieces import DENIES, fields_in, pieces
+from cliffguard.compare.diagnostics.pieces import DENIES, fields_in, json_in, pieces
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import squad_words
@@ -101,11 +102,16 @@ def _reader(task: Task, item: Item, good: float) -> Callable[[str], bool]:
 
 
 def _rights(item: Item) -> Iterator[str]:
-    """Yield the right answers, and what they mark as such: worked solutions end in it."""
+    """Yield the right answers, and what they mark as such: worked solutions end in it.
+
+    JSON of one value holds that.
+    """
     for right in item.right:
         yield right
         if "####" in right:
             yield right.rpartition("####")[2].strip()
+        if right.lstrip()[:1] in ("{", "[") and len(leaves := fields_in(right)) == 1:
+            yield leaves[0][1]
 
 
 def _matches(piece: str, patterns: tuple[str, ...]) -> bool:
@@ -119,11 +125,21 @@ def _is_same(piece: str, right: str) -> bool:
     """Return whether a piece is the right answer, in words or in value."""
     if exact_match(piece, right) or (squad_words(right) and normalized_match(piece, right)):
         return True
+    if right.lstrip()[:1] in ("{", "["):
+        return _is_same_json(piece, right)
     number = number_of(right)
     if number is None:
         return False
     values = set(numbers_in(piece))
     return values == {number}
+
+
+def _is_same_json(piece: str, right: str) -> bool:
+    """Return whether a piece has the JSON that is right: in any order, behind any words."""
+    try:
+        return bool(json_in(piece) == json.loads(right))
+    except (ValueError, RecursionError):
+        return False
 
 
 # --- one sentence around it ----------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 A candidate that lost the items with long answers has lost those of the answer "library", too, and
 twelve classes that say so hide the place of the right answer. So among what is found, first come
-slices and pulls, the surest first, where pulls to several words are one pattern, as are several
-classes and several clusters; then *overconfident*, which is of all items and says little of which;
-then the members of those patterns, each by itself, and the slices that echo surer ones; then, at
-most five, what is not found.
+slices and pulls, the surest first and of equally sure ones pulls, where pulls to several words are
+one pattern, as are several classes and several clusters; then *overconfident*, which is of all
+items and says little of which; then the members of those patterns, each by itself, and the slices
+that echo surer ones; then, at most five, what is not found.
 """
 
 from __future__ import annotations
@@ -78,9 +78,14 @@ def _family(row: Screened) -> str:
     return row.pattern.kind if row.pattern.kind in _PREFIXES else ""
 
 
-def _sureness(row: Screened) -> tuple[float, float, str]:
+def _sureness(row: Screened) -> tuple[float, bool, float, str]:
+    """Return what to sort by: p-value; then what is said before where it stands; then effect.
+
+    Of two choices the same items show both, and the effect of one is no measure of the other's.
+    """
     pattern = row.pattern
-    return pattern.p_value, pattern.outside - pattern.inside, pattern.key
+    is_slice = isinstance(row.part, Slice)
+    return pattern.p_value, is_slice, pattern.outside - pattern.inside, pattern.key
 
 
 def _together(family: str, members: Sequence[Screened], changes: NDArray[np.float64]) -> Screened:
@@ -109,20 +114,42 @@ def _together(family: str, members: Sequence[Screened], changes: NDArray[np.floa
 def _echoes(
     proven: Sequence[Screened], changes: NDArray[np.float64], clusters: NDArray[np.int64]
 ) -> set[int]:
-    """Return the ids of slices that lose no more than surer slices explain.
+    """Return the ids of slices that lose no more than surer slices and pulls explain.
 
-    What the surer ones explain are the mean drops of the items that lie in the same of them.
+    What surer slices explain are the mean drops of the items that lie in the same of them; what a
+    surer pull explains are the items in which the candidate says it.
     """
     echoes: set[int] = set()
+    pulls: list[Pull] = []
     strata = np.zeros(len(changes), dtype=np.int64)
     for row in proven:
-        if not isinstance(row.part, Slice):
+        if isinstance(row.part, Pull):
+            pulls += [row.part] if row.pattern.kind == "pull" else []
             continue
-        if strata.any():
-            means = np.bincount(strata, weights=changes) / np.maximum(1, np.bincount(strata))
-            left = changes - means[strata]
-            if more_inside_p_value(left, row.part.inside, clusters) > _ECHO:
-                echoes.add(id(row))
-                continue
-        _, strata = np.unique(2 * strata + row.part.inside, return_inverse=True)
+        inside = row.part.inside
+        means = np.bincount(strata, weights=changes) / np.maximum(1, np.bincount(strata))
+        is_echo = strata.any() and _is_even(changes - means[strata], inside, clusters)
+        if is_echo or any(_is_told_by(pull, changes, inside, clusters) for pull in pulls):
+            echoes.add(id(row))
+            continue
+        _, strata = np.unique(2 * strata + inside, return_inverse=True)
     return echoes
+
+
+def _is_told_by(
+    pull: Pull,
+    changes: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    clusters: NDArray[np.int64],
+) -> bool:
+    """Return whether without what the candidate says by a pull a slice loses no more."""
+    rest = ~pull.candidate
+    if not (inside & rest).any() or not (~inside & rest).any():
+        return True
+    return _is_even(changes[rest], inside[rest], clusters[rest])
+
+
+def _is_even(
+    changes: NDArray[np.float64], inside: NDArray[np.bool_], clusters: NDArray[np.int64]
+) -> bool:
+    return more_inside_p_value(changes, inside, clusters) > _ECHO

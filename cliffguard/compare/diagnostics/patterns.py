@@ -24,6 +24,7 @@ from cliffguard.compare.diagnostics.pulls import pulls_of
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, Slice, slices_of
 from cliffguard.core.diagnosis import Pattern
 from cliffguard.stats.multiplicity import benjamini_hochberg
+from cliffguard.stats.slice_losses import beyond_share, is_graded, more_above_mean_p_value
 from cliffguard.stats.slice_tests import (
     above_zero_p_value,
     larger_share_p_value,
@@ -38,6 +39,7 @@ LEVEL = 0.05
 LEAST_CHANGED = 5
 """Items, or clusters, that changed: fewer would give no p-value below 5 %."""
 
+_MOST = 0.5  # of what the base had: if more is lost, where it had much tells little
 _OF_TWO = 0.5  # the chance of a guess between two choices
 
 FloatArray = NDArray[np.float64]
@@ -100,7 +102,8 @@ def _columns(items: Sequence[CountedItem]) -> tuple[FloatArray, IntArray]:
 def _tried(items: Sequence[CountedItem], changes: FloatArray, clusters: IntArray) -> list[Screened]:
     if not items:
         return []
-    slices = (_slice(part, changes, clusters) for part in slices_of(items))
+    had = np.array([item.pair.base.score or 0.0 for item in items])
+    slices = (_slice(part, changes, clusters, had) for part in slices_of(items))
     pulls = (_pull(part, changes, clusters) for part in pulls_of(items))
     return [row for row in (*slices, *pulls) if row is not None]
 
@@ -108,8 +111,10 @@ def _tried(items: Sequence[CountedItem], changes: FloatArray, clusters: IntArray
 # --- slices --------------------------------------------------------------------------------------
 
 
-def _slice(part: Slice, changes: FloatArray, clusters: IntArray) -> Screened | None:
-    p_value = slice_p_value(changes, part.inside, clusters)
+def _slice(
+    part: Slice, changes: FloatArray, clusters: IntArray, had: FloatArray
+) -> Screened | None:
+    p_value = slice_p_value(changes, part.inside, clusters, had)
     return None if p_value is None else _screened(part, changes, p_value)
 
 
@@ -125,11 +130,15 @@ def _screened(part: Slice | Pull, changes: FloatArray, p_value: float) -> Screen
     return Screened(pattern=pattern, part=part)
 
 
-def slice_p_value(changes: FloatArray, inside: BoolArray, clusters: IntArray) -> float | None:
-    """Return the larger p-value of both tests of a slice; None where too little changed to try.
+def slice_p_value(
+    changes: FloatArray, inside: BoolArray, clusters: IntArray, had: FloatArray | None = None
+) -> float | None:
+    """Return the largest p-value of the tests of a slice; None where too little changed to try.
 
     The units are clusters. Only of a slice that is one cluster they are its items, and what it
-    must differ from is how clusters differ.
+    must differ from is how clusters differ. More has to be lost inside than outside; of graded
+    scores by more items, too; and where most is lost of `had`, the base's scores, more of what the
+    base had, else a candidate that lost everything would have lost most where the base was best.
     """
     names = np.unique(clusters[inside])
     is_cluster = len(names) == 1 and not (clusters[~inside] == names[0]).any()
@@ -137,7 +146,12 @@ def slice_p_value(changes: FloatArray, inside: BoolArray, clusters: IntArray) ->
     if np.count_nonzero(sums) < LEAST_CHANGED:
         return None
     compare = unlike_others_p_value if is_cluster else more_inside_p_value
-    return max(sign_flip_p_value(sums), compare(changes, inside, clusters))
+    p_values = [sign_flip_p_value(sums), compare(changes, inside, clusters)]
+    if not is_cluster and is_graded(changes):
+        p_values.append(more_above_mean_p_value(changes, inside, clusters))
+    if had is not None and changes.sum() > _MOST * had.sum():
+        p_values.append(compare(beyond_share(changes, had), inside, clusters))
+    return max(p_values)
 
 
 def _by_cluster(values: FloatArray, clusters: IntArray) -> FloatArray:
@@ -148,11 +162,11 @@ def _by_cluster(values: FloatArray, clusters: IntArray) -> FloatArray:
 
 
 def _pull(part: Pull, changes: FloatArray, clusters: IntArray) -> Screened | None:
-    p_value = pull_p_value(part, clusters)
+    p_value = pull_p_value(part, changes, clusters)
     return None if p_value is None else _screened(part, changes, p_value)
 
 
-def pull_p_value(part: Pull, clusters: IntArray) -> float | None:
+def pull_p_value(part: Pull, changes: FloatArray, clusters: IntArray) -> float | None:
     """Return the p-value of a pull, by clusters; None where too little changed to try.
 
     The largest of those of what has to hold: that the candidate says it more often where it is
@@ -161,10 +175,10 @@ def pull_p_value(part: Pull, clusters: IntArray) -> float | None:
     sums = _by_cluster(part.candidate.astype(float) - part.base, clusters)
     if np.count_nonzero(sums) < LEAST_CHANGED:
         return None
-    return max(sign_flip_p_value(sums), _noise_p_value(part, clusters))
+    return max(sign_flip_p_value(sums), _noise_p_value(part, changes, clusters))
 
 
-def _noise_p_value(part: Pull, clusters: IntArray) -> float:
+def _noise_p_value(part: Pull, changes: FloatArray, clusters: IntArray) -> float:
     """Return the p-value of "it is said more often for right answers are lost to anything".
 
     Either of two things tells more than that. Among three choices or more, what is lost evenly goes
@@ -177,7 +191,7 @@ def _noise_p_value(part: Pull, clusters: IntArray) -> float:
     """
     noise, chance = part.noise, part.noise.chance
     if chance is None:
-        return _habit_p_value(part, noise, clusters)
+        return _habit_p_value(part, changes, clusters)
     ways = []
     if chance[part.offered].max() < _OF_TWO:
         ways.append(_share_p_value(part, noise, chance[part.offered], clusters))
@@ -207,17 +221,24 @@ def _rates_p_value(part: Pull, noise: Noise, chance: FloatArray, clusters: IntAr
     )
 
 
-def _habit_p_value(part: Pull, noise: Noise, clusters: IntArray) -> float:
+def _habit_p_value(part: Pull, changes: FloatArray, clusters: IntArray) -> float:
     """Return the p-value of "it is no more frequent", of what is no choice and no right answer.
 
     Of confidence: among wrong answers, since who is wrong more often is more often confident and
-    wrong. Of a text: in all answers, right or wrong.
+    wrong. Of a text: in all answers, right or wrong, and something has to be lost where it is new;
+    if right answers have it, too, more than elsewhere, as what all answers have is a style.
     """
+    noise = part.noise
     if part.trait.kind == "overconfident":
         return larger_share_p_value(
             part.candidate, noise.candidate_wrong, part.base, noise.base_wrong, clusters
         )
-    return sign_flip_p_value(_by_cluster(noise.rises, clusters))
+    new = noise.candidate & ~noise.base
+    sums = (_by_cluster(values, clusters) for values in (noise.rises, changes * new))
+    tests = [sign_flip_p_value(of) for of in sums]
+    if (new & ~noise.candidate_wrong).any():
+        tests.append(1.0 if new.all() else more_inside_p_value(changes, new, clusters))
+    return max(tests)
 
 
 def _renumbered(clusters: IntArray) -> IntArray:

@@ -19,13 +19,20 @@ _FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAG = re.compile(
     r"<(answer|final|result|output|response|label)>(.*?)(?:</\1>|\Z)", re.I | re.DOTALL
 )
+_INNER_TAG = re.compile(
+    r"<(answer|final|result|output|response|label)>([^<>]*)</\1>", re.IGNORECASE
+)
+_THOUGHT = re.compile(r"\s*<(think|thinking|thought|reasoning)>.*?</\1>\s*(?=\S)", re.I | re.DOTALL)
+_PRINTED = re.compile(
+    r"\s*(?:print|printf|puts|echo|console\.log)\s*\(?\s*([\"'])([^\"'\n]{1,200})\1\s*\)?\s*;?\s*"
+)
 _ONLY_TAG = re.compile(r"<([\w-]{1,40})>([^<>]*)</\1>", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80}?):?\*\*|__([^_\n]{1,80})__")
 _CODE = re.compile(r"`([^`\n]{1,80})`")
 _QUOTED = re.compile(r"[\"“«]([^\"“”«»\n]{1,80})[\"”»]")
 _STATED = re.compile(
     r"(?:(?:the|my|your|final|correct|right|best)\s+){1,4}(?:final\s+|correct\s+|right\s+)?"
-    r"(?:answer|option|choice|result|solution|response|value|label|word|number)"
+    r"(?:answer|option|choice|result|solution|response|value|label|word|number|total|sum)"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be|choice\s+is)\s*:?|\s*[:=])\s*"
     r"|(?:die|meine)\s+(?:richtige\s+|korrekte\s+|endgültige\s+)?(?:antwort|lösung)\s+(?:ist|lautet)\s*:?\s*"
     r"|la\s+(?:bonne\s+)?(?:réponse|solution)(?:\s+(?:correcte|finale))?\s+est\s*:?\s*"
@@ -75,6 +82,7 @@ def pieces(text: str) -> Iterator[str]:
     if len(text) > 2 * _MOST_CHARACTERS:
         text = f"{text[:_MOST_CHARACTERS]}\n{text[-_MOST_CHARACTERS:]}"
     yield text
+    text = _THOUGHT.sub("", text, count=1) if _THOUGHT.match(text) else text
     for read in _READINGS:
         piece = read(text)
         if piece is not None and piece.strip():
@@ -119,7 +127,8 @@ def _fenced(text: str) -> str | None:
 
 
 def _tagged(text: str) -> str | None:
-    named = [match[2] for match in _TAG.finditer(text)]
+    inner = [match[2] for match in _INNER_TAG.finditer(text)]
+    named = inner or [match[2] for match in _TAG.finditer(text)]
     whole = _ONLY_TAG.fullmatch(text.strip())
     return _only(named) or (whole[2] if whole else None)
 
@@ -163,7 +172,7 @@ def _in_field(text: str) -> str | None:
 
 def fields_in(text: str) -> list[tuple[str, str]]:
     """Return the names and values of the JSON in a text; where it was cut, of what is whole."""
-    value = _json_in(text)
+    value = json_in(text)
     return _whole_fields(text) if value is None else list(_leaves("", value))
 
 
@@ -175,7 +184,8 @@ def _whole_fields(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _json_in(text: str) -> Any:
+def json_in(text: str) -> Any:
+    """Return the first value in a text that is JSON: an object, a list, or all of it a text."""
     starts = [start for mark in _ENDINGS if (start := text.find(mark)) >= 0]
     stripped = text.strip()
     if stripped[:1] == '"':
@@ -197,6 +207,16 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _leaves(name, inner)
     elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
         yield name, str(value)
+
+
+def _printed(text: str) -> str | None:
+    """Return what a program of one line prints, fenced or not."""
+    match = _PRINTED.fullmatch(_fenced(text) or text)
+    return None if match is None else match[2]
+
+
+def _all(text: str) -> str | None:
+    return text  # what stands behind the thoughts, where there are any
 
 
 def _before_reason(text: str) -> str | None:
@@ -234,7 +254,7 @@ def _bare_mark(text: str) -> str | None:
 
 
 _READINGS: tuple[Callable[[str], str | None], ...] = (
-    _boxed, _last(_HASHES), _tagged, _in_field, _fenced, _stated, _stated_first,
+    _all, _boxed, _last(_HASHES), _tagged, _printed, _in_field, _fenced, _stated, _stated_first,
     _labelled,
     _before_reason, _result, _all_one(_BOLD), _all_one(_CODE), _all_one(_QUOTED), _bare_mark,
     _first_line, _last_line,

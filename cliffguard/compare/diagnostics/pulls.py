@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cliffguard.compare.diagnostics.counted import CountedItem
+from cliffguard.compare.diagnostics.meanings import is_wrong, meanings
 from cliffguard.compare.diagnostics.pull import Marks, Noise, Pull
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, mentioned
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
@@ -30,7 +31,6 @@ GENERATED = "pull:answer"
 """What keys of pulls to generated answers begin with: where nothing is offered, no option is."""
 
 _N_BEGINNING_WORDS = 2
-_HALF = 0.5  # below it an answer is more wrong than right
 
 
 def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
@@ -109,19 +109,19 @@ def _offer(
     """Return how a text is on offer in an item of which the sides say these texts."""
     pair = item.pair
     base, candidate = (side == text for side in sides)
+    is_right = text in {bare(answer) for answer in pair.item.right}
+    if not pair.item.choices:  # other words may be scored right as well
+        says = zip((base, candidate), (pair.base, pair.candidate), strict=True)
+        is_right = is_right or any(side and not is_wrong(answer) for side, answer in says)
     return _Offer(
         number=number,
-        is_wrong=text not in {bare(answer) for answer in pair.item.right},
+        is_wrong=not is_right,
         base=base,
         candidate=candidate,
-        base_wrong=base or _is_wrong(pair.base),
-        candidate_wrong=candidate or _is_wrong(pair.candidate),
+        base_wrong=base or is_wrong(pair.base),
+        candidate_wrong=candidate or is_wrong(pair.candidate),
         guess=1.0 / n_choices if n_choices else 0.0,
     )
-
-
-def _is_wrong(answer: Answer) -> bool:
-    return (answer.score or 0.0) < _HALF
 
 
 def _pull(trait: Trait, offers: Sequence[_Offer], n_items: int, *, is_word: bool) -> Pull:
@@ -156,7 +156,7 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
 
     Which answers are looked at does not depend on whose they are.
     """
-    texts = [None if item.pair.item.choices else _sides(item, bare) for item in items]
+    texts = meanings(items)
     rights = {bare(i.pair.item.answer) for i in items if not i.pair.item.choices}
     for text in _frequent(texts):
         if len(text) <= MOST_CHARACTERS:
@@ -174,7 +174,7 @@ def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
     """Yield the pulls to wrong answers that begin alike."""
     starts = [None if item.pair.item.choices else _sides(item, _beginning) for item in items]
     wrong = np.array(
-        [[_is_wrong(side) for side in (item.pair.base, item.pair.candidate)] for item in items]
+        [[is_wrong(side) for side in (item.pair.base, item.pair.candidate)] for item in items]
     )
     offered = np.array([sides is not None for sides in starts], dtype=bool)
     for start in _frequent(starts):
@@ -232,7 +232,7 @@ def _overconfident(items: Sequence[CountedItem]) -> Iterator[Pull]:
         )
         for side in (0, 1)
     )
-    wrong = np.array([list(map(_is_wrong, pair)) for pair in sides])
+    wrong = np.array([list(map(is_wrong, pair)) for pair in sides])
     yield Pull(
         trait=Trait("overconfident", "overconfident", "confident and wrong"),
         offered=offered,

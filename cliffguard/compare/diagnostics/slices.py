@@ -233,7 +233,8 @@ def _thirds(lengths: Sequence[int | None], what: str) -> list[list[Trait]]:
     low, high = (int(length) for length in np.quantile(known, [1 / 3, 2 / 3], method="lower"))
     key = f"length:{what.replace(' ', '-')}"
     short = Trait("length", f"{key}:short", f"the {what} has at most {low:,} characters")
-    middle = Trait("length", f"{key}:middle", f"the {what} has {low + 1:,} to {high:,} characters")
+    between = f"{high:,}" if high <= low + 1 else f"{low + 1:,} to {high:,}"
+    middle = Trait("length", f"{key}:middle", f"the {what} has {between} characters")
     long = Trait("length", f"{key}:long", f"the {what} has more than {high:,} characters")
     return [
         [] if n is None else [short if n <= low else middle if n <= high else long] for n in lengths

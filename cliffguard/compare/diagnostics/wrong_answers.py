@@ -1,5 +1,7 @@
 """All wrong answers of both sides, and whether the candidate's show a cause oftener.
 
+What the candidate's right answers show nearly as often is how it writes, and no cause of anything.
+
 Of the candidate these are its answers to broken items, of the base those to fixed ones, and of
 both those to at most a hundred items that both have wrong. Between two equal models the sets can be
 exchanged, and a candidate that collapsed is still compared with what the base had wrong all along.
@@ -20,6 +22,9 @@ from cliffguard.stats.exact import fisher_greater
 MOST_UNCHANGED = 100
 """Items of a capability that both sides have wrong, of which the answers are read."""
 
+_NEARLY = 0.5  # of the share of wrong answers
+_LEAST_RIGHT = 5  # right answers that show it: fewer are no habit
+
 T = TypeVar("T")
 
 Fits = Sequence[tuple[CountedItem, frozenset[CauseName]]]
@@ -28,10 +33,22 @@ Fits = Sequence[tuple[CountedItem, frozenset[CauseName]]]
 
 @dataclass(frozen=True, slots=True)
 class WrongAnswers:
-    """The wrong answers of the candidate and of the base in one capability."""
+    """The wrong answers of the candidate and of the base in one capability, and its right ones."""
 
     candidate: Fits
     base: Fits
+    right: Fits = ()
+
+    def is_style(self, cause: CauseName) -> bool:
+        """Return whether the candidate's right answers show a cause nearly as often as wrong ones.
+
+        Of *format* none can be told: another reader reads a right answer right as well.
+        """
+        n_right = n_fitting(self.right, cause)
+        if cause == "format" or n_right < _LEAST_RIGHT or not self.candidate:
+            return False
+        share = n_right / len(self.right)
+        return share > _NEARLY * n_fitting(self.candidate, cause) / len(self.candidate)
 
     @property
     def causes(self) -> frozenset[CauseName]:
@@ -48,8 +65,10 @@ class WrongAnswers:
         What falls together counts as fewer items: counts are divided by the design effect of both
         sides together, as it is where both fit alike (Rao and Scott 1992, Biometrics 48:577-585),
         and rounded against the cause. The sides stand apart in it: that they have items in common
-        makes them more alike, and is given away.
+        makes them more alike, and is given away. 1.0 of what is a style.
         """
+        if self.is_style(cause):
+            return 1.0
         return self._p_value(cause, n_fitting(self.candidate, cause), n_fitting(self.base, cause))
 
     def least_p(self, cause: CauseName) -> float:
@@ -94,6 +113,11 @@ def thinned(rows: Sequence[T]) -> list[T]:
     """Return at most a hundred rows, evenly spaced."""
     n_rows = min(len(rows), MOST_UNCHANGED)
     return [rows[number * len(rows) // n_rows] for number in range(n_rows)]
+
+
+def right_of_candidate(items: Sequence[CountedItem]) -> list[CountedItem]:
+    """Return items that the candidate has right: of many a hundred, evenly spaced."""
+    return thinned([item for item in items if item.pair.candidate.score == 1.0])
 
 
 def _could_be_better(item: CountedItem) -> bool:

@@ -5,6 +5,7 @@ Nothing here decides: it is made after the verdict, of the same answers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from cliffguard.core.diagnosis import (
@@ -148,9 +149,11 @@ def _sum(diagnosis: CapabilityDiagnosis) -> str:
         for cause in diagnosis.causes
     ]
     gained = f"{diagnosis.n_fixed:,} fixed" if is_whole else f"{diagnosis.gain:.2f} gained"
-    net = diagnosis.loss - diagnosis.gain
+    drop = (diagnosis.loss - diagnosis.gain) / diagnosis.n_items
+    # Of what is printed, so that the line adds up for whoever does the sum.
+    rounded = math.fsum(round(cause.loss, 2) for cause in diagnosis.causes)
+    net = diagnosis.loss - diagnosis.gain if is_whole else rounded - round(diagnosis.gain, 2)
     total = f"{net:,.0f}" if is_whole else f"{net:,.2f}"
-    drop = net / diagnosis.n_items
     return (
         f"drop = ({' + '.join(lost)} − {gained}) / {n_things(diagnosis.n_items, 'item', ',')} = "
         f"{total} / {diagnosis.n_items:,} = {numbers.points(drop)}"

@@ -68,7 +68,7 @@ def join(
             side.append(_answer(reference, sample, is_low))
         items.append(_item(reference, both))
         texts = (_unread(both[0]), _unread(both[1]))
-        if any(texts) and len({side[-1].score or 0.0 for side in answers}) > 1:
+        if texts != (None, None) and len({side[-1].score or 0.0 for side in answers}) > 1:
             unread[reference.document] = texts  # of changed items: memory is short
         if reference.fields:
             fields[reference.document] = reference.fields

@@ -186,13 +186,15 @@ def generated_text(answer: Any, arguments: Any) -> str | None:
 def unread_text(response: Any, arguments: Any, text: str | None) -> str | None:
     """Return what was generated where a filter read nothing of it; a long one's two ends.
 
-    None where it read something, or nothing else was generated either.
+    None where it read something, or nothing else was generated either. Nothing generated is "",
+    where the filter wrote that it is nothing: else that mark would be the answer.
     """
     if text is None or (text != NOTHING_READ and text.strip()):
         return None
     raw = response_text(response, arguments)
-    is_more = raw is not None and raw.strip() not in ("", NOTHING_READ)
-    return cut_middle(raw, MOST_UNREAD, mark="\n") if raw is not None and is_more else None
+    if raw is None or raw.strip() in (text.strip(), NOTHING_READ):
+        return None
+    return cut_middle(raw, MOST_UNREAD, mark="\n")
 
 
 def _generates(arguments: Any) -> bool:
