@@ -23,8 +23,9 @@ from cliffguard.evaluate.schedule import Schedule
 from cliffguard.run.diagnosis import diagnosed
 from cliffguard.run.look import take_look
 from cliffguard.run.policies import default_policy, with_margins
-from cliffguard.run.prepare import Audience, Limits, look_at, prepare
+from cliffguard.run.prepare import Audience, Limits, prepare
 from cliffguard.run.samples import compare_samples
+from cliffguard.run.side_remarks import look_at
 from cliffguard.run.templates import try_chats, with_template
 from cliffguard.runners import Runner, Show
 from cliffguard.store.answers import Store, default_store_folder

@@ -18,11 +18,11 @@ from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat, as_caveats
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Contamination
-from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import Progress, Step, silent
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import EvalSettings, Plan, Policy
+from cliffguard.core.settings import Plan, Policy
 from cliffguard.core.signals import drop_if_stopped, looking_up
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
@@ -37,16 +37,15 @@ from cliffguard.evaluate.measure import (
     unheard,
 )
 from cliffguard.evaluate.packing import settled
-from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
 from cliffguard.run.halves import kept_half
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
 from cliffguard.run.rescued import helped_to_choose, origin_of
+from cliffguard.run.side_remarks import look_at
 from cliffguard.run.templates import marks_in_chats, try_chats, with_template
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks, looks_at_scales
-from cliffguard.store.outcomes import FileRemarks, keep_outcome, outcome
 from cliffguard.suites.contamination import drop_contaminated
 from cliffguard.suites.loading import not_covered
 from cliffguard.suites.target import suites_of
@@ -256,49 +255,6 @@ def _settled(
         is_time_up=limits.is_time_up,
     )
     return replace(plan, protocol=protocol), caveats
-
-
-def look_at(
-    base: Checkpoint,
-    candidate: Checkpoint,
-    protocol: EvalSettings,
-    runner: Runner,
-    is_time_up: Callable[[], bool] = never,
-    store: Store | None = None,
-) -> tuple[Caveat, ...]:
-    """Refuse sides that cannot be compared, by their files alone; return remarks on the others.
-
-    Once the time is up, no template is rendered any more. What was looked at once, as `store`
-    knows, is not looked at again: it takes torch.
-    """
-    remarks = list(check_pair(base, candidate, protocol))
-    for side in (base, candidate):
-        try:
-            with looking_up(partial(stop_where, is_time_up)):
-                remarks += _remarks(side, protocol, runner, store)
-        except TimeUp:
-            remarks.append(
-                Caveat(
-                    id="template.untried",
-                    text=f"{side.name}: the time was up before its chat template was tried.",
-                )
-            )
-    return tuple(remarks)
-
-
-def _remarks(
-    side: Checkpoint, protocol: EvalSettings, runner: Runner, store: Store | None
-) -> tuple[Caveat, ...]:
-    """Return the remarks on a side's files, from the store where it holds them."""
-    key = None if store is None else runner.look_key(side, protocol)
-    if store is None or key is None:
-        return runner.look_at(side, protocol)
-    if (kept := outcome(store, FileRemarks, key)) is not None:
-        return kept.remarks
-    remarks = runner.look_at(side, protocol)
-    with suppress(CliffguardError):  # a store that may only be read
-        keep_outcome(store, key, FileRemarks(checkpoint=side.fingerprint, remarks=remarks))
-    return remarks
 
 
 def _tasks_of(

@@ -17,7 +17,7 @@ from cliffguard.engine import lm
 from cliffguard.evaluate.packing import settled
 from cliffguard.gate import find_alone, find_sides, measure_alone, runner_for
 from cliffguard.report import write_reports
-from cliffguard.run.prepare import look_at
+from cliffguard.run.side_remarks import look_at
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.suites.target import suites_of

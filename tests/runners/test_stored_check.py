@@ -14,7 +14,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import CheckpointFiles
 from cliffguard.core.settings import EvalSettings, RunnerSettings
-from cliffguard.run.prepare import look_at
+from cliffguard.run.side_remarks import look_at
 from cliffguard.runners import Runner, devices
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.store.answers import Store
