@@ -45,6 +45,13 @@ def test_the_reports_load_nothing_heavy() -> None:
     assert loaded_after("import cliffguard.report") & heavy == set()
 
 
+def test_who_answers_loads_no_engine_before_it_is_asked() -> None:
+    """A check of what is stored would wait seconds for libraries that it does not need."""
+    loaded = loaded_after("import cliffguard.runners.harness, cliffguard.runners.stored_protocols")
+
+    assert loaded & {"torch", "transformers", "peft", "datasets"} == set()
+
+
 def test_a_gate_loads_no_root_finder_before_it_needs_one() -> None:
     """scipy.optimize alone takes as long as all that a gate imports beside it."""
     code = "import cliffguard.gate, cliffguard.run.samples, cliffguard.report.html"

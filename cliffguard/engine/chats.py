@@ -16,7 +16,9 @@ from cliffguard.core.chats import Chat, turns_of
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.protocol import EvalSettings
 from cliffguard.engine.chat_marks import MARK, Marked, lost_words, shape_of
-from cliffguard.engine.templates import UNRENDERED
+
+UNRENDERED = "template.not-rendered"
+"""The id of the error that says that a template fails, or takes more than it may."""
 
 DROPS = "template.drops"
 """The id of the error that says what of a chat a template leaves out."""

@@ -24,6 +24,7 @@ from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageErr
 from cliffguard.core.sandbox import Apart, Failed, Stopped
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import drop_if_stopped
+from cliffguard.engine.chats import UNRENDERED
 from cliffguard.engine.loading import load_tokenizer
 
 Render = Callable[[list[dict[str, str]]], Any]
@@ -34,9 +35,6 @@ LOST = "protocol.system-prompt-lost"
 
 PROMPT_LOST = "template.prompt-lost"
 """The id of the error that says that a template leaves out the user's."""
-
-UNRENDERED = "template.not-rendered"
-"""The id of the error that says that a template fails, or takes more than it may."""
 
 
 def takes_system(render: Render, system: str) -> bool:
