@@ -20,7 +20,7 @@ from cliffguard.core.files import user_path
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
     from cliffguard.core.reviews import Review
-    from cliffguard.core.settings import Plan, Policy
+    from cliffguard.core.settings import EvalSettings, Plan, Policy
     from cliffguard.core.texts import Texts
 
 
@@ -182,13 +182,21 @@ def _from_store(
     answers = open_store(store)
     runner = find_stored(answers, find_sides(plan), suites_of(plan), protocol)
     return guard(
-        dataclasses.replace(plan, protocol=runner.protocol),
+        dataclasses.replace(plan, protocol=_as_asked(plan.protocol, runner.protocol)),
         store=answers,
         runner=runner,
         probes=False,
         witness=witness,
         command=again,
     )
+
+
+def _as_asked(given: EvalSettings, stored: EvalSettings) -> EvalSettings:
+    """Return the protocol of stored answers, under the file of a chat template that was given."""
+    from cliffguard.core.chats import template_file
+
+    name = template_file(given)
+    return stored if name is None else dataclasses.replace(stored, chat_template=name)
 
 
 def _from_samples(

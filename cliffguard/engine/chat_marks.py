@@ -120,7 +120,8 @@ def lost_words(chat: Chat, text: str) -> str | None:
     """Return which words of a chat do not stand in a rendering, in their order; None if all do.
 
     A template may escape them, as in JSON or HTML, and set their blanks otherwise. The system's may
-    stand anywhere, since some templates put them into the user's turn.
+    stand anywhere, since some templates put them into the user's turn, and so may words beside a
+    call, which some write behind what the call returned.
     """
     lost = [_lost_in(chat, _without_blanks(way)) for way in (text, html.unescape(text))]
     return None if None in lost else lost[0]
@@ -132,7 +133,7 @@ def _lost_in(chat: Chat, bare: str) -> str | None:
         content = str(turn.get("content") or "")
         if not content.strip():
             continue
-        is_free = turn["role"] == "system"
+        is_free = turn["role"] == "system" or "tool_calls" in turn
         end = _end_in(content, bare, 0 if is_free else start)
         if end is None:
             return f"the words {cut_middle(content.strip(), 60)!r}"
@@ -143,11 +144,8 @@ def _lost_in(chat: Chat, bare: str) -> str | None:
 
 def _end_in(words: str, bare: str, start: int) -> int | None:
     """Return where words end in a text without blanks, from `start` on; None: in no spelling."""
-    for spelling in _spellings(words.strip()):
-        at = bare.find(spelling, start)
-        if at >= 0:
-            return at + len(spelling)
-    return None
+    places = ((bare.find(way, start), len(way)) for way in _spellings(words.strip()))
+    return min((at + length for at, length in places if at >= 0), default=None)
 
 
 def _spellings(words: str) -> Iterator[str]:

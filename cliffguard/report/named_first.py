@@ -8,13 +8,15 @@ from cliffguard.core.diagnosis import READ, CapabilityDiagnosis, CauseCount, Pat
 
 _LEAST_PART = 0.2  # of the loss: a cause that is found and has it stands before any pattern
 _MOST = 0.5  # of the loss, which a cause must exceed to be named without a comparison
+_NEARLY_ALL = 0.9  # of the loss, by which such a cause tells more than any slice
 _LEAST_ITEMS = 10  # that such a cause must have
 
 
 def named_first(diagnosis: CapabilityDiagnosis) -> CauseCount | Pattern | None:
     """Return what explains most and is proven best; None where nothing does.
 
-    In this order: a found cause of a fifth of the loss or more; a found pattern that has a fifth of
+    In this order: a found cause of a fifth of the loss or more; a cause of nearly all of it that
+    the base has too few wrong answers to compare with; a found pattern that has a fifth of
     the broken items and restates no cause; any found cause; a cause of most of the loss, where the
     base has too few wrong answers to compare it with. What was compared and is not found is never
     named, nor a pattern that has hardly any of the loss.
@@ -24,7 +26,8 @@ def named_first(diagnosis: CapabilityDiagnosis) -> CauseCount | Pattern | None:
     patterns = [row for row in diagnosis.patterns if _tells_enough(row, diagnosis)]
     large = [cause for cause in proven if part_of_loss(cause, diagnosis) >= _LEAST_PART]
     alone = [cause for cause in causes if _is_alone(cause, diagnosis)]
-    in_order: list[CauseCount | Pattern] = [*large, *patterns, *proven, *alone]
+    whole = [cause for cause in alone if part_of_loss(cause, diagnosis) >= _NEARLY_ALL]
+    in_order: list[CauseCount | Pattern] = [*large, *whole, *patterns, *proven, *alone]
     return in_order[0] if in_order else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from cliffguard.core.canonical_json import canonical_json, digest
@@ -12,6 +13,7 @@ from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.items import Item
 from cliffguard.suites.chats import chat_of
 from cliffguard.suites.scorers import SCORERS, Scorer
+from cliffguard.suites.structure.calls import right_calls
 
 ITEM_KEYS = [
     "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
@@ -52,6 +54,8 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
             list(map(scorer.check, answers))
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
+    if chat is not None and metric == "tool_call":
+        _refuse_other_tools(answers, chat.tool_names, where)
     written = None if chat is None else chat.written
     refuse_absurd(written or prompt, choices, answer, where)
     # Compared as text: 1 and "1" would be two clusters.
@@ -74,6 +78,17 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         answers=answers if len(answers) > 1 else (),
         chat=written,
     )
+
+
+def _refuse_other_tools(answers: Sequence[str], tools: Sequence[str], where: str) -> None:
+    """Refuse a right call of a tool that the item does not offer: nobody could make it."""
+    names = (call.name for answer in answers for call in right_calls(answer))
+    if (unknown := next((name for name in names if name not in tools), None)) is not None:
+        raise SuiteError(
+            f"{where}: answer: calls {unknown!r}, which is none of the item's tools"
+            f"{nearest(unknown, tools)}",
+            id="item.answer",
+        )
 
 
 def _chat(row: dict[str, Any], where: str) -> Chat | None:

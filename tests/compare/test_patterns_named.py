@@ -91,6 +91,31 @@ def test_what_right_answers_have_alike_is_no_pull(name: str, lost: float) -> Non
     assert sum(any(key.startswith("pull") for key in keys) for keys in reports) <= 1
 
 
+SENTENCES: dict[str, Callable[[str], str]] = {
+    "before": lambda text: f"It is {text}.",
+    "behind": lambda text: f"{text.capitalize()} is what fits.",
+    "both": lambda text: f"{text.capitalize()}, the text says so.",
+}
+
+
+@pytest.mark.parametrize("style", SENTENCES)
+@pytest.mark.parametrize("wrong", ["unknown", "positive"], ids=["right nowhere", "right elsewhere"])
+def test_what_both_sides_lean_to_is_no_pull(style: str, wrong: str) -> None:
+    """Where both say one word when they are wrong, the candidate in a sentence of its own."""
+    reports = []
+    for seed in range(8):
+        rng = random.Random(seed)
+        items = []
+        for number in range(160):
+            right = LABELS[number % 4] if wrong in LABELS else f"word{number % 20}"
+            base, candidate = (right if rng.random() < 0.8 else wrong for _ in range(2))
+            scores = float(base == right), float(candidate == right)
+            items.append(made(number, (base, SENTENCES[style](candidate)), scores, right=right))
+        reports.append(found_in(items))
+
+    assert sum(any(key.startswith("pull") for key in keys) for keys in reports) <= 1
+
+
 def test_a_pull_in_other_words_is_named_by_what_it_says() -> None:
     """Half of all answers are one label, in a sentence that right answers are in as well."""
     items = [

@@ -88,6 +88,10 @@ CASES = {
         capability([alone("cut", 40), cause("lost", 9)], patterns=(PULL, SLICE)),
         '10 of 13 times that "ticket" is a wrong option the candidate picks it (base 0)',
     ),
+    "a cause of nearly all before a pattern, where there is nothing to compare it with": Case(
+        capability([alone("cut", 47), cause("lost", 2)], patterns=(PULL, SLICE)),
+        "47 of 49 broken items were cut off",
+    ),
     "a large cause that nothing was compared with before a pull that restates it": Case(
         capability([alone("cut", 40), cause("lost", 9)], patterns=(RESTATING,)),
         "40 of 49 broken items were cut off",

@@ -83,7 +83,8 @@ def test_counts_add_up_to_the_drop() -> None:
 
     assert [each for each in lines if each.startswith("drop =")] == [
         "drop = (3 cut + 38 refusal + 8 unprobed − 4 fixed) / 200 items = 45 / 200 = +22.5 pp",
-        "drop = (3.50 format + 5.75 lost − 2.50 gained) / 400 items = 6.75 / 400 = +1.7 pp",
+        "drop = (3.50 format + 5.75 not proven suppressed − 2.50 gained) / 400 items = 6.75 / 400 = "
+        "+1.7 pp",
     ]
 
 
@@ -93,8 +94,8 @@ def test_a_sum_of_parts_adds_up_as_it_is_printed() -> None:
     explained = capability(causes, gain=0.0, n_fixed=0)
 
     assert line(words(section(explained).blocks), "drop =") == (
-        "drop = (16.67 cut + 16.67 format + 16.67 lost − 0.00 gained) / 200 items = 50.01 / 200 = "
-        "+25.0 pp"
+        "drop = (16.67 cut + 16.67 format + 16.67 not proven suppressed − 0.00 gained) / 200 items "
+        "= 50.01 / 200 = +25.0 pp"
     )
 
 
@@ -103,7 +104,7 @@ def test_a_gain_has_its_sign() -> None:
     explained = capability([cause("lost", 2, 2)], n_fixed=6, gain=6.0)
 
     assert line(words(section(explained).blocks), "drop =") == (
-        "drop = (2 lost − 6 fixed) / 200 items = −4 / 200 = −2.0 pp"
+        "drop = (2 not proven suppressed − 6 fixed) / 200 items = −4 / 200 = −2.0 pp"
     )
 
 

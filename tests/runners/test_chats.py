@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cliffguard import EvalSettings, Plan, RunnerSettings, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.cli.app import app
 from cliffguard.core.answers import Question
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
@@ -309,6 +311,30 @@ def test_words_may_be_spelt_otherwise(spelling: str, tmp_path: Path) -> None:
     assert prepared(model, suite_of(tmp_path / "suite", [{"messages": messages}]))[0]
 
 
+def test_words_are_in_order_in_any_spelling(tmp_path: Path) -> None:
+    """What a tool returned may be written as JSON, and be said again in plain words."""
+    template = CHATML.replace(
+        "{{ m.content }}", "{{ m.content | tojson if m.role == 'tool' else m.content }}"
+    )
+    twice = [*USED, turn("assistant", "I see."), turn("user", str(USED[2]["content"]))]
+    suite = suite_of(tmp_path / "suite", [{"messages": twice, "tools": [TOOL]}])
+    assert prepared(model_with(tmp_path / "model", template), suite)[0]
+
+
+def test_words_beside_a_call_may_stand_behind_its_result(tmp_path: Path) -> None:
+    """As Gemma 4 writes them: call, result, words."""
+    template = (
+        "{{ tools | tojson }}{% for m in messages %}{% if m.tool_calls %}"
+        "{{ m.tool_calls | tojson }}{{ messages[loop.index].content }}{{ m.content }}"
+        "{% elif m.role != 'tool' %}{{ m.content }}{% endif %}{% endfor %}"
+    )
+    called = {**USED[1], "content": "Let me see."}
+    suite = suite_of(
+        tmp_path / "suite", [{"messages": [USED[0], called, USED[2]], "tools": [TOOL]}]
+    )
+    assert prepared(model_with(tmp_path / "model", template), suite)[0]
+
+
 def test_a_template_may_demand_a_system_turn(tmp_path: Path, store: Store) -> None:
     """Where every item has one, nothing is wrong with it."""
     demanding = (
@@ -572,6 +598,25 @@ def test_one_side_alone_is_asked_under_the_file_too(tmp_path: Path) -> None:
     )
     both = find_sides(plan_for(suite, model, model, chat_template=str(file)))
     assert find_alone(plan).fingerprint == both[0].fingerprint
+
+
+def test_stored_answers_under_a_file_are_compared(tmp_path: Path, store: Store) -> None:
+    """With the flags that measured them, of sides whose own templates are others, or none."""
+    suite = suite_of(tmp_path / "suite", [{"messages": QUESTION}] * 6)
+    (tmp_path / "one.jinja").write_text(CHATML, encoding="utf-8")
+    base = model_with(tmp_path / "base", None)
+    tuned = model_with(tmp_path / "tuned", WITH_BOS, seed=1)
+    flags = ["--suite", str(suite), "--store", str(store.root)]
+    flags += ["--chat-template", str(tmp_path / "one.jinja")]
+    for side in (base, tuned):
+        assert exit_code("measure", str(side), *flags, "--device", "cpu") == 0
+    out = ("--out", str(tmp_path / "out"))
+    assert exit_code("compare", str(base), str(tuned), *flags, *out) in (0, 10, 11)
+
+
+def exit_code(*words: str) -> int:
+    """Return the exit code of a command."""
+    return CliRunner().invoke(app, list(words)).exit_code
 
 
 def test_chats_are_never_asked_bare(tmp_path: Path) -> None:

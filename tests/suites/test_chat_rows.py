@@ -212,6 +212,13 @@ def test_what_is_no_chat_is_refused(what: str, tmp_path: Path) -> None:
         items_of(tmp_path, {"messages": [USER]}, row)
 
 
+def test_a_right_call_is_of_a_tool_that_is_there(tmp_path: Path) -> None:
+    """Nobody could make another one."""
+    row = {"messages": [USER], "tools": [TOOL], "answer": {"name": "fnd", "arguments": {}}}
+    with support.refused("item.answer", 2, "items.jsonl:1", "'fnd'", "'find'"):
+        items_of(tmp_path, row, task="tool_call")
+
+
 def test_chats_and_prompts_are_two_tasks(tmp_path: Path) -> None:
     """They are asked in two ways."""
     with support.refused("item.messages", 2, "items.jsonl:2", "line 1"):

@@ -16,7 +16,7 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.words import bare
 
 _HALF = 0.5  # below it an answer is more wrong than right, and above it most have it
-_LEAST_FRAMED = 5  # right answers in the same words: fewer are no habit
+LEAST_FRAMED = 5  # right answers in the same words: fewer are no habit
 
 Frame = tuple[str, str]
 
@@ -70,7 +70,7 @@ def _frame(items: Sequence[CountedItem], texts: Sequence[str], side: int) -> Fra
             before, match, behind = text.partition(right)
             times[(before, behind) if match else ("", "")] += 1
     for frame, n in times.most_common(1):
-        if n >= _LEAST_FRAMED and n > _HALF * times.total():
+        if n >= LEAST_FRAMED and n > _HALF * times.total():
             return frame
     return "", ""
 

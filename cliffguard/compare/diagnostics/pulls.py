@@ -17,11 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from cliffguard.compare.diagnostics.counted import CountedItem
-from cliffguard.compare.diagnostics.meanings import is_wrong, meanings
+from cliffguard.compare.diagnostics.meanings import LEAST_FRAMED, is_wrong, meanings
 from cliffguard.compare.diagnostics.pull import Marks, Noise, Pull
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, mentioned
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
-from cliffguard.compare.diagnostics.unread import as_read
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item
 from cliffguard.core.words import bare
@@ -31,6 +30,7 @@ GENERATED = "pull:answer"
 """What keys of pulls to generated answers begin with: where nothing is offered, no option is."""
 
 _N_BEGINNING_WORDS = 2
+_HALF = 0.5
 
 
 def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
@@ -171,8 +171,11 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
 
 
 def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
-    """Yield the pulls to wrong answers that begin alike."""
-    starts = [None if item.pair.item.choices else _sides(item, _beginning) for item in items]
+    """Yield the pulls to wrong answers that begin alike, without the words of a side's style."""
+    starts = [
+        None if sides is None else (_beginning(sides[0]), _beginning(sides[1]))
+        for sides in meanings(items)
+    ]
     wrong = np.array(
         [[is_wrong(side) for side in (item.pair.base, item.pair.candidate)] for item in items]
     )
@@ -180,6 +183,8 @@ def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
     for start in _frequent(starts):
         begins = np.array([[side == start for side in sides or ("", "")] for sides in starts])
         wrongly = begins & wrong
+        if _is_habit(begins[:, 1], wrong[:, 1]):
+            continue
         yield Pull(
             trait=Trait(
                 "pull", f"pull:begins:{start}", f"answers that begin {quoted(start)}", True
@@ -189,6 +194,13 @@ def _beginnings(items: Sequence[CountedItem]) -> Iterator[Pull]:
             candidate=wrongly[:, 1],
             noise=_noise(offered, wrong, begins),
         )
+
+
+def _is_habit(begins: Marks, wrong: Marks) -> bool:
+    """Return whether right answers of the candidate begin so half as often as its wrong ones."""
+    right = begins[~wrong]
+    is_often = right.sum() >= LEAST_FRAMED
+    return bool(is_often and right.mean() >= _HALF * begins[wrong].mean())
 
 
 def _noise(offered: Marks, wrong: Marks, says: Marks) -> Noise:
@@ -211,10 +223,6 @@ def _frequent(texts: Sequence[tuple[str, str] | None]) -> list[str]:
 def _beginning(text: str) -> str:
     words = text[:200].casefold().split()
     return " ".join(words[:_N_BEGINNING_WORDS]) if len(words) > _N_BEGINNING_WORDS else ""
-
-
-def _sides(item: CountedItem, read: Callable[[str], str]) -> tuple[str, str]:
-    return read(as_read(item.pair, 0)), read(as_read(item.pair, 1))
 
 
 # --- confidence ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from cliffguard.core.diagnosis import (
     OF_PROBES,
     CapabilityDiagnosis,
     CauseCount,
+    CauseName,
     Diagnosis,
     Pattern,
 )
@@ -143,9 +144,9 @@ def _sum(diagnosis: CapabilityDiagnosis) -> str:
     """
     is_whole = not is_graded(diagnosis)
     lost = [
-        f"{cause.n_items:,} {flag_word(cause.cause)}"
+        f"{cause.n_items:,} {_term(cause.cause)}"
         if is_whole
-        else f"{cause.loss:.2f} {flag_word(cause.cause)}"
+        else f"{cause.loss:.2f} {_term(cause.cause)}"
         for cause in diagnosis.causes
     ]
     gained = f"{diagnosis.n_fixed:,} fixed" if is_whole else f"{diagnosis.gain:.2f} gained"
@@ -158,6 +159,11 @@ def _sum(diagnosis: CapabilityDiagnosis) -> str:
         f"drop = ({' + '.join(lost)} − {gained}) / {n_things(diagnosis.n_items, 'item', ',')} = "
         f"{total} / {diagnosis.n_items:,} = {numbers.points(drop)}"
     ).replace("= -", "= −")
+
+
+def _term(cause: CauseName) -> str:
+    """Return what a sum calls a cause; a probe that brings an item back proves nothing alone."""
+    return "not proven suppressed" if cause == "lost" else flag_word(cause)
 
 
 def _untested(every: Sequence[CapabilityDiagnosis]) -> Iterator[Block]:

@@ -11,6 +11,9 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.suites.structure.json_texts import Unreadable, normal_form, read_json
 
 _ARGUMENTS = ("arguments", "parameters")
+# How models call by words that no reader takes: meant as a call, and unreadable.
+_NAMES = {"name", "tool", "tool_name", "function", "function_name", "method", "recipient_name"}
+_MEANT_AS_ARGUMENTS = {*_ARGUMENTS, "args", "input", "params", "tool_args", "tool_input", "kwargs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def is_call(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     return (
-        ("name" in value and any(key in value for key in _ARGUMENTS))
+        (not _NAMES.isdisjoint(value) and not _MEANT_AS_ARGUMENTS.isdisjoint(value))
         or isinstance(value.get("function"), dict)
         or "tool_calls" in value
     )
