@@ -83,8 +83,8 @@ def test_counts_add_up_to_the_drop() -> None:
 
     assert [each for each in lines if each.startswith("drop =")] == [
         "drop = (3 cut + 38 refusal + 8 unprobed − 4 fixed) / 200 items = 45 / 200 = +22.5 pp",
-        "drop = (3.50 format + 5.75 not proven suppressed − 2.50 gained) / 400 items = 6.75 / 400 = "
-        "+1.7 pp",
+        "drop = (3.50 format + 5.75 not proven suppressed − 2.50 gained) / 400 items = 6.75 / 400 "
+        "= +1.7 pp",
     ]
 
 
