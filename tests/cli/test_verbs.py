@@ -470,6 +470,13 @@ def trajectory(files: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return files
 
 
+@pytest.fixture
+def long_trajectory(trajectory: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The same three, over items of which an earlier run may have seen half."""
+    support.write_suite(tmp_path / "suite", n_items=300, n_said=120)
+    return trajectory
+
+
 def chosen(files: dict[str, str], steps: str, how: str) -> Result:
     """Check some of the three with --choose."""
     folder = Path(files["base"]).parent
@@ -520,21 +527,21 @@ def turns(share: int, *names: str) -> Script:
 
 @pytest.mark.slow
 def test_candidates_that_change_together_share_more_of_alpha(
-    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    long_trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is open at an equal share passes at what near twins may spend, without a question."""
     runner = scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
 
-    result = chosen(trajectory, "123", "any")
+    result = chosen(long_trajectory, "123", "any")
 
     assert result.exit_code == 0
     assert re.search(r"step-1 or \S*step-2 or \S*step-3 may be shipped", result.stderr)
     assert runner.n_asked == 4 * (300 + 120)
-    review = review_in(trajectory, "step-2")
+    review = review_in(long_trajectory, "step-2")
     assert 0.05 / 3 < review["plan"]["policy"]["alpha"] < 0.05
     assert "choose.raised-alpha" in caveat_ids(review)
     assert "choose.shared-alpha" not in caveat_ids(review)
-    again = Path(trajectory["out"]) / "again"
+    again = Path(long_trajectory["out"]) / "again"
     repeated = run(*shlex.split(review["provenance"]["command"])[1:], "--out", str(again))
     assert repeated.exit_code == 0
     assert json.loads((again / "review.json").read_text())["verdict"] == review["verdict"]
@@ -542,16 +549,23 @@ def test_candidates_that_change_together_share_more_of_alpha(
 
 @pytest.mark.slow
 def test_what_an_earlier_run_saw_leaves_equal_shares(
-    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    long_trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How looks at fewer items hang together with those at more is not known of several."""
     scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
-    folder = Path(trajectory["base"]).parent
-    named = ("--base", trajectory["base"], "--suite", trajectory["suite"], "--limit", "150")
-    run("check", *named, "--candidate", str(folder / "step-1"), "--store", trajectory["store"],
-        "--out", trajectory["out"])  # fmt: skip
+    folder = Path(long_trajectory["base"]).parent
+    named = (
+        "--base",
+        long_trajectory["base"],
+        "--suite",
+        long_trajectory["suite"],
+        "--limit",
+        "150",
+    )
+    run("check", *named, "--candidate", str(folder / "step-1"), "--store", long_trajectory["store"],
+        "--out", long_trajectory["out"])  # fmt: skip
 
-    result = chosen(trajectory, "123", "any")
+    result = chosen(long_trajectory, "123", "any")
 
     assert result.exit_code == 11
     assert "of 3 candidates, which share alpha, none passed" in result.stderr
