@@ -50,10 +50,9 @@ def try_chats(
     """
     for side in sides:
         for task in (task for task in tasks if task.are_chats):
-            items = in_order(task, protocol)
-            look = (in_full(task, items),)
+            look = (in_full(task, in_order(task, protocol)),)
             if n_absent(side, look, protocol=protocol, store=store, runner=runner):
-                runner.try_chats(side, task, items, protocol)
+                runner.try_chats(side, task, protocol)
 
 
 def marks_in_chats(tasks: Sequence[Task], sides: Sequence[Checkpoint]) -> tuple[Caveat, ...]:

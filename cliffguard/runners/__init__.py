@@ -96,9 +96,7 @@ class Runner(Interface):
             return None
         return f"as {checkpoint.name} gets them: not known before it is asked by this runner"
 
-    def try_chats(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-    ) -> None:
+    def try_chats(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> None:
         """Render chats by a checkpoint's template alone, before any side is asked.
 
         Raises UsageError for what it drops or refuses. A runner that cannot does nothing.

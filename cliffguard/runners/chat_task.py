@@ -43,13 +43,9 @@ class ChatTask(LoadedTask):
             for number, item in enumerate(self.task.items[:limit])
         }
 
-    def try_each(
-        self, items: Sequence[Item], speaker: Any, name: str, protocol: EvalSettings
-    ) -> None:
-        """Render items as the side called `name` gets them. Raises as `ChatTemplate.render`."""
-        template = ChatTemplate(speaker, name, protocol)
-        for item in items:
-            self._requests_of(self._document_ids[item.id], item, protocol, template)
+    # Each chat is rendered twice by another process: of base and candidate, which are asked in
+    # turns, and as it is compared before any template.
+    _n_kept = 3
 
     def _template(self, model: Any, name: str, protocol: EvalSettings) -> dict[str, Any]:
         return {"chat_template": ChatTemplate(model, name, protocol)}

@@ -30,7 +30,6 @@ from cliffguard.engine.windows import assumed
 from cliffguard.runners import Runner, TaskPart
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
-from cliffguard.runners.chat_task import ChatTask
 from cliffguard.runners.devices import pick_dtype
 from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
 from cliffguard.runners.loaded_task import LoadedTask
@@ -205,19 +204,16 @@ class HarnessRunner(Runner):
             self.show(checkpoint, task, first_prompts(loaded, checkpoint, how, server or render))
         return None
 
-    def try_chats(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-    ) -> None:
+    def try_chats(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> None:
         """Render chats by the tokenizer alone; a model in memory or a server has its own."""
-        loaded = self._tasks[task.name]
-        if not isinstance(loaded, ChatTask) or not self._renders_alone(checkpoint):
+        if not self._renders_alone(checkpoint):
             return
         from cliffguard.engine.templates import by_files, failures_explained
 
         how = effective(protocol, are_chats=True)
         with failures_explained(checkpoint.name), doing(f"rendering the chats of {task.name}"):
             render = self._renders.get(checkpoint.fingerprint) or by_files(checkpoint, how)
-            loaded.try_each(items, render, checkpoint.name, how)
+            self._tasks[task.name].build(render, checkpoint, how)
 
     def _renders_alone(self, checkpoint: Checkpoint) -> bool:
         """Return whether a checkpoint's tokenizer, loaded by itself, renders its chats."""

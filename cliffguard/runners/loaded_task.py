@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
@@ -19,6 +19,14 @@ from cliffguard.suites.scorers import PatternTooSlow
 
 # lm-eval's own default, so that the shots of a stock task are those that its users know.
 _FEWSHOT_SEED = 1234
+
+
+class _Built(NamedTuple):
+    """Requests and digests of prompts by document, and for whom and how they were wanted."""
+
+    wanted: tuple[str, EvalSettings]
+    requests: dict[int, list[Any]]
+    prompts: dict[int, str]
 
 
 class LoadedTask:
@@ -39,6 +47,10 @@ class LoadedTask:
         self._built: tuple[str, EvalSettings] | None = None
         self._requests: dict[int, list[Any]] = {}
         self._prompts: dict[int, str] = {}
+        self._kept: list[_Built] = []
+
+    _n_kept = 1
+    """For how many checkpoints and protocols requests are kept, the last ones built."""
 
     def n_shots(self, protocol: EvalSettings) -> int:
         """Return how many shots stand before each item under a protocol."""
@@ -74,13 +86,15 @@ class LoadedTask:
         """
         side = None if protocol.chat_template == "none" else checkpoint
         wanted = ("" if side is None else side.fingerprint, protocol)
-        if self._built == wanted:
-            return
-        self._requests = self._build(protocol)
-        self._prompts = {i: _prompt_digest(rows) for i, rows in self._requests.items()}
-        if side is not None:
-            self._requests = self._build(protocol, **self._template(model, side.name, protocol))
-        self._built = wanted
+        built = next((kept for kept in self._kept if kept.wanted == wanted), None)
+        if built is None:
+            requests = self._build(protocol)
+            prompts = {i: _prompt_digest(rows) for i, rows in requests.items()}
+            if side is not None:
+                requests = self._build(protocol, **self._template(model, side.name, protocol))
+            built = _Built(wanted, requests, prompts)
+            self._kept = [*self._kept, built][-self._n_kept :]
+        self._built, self._requests, self._prompts = built
 
     def _template(self, model: Any, name: str, protocol: EvalSettings) -> dict[str, Any]:
         """Return what `_build` takes to render by the chat template of `model`, of side `name`.

@@ -63,8 +63,8 @@ def test_a_base_that_takes_the_last_is_told() -> None:
     (caveat,) = surface_caveats("reasoning", pairs)
     assert caveat.id == "base.surface"
     assert caveat.text.startswith(
-        "reasoning: on this base game 1 measures at which place the right answer is mentioned, as "
-        "much as the skill: between"
+        "reasoning: the base's score in game, level 1 depends on the place at which the right "
+        "answer is mentioned as much as on the skill: between"
     )
     (surface,) = (s for s in surfaces_of(pairs) if "mentioned" in s.feature and s.effect > 0.4)
     assert (surface.task, surface.level) == ("game", 1)

@@ -14,8 +14,10 @@ from cliffguard import EvalSettings, Plan, RunnerSettings, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.cli.app import app
 from cliffguard.core.answers import Question
+from cliffguard.core.chats import Chat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
+from cliffguard.engine.chats import ChatTemplate
 from cliffguard.gate import find_alone, find_sides
 from cliffguard.runners.answering import Prepared
 from cliffguard.runners.harness import HarnessRunner
@@ -582,6 +584,26 @@ def test_what_the_candidates_template_drops_is_known_first(tmp_path: Path, store
     with support.refused("template.refuses-chat", 2, "tuned", "item i5"):
         guard(plan_for(suite, base, tuned), store=store)
     assert not [entry for entry in store.entries() if entry.shard_numbers()]
+
+
+def test_a_chat_is_rendered_once_for_each_side(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process, which takes milliseconds: not once a look, nor again to be asked."""
+    rendered: list[str] = []
+    render = ChatTemplate.render
+
+    def counted(template: ChatTemplate, chat: Chat, where: str) -> str:
+        rendered.append(where)
+        return render(template, chat, where)
+
+    monkeypatch.setattr(ChatTemplate, "render", counted)
+    rows = [{"messages": [turn("user", f"Number {n}?")]} for n in range(70)]
+    suite = suite_of(tmp_path / "suite", rows, "metric: exact_match, max_tokens: 1")
+    base = model_with(tmp_path / "base", CHATML)
+    tuned = model_with(tmp_path / "tuned", CHATML, seed=1)
+    guard(plan_for(suite, base, tuned), store=store)
+    assert len(rendered) == 2 * len(rows)
 
 
 def test_one_side_alone_is_asked_under_the_file_too(tmp_path: Path) -> None:

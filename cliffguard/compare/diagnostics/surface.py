@@ -1,4 +1,4 @@
-"""What of a base's score hangs on where the right answer stands, and how it looks.
+"""How far a base's score depends on where the right answer stands, and how it looks.
 
 A level that the base answers by place ("the last one named") measures the place on this base, and
 what a fine-tune does to it says little of the skill.
@@ -145,8 +145,8 @@ def _cut(values: Sequence[int]) -> list[int]:
 
 
 _FEATURES: Mapping[str, Callable[[Sequence[Item]], Features]] = {
-    "at which place the right answer is mentioned": _places,
-    "at which place the right answer is listed": _listed,
+    "the place at which the right answer is mentioned": _places,
+    "the place at which the right answer is listed": _listed,
     "how near to the end the right answer is mentioned": _recency,
     "how long the prompt is": _length,
     "which answer is right": _label,
@@ -156,17 +156,19 @@ _FEATURES: Mapping[str, Callable[[Sequence[Item]], Features]] = {
 
 
 def surface_caveats(capability: str, pairs: Sequence[Pair]) -> Iterator[Caveat]:
-    """Say of which levels the base's score hangs on a feature, the strongest of each level."""
+    """Say at which levels the base's score depends on a feature: the strongest of each level."""
     strongest: dict[tuple[str, int | None], Surface] = {}
     for surface in surfaces_of(pairs):
         before = strongest.get((surface.task, surface.level))
         if before is None or surface.effect > before.effect:
             strongest[surface.task, surface.level] = surface
+    level_names = {pair.task.name: pair.task.level or "level" for pair in pairs}
     for surface in strongest.values():
-        where = surface.task if surface.level is None else f"{surface.task} {surface.level}"
-        much = ", as much as the skill" if surface.effect > MUCH else ""
+        at_level = f", {level_names[surface.task]} {surface.level}"
+        where = surface.task + (at_level if surface.level is not None else "")
+        much = " as much as on the skill" if surface.effect > MUCH else ""
         yield Caveat(
             id="base.surface",
-            text=f"{capability}: on this base {where} measures {surface.feature}{much}: between "
-            f"the best and the worst third of its items lie {100 * surface.effect:.0f} points.",
+            text=f"{capability}: the base's score in {where} depends on {surface.feature}{much}: "
+            f"between the best and the worst third of items lie {100 * surface.effect:.0f} points.",
         )
