@@ -8,8 +8,9 @@ from functools import partial
 from statistics import fmean
 
 from cliffguard.compare.case import Case
+from cliffguard.compare.chance import mean_chance
 from cliffguard.compare.clusters import without_copies
-from cliffguard.compare.counts import Gathered, mean_chance
+from cliffguard.compare.counts import Gathered
 from cliffguard.compare.diagnostics.classes import classes_of
 from cliffguard.compare.diagnostics.responses import response_comparison
 from cliffguard.compare.evidence import (
@@ -111,6 +112,7 @@ def _counts(items: Gathered, look: Look, capability: str, n_excluded: int) -> Ca
         n_clusters=None if grouping is None else grouping.n_clusters,
         n_empty=items.n_empty,
         n_in_all=_in_all(look, capability),
+        n_surface=items.n_surface,
     )
 
 
@@ -136,6 +138,7 @@ def _evidence(items: Gathered, hypothesis: Hypothesis, level: Level | None) -> C
         method=evidence.method if evidence else "",
         level=None if level is None else level.now,
         next_level=None if level is None else level.next,
+        is_surface=items.is_surface,
     )
 
 
@@ -160,6 +163,7 @@ def _diagnostics(
         uncut=truncation_sensitivity(items.gating, hypothesis) if items.scored else None,
         readable=readable_of(items.gating, hypothesis) if items.scored else None,
         strata=_strata(items, look, capability, hypothesis, case.policy),
+        surface=items.surface,
     )
 
 
@@ -168,11 +172,12 @@ def _strata(
 ) -> tuple[StratumComparison, ...]:
     """Return the parts in which a cliff could hide, of what can fail the gate."""
     role = policy.role(capability.name, capability.ring)
-    if role == "monitored" or policy.estimand == "suite":
+    if role == "monitored" or policy.estimand == "suite" or items.is_surface:
         return ()
     margin = policy.stratum_margin(capability.name, role, margin=hypothesis.margin)
     p_beyond = partial(p_of_part, is_graded=hypothesis.is_graded, alpha=policy.first_level)
-    parts = strata_of(items.counted, look, capability.name, policy.rules(capability.name).strata)
+    field, away = policy.rules(capability.name).strata, items.surface_levels
+    parts = strata_of(items.counted, look, capability.name, field, away)
     return tuple(compared(part, margin, p_beyond) for part in parts)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from cliffguard.compare.capability import compare_capability
 from cliffguard.compare.case import Case
-from cliffguard.compare.clusters import question_of, tied_by
+from cliffguard.compare.clusters import question_of, tied_by, with_groups, without_copies
 from cliffguard.compare.counts import (
     Gathered,
     gather,
@@ -15,11 +16,12 @@ from cliffguard.compare.counts import (
     shared_documents,
     unknown_chance,
 )
-from cliffguard.compare.diagnostics.surface import surface_caveats
+from cliffguard.compare.diagnostics.surface import surface_levels
 from cliffguard.compare.mean_margin import Measured, mean_of
-from cliffguard.compare.pairs import Pair, counted
+from cliffguard.compare.pairs import LevelKey, Pair, counted
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import Comparison, Shared
+from cliffguard.core.diagnostics import SurfaceLevel
 from cliffguard.core.items import Capability, Suite
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import Policy
@@ -93,20 +95,32 @@ def _measured(
 
 
 def gathered(
-    pairs: Sequence[Pair], case: Case, look: Look
+    pairs: Sequence[Pair], case: Case, look: Look, comparison: Comparison | None = None
 ) -> Iterator[tuple[Suite, Capability, Gathered]]:
-    """Yield which of these answers count, for each capability of the suites, in their order."""
+    """Yield which of these answers count, for each capability of the suites, in their order.
+
+    Of a `comparison` of the same answers what it found out about levels need not be found again.
+    """
     by_capability: dict[str, list[Pair]] = {}
+    known = (
+        {}
+        if comparison is None
+        else {row.capability: row.diagnostics.surface for row in comparison.capabilities}
+    )
     for pair in tied_by(case.policy, map(counted, pairs)):
         by_capability.setdefault(pair.task.capability, []).append(pair)
     planned, _ = _planned(look)
     for suite in case.suites:
         for capability in suite.capabilities:
+            rows = by_capability.get(capability.name, [])
+            surface = known.get(capability.name)
             items = gather(
-                by_capability.get(capability.name, []),
+                rows,
                 margin=_level_margin(case.policy, capability.name),
-                n_planned=planned[capability.name],
+                n_planned=planned[capability.name].total(),
                 stands_alone=case.policy.estimand == "suite",
+                n_at_level=planned[capability.name],
+                surface=_surface(capability, rows, case.policy) if surface is None else surface,
             )
             yield suite, capability, items
 
@@ -119,8 +133,6 @@ def _caveats(
     yield from unknown_chance([items for _, items in measured])
     for row, items in measured:
         yield from remarks(row, items)
-        if row.is_finished and row.ring != "target":  # what a target's answers hang on is its job
-            yield from surface_caveats(row.capability, items.gating)
     yield from (*case.caveats, *caveats)
     yield from instrument_moved(row for row, _ in measured)
     yield from contamination_caveats(
@@ -134,14 +146,31 @@ def _level_margin(policy: Policy, capability: str) -> float:
     return 0.0 if is_relative else policy.margin(capability)
 
 
-def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
-    """Return how many questions gate in every capability, and how many items it excludes."""
-    questions: dict[str, set[Hashable]] = {}
+def _surface(
+    capability: Capability, rows: Sequence[Pair], policy: Policy
+) -> tuple[SurfaceLevel, ...]:
+    """Return the levels that hang on how items look; what a target's answers hang on is its job."""
+    if capability.ring == "target":
+        return ()
+    levels = surface_levels(without_copies(with_groups([pair for pair in rows if pair.gates])))
+    if policy.rules(capability.name).surface == "caveat":
+        return tuple(replace(level, gates=True) for level in levels)
+    return levels
+
+
+def _planned(look: Look) -> tuple[Mapping[str, Counter[LevelKey]], Counter[str]]:
+    """Return how many questions gate at every level, and how many items a capability excludes.
+
+    A question that is asked twice counts at the level at which it is asked first.
+    """
+    questions: dict[str, dict[Hashable, LevelKey]] = defaultdict(dict)
     excluded: Counter[str] = Counter()
     for series in look:
         name = series.task.capability
         gating = [item for item in series.planned if series.task.gates(item)]
         if series.task.suite != SAMPLES:  # of which all that there is was asked
-            questions.setdefault(name, set()).update(map(question_of, gating))
+            for item in gating:
+                questions[name].setdefault(question_of(item), (series.task.name, item.level))
         excluded[name] += sum(map(series.task.would_gate, series.planned)) - len(gating)
-    return Counter({name: len(keys) for name, keys in questions.items()}), excluded
+    at_level = {name: Counter(levels.values()) for name, levels in questions.items()}
+    return defaultdict(Counter, at_level), excluded

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 
+from cliffguard.compare.chance import chance_of, mean_chance
 from cliffguard.compare.clusters import with_groups, without_copies
-from cliffguard.compare.pairs import Pair
+from cliffguard.compare.diagnostics.surface import points_by, surface_caveats
+from cliffguard.compare.pairs import LevelKey, Pair, level_of
 from cliffguard.compare.strata import split_levels
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison, Shared
+from cliffguard.core.diagnostics import SurfaceLevel
 from cliffguard.core.texts import in_points, n_things, plural
 
 _N_NAMED = 5
@@ -25,8 +28,9 @@ class Gathered:
     """The answers to one capability, as its statistics count them.
 
     `rows` are all answers, item by item, and `counted` those of them that count, with their groups;
-    `gating` are the same, one a question, of `n_planned` questions. `n_copies` rows and `n_empty`
-    questions, at levels where the base has nothing to lose, are left out.
+    `gating` are the same, one a question, of `n_planned` questions. `n_copies` rows, `n_empty`
+    questions, at levels where the base has nothing to lose, and `n_surface`, at levels of `surface`
+    that do not gate, are left out. With `is_surface` no level is left that gates, and all are here.
     """
 
     rows: tuple[Pair, ...]
@@ -35,6 +39,14 @@ class Gathered:
     n_planned: int
     n_copies: int
     n_empty: int
+    n_surface: int = 0
+    surface: tuple[SurfaceLevel, ...] = ()
+    is_surface: bool = False
+
+    @property
+    def surface_levels(self) -> set[LevelKey]:
+        """The levels that measure how their items look, where others are left."""
+        return set() if self.is_surface else _unfit(self.surface)
 
     @property
     def scored(self) -> list[Pair]:
@@ -63,46 +75,52 @@ class Gathered:
         return max(0.0, (self.base_mean or 0.0) - (self.chance or 0.0))
 
 
-def gather(pairs: Sequence[Pair], *, margin: float, n_planned: int, stands_alone: bool) -> Gathered:
+def gather(
+    pairs: Sequence[Pair],
+    *,
+    margin: float,
+    n_planned: int,
+    stands_alone: bool,
+    n_at_level: Mapping[LevelKey, int] | None = None,
+    surface: Sequence[SurfaceLevel] = (),
+) -> Gathered:
     """Return what counts of these answers.
 
-    `n_planned` questions are planned. With `stands_alone` rows count as they are, as they do where
-    the suite itself is the contract.
+    `n_planned` questions are planned, `n_at_level` at each level (None: those that were asked).
+    With `stands_alone` rows count as they are, as they do where the suite itself is the contract.
+    Of the `surface` levels those that do not gate are left out, unless they are all there is.
     """
     counted = gating = [pair for pair in pairs if pair.gates]
     if not stands_alone:
         counted = with_groups(counted)
         gating = without_copies(counted)
     n_copies = len(counted) - len(gating)
-    empty: list[Pair] = []
+    unfit = _unfit(surface)
+    fit = [pair for pair in gating if level_of(pair) not in unfit]
+    is_surface = bool(gating) and not fit
+    if is_surface:
+        unfit, fit = set(), gating
+    n_asked = Counter(level_of(pair) for pair in gating if level_of(pair) in unfit)
+    n_surface = sum(max(n, (n_at_level or {}).get(level, 0)) for level, n in n_asked.items())
+    gating, n_planned, empty = fit, n_planned - n_surface, list[Pair]()
     if len(gating) >= n_planned:  # before the end a level may only seem to be empty
         gating, empty = split_levels(gating, margin)
-    if empty:
-        away = {(pair.task.name, pair.item.level) for pair in empty}
-        counted = [pair for pair in counted if (pair.task.name, pair.item.level) not in away]
+    away = unfit | {level_of(pair) for pair in empty}
     return Gathered(
         rows=tuple(pairs),
-        counted=tuple(counted),
+        counted=tuple(pair for pair in counted if level_of(pair) not in away),
         gating=tuple(gating),
         n_planned=max(n_planned - len(empty), len(gating)),
         n_copies=n_copies,
         n_empty=len(empty),
+        n_surface=n_surface,
+        surface=tuple(surface),
+        is_surface=is_surface,
     )
 
 
-def chance_of(pair: Pair) -> float | None:
-    """Return what guessing earns on an item: the task's, else one in as many as it has choices."""
-    if pair.task.chance is not None:
-        return pair.task.chance
-    n_choices = len(pair.item.choices)
-    # Of one continuation, or of a metric that is better low, nobody knows what guessing earns.
-    return 1.0 / n_choices if n_choices > 1 and not pair.task.lower_is_better else None
-
-
-def mean_chance(pairs: Sequence[Pair]) -> float | None:
-    """Return what guessing earns on average, 0 where nobody knows; None if of no item it is."""
-    known = [chance for pair in pairs if (chance := chance_of(pair)) is not None]
-    return math.fsum(known) / len(pairs) if known else None
+def _unfit(surface: Sequence[SurfaceLevel]) -> set[LevelKey]:
+    return {(level.task, level.level) for level in surface if not level.gates}
 
 
 def shared_documents(capabilities: Sequence[tuple[str, Gathered]]) -> tuple[Shared, ...]:
@@ -175,8 +193,16 @@ def remarks(capability: CapabilityComparison, items: Gathered) -> Iterator[Cavea
             id="items.nothing-to-lose",
             text=f"{name}: {n_things(items.n_empty, 'item', ',')} "
             f"{plural(items.n_empty, 'does', 'do')} not count, at levels where the base has "
-            f"nothing to lose ({_levels(items)}).",
+            f"nothing to lose ({_empty_levels(items)}).",
         )
+    if items.n_surface:
+        yield Caveat(
+            id="items.surface",
+            text=f"{name}: {n_things(items.n_surface, 'item', ',')} "
+            f"{plural(items.n_surface, 'does', 'do')} not count, at levels that measure how items "
+            f"look on this base: {_by_surface(items)}.",
+        )
+    yield from surface_caveats(name, items.surface)
     yield from _base(capability)
 
 
@@ -201,17 +227,19 @@ def _base(capability: CapabilityComparison) -> Iterator[Caveat]:
         )
 
 
-def _levels(items: Gathered) -> str:
-    kept = {(pair.task.name, pair.item.level) for pair in items.gating}
-    away = sorted(
-        {
-            (pair.task.name, pair.item.level)
-            for pair in items.rows
-            if pair.gates and (pair.task.name, pair.item.level) not in kept
-        },
-        key=str,
-    )
+def _empty_levels(items: Gathered) -> str:
+    kept = {level_of(pair) for pair in items.gating} | items.surface_levels
+    away = {level_of(pair) for pair in items.rows if pair.gates} - kept
     return "; ".join(
-        f"{task} {', '.join(str(level) for _, level in rows)}"
-        for task, rows in groupby(away, key=lambda pair: pair[0])
+        f"{task} {', '.join(str(level) for _, level in levels)}"
+        for task, levels in groupby(sorted(away, key=str), key=lambda level: level[0])
+    )
+
+
+def _by_surface(items: Gathered) -> str:
+    """Return which levels hang on which feature, those of one feature together."""
+    rows = [level for level in items.surface if not level.gates]
+    return "; ".join(
+        f"{row.task}{'' if row.level is None else f' {row.level}'} by {points_by(row)}"
+        for row in rows
     )

@@ -19,6 +19,7 @@ from cliffguard.compare.diagnostics.patterns import Patterns, find_patterns
 from cliffguard.compare.diagnostics.probe_results import Probes
 from cliffguard.compare.diagnostics.restated import with_restated
 from cliffguard.compare.pairs import Pair
+from cliffguard.core.comparisons import Comparison
 from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Diagnosis
 from cliffguard.core.progress import doing
 from cliffguard.evaluate.looks import Look
@@ -41,11 +42,13 @@ class Diagnosed:
     probes: Probes = field(default_factory=Probes)
 
 
-def changed_capabilities(pairs: Sequence[Pair], case: Case, look: Look) -> Capabilities:
+def changed_capabilities(
+    pairs: Sequence[Pair], case: Case, look: Look, comparison: Comparison | None = None
+) -> Capabilities:
     """Return the items that count of every capability of which one broke."""
     counted = {
         capability.name: counted_items(items)
-        for _, capability, items in gathered(pairs, case, look)
+        for _, capability, items in gathered(pairs, case, look, comparison)
     }
     return {name: items for name, items in counted.items() if any(item.is_broken for item in items)}
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cliffguard.compare.counts import chance_of
+from cliffguard.compare.chance import chance_of
 from cliffguard.compare.diagnostics.responses import lost_to_truncation, runs_in_a_circle
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cliffguard.compare.items_needed import about, is_shielded, items_needed
 from cliffguard.compare.refusals import few_clusters, refusal, too_many_missing
 from cliffguard.compare.summary import change_in, where_it_falls
+from cliffguard.compare.unjudged import why_not
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.diagnostics import StratumComparison, TruncationSensitivity
 from cliffguard.core.reviews import Cause, Finding, LadderFinding, Outcome
@@ -16,8 +17,6 @@ from cliffguard.core.settings import Policy, Ring, Role
 from cliffguard.core.texts import in_points, n_things, plural
 from cliffguard.evaluate.alpha_shares import at_alpha
 from cliffguard.stats.multiplicity import holm
-
-_MOST_UNREADABLE = 0.05  # of the base's answers, before its prompt is at fault
 
 
 def judge_family(
@@ -57,7 +56,7 @@ class _Proofs(NamedTuple):
 
 
 def _p_drop(capability: CapabilityComparison) -> float:
-    if capability.evidence.p_drop is None or capability.has_nothing_to_lose:
+    if capability.evidence.p_drop is None or capability.cannot_fail:
         return 1.0
     return capability.evidence.p_drop
 
@@ -111,14 +110,15 @@ def _decide(
 ) -> _Decided:
     """Decide one capability by four questions, the first that has an answer.
 
-    1. Has the base anything to lose?  2. Is a drop beyond the margin excluded?  3. Is a drop
+    1. Could this base lose anything?  2. Is a drop beyond the margin excluded?  3. Is a drop
     proven?  4. If neither, what is missing?
     """
     assert capability.evidence.p_held is not None
     assert capability.evidence.p_beyond is not None
-    # 1. A base within a margin of guessing cannot lose more than the margin: HELD would be empty.
-    if capability.has_nothing_to_lose:
-        return _nothing_to_lose(capability, policy)
+    # 1. Where no drop would be a loss HELD would be empty.
+    if capability.cannot_fail:
+        outcome, reason = why_not(capability, policy)
+        return _Decided(outcome, reason, counts=outcome is not Outcome.NOT_MEASURED)
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     has_dropped = proofs.dropped <= policy.alpha
     # 2. Excluded is HELD, also where a small drop is proven: the margin tolerates it. Refused where
@@ -176,40 +176,6 @@ def _dropped(capability: CapabilityComparison, proofs: _Proofs, policy: Policy) 
     if diagnostics.readable is not None and proofs.readable > policy.alpha:
         return _Decided(Outcome.REGRESSED, reason + _by_format(capability), cause="format")
     return _Decided(Outcome.REGRESSED, reason, cause="loss")
-
-
-def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decided:
-    """Return what is said where all that the base has beyond guessing is within the margin."""
-    evidence = capability.evidence
-    assert evidence.base_mean is not None
-    mean = evidence.base_mean
-    if evidence.skill:  # of all that the base answered; 0 also stands for less than guessing earns
-        mean = evidence.skill + (evidence.chance or 0.0)
-    has, guessed = map(capability.in_own_numbers, (mean, evidence.chance))
-    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if evidence.chance else ""
-    text = (
-        f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
-        f"{in_points(evidence.margin)})"
-    )
-    if not capability.is_finished:  # the base may yet prove to have something
-        return _Decided(Outcome.INCONCLUSIVE, f"so far {text}")
-    if (missing := too_many_missing(capability)) is not None:
-        return _Decided(Outcome.INCONCLUSIVE, missing)
-    n_bad = capability.counts.n_unreadable_base + capability.counts.n_cut_base
-    if n_bad > _MOST_UNREADABLE * capability.counts.n_asked:
-        reason = (
-            f"{n_bad} of the base's {n_things(capability.counts.n_asked, 'answer')} are cut or "
-            "hold nothing that the metric reads: mend the prompt, max_tokens or the filter"
-        )
-        return _Decided(Outcome.INCONCLUSIVE, reason)
-    if policy.rules(capability.capability).gate:
-        return _Decided(Outcome.INCONCLUSIVE, f"{text}, and the policy demands it")
-    return _Decided(Outcome.NOT_MEASURED, text, counts=False)
-
-
-def counts(capability: CapabilityComparison, policy: Policy) -> bool:
-    """Return whether it can pass or fail the gate: not where the base has nothing to lose."""
-    return not capability.has_nothing_to_lose or _nothing_to_lose(capability, policy).counts
 
 
 def _by_format(capability: CapabilityComparison) -> str:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from cliffguard.compare.clusters import shown_copies, tied_by
 from cliffguard.compare.comparison import gathered
+from cliffguard.compare.counts import Gathered
 from cliffguard.compare.diagnosis import Diagnosed
 from cliffguard.compare.kept_texts import kept_pattern
-from cliffguard.compare.pairs import Pair, counted, pair_answers
+from cliffguard.compare.pairs import Pair, counted, level_of, pair_answers
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
 from cliffguard.core.hashing import sha256_of_text
@@ -39,13 +40,13 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
         for index, item in enumerate(series.task.items)
     }
     diagnosed, keys = decision.diagnosed, _pattern_keys(decision.diagnosed, texts)
-    for _, capability, items in gathered(decision.pairs, case, look):
+    for _, capability, items in gathered(decision.pairs, case, look, decision.comparison):
         shown = shown_copies(items.gating, items.counted)
         of_gating = {_key(pair): whole for whole, pair in shown}
         clusters = _clusters(items.counted)
         rows = [*items.rows, *away.get(capability.name, ())]
         for pair in sorted(rows, key=lambda pair: order[_key(pair)]):
-            why = _why(pair, of_gating, clusters)
+            why = _why(pair, of_gating, clusters, items)
             whole = of_gating[_key(pair)] if why is None else pair
             name = clusters.get(_key(pair)) or _declared(pair)
             result = _result(pair, whole, why, name, texts)
@@ -80,7 +81,9 @@ def _key(pair: Pair) -> Key:
     return pair.task.name, pair.item.id
 
 
-def _why(pair: Pair, gating: dict[Key, Pair], clusters: dict[Key, str | None]) -> Uncounted | None:
+def _why(
+    pair: Pair, gating: dict[Key, Pair], clusters: dict[Key, str | None], items: Gathered
+) -> Uncounted | None:
     """Return why a pair is none of those whose scores are compared; None: it is one."""
     if _key(pair) in gating:
         return None if gating[_key(pair)].is_scored else "missing"
@@ -88,7 +91,9 @@ def _why(pair: Pair, gating: dict[Key, Pair], clusters: dict[Key, str | None]) -
         return "in-training-data"
     if not pair.gates:
         return "not-gating"
-    return "copy" if _key(pair) in clusters else "nothing-to-lose"
+    if _key(pair) in clusters:
+        return "copy"
+    return "surface" if level_of(pair) in items.surface_levels else "nothing-to-lose"
 
 
 def _clusters(pairs: Sequence[Pair]) -> dict[Key, str | None]:

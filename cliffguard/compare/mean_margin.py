@@ -15,7 +15,7 @@ import numpy as np
 
 from cliffguard.compare.counts import Gathered, shared_documents
 from cliffguard.compare.evidence import n_effective_of
-from cliffguard.compare.findings import counts
+from cliffguard.compare.unjudged import counts
 from cliffguard.core.comparisons import CapabilityComparison, MeanComparison
 from cliffguard.core.errors import ConfigError
 from cliffguard.core.settings import Policy, Ring

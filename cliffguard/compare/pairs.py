@@ -13,6 +13,9 @@ from cliffguard.evaluate.measure import Measurement
 
 RIGHT_OR_WRONG = (0.0, 1.0)
 
+LevelKey = tuple[str, int | None]
+"""A level of a task, by the task's name; None: the task has none, and is one as a whole."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -85,6 +88,11 @@ class Pair:
     def gates(self) -> bool:
         """Return whether the item counts for the verdict, or is only shown on a ladder."""
         return self.task.gates(self.item)
+
+
+def level_of(pair: Pair) -> LevelKey:
+    """Return the level at which a pair lies."""
+    return pair.task.name, pair.item.level
 
 
 def pair_answers(

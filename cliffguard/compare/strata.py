@@ -10,14 +10,14 @@ Reference: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
 from cliffguard.compare.clusters import without_copies
 from cliffguard.compare.diagnostics.classes import are_labels
-from cliffguard.compare.pairs import Pair, by_task
+from cliffguard.compare.pairs import LevelKey, Pair, by_task
 from cliffguard.core.diagnostics import StratumComparison
 from cliffguard.evaluate.looks import Look
 
@@ -45,15 +45,20 @@ class Stratum:
 
 
 def strata_of(
-    pairs: Sequence[Pair], look: Look, capability: str, field: str | None = None
+    pairs: Sequence[Pair],
+    look: Look,
+    capability: str,
+    field: str | None = None,
+    away: Collection[LevelKey] = (),
 ) -> list[Stratum]:
     """Return the parts of a capability by every division that has two of them or more.
 
-    `pairs` are those that count; `field` is what the policy's `strata` names.
+    `pairs` are those that count; `field` is what the policy's `strata` names. Of the levels that
+    are `away` nothing counts.
     """
     names = {(pair.task.name, pair.item.id): index for index, pair in enumerate(pairs)}
     strata: list[Stratum] = []
-    for kind, division in _divisions(look, capability, field).items():
+    for kind, division in _divisions(look, capability, field, away).items():
         parts = Counter(division.values())
         if len(parts) < 2:
             continue
@@ -70,13 +75,19 @@ def strata_of(
 Key = tuple[str, str]
 
 
-def _divisions(look: Look, capability: str, field: str | None) -> dict[Kind, dict[Key, str]]:
+def _divisions(
+    look: Look, capability: str, field: str | None, away: Collection[LevelKey]
+) -> dict[Kind, dict[Key, str]]:
     """Return, for each way of dividing, the part of every planned item that counts."""
     divisions: dict[Kind, dict[Key, str]] = {"task": {}, "level": {}, "class": {}, "field": {}}
     all_series = [series for series in look if series.task.capability == capability]
     for series in all_series:
         task = series.task
-        items = [item for item in series.planned if task.gates(item)]
+        items = [
+            item
+            for item in series.planned
+            if task.gates(item) and (task.name, item.level) not in away
+        ]
         is_classifier = are_labels({frozenset(item.choices) for item in items})
         is_classifier = is_classifier and len({item.answer for item in items}) > 1
         for item in items:

@@ -126,7 +126,10 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
 
 
 def _nothing_to_lose(capability: CapabilityComparison) -> str:
-    return f"{capability.capability} had nothing to lose on this base ({_change(capability)})"
+    what = "had nothing to lose"
+    if not capability.has_nothing_to_lose:
+        what = "did not measure the skill"
+    return f"{capability.capability} {what} on this base ({_change(capability)})"
 
 
 def _gain(capability: CapabilityComparison) -> str:

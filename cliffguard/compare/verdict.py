@@ -171,7 +171,7 @@ def _pool(
         for capability in gating
         if capability.evidence.drop is not None
         and not is_mute(capability)
-        and not capability.has_nothing_to_lose
+        and not capability.cannot_fail
         and outcomes[capability.capability].counts
     ]
     if len(measured) < 2:

@@ -39,7 +39,8 @@ class CapabilityCounts:
     Broken and fixed items have a lower and a higher score under the candidate. They lie in
     `n_clusters` groups (None: every item stands alone). Without the limit of
     one side there would be `n_in_all` items (None: it had none). `n_empty` more items lie at levels
-    of a ladder at which the base has nothing to lose; they count nowhere.
+    of a ladder at which the base has nothing to lose, and `n_surface` at levels that measure how
+    items look; they count nowhere.
     """
 
     n_planned: int
@@ -60,6 +61,7 @@ class CapabilityCounts:
     n_clusters: int | None = None
     n_empty: int = 0
     n_in_all: int | None = None
+    n_surface: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ class CapabilityEvidence:
     of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
     than the margin". `level` is the alpha that this run may spend on the capability, `next_level`
     what a further run with more items could (0: nothing is left; None: the looks of other runs were
-    not asked about, and both are of a first run).
+    not asked about, and both are of a first run). With `is_surface` no level measures the skill on
+    this base: the numbers are of all levels, and decide nothing.
     """
 
     n_effective: float
@@ -97,6 +100,7 @@ class CapabilityEvidence:
     n_effective_clusters: float | None = None
     level: float | None = None
     next_level: float | None = None
+    is_surface: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,11 @@ class CapabilityComparison:
         if skill is None:  # of a review that does not say it
             skill = self.evidence.base_mean - (self.evidence.chance or 0.0)
         return skill <= self.evidence.margin + _ROUNDING
+
+    @property
+    def cannot_fail(self) -> bool:
+        """Return whether no drop of it would be a loss: there is none to lose, or none to see."""
+        return self.has_nothing_to_lose or self.evidence.is_surface
 
     @property
     def is_finished(self) -> bool:

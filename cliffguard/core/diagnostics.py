@@ -242,6 +242,23 @@ class StratumComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceLevel:
+    """A level, or a task without levels, at which the base's score hangs on how its items look.
+
+    `feature` names on what. Between the best and the worst third of items by it lie `effect` of the
+    score (of a base below guessing: what it lacks to guessing), proven with `p_value` after Holm's
+    correction. Where it does not `gate` its items count nowhere: they measure the feature.
+    """
+
+    task: str
+    level: int | None
+    feature: str
+    effect: float
+    p_value: float
+    gates: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostics:
     """Where and how a capability changed, beside its mean.
 
@@ -250,6 +267,7 @@ class Diagnostics:
     those of the tasks that are classifiers. `uncut` says what would be left of a drop without the
     candidate's answers that were cut (None: none was), `readable` what is lost beside the answers
     that nobody can read (None: there are none). `strata` are the parts in which a cliff could hide.
+    `surface` are the levels at which the base's score depends on how the items look.
     """
 
     tasks: tuple[TaskComparison, ...]
@@ -261,3 +279,4 @@ class Diagnostics:
     uncut: TruncationSensitivity | None = None
     readable: Readable | None = None
     strata: tuple[StratumComparison, ...] = ()
+    surface: tuple[SurfaceLevel, ...] = ()

@@ -12,12 +12,16 @@ from cliffguard.core.diagnosis import CauseName
 ITEMS_FILE: Final = "items.jsonl"
 """Lies beside review.json, and nowhere else: no review can name another file to be read."""
 
-Uncounted = Literal["in-training-data", "not-gating", "nothing-to-lose", "copy", "missing"]
+Uncounted = Literal[
+    "in-training-data", "not-gating", "surface", "nothing-to-lose", "copy", "missing"
+]
 """Why an item is none of those whose scores are compared; the first that is true of it.
 
-*in-training-data*: the fine-tune saw it. *not-gating*: its level is only shown. *nothing-to-lose*:
-at its level the base has no more beyond guessing than the margin. *copy*: the same question counts
-once, by the mean of its copies. *missing*: a side has no answer to score; it can forbid HELD.
+*in-training-data*: the fine-tune saw it. *not-gating*: its level is only shown. *surface*: its
+level measures how items look on this base, or a strategy below guessing, not the skill.
+*nothing-to-lose*: at its level the base has no more beyond guessing than the margin. *copy*: the
+same question counts once, by the mean of its copies. *missing*: a side has no answer to score; it
+can forbid HELD.
 """
 
 

@@ -64,6 +64,12 @@ class CapabilityPolicy:
         "Whether it can fail the gate. Without it every ring but control gates. true also demands "
         "that something can be lost there.",
     )
+    surface: Literal["exclude", "caveat"] = key(
+        "exclude",
+        "What becomes of a level whose score on this base depends on how its items look (the place "
+        "of the right answer, its label, a prompt's length) by more than 20 points: exclude leaves "
+        "it out of the verdict, caveat says it and lets it gate.",
+    )
     tasks: tuple[str, ...] = key(
         (),
         "What it is made of where there is no suite, in comparing lm-eval's samples: names, groups "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cliffguard.core.words import bare
@@ -46,11 +46,17 @@ def _third(folded: str, right: Sequence[str]) -> int | None:
 
 
 def _where(text: str, folded: str) -> int | None:
-    """Return where a text first stands in a prompt by itself, and not as a part of a word."""
+    return next(mentions(text, folded), None)
+
+
+def mentions(text: str, folded: str) -> Iterator[int]:
+    """Yield where a text stands in a prompt by itself, and not as a part of a word.
+
+    Both are compared as they are: the text as `bare` returns it, the prompt in folded case.
+    """
     at = folded.find(text) if text else -1
     while at >= 0:
         before, after = folded[at - 1 : at], folded[at + len(text) : at + len(text) + 1]
         if not (before.isalnum() or after.isalnum()):
-            return at
+            yield at
         at = folded.find(text, at + 1)
-    return None

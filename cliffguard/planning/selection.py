@@ -198,7 +198,11 @@ def _changes(candidate: CandidateReview, proof: CapabilityComparison) -> Changes
     pairs = [counted(pair) for pair in candidate.pairs if pair.task.capability == proof.capability]
     n_repeats = candidate.review.plan.protocol.repeats
     gathered = gather(
-        pairs, margin=proof.evidence.margin, n_planned=proof.counts.n_planned, stands_alone=False
+        pairs,
+        margin=proof.evidence.margin,
+        n_planned=proof.counts.n_planned + proof.counts.n_surface,
+        stands_alone=False,
+        surface=proof.diagnostics.surface,
     )
     if any(
         pair.group is not None or pair.is_graded or pair.task.is_graded(n_repeats)

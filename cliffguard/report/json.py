@@ -30,14 +30,18 @@ _TO_ESCAPE = re.compile(
     r"\U000e0000-\U000e007f]"
 )
 _RECORDS = re.compile(r"(capabilities\.\d+)\.(?:counts|evidence|diagnostics)\b")
+_SURFACE = (
+    r"comparison\.capabilities\.\d+\.(n_surface|is_surface|surface)"
+    r"|plan\.policy\.capabilities\..+\.surface"
+)
 _MAY_LACK = {
     1: re.compile(".*"),
     # What reviews of it were given after some had been written.
     2: re.compile(
         r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear|half)"
-        r"|items|diagnosis"
+        rf"|items|diagnosis|{_SURFACE}"
     ),
-    3: re.compile(r"items|diagnosis|plan\.half"),
+    3: re.compile(rf"items|diagnosis|plan\.half|{_SURFACE}"),
 }
 """The keys that a review of a layout may lack, with their default in their place."""
 _WITH_IDS = 3  # the first layout whose caveats have one
@@ -158,7 +162,7 @@ _ORDER = (
     "behaviour", "n_excluded", "distance", "shift", "classes", "uncut", "n_copies",
     "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
     "readable", "n_cut_base", "chance", "skill", "n_clusters", "n_effective_clusters", "n_empty",
-    "n_in_all", "strata", "level", "next_level",
+    "n_in_all", "strata", "level", "next_level", "n_surface", "is_surface", "surface",
 )  # fmt: skip
 
 

@@ -83,7 +83,10 @@ def _measure(rows: Rows) -> str:
 
 
 def _ask_otherwise(rows: Rows) -> str:
-    return f"Ask {_names(rows)} by items that this base can answer: {_reason(rows)}."
+    items = "items that this base can answer"
+    if any(row.evidence is not None and row.evidence.is_surface for row in rows):
+        items = "items that do not give the answer away by how they look"
+    return f"Ask {_names(rows)} by {items}: {_reason(rows)}."
 
 
 # --- what is not decided -------------------------------------------------------------------------
@@ -91,7 +94,7 @@ def _ask_otherwise(rows: Rows) -> str:
 
 def _has_nothing_to_lose(row: CapabilityRow) -> bool:
     capability = row.comparison
-    return capability is not None and capability.has_nothing_to_lose and capability.is_finished
+    return capability is not None and capability.cannot_fail and capability.is_finished
 
 
 def _open_for_its_reason(rows: Rows) -> str:

@@ -93,7 +93,7 @@ def _decided(
     look = tuple(in_full(task, task.items) for task in tasks)
     measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
     decision, accounts = decide(case, look, measured, known)
-    changed = changed_capabilities(decision.pairs, case, look)
+    changed = changed_capabilities(decision.pairs, case, look, decision.comparison)
     unasked = Probes(why=dict.fromkeys(changed, NO_MODEL))
     return replace(
         decision,

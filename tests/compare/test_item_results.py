@@ -111,7 +111,7 @@ def test_every_item_is_there_with_why_it_does_not_count(tmp_path: Path, store: S
     assert Counter(result.uncounted for result in results) == {
         None: 67,
         "not-gating": 25,
-        "nothing-to-lose": 25,
+        "surface": 25,
         "copy": 1,
         "missing": 2,
         "in-training-data": 1,

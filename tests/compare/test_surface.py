@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cliffguard.compare.diagnostics.surface import surface_caveats, surfaces_of
+from cliffguard import Outcome, Plan, Policy, Store, guard
+from cliffguard.compare.diagnostics.surface import (
+    BELOW_GUESSING,
+    surface_caveats,
+    surface_levels,
+    surfaces_of,
+)
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.items import Item
+from cliffguard.core.reviews import Review
+from cliffguard.core.settings import CapabilityPolicy
 from tests import support
+from tests.fake_runner import FakeRunner
 
 FIXTURE = Path(__file__).parent / "fixtures" / "overtrained.items.jsonl.gz"
 NAMES = ("Ann", "Bob", "Cid", "Dov")
@@ -57,45 +67,78 @@ def played(
     return pairs
 
 
-def test_a_base_that_takes_the_last_is_told() -> None:
-    """Of the level at which it does, with the points between the thirds, and of no other."""
+def test_a_level_at_which_the_base_takes_the_last_does_not_gate() -> None:
+    """With the points between the thirds; another level does."""
     pairs = [*played((0.35, 0.35, 0.4, 0.95)), *played((0.7,) * 4, level=2, seed=1)]
-    (caveat,) = surface_caveats("reasoning", pairs)
+
+    (level,) = surface_levels(pairs)
+
+    assert (level.task, level.level, level.gates) == ("game", 1, False)
+    assert level.feature == "the place at which the right answer is mentioned"
+    assert level.effect == pytest.approx(0.55, abs=0.12)
+
+
+def test_ten_points_are_a_caveat() -> None:
+    """Beyond twenty a level measures the feature; at ten and more that is said of it."""
+    levels = surface_levels(played((0.6, 0.6, 0.6, 0.72), n=4000))
+
+    (caveat,) = surface_caveats("reasoning", levels)
+    assert [level.gates for level in levels] == [True]
     assert caveat.id == "base.surface"
     assert caveat.text.startswith(
         "reasoning: the base's score in game, level 1 depends on the place at which the right "
-        "answer is mentioned as much as on the skill: between"
+        "answer is mentioned (1"
     )
-    (surface,) = (s for s in surfaces_of(pairs) if "mentioned" in s.feature and s.effect > 0.4)
-    assert (surface.task, surface.level) == ("game", 1)
 
 
-def test_ten_points_are_told_without_that_word() -> None:
-    """From twenty points on a level measures the feature as much as the skill."""
-    (caveat,) = surface_caveats("reasoning", played((0.6, 0.6, 0.6, 0.72), n=4000))
-    assert "as much as" not in caveat.text
+def test_a_base_far_below_guessing_has_a_strategy() -> None:
+    """Eight of 200 where a guess earns 50: named, and no level of difficulty."""
+    (level,) = surface_levels(played((0.04,) * 4))
+
+    assert (level.feature, level.gates) == (BELOW_GUESSING, False)
+    assert level.effect == pytest.approx(0.21, abs=0.03)
+    assert not surface_levels(played((0.24,) * 4, seed=3))
+
+
+def test_how_well_each_label_is_known_gates() -> None:
+    """A classifier that knows one class better than the other is asked just that."""
+    rng = np.random.default_rng(0)
+    pairs = []
+    for number in range(300):
+        pair = pair_of(number, level=None, rank=0, is_right=True, group=None)
+        label = ("refund", "delivery")[number % 2]
+        item = replace(
+            pair.item,
+            prompt=f"Ticket {number:03d} says something.",
+            choices=("refund", "delivery"),
+            answer=label,
+        )
+        score = float(rng.random() < (0.95 if label == "refund" else 0.55))
+        pairs.append(replace(pair, item=item, base=support.answer(item, score)))
+
+    levels = surface_levels(pairs)
+
+    assert levels
+    assert all(level.gates and level.effect > 0.2 for level in levels)
 
 
 def test_a_base_of_one_skill_is_seldom_told() -> None:
     """In at most 5 % of 60 levels, but for three standard errors."""
-    n_told = sum(
-        bool(list(surfaces_of(played((0.6,) * 4, n=120, seed=seed)))) for seed in range(60)
-    )
+    n_told = sum(bool(surfaces_of(played((0.6,) * 4, n=120, seed=seed))) for seed in range(60))
     assert n_told / 60 <= 0.05 + 3 * (0.05 * 0.95 / 60) ** 0.5
 
 
 def test_documents_count_once() -> None:
     """Ten documents that are right or wrong as a whole prove nothing, however many items."""
     n_told = sum(
-        bool(list(surfaces_of(played((0.6,) * 4, n=400, seed=seed, of_group=40))))
-        for seed in range(40)
+        bool(surfaces_of(played((0.6,) * 4, n=400, seed=seed, of_group=40))) for seed in range(40)
     )
     assert n_told / 40 <= 0.05 + 3 * (0.05 * 0.95 / 40) ** 0.5
 
 
 def test_few_items_are_not_asked() -> None:
     """Under two dozen have no thirds to speak of."""
-    assert list(surfaces_of(played((0.0, 0.0, 0.0, 1.0), n=20))) == []
+    assert (surfaces_of(played((0.0, 0.0, 0.0, 1.0), n=20))) == []
 
 
 @pytest.fixture(scope="module")
@@ -128,5 +171,89 @@ def test_the_demos_base(
     capability: str, levels: set[int | None], demo: dict[str, list[Pair]]
 ) -> None:
     """As somebody counted by hand: its deep levels and its reading hang on the place."""
-    surfaces = list(surfaces_of(demo[capability]))
+    surfaces = surfaces_of(demo[capability])
     assert {surface.level for surface in surfaces if "mentioned" in surface.feature} == levels
+
+
+# --- what such a level does to a run --------------------------------------------------------------
+
+SUITE = """\
+name: games
+version: 1
+capabilities:
+  games:
+    ring: adjacent
+    tasks:
+      - {name: game, items: game.jsonl, level: hops, gate_levels: [1, 2], metric: acc, chance: 0.25}
+"""
+
+
+def game_rows(levels: Sequence[int], n: int = 200) -> list[dict[str, Any]]:
+    """Return n items a level, of each level as many with the answer at each place."""
+    rows = []
+    for level in levels:
+        for number in range(n):
+            pair = pair_of(
+                1000 * level + number, level=level, rank=number % 4, is_right=True, group=None
+            )
+            rows.append(
+                {"id": f"g{level}-{number:03d}", "prompt": pair.item.prompt, "hops": level}
+                | {"choices": list(NAMES), "answer": pair.item.answer}
+            )
+    return rows
+
+
+def by_the_place(name: str, item: Item) -> float:
+    """Level 1 is known to both; at level 2 the base takes the last place, the candidate none."""
+    number = int(item.id[-3:])
+    if item.level == 1:
+        return float(number % 5 > 0)
+    return float("base" in name and (number % 4 == 3 or number % 3 == 0))
+
+
+def run_on(folder: Path, store: Store, levels: Sequence[int] = (1, 2), **rules: Any) -> Review:
+    """Return the review of a candidate that lost the habit of the base, and no skill."""
+    support.write_jsonl(folder / "game.jsonl", game_rows(levels))
+    (folder / "games.yaml").write_text(SUITE.replace("[1, 2]", str(list(levels))))
+    plan = Plan(
+        base=str(support.write_checkpoint(folder / "base", seed=0)),
+        candidate=str(support.write_checkpoint(folder / "tuned", seed=1)),
+        suites=(str(folder / "games.yaml"),),
+        policy=Policy(capabilities={"games": CapabilityPolicy(**rules)}),
+    )
+    return guard(plan, store=store, runner=FakeRunner(by_the_place), stops_early=False)
+
+
+def test_a_lost_habit_is_no_loss(tmp_path: Path, store: Store) -> None:
+    """The level is left out, said, and still shown on its ladder; its items say why."""
+    review = run_on(tmp_path, store)
+
+    (row,), (finding,) = review.comparison.capabilities, review.verdict.findings
+    assert (review.verdict.outcome, finding.outcome) == (Outcome.PASS, Outcome.HELD)
+    assert (row.counts.n_surface, row.counts.n_planned, row.counts.n_items) == (200, 200, 200)
+    assert [level.level for level in row.diagnostics.ladders[0].levels] == [1, 2]
+    assert not any("hops = 2" in part.name for part in row.diagnostics.strata)
+    (caveat,) = (c for c in review.comparison.caveats if c.id == "items.surface")
+    assert "200 items do not count" in caveat.text
+    assert "game 2 by the place at which the right answer is mentioned (" in caveat.text
+
+
+def test_a_policy_may_let_it_gate(tmp_path: Path, store: Store) -> None:
+    """Then the habit is a loss, and the caveat stands."""
+    review = run_on(tmp_path, store, surface="caveat")
+
+    assert review.verdict.outcome is Outcome.FAIL
+    assert "base.surface" in {caveat.id for caveat in review.comparison.caveats}
+
+
+@pytest.mark.parametrize(("gate", "outcome"), [(None, "NOT_MEASURED"), (True, "INCONCLUSIVE")])
+def test_without_another_level_nothing_is_measured(
+    tmp_path: Path, store: Store, gate: bool | None, outcome: str
+) -> None:
+    """As where there is nothing to lose; a policy may demand it."""
+    review = run_on(tmp_path, store, levels=[2], gate=gate)
+
+    (finding,) = review.verdict.findings
+    assert finding.outcome == outcome
+    assert "does not measure the skill on this base: the score in game, level 2," in finding.reason
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE

@@ -10,7 +10,7 @@ import pytest
 
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison
-from cliffguard.core.diagnostics import Readable, StratumComparison
+from cliffguard.core.diagnostics import Readable, StratumComparison, SurfaceLevel
 from cliffguard.core.reviews import Cause, Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from tests import support
@@ -81,6 +81,14 @@ def nothing_to_lose() -> CapabilityComparison:
     return support.changed(capability(NAME, 6, 0), base_mean=0.04, candidate_mean=0.028)
 
 
+def by_place() -> CapabilityComparison:
+    """A loss of half, of a base whose only level hangs on the place of the answer."""
+    level = SurfaceLevel(
+        task="ball", level=2, feature="the place", effect=0.5, p_value=0.001, gates=False
+    )
+    return support.changed(lost(), is_surface=True, surface=(level,))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of the table, and a comparison that is judged so; None: no suite has it."""
@@ -133,6 +141,11 @@ ROWS = (
         "NOT_MEASURED: nothing to lose", 11, 0, nothing_to_lose, Outcome.NOT_MEASURED,
         "nothing to lose on this base (4.0 %, margin 5 points)", counts=False,
     ),
+    Row(
+        "NOT_MEASURED: not the skill", 11, 0, by_place, Outcome.NOT_MEASURED,
+        "does not measure the skill on this base: the score in ball, level 2, depends on the place "
+        "(50 points between the best and the worst third of items)", counts=False,
+    ),
 )  # fmt: skip
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.finding)
@@ -170,9 +183,10 @@ def test_what_is_monitored_does_nothing_to_the_gate(row: Row) -> None:
     assert EXIT_CODES[verdict_on(row, gate=False).outcome] == 11
 
 
-def test_what_must_be_measured_is_open_where_nothing_can_be_lost() -> None:
-    """With `gate: true` "nothing to lose" is INCONCLUSIVE, and counts."""
-    verdict = verdict_on(ROWS[-1], ALL_HELD, gate=True)
+@pytest.mark.parametrize("row", ROWS[-2:], ids=lambda row: row.finding)
+def test_what_must_be_measured_is_open_where_nothing_can_be_lost(row: Row) -> None:
+    """With `gate: true` it is INCONCLUSIVE, and counts."""
+    verdict = verdict_on(row, ALL_HELD, gate=True)
 
     assert essence(finding(verdict, NAME)) == (Outcome.INCONCLUSIVE, None, True)
     assert EXIT_CODES[verdict.outcome] == 11

@@ -240,7 +240,8 @@ def test_a_base_below_guessing_is_said_to_be_where_it_is(samples: Samples) -> No
     capability, finding = only(samples.review())
 
     assert finding.reason == (
-        "nothing to lose on this base (0.0 %, 50.0 % by guessing, margin 5 points)"
+        "nothing to lose on this base (0.0 %, 50.0 % by guessing, margin 5 points), by a strategy "
+        "that does worse than guessing"
     )
     assert [task.chance for task in capability.diagnostics.tasks] == [0.5]
 

@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cliffguard.compare.diagnostics.answer_places import mentioned
 from cliffguard.compare.diagnostics.counted import CountedItem
 from cliffguard.compare.diagnostics.meanings import LEAST_FRAMED, is_wrong, meanings
 from cliffguard.compare.diagnostics.pull import Marks, Noise, Pull
-from cliffguard.compare.diagnostics.slices import LEAST_ITEMS, mentioned
+from cliffguard.compare.diagnostics.slices import LEAST_ITEMS
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item

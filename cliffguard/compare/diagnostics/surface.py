@@ -1,7 +1,8 @@
 """How far a base's score depends on where the right answer stands, and how it looks.
 
 A level that the base answers by place ("the last one named") measures the place on this base, and
-what a fine-tune does to it says little of the skill.
+what a fine-tune does to it says little of the skill. One at which the base is provably below
+guessing has a strategy of its own there, which is no difficulty either.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
-from cliffguard.compare.diagnostics.slices import listed_place, mentioned, prompt_facts
-from cliffguard.compare.pairs import Pair
+from cliffguard.compare.chance import mean_chance
+from cliffguard.compare.diagnostics.answer_places import listed_place, mentioned, prompt_facts
+from cliffguard.compare.diagnostics.classes import are_labels
+from cliffguard.compare.pairs import LevelKey, Pair, level_of
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.diagnostics import SurfaceLevel
 from cliffguard.core.items import Item
+from cliffguard.core.prompt_facts import mentions
 from cliffguard.core.words import bare
 from cliffguard.stats.multiplicity import holm
 from cliffguard.stats.thirds import effect_of_thirds, p_of_thirds
@@ -24,20 +30,23 @@ LEAST_EFFECT = 0.10
 """Of a score; less is no remark."""
 
 MUCH = 0.20
-"""Of a score; from here on a level measures the feature as much as the skill."""
+"""Of a score; beyond it a level measures the feature as much as the skill, and does not gate."""
 
 LEAST_ITEMS = 24
 """Fewer items at a level have no thirds to speak of."""
 
+BELOW_GUESSING = "a strategy that does worse than guessing"
+
 _LEVEL = 0.05
 _MOST_LABELS = 10
+_LONGER = 1.25  # the long prompts than the short ones, at the least
 _SEED = 20261130
 
 
 class Surface(NamedTuple):
     """A feature on which the base's scores of one level depend: `effect` in points of the score.
 
-    `p_value` is after Holm's correction over the features of the level.
+    `p_value` is after Holm's correction over the features of all levels.
     """
 
     task: str
@@ -47,37 +56,91 @@ class Surface(NamedTuple):
     p_value: float
 
 
-def surfaces_of(pairs: Sequence[Pair]) -> Iterator[Surface]:
-    """Yield the features on which the base's scores provably depend, of each task and level."""
-    levels: dict[tuple[str, int | None], list[Pair]] = {}
+Levels = Mapping[LevelKey, Sequence[Pair]]
+
+
+def surface_levels(pairs: Sequence[Pair]) -> tuple[SurfaceLevel, ...]:
+    """Return the levels at which the base's score depends on a feature: the strongest of each.
+
+    A level gates where that effect is at most 20 points. So it does where all items have one set of
+    labels: how well a classifier knows each class is what it is asked, and classes are tested.
+    """
+    levels = _levels_of(pairs)
+    strongest: dict[LevelKey, SurfaceLevel] = {}
+    for task, level, feature, effect, p_value in (*surfaces_of(pairs), *_below_guessing(levels)):
+        rows = levels[task, level]
+        gates = feature != BELOW_GUESSING and (effect <= MUCH or _is_class(feature, rows))
+        row = SurfaceLevel(
+            task=task, level=level, feature=feature, effect=effect, p_value=p_value, gates=gates
+        )
+        before = strongest.get((task, level))
+        if before is None or (before.gates, effect) > (gates, before.effect):
+            strongest[task, level] = row
+    return tuple(strongest.values())
+
+
+def _is_class(feature: str, rows: Sequence[Pair]) -> bool:
+    return feature in (_LABEL, _LISTED) and are_labels({frozenset(r.item.choices) for r in rows})
+
+
+def surfaces_of(pairs: Sequence[Pair]) -> list[Surface]:
+    """Return the features on which the base's scores provably depend, of each task and level.
+
+    All that can be read off the items of a level are tested, and corrected for together; one whose
+    effect is small needs no permutation.
+    """
+    rows = [
+        row
+        for (task, level), rows in _levels_of(pairs).items()
+        for row in _tested(task, level, rows)
+    ]
+    p_values = holm([row.p_value for row in rows])
+    proven = zip(rows, p_values, strict=True)
+    return [
+        row._replace(p_value=p) for row, p in proven if p <= _LEVEL and row.effect >= LEAST_EFFECT
+    ]
+
+
+def _levels_of(pairs: Sequence[Pair]) -> Levels:
+    """Return the pairs that the base has a score of, by level; levels of a few items are left."""
+    levels: dict[LevelKey, list[Pair]] = {}
     for pair in pairs:
         if pair.base.score is not None:
-            levels.setdefault((pair.task.name, pair.item.level), []).append(pair)
-    for (task, level), rows in levels.items():
-        if len(rows) >= LEAST_ITEMS:
-            for feature, effect, p_value in _tested(rows):
-                yield Surface(task, level, feature, effect, p_value)
+            levels.setdefault(level_of(pair), []).append(pair)
+    return {level: rows for level, rows in levels.items() if len(rows) >= LEAST_ITEMS}
 
 
-def _tested(rows: Sequence[Pair]) -> Iterator[tuple[str, float, float]]:
-    """Yield the features of one level that are proven to matter, with effect and p-value.
+def _tested(task: str, level: int | None, rows: Sequence[Pair]) -> Iterator[Surface]:
+    """Yield every feature of the items of one level, each with a p-value of its own.
 
-    All that can be told of the items are tested; one whose effect is small needs no permutation.
+    Of generated answers none is: there the length of a prompt is work, and a place no choice.
     """
-    effects: dict[str, float] = {}
-    p_values: list[float] = []
+    if any(len(pair.item.choices) < 2 for pair in rows):
+        return
     for name, read in _FEATURES.items():
         features = read([pair.item for pair in rows])
         if features is None or len(set(features)) < 2:
             continue
         scores, features = _by_group(rows, features)
-        effects[name] = effect_of_thirds(scores, features)
-        is_large = effects[name] >= LEAST_EFFECT
+        effect = effect_of_thirds(scores, features)
         rng = np.random.default_rng(_SEED)
-        p_values.append(p_of_thirds(scores, features, rng) if is_large else 1.0)
-    for (name, effect), p_value in zip(effects.items(), holm(p_values), strict=True):
+        p_value = p_of_thirds(scores, features, rng) if effect >= LEAST_EFFECT else 1.0
+        yield Surface(task, level, name, effect, p_value)
+
+
+def _below_guessing(levels: Levels) -> Iterator[Surface]:
+    """Yield the levels at which the base does provably worse than guessing."""
+    rows = []
+    for (task, level), pairs in levels.items():
+        if (chance := mean_chance(pairs)) is not None and 0.0 < chance < 1.0:
+            scores, _ = _by_group(pairs, [0] * len(pairs))
+            # The variance of a guess is the largest that a mean of guesses can have.
+            error = max(float(np.var(scores)), chance * (1.0 - chance)) ** 0.5 / len(scores) ** 0.5
+            lacks = chance - fmean(scores)
+            rows.append(Surface(task, level, BELOW_GUESSING, lacks, float(ndtr(-lacks / error))))
+    for row, p_value in zip(rows, holm([row.p_value for row in rows]), strict=True):
         if p_value <= _LEVEL:
-            yield name, effect, p_value
+            yield row._replace(p_value=p_value)
 
 
 def _by_group(
@@ -112,18 +175,27 @@ def _listed(items: Sequence[Item]) -> Features:
 
 def _recency(items: Sequence[Item]) -> Features:
     """Return the third of the distances from the right answer's last mention to the end."""
-    if any(prompt_facts(item) is None or item.prompt_sha256 is not None for item in items):
+    places_of = [_mentions(item) for item in items]
+    if not all(places_of):
         return None
-    ends = [len(item.prompt) - item.prompt.casefold().rfind(bare(item.answer)) for item in items]
-    return (
-        None if any(end > len(i.prompt) for end, i in zip(ends, items, strict=True)) else _cut(ends)
-    )
+    return _cut([len(i.prompt) - places[-1] for i, places in zip(items, places_of, strict=True)])
+
+
+def _mentions(item: Item) -> list[int]:
+    """Return where the prompt mentions the right answer; nowhere if the prompt is not there."""
+    if item.prompt_sha256 is not None:
+        return []
+    return list(mentions(bare(item.answer), item.prompt.casefold()))
 
 
 def _length(items: Sequence[Item]) -> Features:
+    """Return the third of the prompts by length; none where those of a third are hardly longer."""
     facts = [prompt_facts(item) for item in items]
     lengths = [fact.n_characters for fact in facts if fact is not None]
-    return _cut(lengths) if len(lengths) == len(items) else None
+    if len(lengths) < len(items):
+        return None
+    low, high = np.quantile(lengths, [1 / 3, 2 / 3])
+    return _cut(lengths) if high >= _LONGER * low else None
 
 
 def _label(items: Sequence[Item]) -> Features:
@@ -135,7 +207,7 @@ def _overlap(items: Sequence[Item]) -> Features:
     """Return how often the right answer stands in the prompt, up to twice."""
     if any(item.prompt_sha256 is not None for item in items):
         return None
-    return [min(2, item.prompt.casefold().count(bare(item.answer))) for item in items]
+    return [min(2, len(_mentions(item))) for item in items]
 
 
 def _cut(values: Sequence[int]) -> list[int]:
@@ -144,31 +216,33 @@ def _cut(values: Sequence[int]) -> list[int]:
     return [int(value > low) + int(value > high) for value in values]
 
 
+_LISTED = "the place at which the right answer is listed"
+_LABEL = "which answer is right"
 _FEATURES: Mapping[str, Callable[[Sequence[Item]], Features]] = {
     "the place at which the right answer is mentioned": _places,
-    "the place at which the right answer is listed": _listed,
+    _LISTED: _listed,
     "how near to the end the right answer is mentioned": _recency,
     "how long the prompt is": _length,
-    "which answer is right": _label,
+    _LABEL: _label,
     "how often the right answer is mentioned": _overlap,
 }
 """By what a report calls it: what tells it of the items of one level (None: it cannot be told)."""
 
 
-def surface_caveats(capability: str, pairs: Sequence[Pair]) -> Iterator[Caveat]:
-    """Say at which levels the base's score depends on a feature: the strongest of each level."""
-    strongest: dict[tuple[str, int | None], Surface] = {}
-    for surface in surfaces_of(pairs):
-        before = strongest.get((surface.task, surface.level))
-        if before is None or surface.effect > before.effect:
-            strongest[surface.task, surface.level] = surface
-    level_names = {pair.task.name: pair.task.level or "level" for pair in pairs}
-    for surface in strongest.values():
-        at_level = f", {level_names[surface.task]} {surface.level}"
-        where = surface.task + (at_level if surface.level is not None else "")
-        much = " as much as on the skill" if surface.effect > MUCH else ""
-        yield Caveat(
-            id="base.surface",
-            text=f"{capability}: the base's score in {where} depends on {surface.feature}{much}: "
-            f"between the best and the worst third of items lie {100 * surface.effect:.0f} points.",
-        )
+def surface_caveats(capability: str, levels: Sequence[SurfaceLevel]) -> Iterator[Caveat]:
+    """Say at which levels that gate the base's score depends on a feature."""
+    for level in levels:
+        if level.gates:
+            where = level.task + (f", level {level.level}" if level.level is not None else "")
+            yield Caveat(
+                id="base.surface",
+                text=f"{capability}: the base's score in {where} depends on {points_by(level)}.",
+            )
+
+
+def points_by(level: SurfaceLevel) -> str:
+    """Return on what a score depends, and by how much."""
+    points = f"{100 * level.effect:.0f} points"
+    if level.feature == BELOW_GUESSING:
+        return f"{level.feature} ({points} below it)"
+    return f"{level.feature} ({points} between the best and the worst third of items)"

@@ -1,0 +1,33 @@
+"""Where the right answer of an item stands: among its choices, and in its prompt."""
+
+from __future__ import annotations
+
+from cliffguard.core.items import Item
+from cliffguard.core.prompt_facts import PromptFacts, facts_of
+from cliffguard.core.words import bare
+
+
+def listed_place(item: Item) -> int | None:
+    """Return the place of the right answer among the choices, from 0; None where it is not one."""
+    right = {bare(answer) for answer in item.right}
+    return next((n for n, choice in enumerate(item.choices) if bare(choice) in right), None)
+
+
+def mentioned(item: Item) -> tuple[str, ...]:
+    """Return the choices that the prompt mentions as whole words, in the order of the mentions.
+
+    Empty where fewer than two are, or where the prompt is not known.
+    """
+    facts = prompt_facts(item)
+    return () if facts is None else tuple(bare(item.choices[number]) for number in facts.order)
+
+
+def prompt_facts(item: Item) -> PromptFacts | None:
+    """Return what is known of the whole prompt; None of one that only its ends are there of.
+
+    What is held of a logged prompt depends on whether the answers differ, so that nothing may be
+    read from the ends that the whole would say otherwise.
+    """
+    if item.facts is not None or item.prompt_sha256 is not None:
+        return item.facts
+    return facts_of(item.prompt, item.choices, item.right)
