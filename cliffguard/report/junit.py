@@ -29,7 +29,7 @@ _FAILURES = {
 _USUAL = ("n_planned", "n_asked", "n_items", "n_unscored", "n_broken", "n_fixed")
 _RARE = (
     "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
-    "n_copies", "n_empty", "n_clusters", "n_in_all",
+    "n_copies", "n_empty", "n_surface", "n_clusters", "n_in_all",
 )  # fmt: skip
 """Counts that stand there where they are not 0."""
 
