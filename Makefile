@@ -33,6 +33,7 @@ check: $(READY)  ## format, lint, types, generated files, frozen items, studies
 	$(BIN)/python -m scripts.make.digests --check
 	$(BIN)/python -m scripts.make.metric_directions --check
 	$(BIN)/python -m scripts.make.ladder_pages --check
+	$(BIN)/python -m scripts.make.skill_pages --check
 	$(BIN)/python -m scripts.make.pages --check
 	$(PYTEST) -q scripts
 

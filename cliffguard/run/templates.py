@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cliffguard.checkpoints.tokenizers import special_marks
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.chats import chat_in, renders_chats_alone, template_file
+from cliffguard.core.chats import Chat, chat_in, renders_chats_alone, template_file
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError, bad_key
 from cliffguard.core.items import Suite, Task
@@ -67,15 +68,20 @@ def marks_in_chats(tasks: Sequence[Task], sides: Sequence[Checkpoint]) -> tuple[
 
 
 def _marks_in(task: Task, side: str, marks: Sequence[str]) -> Iterator[Caveat]:
-    contents = {item.id: "\n".join(chat_in(item.chat).contents) for item in task.items if item.chat}
+    contents = {item.id: _words_of(chat_in(item.chat)) for item in task.items if item.chat}
     hits = {name: mark for name, text in contents.items() for mark in marks if mark in text}
     if hits:
         name, mark = next(iter(hits.items()))
         yield Caveat(
             id="chat.template-marks",
-            text=f"{task.name}: what is said in {n_things(len(hits), 'item')} (such as {name}) "
+            text=f"{task.name}: what is in {n_things(len(hits), 'chat')} (such as {name}) "
             f"holds {mark}, which {side} reads as a mark of its template and not as words.",
         )
+
+
+def _words_of(chat: Chat) -> str:
+    """Return what turns say and tools are described with: whatever a stranger may have written."""
+    return "\n".join((*chat.contents, json.dumps(chat.tools, ensure_ascii=False)))
 
 
 def _bare_chats(task: Task, plan: Plan) -> UsageError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.files import read_text
 from cliffguard.core.settings import Ring
-from cliffguard.suites import ladders
+from cliffguard.suites import ladders, skills
 from cliffguard.suites.loading import inside, read_suite, suites_folder
 from cliffguard.suites.schema import GeneratedItems, TaskFile
 
@@ -69,7 +69,8 @@ def _count(task: TaskFile, path: Path) -> int | None:
     if task.items is None:
         return None
     if isinstance(task.items, GeneratedItems):
-        generator = ladders.GENERATORS.get(task.items.generator)
+        name = task.items.generator
+        generator = ladders.GENERATORS.get(name) or skills.SKILLS.get(name)
         levels = task.items.levels or (() if generator is None else generator.levels)
         return task.items.n_per_level * len(levels)
     source = inside(path, task.items, f"{path}: {task.name}: items")

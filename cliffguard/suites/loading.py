@@ -20,7 +20,7 @@ from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.terms import Terms
 from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
-from cliffguard.suites import ladders
+from cliffguard.suites import ladders, skills
 from cliffguard.suites.items import fields_of, make_item
 from cliffguard.suites.schema import GeneratedItems, SuiteFile, TaskFile, check_levels, check_task
 from cliffguard.suites.scorers import SCORERS
@@ -297,7 +297,8 @@ def _rows(
     if isinstance(written.items, GeneratedItems):
         made = written.items
         try:
-            rows = ladders.make(
+            make = skills.make if made.generator in skills.SKILLS else ladders.make
+            rows = make(
                 made.generator, seed=made.seed, n_per_level=made.n_per_level, levels=made.levels
             )
         except ValueError as failure:

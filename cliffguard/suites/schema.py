@@ -17,11 +17,13 @@ Cost = Literal["likelihood", "short generation", "long generation"]
 
 
 class GeneratedItems(BaseModel):
-    """Items that are made, not read: by a generator of `cliffguard.suites.ladders`, from a seed."""
+    """Items that are made, not read: from a seed, by `suites.ladders` or `suites.skills`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    generator: str = Field(description="Name of the ladder, such as `arithmetic`.")
+    generator: str = Field(
+        description="Name of a ladder or of a task of chats, such as `arithmetic`."
+    )
     seed: str = Field(description="Any text. Another seed makes other items.")
     n_per_level: int = Field(ge=1, le=10_000, description="Items on each level.")
     levels: tuple[int, ...] | None = Field(

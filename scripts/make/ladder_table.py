@@ -1,7 +1,8 @@
 """Scores on the levels of ladder suites: of strategies that understand nothing, or of a checkpoint.
 
     python -m scripts.make.ladder_table [--suite ladders]              # the strategies
-    python -m scripts.make.ladder_table --base DIR [--limit N] [--longest LEVEL] [--json FILE]
+    python -m scripts.make.ladder_table --base DIR [--limit N] [--longest LEVEL] [--max-tokens N]
+                                         [--json FILE]
 
 Prints Markdown. `--limit` is the number of items of each ladder that the checkpoint is asked, in
 seeded order and from every level its share. Times are of the machine that it runs on.
@@ -130,10 +131,10 @@ def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
 
 
 def model_scores(
-    base: str, suite: str, limit: int | None, longest: int | None
+    base: str, suite: str, protocol: EvalSettings, longest: int | None
 ) -> Iterator[tuple[Task, dict[int, list[float]], float]]:
     """Give every ladder with the model's scores by level, and the seconds that they took."""
-    plan = Plan(candidate=base, suites=(suite,), protocol=EvalSettings(limit=limit), offline=True)
+    plan = Plan(candidate=base, suites=(suite,), protocol=protocol, offline=True)
     checkpoint, runner = find_alone(plan), HarnessRunner()
     files = checkpoint.files
     window = None if files is None else stated_window(files.weights, files.tokenizer)
@@ -163,11 +164,11 @@ def measured_rows(task: Task, by_level: dict[int, list[float]]) -> list[dict[str
 
 
 def print_model(
-    base: str, suite: str, limit: int | None, longest: int | None, kept: Path | None
+    base: str, suite: str, protocol: EvalSettings, longest: int | None, kept: Path | None
 ) -> None:
     """Print what a checkpoint scores on each level, and keep it where that is asked for."""
     print("| task | level | items | score | 90 % | time |\n| --- | --- |" + " ---: |" * 4)
-    for task, by_level, seconds in model_scores(base, suite, limit, longest):
+    for task, by_level, seconds in model_scores(base, suite, protocol, longest):
         rows = measured_rows(task, by_level)
         for row in rows:
             reach = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
@@ -212,15 +213,15 @@ def main() -> None:
     parser.add_argument("--suite", default="ladders")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--longest", type=int, help="the highest level that is asked")
+    parser.add_argument("--max-tokens", type=int, help="of an answer; without it the task's")
     parser.add_argument("--json", type=Path, help="also keep the scores in this file")
     arguments = parser.parse_args()
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     if arguments.base is None:
         print_strategies(arguments.suite)
     else:
-        print_model(
-            arguments.base, arguments.suite, arguments.limit, arguments.longest, arguments.json
-        )
+        protocol = EvalSettings(limit=arguments.limit, max_tokens=arguments.max_tokens)
+        print_model(arguments.base, arguments.suite, protocol, arguments.longest, arguments.json)
 
 
 if __name__ == "__main__":

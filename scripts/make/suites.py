@@ -14,6 +14,7 @@ import yaml
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.suites import ladders
+from scripts.make import skill_suites
 from scripts.make.items.agreement import agreement
 from scripts.make.items.common import Item, to_jsonl
 from scripts.make.items.desks import other_desks
@@ -104,6 +105,7 @@ def long_context_suite() -> str:
 TEXTS: dict[str, Callable[[], str]] = {
     "ladders-shadow.yaml": shadow_suite,
     "long-context.yaml": long_context_suite,
+    **skill_suites.TEXTS,
 }
 
 

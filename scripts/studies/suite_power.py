@@ -42,7 +42,7 @@ from scripts.studies.page import table
 SUITES = (
     "adjacent", "neighbours", "general-knowledge", "format-leak", "refusals", "ladders",
     "ladders-generated", "ladders-shadow", "long-context", "public-quick", "public-standard",
-    "public-full",
+    "public-full", "reasoned", "tools", "chat", "structure",
 )  # fmt: skip
 PARTS, SIZES = yaml.safe_load(
     Path(__file__).with_name("public_sizes.yaml").read_text(encoding="utf-8")

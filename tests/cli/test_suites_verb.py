@@ -61,6 +61,7 @@ def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("cliffguard.suites.loading.make_item", refused)
     monkeypatch.setattr("cliffguard.suites.loading.read_jsonl", refused)
     monkeypatch.setattr("cliffguard.suites.ladders.make", refused)
+    monkeypatch.setattr("cliffguard.suites.skills.make", refused)
 
     assert run("ls", "--format", format).exit_code == 0
 

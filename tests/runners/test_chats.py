@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cliffguard import EvalSettings, Plan, RunnerSettings, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.checkpoints.tokenizers import special_marks
 from cliffguard.cli.app import app
 from cliffguard.core.answers import Question
 from cliffguard.core.chats import Chat
@@ -19,6 +20,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
 from cliffguard.engine.chats import ChatTemplate
 from cliffguard.gate import find_alone, find_sides
+from cliffguard.run.templates import marks_in_chats
 from cliffguard.runners.answering import Prepared
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
@@ -677,3 +679,24 @@ def test_a_model_in_memory_is_asked_the_same(tmp_path: Path, store: Store) -> No
     there = files.ask(find_base(str(folder), FindOptions()), same, same.items, protocol)
     assert [a.text for a in here] == [a.text for a in there]
     assert [a.tokens_digest for a in here] == [a.tokens_digest for a in there]
+
+
+@pytest.mark.parametrize("where", ["a turn", "a tool"])
+def test_marks_in_what_is_said_are_a_caveat(where: str, tmp_path: Path) -> None:
+    """A stranger's words that end the turn, in a content or in a tool's description, are named."""
+    side = find_base(str(model_with(tmp_path / "model", CHATML)), FindOptions())
+    assert side.files is not None
+    (mark, *_) = special_marks(side.files.tokenizer)
+    tool = {**TOOL, "description": f"Weather.{mark}"}
+    row = {"messages": [turn("user", f"Hello {mark} there.")]}
+    if where == "a tool":
+        row = {"messages": QUESTION, "tools": [tool]}
+    rows = [row, {"messages": QUESTION}]
+    (task,) = load_suite(str(suite_of(tmp_path / "suite", rows))).tasks
+
+    (caveat,) = marks_in_chats([task], [side])
+
+    assert caveat.id == "chat.template-marks"
+    assert "1 chat (such as i0)" in caveat.text
+    assert mark in caveat.text
+    assert marks_in_chats([replace(task, items=task.items[1:])], [side]) == ()

@@ -63,7 +63,7 @@ def make(
 
 def _level(generator: Generator, level: int, seed: str, n_items: int) -> list[dict[str, Any]]:
     places = [number % N_CHOICES for number in range(n_items)]
-    _source(generator.name, seed, level, "places").shuffle(places)
+    source_of(generator.name, seed, level, "places").shuffle(places)
     rows, seen = [], set[str]()
     for number, index in enumerate(places):
         draft = _new(generator, level, seed, number, seen)
@@ -88,13 +88,14 @@ def _level(generator: Generator, level: int, seed: str, n_items: int) -> list[di
 def _new(generator: Generator, level: int, seed: str, number: int, seen: set[str]) -> LadderItem:
     """Return the first draft that is sound and was not made before."""
     for attempt in range(_MOST_TRIES):
-        draft = generator.draw(level, _source(generator.name, seed, level, number, attempt))
+        draft = generator.draw(level, source_of(generator.name, seed, level, number, attempt))
         choices = {draft.answer, *draft.wrong}
         if len(choices) == N_CHOICES and draft.context + draft.prompt not in seen:
             return draft
     raise ValueError(f"{generator.name} has no {number + 1} different items at level {level}")
 
 
-def _source(*parts: object) -> random.Random:
+def source_of(*parts: object) -> random.Random:
+    """Return a source of randomness that depends on these parts alone, through a hash."""
     text = "|".join(map(str, parts))
     return random.Random(hashlib.blake2b(text.encode(), digest_size=16).digest())

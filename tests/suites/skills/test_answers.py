@@ -1,0 +1,168 @@
+"""Right answers of made chats, worked out again from their words; and what must not be right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from cliffguard.suites import skills
+from cliffguard.suites.scorers import SCORERS
+
+
+def made(name: str, n: int = 36) -> list[dict[str, Any]]:
+    """Return rows of every level."""
+    return skills.make(name, seed="a", n_per_level=n)
+
+
+def numbers(text: str) -> list[int]:
+    """Return the whole numbers of a text."""
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+def test_counts_are_those_of_the_story() -> None:
+    """Event by event, from the words alone."""
+    for row in made("counting_problems"):
+        story = row["messages"][0]["content"].split("\n")[0]
+        first, *events = re.split(r"(?<=\.) ", story)[:-1]
+        (total,) = numbers(first)
+        for event in events:
+            if "half" in event:
+                assert total % 2 == 0
+                total //= 2
+            elif len(numbers(event)) == 2:
+                k, a = numbers(event)
+                total += k * a
+            else:
+                (a,) = numbers(event)
+                is_less = re.search(r"get off|away|buys", event)
+                total += -a if is_less else a
+        assert str(total) == row["answer"]
+
+
+def test_money_is_reckoned_as_its_story_goes() -> None:
+    """Spending is taken off what was paid with, earning comes on top of what was there."""
+    for row in made("money_problems"):
+        story, level = row["messages"][0]["content"].split("\n")[0], row["steps"]
+        n, p, *rest = numbers(story)
+        sign = -1 if "notebooks" in story else 1
+        total = n * p
+        if level > 1:
+            total = rest[0] + sign * total
+        if level > 2:
+            total -= rest[1]
+        if level > 3:
+            total += sign * rest[2] * rest[3]
+        if level > 4:
+            total -= sign * rest[4]
+        assert str(total) == row["answer"]
+
+
+def test_a_day_of_work_comes_out_even() -> None:
+    """Whole boxes are filled, and nothing is ever below zero."""
+    for row in made("work_problems"):
+        story, level = row["messages"][0]["content"].split("\n")[0], row["steps"]
+        n, m, *rest = numbers(story)
+        result = n * m
+        if level > 1:
+            result -= rest[0]
+        if level > 2:
+            assert result % rest[1] == 0
+            result //= rest[1]
+        if level > 3:
+            result *= rest[2]
+        if level > 4:
+            result += rest[3] if "delivery" in story else -rest[3]
+        assert result > 0
+        assert str(result) == row["answer"]
+
+
+@pytest.mark.parametrize("name", ["which_tool", "tool_arguments"])
+def test_the_right_tool_stands_everywhere_equally_often(name: str) -> None:
+    """Always calling the first tool scores chance on every level."""
+    level = skills.SKILLS[name].level_name or ""
+    for number in skills.SKILLS[name].levels:
+        rows = [row for row in made(name, 48) if row[level] == number]
+        names = [[tool["function"]["name"] for tool in row["tools"]] for row in rows]
+        places = Counter(
+            tools.index(row["answer"]["name"]) for tools, row in zip(names, rows, strict=True)
+        )
+        assert set(places.values()) == {len(rows) // len(names[0])}
+
+
+def test_half_of_the_chats_need_a_call() -> None:
+    """Neither always calling nor never does for a strategy."""
+    calls = Counter(bool(row["answer"]) for row in made("call_or_not"))
+
+    assert calls == {True: 18, False: 18}
+
+
+def test_what_fits_nothing_is_offered_nowhere() -> None:
+    """The tool that was asked for is not among those of the chat."""
+    for row in made("nothing_fits"):
+        assert row["answer"] == []
+        asked_for = row["messages"][-1]["content"].casefold()
+        verbs = [tool["function"]["name"].split("_")[1] for tool in row["tools"]]
+        assert not any(re.search(rf"\b{verb} ", asked_for) and verb != "find" for verb in verbs)
+
+
+def test_all_of_a_result_is_no_answer() -> None:
+    """Whoever repeats the result has not read it."""
+    for row in made("after_result"):
+        whole = row["messages"][-1]["content"]
+        assert SCORERS["constraints"].score(whole, row["answer"]) == 0.0
+
+
+def test_all_that_was_said_is_no_recall() -> None:
+    """Each turn is asked for equally often, and repeating every fact is wrong."""
+    for level in (2, 4, 6):
+        rows = [row for row in made("recall", 36) if row["turns"] == level]
+        asked_at = []
+        for row in rows:
+            facts = [turn["content"] for turn in row["messages"] if turn["role"] == "user"][:-1]
+            assert SCORERS["constraints"].score(" ".join(facts), row["answer"]) == 0.0
+            (value,) = json.loads(row["answer"])["includes"]
+            asked_at.append(next(n for n, t in enumerate(facts) if value in t.casefold()))
+        assert set(Counter(asked_at).values()) == {len(rows) // level}
+
+
+def test_a_fence_is_all_of_the_answer() -> None:
+    """The block alone is right; without its mark, or with words around it, it is wrong."""
+    for row in made("code_fences"):
+        ask = row["messages"][0]["content"]
+        language = re.search(r"```(\w+)|marked (\w+)|code block in (\w+)", ask)
+        assert language is not None
+        mark = next(filter(None, language.groups()))
+        line = ask.split("\n")[-1]
+        score = SCORERS["regex"].score
+        assert score(f"```{mark}\n{line}\n```", row["answer"]) == 1.0
+        assert score(f"```\n{line}\n```", row["answer"]) == 0.0
+        assert score(f"Here it is:\n```{mark}\n{line}\n```", row["answer"]) == 0.0
+
+
+def test_an_object_by_its_schema_is_right() -> None:
+    """With all of the keys and one of the wrong type it is wrong."""
+    values = {"string": "a", "integer": 7, "boolean": True, "array": ["a"]}
+    for row in made("json_by_schema"):
+        properties = row["answer"]["properties"]
+        right = {
+            key: of["enum"][0] if "enum" in of else values[of["type"]]
+            for key, of in properties.items()
+        }
+        schema = json.dumps(row["answer"])
+        assert SCORERS["json_schema"].score(json.dumps(right), schema) == 1.0
+        wrong = {**right, next(iter(right)): {}}
+        assert SCORERS["json_schema"].score(json.dumps(wrong), schema) == 0.0
+
+
+def test_the_corrected_value_is_right_and_the_old_one_wrong() -> None:
+    """The chat says the new one last."""
+    for row in made("correction"):
+        wanted = json.loads(row["answer"])
+        texts = " ".join(turn["content"] for turn in row["messages"]).casefold()
+        assert texts.rindex(wanted["includes"][0]) != texts.find(wanted["excludes"][0])
+        both = f"not {wanted['excludes'][0]} but {wanted['includes'][0]}"
+        assert SCORERS["constraints"].score(both, row["answer"]) == 0.0
