@@ -70,14 +70,18 @@ def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> P
     return plans[0]
 
 
-def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> tuple[Plan, ...]:
-    """Read a plan file: one plan for each of its candidates."""
+def load_plans(
+    path: Path | str,
+    overrides: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> tuple[Plan, ...]:
+    """Read a plan file: one plan for each candidate. `defaults` stand where it is silent."""
     path = Path(path)
     written = read_yaml(path, ConfigError, kind="plan")
     for key, seen in _SEEN.items():
         if key in written:
             written[key] = seen(path.parent, written[key], f"{path}: {key}")
-    return make_plans(merge(written, overrides or {}), str(path))
+    return make_plans({**(defaults or {}), **merge(written, overrides or {})}, str(path))
 
 
 def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
@@ -127,6 +131,9 @@ AROUND_A_TARGET = "adjacent"
 """The suite that a target alone takes with it: a gain says nothing of what was lost for it."""
 
 NO_SUITE = "none"
+
+AUTO = "auto"
+"""Stands for the suites that fit both sides, which the command line chooses before a run."""
 
 
 def _suites(written: Mapping[str, Any]) -> Any:

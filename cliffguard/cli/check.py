@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli.auto import with_suites
 from cliffguard.cli.console import (
     ProgressOutput,
     explained,
@@ -78,7 +79,17 @@ def check(
     screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
         output = output_of(output_format, comment_id, report_url, out)
-        plans = plans_of(plan, flags)
+        plans = plans_of(plan, flags, chooses=True)
+        from cliffguard.gate import find_sides
+
+        plans = with_suites(
+            plans,
+            find_sides,
+            store=store,
+            stops_early=not no_early_stop,
+            minutes=max_minutes,
+            say=None if quiet else screen.say,
+        )
     if show_config:
         show(plans)
         return
@@ -141,13 +152,7 @@ class _Checks:
 
     def run(self, runner: Runner) -> list[int]:
         """Ask one candidate after the other, print, and return their exit codes."""
-        from cliffguard.cli.cost import foretold
-
         screen = self.screen
-        if not screen.quiet and (
-            cost := foretold(self.plans, self.store, stops_early=self.extent.stops_early)
-        ):
-            screen.say(cost)
         how = [not self.extent.stops_early, self.extent.max_minutes, str(self.store)]
         places = places_of(self.out, self.plans, how, screen.say)
         self.folders = [prepare(folder) for folder in places]
@@ -240,20 +245,22 @@ def measure(
 ) -> None:
     """Put the answers of one checkpoint into the store, without a verdict."""
     screen = shown(quiet=quiet, verbose=verbose)
-    resolved = plan_of({**flags, "candidate": [checkpoint]})
+    resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
+    from cliffguard.gate import find_alone
+
+    (resolved,) = with_suites(
+        [resolved], lambda plan: [find_alone(plan)], store=store, say=None if quiet else screen.say
+    )
     if show_config:
         show([resolved])
         return
     say_target([resolved], quiet=quiet)
     from cliffguard.checkpoints.unchanged import changed_since
-    from cliffguard.cli.cost import takes_more
-    from cliffguard.gate import find_alone, measure_alone, with_runner
+    from cliffguard.gate import measure_alone, with_runner
 
     def work(runner: Runner) -> None:
         model = find_alone(resolved)
         answers = open_store(store)
-        if not quiet and takes_more(resolved):
-            screen.say(f"the target and the suite {resolved.suites[0]}; --suite none: it alone")
         with contextlib.closing(screen):
             measured = measure_alone(
                 model,

@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from cliffguard.suites.target.reading import Reading
 
 
-def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
-    """Return one plan per candidate."""
+def plans_of(
+    path: Path | None, flags: Mapping[str, Any], *, chooses: bool = False
+) -> tuple[Plan, ...]:
+    """Return one plan per candidate.
+
+    A verb that `chooses` suites takes `auto` where none is named (`cli.auto`).
+    """
     with doing("reading the plan and its data"):
-        plans = _read_plans(path, overrides(flags))
+        plans = _read_plans(path, overrides(flags), chooses=chooses)
     from cliffguard.core.hub_names import is_offline, no_connection
 
     if is_offline():  # a server of one's own is asked nevertheless
@@ -47,9 +52,9 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     return plans
 
 
-def plan_of(flags: Mapping[str, Any], path: Path | None = None) -> Plan:
+def plan_of(flags: Mapping[str, Any], path: Path | None = None, *, chooses: bool = False) -> Plan:
     """Return the one plan of a verb that asks in one way."""
-    plan, *others = plans_of(path, flags)
+    plan, *others = plans_of(path, flags, chooses=chooses)
     if others:
         raise UsageError(
             "--chat-template both: is for check; here choose own or base", id="chat-template.both"
@@ -57,9 +62,10 @@ def plan_of(flags: Mapping[str, Any], path: Path | None = None) -> Plan:
     return plan
 
 
-def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]:
-    from cliffguard.config import load_plans, make_plans
+def _read_plans(path: Path | None, given: Mapping[str, Any], *, chooses: bool) -> tuple[Plan, ...]:
+    from cliffguard.config import AUTO, load_plans, make_plans
 
+    defaults = {"suites": [AUTO]} if chooses else {}
     if path is not None:
         path = user_path(str(path), UsageError)
         if any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
@@ -67,17 +73,17 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
                 f"{path}: is a checkpoint, not a plan; write --candidate {path}",
                 id="plan.checkpoint",
             )
-        return load_plans(path, given)
+        return load_plans(path, given, defaults)
     if "candidate" not in given:
         raise UsageError(
             "no candidate: give a plan file, or --candidate (and --base, --suite)",
             id="candidate.missing",
         )
-    if not {"suites", "target"} & given.keys():
+    if not {"suites", "target"} & {*given, *defaults}:
         raise UsageError(
             "no suite: give --suite NAME (see `cliffguard suites ls`), or --target", id="suite.none"
         )
-    return make_plans(given, "command line")
+    return make_plans({**defaults, **given}, "command line")
 
 
 def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:

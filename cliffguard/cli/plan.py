@@ -6,12 +6,14 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli.auto import with_suites
 from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -51,7 +53,14 @@ def plan(
         # What is compared does not matter here, and need not be there yet.
         flags = {**flags, "candidate": [flags["base"] or "candidate"]}
     shown(quiet=bool(flags.get("quiet")), verbose=True)
-    plans = plans_of(path, flags)
+    plans = with_suites(
+        plans_of(path, flags, chooses=True),
+        lambda plan: [side for side in _base(plan)[:1] if side is not None],
+        store=store,
+        stops_early=not no_early_stop,
+        minutes=flags.get("max_minutes"),
+        say=partial(print, file=sys.stderr),
+    )
     if show_config:
         show(plans)
         return

@@ -185,7 +185,7 @@ class Plan:
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
     how far predictions have moved. `target` is data that a target is made of; with it no suite is
-    needed (a plan file or a command line without one takes `adjacent`, unless it says none).
+    needed (a plan file takes `adjacent` where it names none, a command line `auto`).
     `items` is how many are asked of each side at the most (None: all there are), dealt in
     proportion to the `churn` that is expected of each capability: the share of its items whose
     score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
@@ -217,7 +217,8 @@ class Plan:
     )
     suites: tuple[str, ...] = flag(
         (),
-        "A built-in suite or a file. A target alone takes adjacent, or none.",
+        "A built-in suite or a file; auto (default): adjacent, and what fits both sides and the "
+        "time. none: a target alone.",
         "-s",
         name="--suite",
         panel=EVERYDAY,

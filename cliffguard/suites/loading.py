@@ -154,6 +154,12 @@ def _find(name: str, folder: Path) -> Path:
     if is_path(name):
         return folder / user_path(name, SuiteError)
     known = builtin_names()
+    if name == "auto":
+        raise SuiteError(
+            "suite auto: check, measure and plan choose its suites for the sides that they are "
+            "given; name them here (a review says which they were, in plan.suites)",
+            id="suite.auto",
+        )
     if name not in known:
         raise SuiteError(
             f"no suite is called {name!r}{nearest(name, known)} "

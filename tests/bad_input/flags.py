@@ -23,7 +23,9 @@ def asked_after(workspace: Workspace) -> list[object]:
 
 CASES: Cases = {
     "no candidate": Case(lambda p: p.check(candidate=None), 2, "candidate.missing"),
-    "no suite": Case(lambda p: p.check(suite=None), 2, "suite.none"),
+    "auto beside a suite": Case(
+        lambda p: [*p.check(suite="adjacent"), "--suite", "auto"], 2, "suite.auto"
+    ),
     "nothing at all": Case(lambda _: ["check"], 2, "candidate.missing"),
     "negative limit": Case(lambda p: p.check("--limit", -1), 2, "protocol.limit"),
     "limit of nothing": Case(lambda p: p.check("--limit", 0), 2, "protocol.limit"),
@@ -39,7 +41,6 @@ CASES: Cases = {
     "store is a file": Case(
         lambda p: [p.write("store", ""), *p.check()][1:], 2, "file.not-written"
     ),
-    "measure without suite": Case(lambda p: ["measure", p.base], 2, "suite.none"),
     "measure what is not there": Case(
         lambda p: p.measure(p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),

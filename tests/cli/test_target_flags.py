@@ -80,7 +80,7 @@ def test_a_target_alone_takes_what_lies_around_it(
     review = json.loads(result.stdout)
     assert review["plan"]["suites"] == ["adjacent"]
     assert "all 3 gating capabilities held" in review["verdict"]["sentence"]
-    cost = result.stderr.index("target, and around it the suite adjacent: about ")
+    cost = result.stderr.index("target, and around it suites by auto: adjacent: about ")
     assert cost < result.stderr.index("look 1")
     assert re.search(r"of [\d,]+ items, [\d.]+ million tokens on both sides", result.stderr)
     assert "--suite none asks the target alone" in result.stderr
@@ -117,7 +117,7 @@ def test_a_gain_alone_is_no_pass_unless_the_policy_says_so(
 
     assert result.exit_code == code, result.output
     assert sentence in json.loads(result.stdout)["verdict"]["sentence"]
-    assert "around it the suite" not in result.stderr
+    assert "around it" not in result.stderr
     text = render_text(read_review(result.stdout, "stdout"))
     assert ("Ask what lies around the target" in text) is (code == 11)
 

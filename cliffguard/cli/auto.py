@@ -1,0 +1,66 @@
+"""Suites that nobody named: `auto`, chosen before a run for the sides that it will ask."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cliffguard.config import AUTO
+from cliffguard.core.errors import UsageError
+from cliffguard.core.progress import doing
+
+if TYPE_CHECKING:
+    from cliffguard.core.checkpoint import Checkpoint
+    from cliffguard.core.settings import Plan
+    from cliffguard.planning.power import PowerAnalysis
+
+
+def is_auto(plan: Plan) -> bool:
+    """Return whether a plan leaves its suites to us. Raises UsageError where it also names some."""
+    if AUTO in plan.suites and len(plan.suites) > 1:
+        raise UsageError(
+            f"--suite auto: stands alone, and not beside {plan.suites[plan.suites[0] == AUTO]}; "
+            "name the suites that you want, or none",
+            id="suite.auto",
+        )
+    return plan.suites == (AUTO,)
+
+
+def with_suites(
+    plans: Sequence[Plan],
+    sides: Callable[[Plan], Sequence[Checkpoint]],
+    *,
+    store: Path | None,
+    stops_early: bool = True,
+    minutes: float | None = None,
+    say: Callable[[str], None] | None,
+) -> tuple[Plan, ...]:
+    """Return the plans with the suites that `auto` stands for, the same for each candidate.
+
+    `sides` finds the checkpoints of a plan, the base first. What was chosen is said.
+    """
+    if not is_auto(plans[0]):
+        return tuple(plans)
+    from cliffguard.cli.plan import analysis_of
+    from cliffguard.engine.distributed import n_processes
+    from cliffguard.planning.auto_suites import choose
+    from cliffguard.planning.running_time import minutes_of
+
+    def analyse(plan: Plan) -> tuple[PowerAnalysis, float | None]:
+        # Items that the training data hold make little of the cost.
+        analysis, _, base = analysis_of(dataclasses.replace(plan, train=()), store, stops_early)
+        # Processes that answer together choose the same: how fast each one is is its own.
+        return analysis, minutes_of(plan, base, analysis) if n_processes() == 1 else None
+
+    with doing("choosing suites"):
+        found = {side.fingerprint: side for plan in plans for side in sides(plan)}
+        chosen = choose(plans[0], list(found.values()), analyse, minutes=minutes)
+    if say is not None:
+        for line in chosen.lines:
+            say(line)
+    return tuple(
+        dataclasses.replace(plan, suites=chosen.plan.suites, policy=chosen.plan.policy)
+        for plan in plans
+    )
