@@ -86,9 +86,11 @@ def _judge_one(
         shapes[capability.capability, ladder.task] for ladder in capability.diagnostics.ladders
     )
     decided = _decide(capability, proofs, policy, ladders)
-    reason = decided.reason.replace("drop", change_of(capability.behaviour))
+    if capability.behaviour is not None:  # no skill is lost by it, and no drop is what is told
+        reason = decided.reason.replace("drop", change_of(capability.behaviour))
+        decided = replace(decided, reason=reason, cause=None)
     return replace(
-        _finding(capability, role, replace(decided, reason=reason)),
+        _finding(capability, role, decided),
         p_regressed=proofs.dropped,
         is_material=at_alpha(evidence.p_beyond, capability, policy) <= policy.alpha,
         ladders=ladders,

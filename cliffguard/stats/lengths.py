@@ -16,6 +16,7 @@ Statistical Society B 16:175-185 (a ratio of means tested by its linear contrast
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ class Lengths:
     def ratio(self) -> float:
         """The candidate's mean over the base's, which is above 0."""
         weights = np.ones_like(self.base) if self.weights is None else self.weights
-        return float((weights * self.candidate).sum() / (weights * self.base).sum())
+        return math.fsum(weights * self.candidate) / math.fsum(weights * self.base)
 
     def p_at_least(self, ratio: float) -> float:
         """P-value of "the ratio is `ratio` or more"; small where it is less."""

@@ -6,14 +6,17 @@ Both sides are read by one rule, and nothing is asked of the score.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from cliffguard.compare.diagnostics.declining import declines
 from cliffguard.compare.diagnostics.degenerate import repeats_itself
-from cliffguard.compare.diagnostics.languages import is_in_another
+from cliffguard.compare.diagnostics.languages import is_in_another, tells_language
 from cliffguard.compare.diagnostics.leaks import texts_of
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.behaviours import Behaviour
+
+_MOST_KEPT = 1 << 14
 
 
 def sides_of(pair: Pair) -> tuple[Answer, Answer]:
@@ -36,22 +39,32 @@ def _refuses(pair: Pair, side: int) -> bool:
     right = next(iter(texts_of(pair.task, pair.item)), "")
 
     def is_refusal(text: str) -> bool:
-        return declines(text, prompt=pair.item.prompt, right=right)
+        return _declines(text, pair.item.prompt, right)
 
     return _shows(pair, sides_of(pair)[side], is_refusal)
 
 
 def _is_in_another(pair: Pair, side: int) -> bool:
-    """Return whether an answer is in another language than was asked in.
+    """Return whether an answer is in another language than it was to be in.
 
-    Where right answer and prompt do not tell, the base's own is the one that is asked in.
+    Both are held to the right answer and the prompt; where neither tells, the candidate's to the
+    base's.
     """
-    return is_in_another(
-        sides_of(pair)[side].text,
-        good=pair.base.text if side else "",
-        right=" ".join(texts_of(pair.task, pair.item)),
-        prompt=pair.item.spoken,
-    )
+    asked_in = " ".join(texts_of(pair.task, pair.item)), pair.item.spoken
+    is_told = any(map(tells_language, asked_in)) or _is_foreign(pair.base.text, "", *asked_in)
+    good = pair.base.text if side and not is_told else ""
+    return _is_foreign(sides_of(pair)[side].text, good, *asked_in)
+
+
+# What is asked in full at the first look is read again at every later one.
+@lru_cache(maxsize=_MOST_KEPT)
+def _declines(text: str, prompt: str, right: str) -> bool:
+    return declines(text, prompt=prompt, right=right)
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _is_foreign(text: str, good: str, right: str, prompt: str) -> bool:
+    return is_in_another(text, good=good, right=right, prompt=prompt)
 
 
 def _shows(pair: Pair, answer: Answer, reads: Callable[[str], bool]) -> bool:
