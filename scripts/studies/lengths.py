@@ -1,6 +1,6 @@
 """How often a change of the mean length is judged wrongly, and how often none is held.
 
-    python -m scripts.studies.lengths [--runs 2000] [--out FOLDER]
+    python -m scripts.studies.lengths [--runs 400] [--out FOLDER]
 
 Pairs of lengths are drawn whose ratio of means, up to the limit, is exactly at the margin of 10 %
 (longer or shorter), or exactly 1. Beside the test of `cliffguard.stats.lengths` stands the delta
@@ -25,7 +25,7 @@ from cliffguard.stats.exponentials import positive_chance
 from scripts.studies.page import publish, table
 
 ALPHA, MARGIN = 0.05, 0.10
-SIZES = (20, 60, 200, 800)
+SIZES = (20, 60, 200, 400)
 _N_POPULATION = 200_000
 _AT_ONCE = 250  # samples in memory
 
@@ -135,7 +135,7 @@ def study(rng: np.random.Generator, n_runs: int) -> list[dict[str, Any]]:
 def main() -> int:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--out", type=Path, default=Path("reports/lengths"))
     given = parser.parse_args()
     rows = study(np.random.default_rng(92), given.runs)

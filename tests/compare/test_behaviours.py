@@ -30,7 +30,7 @@ from tests.compare.test_together import Samples, flips
 from tests.fake_runner import FakeRunner
 
 
-class Said(NamedTuple):
+class Reply(NamedTuple):
     """What a side says to an item."""
 
     text: str = "the answer that is right"
@@ -38,7 +38,7 @@ class Said(NamedTuple):
     ended: FinishReason = "stop"
 
 
-Voice = Callable[[bool, int], Said]
+Voice = Callable[[bool, int], Reply]
 """From (is it the candidate, number of the item) to what is said."""
 
 
@@ -54,7 +54,7 @@ class Speaking(FakeRunner):
     ) -> Sequence[Answer]:
         """Return what the voice says; choices are picked as they are."""
         answers = super().ask(checkpoint, task, items, protocol)
-        said = [self.voice("tuned" in checkpoint.name, int(item.id[-3:])) for item in items]
+        replies = [self.voice("tuned" in checkpoint.name, int(item.id[-3:])) for item in items]
         return [
             answer
             if answer.finish_reason == "choice"
@@ -65,7 +65,7 @@ class Speaking(FakeRunner):
                 finish_reason=words.ended,
                 score=None if words.ended == "missing" else answer.score,
             )
-            for answer, words in zip(answers, said, strict=True)
+            for answer, words in zip(answers, replies, strict=True)
         ]
 
 
@@ -100,15 +100,15 @@ def of(review: Review, behaviour: Behaviour) -> tuple[CapabilityComparison, Find
     return row, finding
 
 
-def talkative(is_candidate: bool, number: int) -> Said:
+def talkative(is_candidate: bool, number: int) -> Reply:
     """Return an answer of the candidate that has 43 % more tokens."""
     n_tokens = 10 + number % 21
-    return Said(n_tokens=round(1.43 * n_tokens) if is_candidate else n_tokens)
+    return Reply(n_tokens=round(1.43 * n_tokens) if is_candidate else n_tokens)
 
 
-def alike(_: bool, number: int) -> Said:
+def alike(_: bool, number: int) -> Reply:
     """Return answers that are of one length on both sides."""
-    return Said(n_tokens=10 + number % 21)
+    return Reply(n_tokens=10 + number % 21)
 
 
 # --- what becomes of the gate ---------------------------------------------------------------------
@@ -169,10 +169,10 @@ def test_a_behaviour_that_is_only_shown_fails_nothing(plan: Plan, store: Store) 
     assert review.verdict.outcome is Outcome.PASS
 
 
-def shown_by_the_candidate(said: Said, share: float) -> Voice:
+def shown_by_the_candidate(reply: Reply, share: float) -> Voice:
     """Return a voice whose candidate says something else to a share of the items."""
     return lambda is_candidate, number: (
-        said if is_candidate and number % 100 < 100 * share else alike(False, number)
+        reply if is_candidate and number % 100 < 100 * share else alike(False, number)
     )
 
 
@@ -183,23 +183,23 @@ GERMAN = "Die richtige Antwort auf diese Frage ist leider nicht so leicht zu fin
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "said"),
+    ("behaviour", "reply"),
     [
-        ("cut", Said(n_tokens=64, ended="length")),
-        ("cut", Said(text="", n_tokens=64, ended="thinking")),
-        ("repeats", Said(text=CIRCLE)),
-        ("repeats", Said(text="  ")),
-        ("refuses", Said(text=REFUSAL)),
-        ("language", Said(text=GERMAN)),
+        ("cut", Reply(n_tokens=64, ended="length")),
+        ("cut", Reply(text="", n_tokens=64, ended="thinking")),
+        ("repeats", Reply(text=CIRCLE)),
+        ("repeats", Reply(text="  ")),
+        ("refuses", Reply(text=REFUSAL)),
+        ("language", Reply(text=GERMAN)),
     ],
 )
 def test_a_rise_beyond_the_margin_fails(
-    plan: Plan, store: Store, behaviour: Behaviour, said: Said
+    plan: Plan, store: Store, behaviour: Behaviour, reply: Reply
 ) -> None:
     """One in ten answers shows it, and none of the base's did; a fall would be none."""
     english = replace_text(ENGLISH)
 
-    voice = shown_by_the_candidate(said, 0.1)
+    voice = shown_by_the_candidate(reply, 0.1)
     review = judged(plan, store, lambda tuned, n: english(voice(tuned, n)), gating(behaviour))
 
     row, finding = of(review, behaviour)
@@ -209,14 +209,14 @@ def test_a_rise_beyond_the_margin_fails(
     assert row.in_own_numbers(row.evidence.candidate_mean) == pytest.approx(0.1)
 
 
-def replace_text(text: str) -> Callable[[Said], Said]:
+def replace_text(text: str) -> Callable[[Reply], Reply]:
     """Return what puts a text in the place of the usual one."""
-    return lambda said: said._replace(text=text) if said.text == Said().text else said
+    return lambda reply: reply._replace(text=text) if reply.text == Reply().text else reply
 
 
 def test_fewer_cut_answers_hold(plan: Plan, store: Store) -> None:
     """One-sided: what gets better is no change to be excluded."""
-    voice = shown_by_the_candidate(Said(ended="length"), 0.1)
+    voice = shown_by_the_candidate(Reply(ended="length"), 0.1)
 
     review = judged(plan, store, lambda tuned, n: voice(not tuned, n), gating("cut"))
 
@@ -264,7 +264,7 @@ def test_behaviour_alone_passes_nothing(plan: Plan, store: Store) -> None:
 
 def test_lengths_that_nobody_knows_are_not_measured(plan: Plan, store: Store) -> None:
     """A harness that counts no tokens says 0 of all of them."""
-    review = judged(plan, store, lambda *_: Said(n_tokens=0), gating("length", "cut"))
+    review = judged(plan, store, lambda *_: Reply(n_tokens=0), gating("length", "cut"))
 
     assert of(review, "length")[1].outcome is Outcome.NOT_MEASURED
     assert "how many tokens" in of(review, "length")[1].reason
@@ -287,7 +287,7 @@ def test_samples_that_were_logged_do_not_say_it(tmp_path: Path) -> None:
 
 def test_missing_answers_count_against_held(plan: Plan, store: Store) -> None:
     """Fourteen of three hundred might all have been cut, and all have been long."""
-    voice = shown_by_the_candidate(Said(ended="missing"), 0.04)
+    voice = shown_by_the_candidate(Reply(ended="missing"), 0.04)
 
     review = judged(plan, store, voice, gating("cut", "length"))
 
@@ -418,7 +418,7 @@ def test_every_format_shows_it(plan: Plan, store: Store) -> None:
 
 def test_items_of_a_behaviour_are_not_counted_twice(plan: Plan, store: Store) -> None:
     """Its answers are those of the capabilities: neither planned nor broken anew."""
-    review = judged(plan, store, shown_by_the_candidate(Said(ended="length"), 0.1), gating("cut"))
+    review = judged(plan, store, shown_by_the_candidate(Reply(ended="length"), 0.1), gating("cut"))
 
     assert of(review, "cut")[0].counts.n_broken == 30
     assert "30 items" not in render(review, "comment")

@@ -7,6 +7,7 @@ import pytest
 
 from cliffguard.stats.evidence import Evidence
 from cliffguard.stats.lengths import Lengths, length_evidence
+from cliffguard.stats.paired import non_inferiority_p
 
 ALPHA = 0.05
 MARGIN = 0.10
@@ -141,6 +142,58 @@ def test_errors_stay_below_alpha(kind: str, n: int) -> None:
                 errors[f"beyond {ratio}"] = errors.get(f"beyond {ratio}", 0) + (is_beyond <= ALPHA)
         errors[f"at {ratio}"] = sum(p <= ALPHA for p in p_values)
 
-    most = n_runs * ALPHA + 3 * np.sqrt(n_runs * ALPHA * (1 - ALPHA))
+    assert max(errors.values()) <= most_errors(n_runs), errors
 
-    assert max(errors.values()) <= most, errors
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_clusters", [25, 80])
+def test_errors_stay_below_alpha_on_clusters(n_clusters: int) -> None:
+    """Of one to eight answers, all as long as each other; the long ones are the large ones."""
+    rng = np.random.default_rng(n_clusters)
+    raw_base, raw_candidate = lengths_of("log-normal", rng)
+    sizes = np.minimum(1 + np.floor(8 * np.sqrt(raw_base)), 8.0)
+    base, n_runs, n_errors = np.minimum(raw_base, 1.0), 600, {}
+    for ratio in (1 + MARGIN, 1 - MARGIN):
+        scale = at_ratio_of(base, raw_candidate, sizes, ratio)
+        candidate = np.minimum(scale * raw_candidate, 1.0)
+        for pick in rng.integers(0, _N_POPULATION, (n_runs, n_clusters)):
+            seen = Lengths(base[pick], candidate[pick], sizes[pick] / sizes[pick].max())
+            p_held = max(seen.p_at_least(1 + MARGIN), seen.p_at_most(1 - MARGIN))
+            n_errors[ratio] = n_errors.get(ratio, 0) + (p_held <= ALPHA)
+
+    assert max(n_errors.values()) <= most_errors(n_runs), n_errors
+
+
+def at_ratio_of(base: np.ndarray, candidate: np.ndarray, sizes: np.ndarray, ratio: float) -> float:
+    """Return by what the candidate's lengths are scaled, where clusters have sizes."""
+    goal, low, high = ratio * (sizes * base).mean(), 0.0, 100.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        is_short = (sizes * np.minimum(middle * candidate, 1.0)).mean() < goal
+        low, high = (middle, high) if is_short else (low, middle)
+    return high
+
+
+def most_errors(n_runs: int) -> float:
+    """Return how many runs of a test at alpha err at the most, but for chance."""
+    return float(n_runs * ALPHA + 3 * np.sqrt(n_runs * ALPHA * (1 - ALPHA)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [20, 60, 200, 1000])
+@pytest.mark.parametrize("share", [0.005, 0.5])
+def test_errors_of_a_share_stay_below_alpha(share: float, n: int) -> None:
+    """At a rise of the margin, each side by chance: half of the answers are cut, or hardly any."""
+    rng, n_runs, margin = np.random.default_rng([n, round(1000 * share)]), 4000, 0.02
+    risen = share + margin
+    chances = [risen * (1 - share), share * (1 - risen)]
+    drawn = rng.multinomial(n, [*chances, 1 - sum(chances)], n_runs)
+    tables, counts = np.unique(drawn[:, :2], axis=0, return_counts=True)
+
+    n_errors = sum(
+        int(count)
+        for (b, f), count in zip(tables.tolist(), counts, strict=True)
+        if non_inferiority_p(n_broken=b, n_fixed=f, n_items=n, margin=margin) <= ALPHA
+    )
+
+    assert n_errors <= most_errors(n_runs)
