@@ -19,11 +19,14 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
+from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import Finding
 from cliffguard.core.settings import CapabilityPolicy, EvalSettings
 from cliffguard.planning.power import power_analysis
 from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
+from cliffguard.report.overview.build import build
+from cliffguard.report.overview.sources import NamedReview
 from cliffguard.suites.loading import load_suites
 from tests import support
 from tests.compare.test_together import Samples, flips
@@ -423,6 +426,28 @@ def test_items_of_a_behaviour_are_not_counted_twice(plan: Plan, store: Store) ->
     assert of(review, "cut")[0].counts.n_broken == 30
     assert "30 items" not in render(review, "comment")
     assert "Stopped early" not in render(review, "text")
+
+
+def test_an_overview_has_a_column_for_each(plan: Plan, store: Store, tmp_path: Path) -> None:
+    """What is named under `behaviour` is no capability of the policy; margins may go unsaid."""
+    third = support.write_checkpoint(tmp_path / "third", seed=2)
+    spelled = replace(gating(), behaviour={"length": BehaviourPolicy(margin=0.1)})
+    longer = judged(plan, store, talkative, gating("length"))
+    same = judged(replace(plan, candidate=str(third)), store, talkative, spelled)
+    without = judged(replace(plan, candidate=str(third)), store, talkative, gating())
+
+    def overview(*reviews: Review) -> Overview:
+        sources = [
+            NamedReview(name=f"r{n}", file=tmp_path / f"r{n}.json", review=review)
+            for n, review in enumerate(reviews)
+        ]
+        return build(sources, tmp_path)
+
+    made = overview(longer, same)
+    assert made.capabilities[0].name == "behaviour: length"
+    assert [row.largest_drop for row in made.candidates] == [pytest.approx(0.03, abs=0.01)] * 2
+    with support.refused("overview.other-policy", 2, "behaviour"):
+        overview(longer, without)
 
 
 def test_plan_says_that_it_does_not_plan_it(plan: Plan) -> None:
