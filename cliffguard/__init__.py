@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cliffguard.core.errors import CliffguardError
     from cliffguard.core.reviews import Outcome, Review
     from cliffguard.core.settings import (
+        BehaviourPolicy,
         CapabilityPolicy,
         EvalSettings,
         Plan,
@@ -45,6 +46,7 @@ for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ.setdefault(_name, "1")
 
 __all__ = [
+    "BehaviourPolicy",
     "CapabilityPolicy",
     "Caveat",
     "CliffguardError",

@@ -123,7 +123,8 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
     plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError, kind="plan")
-    _refuse_switches(written, as_written(plan), f"{source}: ", kind="plan")
+    read = _ADAPTERS["plan"].dump_python(plan, mode="json")
+    _refuse_switches(written, read, f"{source}: ", kind="plan")
     return plan if policy is None else replace(plan, policy=policy)
 
 
@@ -177,6 +178,8 @@ def merge(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
 def as_written(plan: Plan) -> dict[str, Any]:
     """Return the plan as plain values, as a plan file would write it."""
     written: dict[str, Any] = _ADAPTERS["plan"].dump_python(plan, mode="json")
+    if plan.policy is not None and not plan.policy.behaviour:  # what opts into nothing
+        del written["policy"]["behaviour"]
     return written
 
 

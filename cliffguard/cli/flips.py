@@ -143,7 +143,7 @@ def _as_written(
     from cliffguard.report.clean import one_line
 
     explained = review.diagnosis.capabilities if review.diagnosis is not None else ()
-    names = [row.capability for row in review.comparison.capabilities]
+    names = _capabilities(review)
     keys = [screened.key for each in explained for screened in each.patterns]
 
     def known(word: str | None, words: Iterable[str]) -> str | None:
@@ -153,8 +153,13 @@ def _as_written(
     return known(capability, names), known(pattern, keys)
 
 
+def _capabilities(review: Review) -> list[str]:
+    """Return the names of what has items; a behaviour has those of the others."""
+    return [row.capability for row in review.comparison.capabilities if row.behaviour is None]
+
+
 def _refuse_unknown(capability: str | None, review: Review) -> None:
-    names = [row.capability for row in review.comparison.capabilities]
+    names = _capabilities(review)
     if capability is not None and capability not in names:
         raise UsageError(
             f"--capability {capability}: the review has none of that name"

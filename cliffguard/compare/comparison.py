@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from cliffguard.compare.behaviours import compare_behaviours
 from cliffguard.compare.capability import compare_capability
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import question_of, tied_by, with_groups, without_copies
@@ -55,12 +56,19 @@ def compare(
     shared: tuple[Shared, ...] = ()
     if policy.estimand != "suite":
         shared = shared_documents([(row.capability, items) for row, items in gating])
-    pooled_level = levels[TOGETHER].now if TOGETHER in levels else None
+    together = levels.get(TOGETHER)
+    pooled_level = None if together is None else together.now
+    behaviours = compare_behaviours(
+        [(row.capability, row.ring, items) for row, items in measured],
+        case,
+        look,
+        levels.get(gating[0][0].capability) if len(gating) == 1 else together,
+    )
     return Comparison(
         base=case.base,
         candidate=case.candidate,
         confidence=policy.confidence,
-        capabilities=tuple(row for row, _ in measured),
+        capabilities=(*(row for row, _ in measured), *behaviours),
         caveats=tuple(_caveats(case, measured, caveats, look)),
         overlaps=case.overlaps,
         shared=shared,

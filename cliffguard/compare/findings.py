@@ -10,6 +10,7 @@ from cliffguard.compare.items_needed import about, is_shielded, items_needed
 from cliffguard.compare.refusals import few_clusters, refusal, too_many_missing
 from cliffguard.compare.summary import change_in, where_it_falls
 from cliffguard.compare.unjudged import why_not
+from cliffguard.core.behaviours import change_of
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.diagnostics import StratumComparison, TruncationSensitivity
 from cliffguard.core.reviews import Cause, Finding, LadderFinding, Outcome
@@ -85,6 +86,9 @@ def _judge_one(
         shapes[capability.capability, ladder.task] for ladder in capability.diagnostics.ladders
     )
     decided = _decide(capability, proofs, policy, ladders)
+    if capability.behaviour is not None:  # no skill is lost by it, and no drop is what is told
+        reason = decided.reason.replace("drop", change_of(capability.behaviour))
+        decided = replace(decided, reason=reason, cause=None)
     return replace(
         _finding(capability, role, decided),
         p_regressed=proofs.dropped,
@@ -264,8 +268,21 @@ def _finding(capability: CapabilityComparison, role: Role, decided: _Decided) ->
     )
 
 
+_UNKNOWN = (
+    "samples that lm-eval logged do not say how an answer ended, nor all of its text",
+    "how many tokens the answers have is not known, or the base's have none",
+)
+
+
 def _not_measured(capability: CapabilityComparison, role: Role) -> Finding:
-    if capability.counts.n_unscored:
+    if capability.behaviour is not None and not capability.counts.n_planned:
+        reason = "nothing that gates generates answers"
+    elif (
+        capability.behaviour is not None
+        and capability.counts.n_asked > capability.counts.n_unscored
+    ):
+        reason = _UNKNOWN[capability.behaviour == "length"]
+    elif capability.counts.n_unscored:
         n = capability.counts.n_unscored
         reason = f"all {n_things(n, 'item')} {plural(n, 'lacks', 'lack')} an answer of a side"
     elif capability.counts.n_excluded and not capability.counts.n_planned:
@@ -308,7 +325,7 @@ def still_failed(finding: Finding, before: Finding | None) -> Finding:
         p_regressed=before.p_regressed,
         is_material=before.is_material,
         n_items_needed=None,
-        reason=f"a drop{size} was proven{where} at an earlier look",
+        reason=f"a {change_of(finding.behaviour)}{size} was proven{where} at an earlier look",
         cause=before.cause,
         stratum=before.stratum,
         counts=True,

@@ -25,7 +25,8 @@ def items_needed(capability: CapabilityComparison, policy: Policy) -> int | None
     assert evidence.drop is not None
     assert evidence.p_held is not None
     level = next_level(capability, policy)
-    if not level or is_mute(capability) or policy.estimand == "suite":
+    is_length = capability.behaviour == "length"  # of which no count of flips tells
+    if not level or is_mute(capability) or policy.estimand == "suite" or is_length:
         return None
     n_known = capability.counts.n_items + capability.counts.n_lost
     at_worst = (evidence.drop * capability.counts.n_items + capability.counts.n_lost) / n_known

@@ -48,21 +48,15 @@ def summary_of(
     counted = [finding for finding in counted if finding.counts]
     # 3. PASS: what the target gained, then what held; a policy may let the target pass alone.
     if outcome is Outcome.PASS:
-        held = [finding for finding in counted if finding.role == "gating"]
         gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
-        kept = "the gating capability held within its margin"
-        if not held:
-            around = "nothing around it counts" if idle else "nothing around it was asked to hold"
-            kept = f"{around}, which target_only in the policy allows"
-        elif len(held) != 1:
-            kept = f"all {len(held)} gating capabilities held within their margins"
+        kept = _kept([f for f in counted if f.role == "gating"], is_idle=bool(idle))
         if mean_held and comparison.mean is not None:
             most = in_points(comparison.mean.margin)
             kept += f", and their mean drop is below {most}"
         return f"{'; '.join([*gains, kept])}{beside}."
     # 4. INCONCLUSIVE, the most fundamental reason first: nothing gates; all is proven but the mean;
     # findings are open.
-    roles = {finding.role for finding in counted}
+    roles = {finding.role for finding in counted if finding.behaviour is None}
     if "gating" not in roles and not (target_only and "target" in roles):
         reason = "nothing that gates counts" if idle else "no capability gates this release"
         more = ""
@@ -76,6 +70,20 @@ def summary_of(
     if all(finding.outcome is Outcome.HELD for finding in counted):
         return f"all required findings are proven, but {mean}{beside}."
     return f"{_undecided(counted)}{mean and f'; {mean}'}{beside}."
+
+
+def _kept(gating: Sequence[Finding], *, is_idle: bool) -> str:
+    """Return what held; a policy may let the target pass alone, and behaviours beside it."""
+    held = [finding for finding in gating if finding.behaviour is None]
+    kept = "the gating capability held within its margin"
+    if not held:
+        around = "nothing around it counts" if is_idle else "nothing around it was asked to hold"
+        kept = f"{around}, which target_only in the policy allows"
+    elif len(held) != 1:
+        kept = f"all {len(held)} gating capabilities held within their margins"
+    if n_more := len(gating) - len(held):
+        kept += f", and so did {n_things(n_more, 'behaviour')} of the answers"
+    return kept
 
 
 def _losses(

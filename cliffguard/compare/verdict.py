@@ -27,8 +27,8 @@ __all__ = ["EXIT_CODES", "absent", "follows", "is_decided", "judge"]
 def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:
     """Decide every capability and the whole, with one alpha for each kind of error.
 
-    PASS by intersection–union: every gating capability HELD, the mean of their drops below its own
-    margin where the policy has one, and the demanded gain proven. FAIL
+    PASS by intersection–union: every gating capability, and behaviour, HELD, the mean of the
+    drops below its own margin where the policy has one, and the demanded gain proven. FAIL
     when a gating capability REGRESSED by Holm's procedure, when the gain is disproven, or when,
     though no single loss is proven, all gating capabilities together have provably dropped. Holm
     and the pooled test share alpha. A drop that is not proven without the candidate's answers that
@@ -43,8 +43,9 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
         by_role[policy.role(capability.capability, capability.ring)].append(capability)
     shapes = shapes_of(comparison, policy)
     required = [*by_role["target"], *by_role["gating"]]
+    gating = [row for row in by_role["gating"] if row.behaviour is None]
     share = shares(
-        len(by_role["gating"]),
+        len(gating),
         has_parts=any(capability.diagnostics.strata for capability in required),
     )
     findings = [
@@ -64,9 +65,9 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     }
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
     pooled = None
-    if _is_over(by_role["gating"], findings, held_wait=waits):
-        pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
-    is_shielded_all = _all_shielded(by_role["gating"], findings, policy)
+    if _is_over(gating, findings, held_wait=waits):
+        pooled = _pool(gating, findings, comparison, policy, share.together)
+    is_shielded_all = _all_shielded(gating, findings, policy)
     outcome = _overall(
         findings, pooled, mean_held, all_shielded=is_shielded_all, target_only=policy.target_only
     )
@@ -237,9 +238,10 @@ def _overall(
     counted = [finding for finding in findings if finding.role != "monitored" and finding.counts]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
         return Outcome.FAIL
-    # A gain alone says nothing of what was lost for it.
+    # A gain alone says nothing of what was lost for it, nor does how answers are given.
     enough = ("gating", "target") if target_only else ("gating",)
-    if any(finding.role in enough for finding in counted) and all(
+    measures = [finding for finding in counted if finding.behaviour is None]
+    if any(finding.role in enough for finding in measures) and all(
         finding.outcome is Outcome.HELD for finding in counted
     ):
         return Outcome.INCONCLUSIVE if mean_held is False else Outcome.PASS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cliffguard.core.behaviours import Behaviour, behaviour_of
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.diagnostics import Diagnostics
@@ -105,7 +106,12 @@ class CapabilityEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
-    """Paired scores of one capability over its gating items. Nothing is decided here."""
+    """Paired scores of one capability over its gating items. Nothing is decided here.
+
+    Of a behaviour, which stands beside the capabilities, a score is 1 for an answer that does not
+    show it, and the items are all generated answers; of the length the base's mean is 1, the
+    candidate's is relative to it, and the drop is the change either way.
+    """
 
     capability: str
     suite: str
@@ -130,6 +136,11 @@ class CapabilityComparison:
         return self.has_nothing_to_lose or self.evidence.is_surface
 
     @property
+    def behaviour(self) -> Behaviour | None:
+        """Return the behaviour that it is about; None: a capability."""
+        return behaviour_of(self.capability, self.suite)
+
+    @property
     def is_finished(self) -> bool:
         """Return whether every planned item was asked."""
         return self.counts.n_asked >= self.counts.n_planned
@@ -137,6 +148,8 @@ class CapabilityComparison:
     @property
     def direction(self) -> Literal["higher", "lower", "mixed"]:
         """Which way the metrics of its tasks point: means of "lower" and "mixed" are turned."""
+        if self.behaviour is not None:
+            return "higher" if self.behaviour == "length" else "lower"
         lower = {task.lower_is_better for task in self.diagnostics.tasks}
         return "mixed" if len(lower) == 2 else "lower" if lower == {True} else "higher"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+from cliffguard.core.behaviours import MARGINS, PREFIX, Behaviour, behaviour_of
 from cliffguard.core.bounds import Bounds, check_bounds
 from cliffguard.core.errors import UsageError
 from cliffguard.core.flags import STRICT, key
@@ -92,6 +93,30 @@ class CapabilityPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourPolicy:
+    """What a policy says of one behaviour of generated answers.
+
+    >>> from cliffguard import BehaviourPolicy, Policy
+    >>> policy = Policy(behaviour={"length": BehaviourPolicy(margin=0.2)})
+    >>> policy.margin("behaviour: length"), policy.role("behaviour: length", "general")
+    (0.2, 'gating')
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    margin: Margin | None = key(
+        None,
+        "Of `length` the change of the mean number of tokens, longer or shorter, as a share of the "
+        "base's; of the others the rise of a share of answers. Without it 0.10 of `length`, else "
+        "0.02.",
+    )
+    gate: bool = key(True, "Whether it can fail the gate; else it is judged and only shown.")
+
+    def __post_init__(self) -> None:
+        check_bounds(self, "policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPolicy:
     """What is demanded of a target for PASS.
 
@@ -153,9 +178,22 @@ class Policy:
     capabilities: Mapping[str, CapabilityPolicy] = key(
         dict, "What holds for single capabilities, by name."
     )
+    behaviour: Mapping[Behaviour, BehaviourPolicy] = key(
+        dict,
+        "Which behaviours of the generated answers, over all capabilities that gate, are judged as "
+        "capabilities are: `length`, and the shares that are `cut`, that run in a circle "
+        "(`repeats`), that decline (`refuses`) or are in another `language`.",
+    )
 
     def __post_init__(self) -> None:
         check_bounds(self, "policy")
+        for name in self.capabilities if self.behaviour else ():
+            if name.startswith(PREFIX):
+                raise UsageError(
+                    f"policy.capabilities: {name!r} is what a finding about a behaviour is called; "
+                    "name it under behaviour, or give the capability another name",
+                    id="policy.behaviour-name",
+                )
 
     @property
     def first_level(self) -> float:
@@ -177,6 +215,10 @@ class Policy:
         Of a relative one, of a base that has half of what there is beyond guessing: before it is
         asked nobody knows what it has.
         """
+        behaviour = behaviour_of(capability)
+        if behaviour is not None and behaviour in self.behaviour:
+            margin = self.behaviour[behaviour].margin
+            return MARGINS[behaviour] if margin is None else margin
         rules = self.rules(capability)
         if rules.relative_margin is not None:
             return rules.relative_margin * _SUPPOSED_SKILL
@@ -192,6 +234,9 @@ class Policy:
 
     def role(self, capability: str, ring: Ring) -> Role:
         """Return what a capability can do to the verdict."""
+        behaviour = behaviour_of(capability)
+        if behaviour is not None and behaviour in self.behaviour:
+            return "gating" if self.behaviour[behaviour].gate else "monitored"
         if ring == "target":
             return "target" if self.target is not None else "monitored"
         gate = self.rules(capability).gate

@@ -8,6 +8,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
+from cliffguard.core.behaviours import Behaviour, behaviour_of
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.diagnosis import Diagnosis
 from cliffguard.core.item_results import ItemsFile
@@ -103,6 +104,11 @@ class Finding:
     cause: Cause | None = None
     stratum: str | None = None
     counts: bool = True
+
+    @property
+    def behaviour(self) -> Behaviour | None:
+        """The behaviour that it is about; None: a capability."""
+        return behaviour_of(self.capability, self.suite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,12 +26,20 @@ from cliffguard.core.flags import (
     option,
 )
 from cliffguard.core.half import Half
-from cliffguard.core.policy import CapabilityPolicy, Estimand, Policy, Ring, Role, TargetPolicy
+from cliffguard.core.policy import (
+    BehaviourPolicy,
+    CapabilityPolicy,
+    Estimand,
+    Policy,
+    Ring,
+    Role,
+    TargetPolicy,
+)
 from cliffguard.core.protocol import Count, EvalSettings
 
 __all__ = [
-    "AfterFailure", "CapabilityPolicy", "Estimand", "EvalSettings", "Plan", "Policy", "Ring",
-    "Role", "RunnerSettings", "TargetData", "TargetPolicy", "are_both",
+    "AfterFailure", "BehaviourPolicy", "CapabilityPolicy", "Estimand", "EvalSettings", "Plan",
+    "Policy", "Ring", "Role", "RunnerSettings", "TargetData", "TargetPolicy", "are_both",
 ]  # fmt: skip
 
 AfterFailure = Literal["finish", "stop"]

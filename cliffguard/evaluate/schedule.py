@@ -243,10 +243,12 @@ def plan_looks(
         for capability in capabilities
         if policy.role(capability.name, capability.ring) == "gating"
     }
+    generates = {task.capability for task in tasks if any(not i.choices for i in task.items)}
     return Schedule(
         tasks,
         protocol,
-        in_full=targets,
+        # Of answers that stopped where a skill was decided no behaviour could be told.
+        in_full=targets | (gating & generates if policy.behaviour else set()),
         stops_early=stops_early,
         after_failure=after_failure,
         estimand=policy.estimand,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.compare.verdict import absent
+from cliffguard.core.behaviours import behaviour_of, finding_name
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.reviews import PlannedLooks
 from cliffguard.core.settings import EvalSettings, Plan, Policy
@@ -110,6 +111,7 @@ def power_analysis(
     # 3. All together, simulated: PASS takes every gating one, and an absent one bars it.
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
+    unmeasured += _idle_behaviours(rows, tasks, policy)
     gate = _gate(rows, designs, plan, policy, can_pass=not unmeasured)
     return PowerAnalysis(
         capabilities=gate.rows,
@@ -136,7 +138,8 @@ def _level_of_first(suites: Sequence[Suite], policy: Policy) -> float:
     """Return what Holm asks of the first capability of several, beside the test of all together."""
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
     n_gating = roles.count("gating")
-    return policy.first_level * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
+    n_tested = n_gating + sum(rules.gate for rules in policy.behaviour.values())
+    return policy.first_level * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_tested)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +208,11 @@ def _remarks(
     policy: Policy,
     unmeasured: Sequence[str],
 ) -> tuple[str, ...]:
-    remarks = [f"{name}: the policy names it, but no suite measures it" for name in unmeasured]
+    remarks = [
+        f"{name}: the policy names it, but "
+        f"{'no suite measures it' if behaviour_of(name) is None else 'nothing generates answers'}"
+        for name in unmeasured
+    ]
     remarks += [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
     graded = {task.capability for task in tasks if task.is_graded(plan.protocol.repeats)}
     for row in rows:
@@ -228,11 +235,43 @@ def _remarks(
             )
         if row.capability in graded:
             remarks.append(_on_graded(row, policy))
+    remarks += _on_behaviours(rows, tasks, policy)
     if policy.estimand == "suite":
         remarks.append(
             "estimand: suite takes fewer items than are told here, and decides at the last"
         )
     return tuple(remarks)
+
+
+def _generated(rows: Sequence[CapabilityPower], tasks: Sequence[Task]) -> list[CapabilityPower]:
+    """Return what gates and has answers in words, over which behaviours are judged."""
+    names = {task.capability for task in tasks if any(not item.choices for item in task.items)}
+    return [row for row in rows if row.role == "gating" and row.capability in names]
+
+
+def _idle_behaviours(
+    rows: Sequence[CapabilityPower], tasks: Sequence[Task], policy: Policy
+) -> list[str]:
+    """Return the behaviours that PASS takes a proof of, where no answer could show them."""
+    is_idle = not _generated(rows, tasks)
+    return [
+        finding_name(name) for name, rules in policy.behaviour.items() if rules.gate and is_idle
+    ]
+
+
+def _on_behaviours(
+    rows: Sequence[CapabilityPower], tasks: Sequence[Task], policy: Policy
+) -> list[str]:
+    """Say that behaviours are not planned, and by how many answers they are judged."""
+    generated = _generated(rows, tasks)
+    if not policy.behaviour or not generated:
+        return []
+    n = n_things(sum(row.n_items for row in generated), "generated answer", ",")
+    return [
+        f"behaviour ({', '.join(policy.behaviour)}): judged on {n}, all of which are asked at the "
+        "first look; the chance to pass is told without it, since it hangs on how long answers are "
+        "and how often they are cut"
+    ]
 
 
 def _on_graded(row: CapabilityPower, policy: Policy) -> str:

@@ -129,16 +129,17 @@ def raised_remark(plan: Plan, n_candidates: int) -> Caveat:
 def _is_joint(review: Review) -> bool:
     """Return whether the proofs that PASS takes are all tests whose joint distribution is known.
 
-    A margin on the mean is a proof of its own; how items are dealt depends on alpha; and of looks
-    at fewer items, in an earlier run, no joint distribution is known.
+    A margin on the mean is a proof of its own, and so is one on a behaviour; how items are dealt
+    depends on alpha; and of looks at fewer items, in an earlier run, no joint distribution is
+    known.
     """
     plan, policy = review.plan, review.plan.policy
     assert policy is not None
-    has_mean = policy.mean_margin is not None
+    has_others = policy.mean_margin is not None or bool(policy.behaviour)
     judged = [looks.capability for looks in review.taken if looks.capability != TOGETHER]
     names = {capability.capability for capability in review.comparison.capabilities}
     is_first = len(set(judged)) == len(judged) and names.issuperset(judged)
-    return policy.estimand == "capability" and plan.items is None and not has_mean and is_first
+    return policy.estimand == "capability" and plan.items is None and not has_others and is_first
 
 
 def _levels(

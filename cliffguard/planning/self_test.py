@@ -141,7 +141,7 @@ def measure_noise(
 def _compared(look: Look, case: Case, pairs: Sequence[Pair]) -> list[CapabilityComparison]:
     """Return what a checkpoint's answers come to against its own, where any has a score."""
     rows = compare(pairs, case, look=look).capabilities
-    return [row for row in rows if row.counts.n_items]
+    return [row for row in rows if row.counts.n_items and row.behaviour is None]
 
 
 def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:

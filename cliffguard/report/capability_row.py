@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cliffguard.compare.summary import DIRECTIONS
+from cliffguard.core.behaviours import change_of
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityEvidence
 from cliffguard.core.diagnostics import TaskComparison
 from cliffguard.core.reviews import Finding, Outcome
@@ -120,7 +121,7 @@ class CapabilityRow:
     @property
     def change_word(self) -> str:
         """What its change is called: of a target a gain, else a drop."""
-        return "gain" if self.is_target else "drop"
+        return "gain" if self.is_target else change_of(self.finding.behaviour)
 
     @property
     def shown_change(self) -> str:
@@ -176,6 +177,8 @@ class CapabilityRow:
     def flips(self) -> str:
         """Broken and fixed items as "132 / 8"."""
         counts = self.comparison.counts if self.comparison else None
+        if self.finding.behaviour == "length":  # longer and shorter are no broken and fixed
+            return numbers.MISSING
         return f"{counts.n_broken} / {counts.n_fixed}" if counts else numbers.MISSING
 
     @property
@@ -187,7 +190,7 @@ class CapabilityRow:
         """What a small p-value would prove."""
         if self.finding.stratum is not None:
             return "a drop beyond its margin there"
-        return "gain disproven" if self.is_target else "any drop"
+        return "gain disproven" if self.is_target else f"any {self.change_word}"
 
     @property
     def proof(self) -> str:

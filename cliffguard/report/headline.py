@@ -38,7 +38,11 @@ def largest_within(page: Page) -> CapabilityRow | None:
     gating = [
         row
         for row in page.rows
-        if row.is_gating and row.finding.counts and row.evidence and row.evidence.drop
+        if row.is_gating
+        and row.finding.counts
+        and row.finding.behaviour is None
+        and row.evidence
+        and row.evidence.drop
     ]
     p_values = [row.finding.p_regressed for row in gating]
     proven = [

@@ -172,6 +172,8 @@ def _fields(record: Any, where: str) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
+        if isinstance(record, Policy) and field.name == "behaviour" and not value:
+            continue  # an opt-in: without it a review is what it was before there was one
         if is_row and field.name in _PARTS:
             flat |= _fields(value, where)
         else:

@@ -31,7 +31,9 @@ def next_steps(page: Page) -> tuple[str, ...]:
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
     if lost or page.outcome is Outcome.FAIL:
         names = first_and_more([_lost(row) for row in lost], _N_NAMED) or _lost_together(page)
-        steps.append(f"Do not ship this candidate: {names}. {where_broken(page)}")
+        is_skill = not lost or any(row.finding.behaviour is None for row in lost)
+        where = f" {where_broken(page)}" if is_skill else ""
+        steps.append(f"Do not ship this candidate: {names}.{where}")
         steps += filter(None, [first_advice(page)])
     steps += _look_first(page)
     steps += open_steps(page, counted)

@@ -25,6 +25,11 @@ from cliffguard.report.wording import MARKS, ROLE_ORDER
 
 _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
 _N_SHARED_NAMED = 3
+_OF_BEHAVIOURS = (
+    "Behaviours are of all generated answers of what gates: of the length the mean number of "
+    "tokens as a share of the base's, and its change either way; of the others the share of "
+    "answers, and its rise."
+)
 _OUTCOME_ORDER = {
     Outcome.REGRESSED: 0, Outcome.INCONCLUSIVE: 1, Outcome.NOT_MEASURED: 2, Outcome.HELD: 3,
 }  # fmt: skip
@@ -128,10 +133,15 @@ class Page:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the table does not show: items saved, all together, and where the items are."""
-        capabilities = [row.comparison for row in self.rows if row.comparison]
+        behaviours = {row.finding.behaviour for row in self.rows} - {None}
+        capabilities = [
+            row.comparison for row in self.rows if row.comparison and not row.finding.behaviour
+        ]
         n_planned = sum(capability.counts.n_planned for capability in capabilities)
         n_asked = sum(capability.counts.n_asked for capability in capabilities)
         remarks = []
+        if behaviours:
+            remarks.append(_OF_BEHAVIOURS)
         if any(row.direction for row in self.rows):
             remarks.append(
                 "Where lower is better, drop = candidate − base, and broken is a score that rose: "

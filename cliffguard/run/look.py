@@ -163,7 +163,11 @@ def looks_taken(
 ) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
     """Return the looks of this run, and with them all that are `known` and those before it."""
     counted = _counted(decision.pairs)
-    is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
+    is_together = (
+        decision.verdict.pooled is not None
+        or decision.comparison.mean is not None
+        or bool(decision.case.policy.behaviour)
+    )
     if is_together and TOGETHER in accounts:
         counted[TOGETHER] = accounts[TOGETHER].run.planned
     of_this_run = [

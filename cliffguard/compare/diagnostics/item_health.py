@@ -38,7 +38,9 @@ def health(
     notes = [
         note
         for capability in comparison.capabilities
-        if capability.evidence.drop is not None and capability.ring != "target"
+        if capability.evidence.drop is not None
+        and capability.ring != "target"
+        and capability.behaviour is None
         for note in _notes(capability, outcomes.get(capability.capability), policy)
     ]
     return (*notes, *_shadow_notes(comparison.capabilities))

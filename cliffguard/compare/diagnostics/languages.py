@@ -47,6 +47,11 @@ def has_language(text: str) -> bool:
     return _is_long_enough(prose_of(text))
 
 
+def tells_language(text: str) -> bool:
+    """Return whether a text says in which language it is: a short one by its small words."""
+    return _language_of(text) is not None
+
+
 def is_in_another(
     answer: str, *, good: str, right: str, prompt: str, spoken: frozenset[str] = frozenset()
 ) -> bool:

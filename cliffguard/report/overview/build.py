@@ -165,7 +165,11 @@ def _candidate(row: _Read, keys: Sequence[Key], folder: Path, is_choice: bool) -
     verdict, policy = row.review.verdict, row.review.plan.policy or Policy()
     judged = [(row.findings[key], row.cells[key]) for key in row.findings]
     gains = [-c.drop for f, c in judged if _is_target(f) and c.drop is not None]
-    bounds = [c.drop_interval.high for f, c in judged if f.role == "gating" and c.drop_interval]
+    bounds = [
+        c.drop_interval.high
+        for f, c in judged
+        if f.role == "gating" and f.behaviour is None and c.drop_interval
+    ]
     return CandidateOverview(
         name=row.source.name,
         candidate=row.review.comparison.candidate.label,

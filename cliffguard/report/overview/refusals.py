@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from cliffguard.config import as_written
+from cliffguard.core.behaviours import finding_name
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import Review, SuiteStamp
@@ -153,7 +154,16 @@ def _spelt_out(policy: Policy, names: Iterable[str]) -> Policy:
         margin = policy.margin(name) if rules_of.relative_margin is None else None
         tasks = () if tuple(rules_of.tasks) == (name,) else rules_of.tasks
         rules[name] = replace(rules_of, margin=margin, tasks=tasks)
-    return replace(policy, capabilities=rules, default_margin=Policy().default_margin)
+    behaviour = {
+        each: replace(rules_of, margin=policy.margin(finding_name(each)))
+        for each, rules_of in policy.behaviour.items()
+    }
+    return replace(
+        policy,
+        capabilities=rules,
+        behaviour=behaviour,
+        default_margin=Policy().default_margin,
+    )
 
 
 def _other_key(first: Review, other: Review, *, by_suite: bool) -> str | None:
@@ -166,8 +176,9 @@ def _other_key(first: Review, other: Review, *, by_suite: bool) -> str | None:
     a, b = _written(first, names), _written(other, names)
     shared = _capabilities(first) & _capabilities(other)
     has_targets = all(_has_target(review) for review in (first, other))
-    for key in a:
-        if key == "alpha" or a[key] == b[key] or (by_suite and key == "target" and not has_targets):
+    for key in {**a, **b}:  # one of them may say nothing of behaviour
+        same = a.get(key) == b.get(key)
+        if key == "alpha" or same or (by_suite and key == "target" and not has_targets):
             continue
         if key != "capabilities":
             return key
@@ -186,7 +197,7 @@ def _is_by_default(first: Review, other: Review, name: str) -> bool:
 
 
 def _capabilities(review: Review) -> set[str]:
-    return {finding.capability for finding in review.verdict.findings}
+    return {each.capability for each in review.verdict.findings if each.behaviour is None}
 
 
 def _has_target(review: Review) -> bool:
@@ -197,7 +208,7 @@ def _value(review: Review, key: str) -> str:
     first, _, name = key.partition(".")
     if first == "default_margin":
         return f"{_policy(review).default_margin:g}"
-    value = _written(review, [name] if name else ())[first]
+    value = _written(review, [name] if name else ()).get(first, {})
     if name:
         rules = (value.get(name) or {}).items()
         value = {k: v for k, v in rules if v not in (None, [], ())}

@@ -19,6 +19,7 @@ GROUPS = {
         "Plan",
         "Policy",
         "CapabilityPolicy",
+        "BehaviourPolicy",
         "TargetPolicy",
         "TargetData",
         "EvalSettings",
