@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item
 from cliffguard.core.texts import cut_middle
@@ -28,7 +29,7 @@ def make_items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) 
         answers = answers_of(row_draft, way, columns)
         made: dict[str, Any] = {
             "id": _id(number, row, columns, seen),
-            "prompt": row_draft.prompt,
+            **_question(row_draft),
             **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
         }
         if way.is_choice:
@@ -42,6 +43,16 @@ def make_items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) 
             items.append(make_item(made, metric=way.metric, level=level, where=row.where))
         seen[items[-1].id] = row.where
     return tuple(items)
+
+
+def _question(draft: ParsedRow) -> dict[str, Any]:
+    return {"prompt": draft.prompt} if draft.chat is None else as_row(draft.chat)
+
+
+def as_row(chat: Chat) -> dict[str, Any]:
+    """Return the keys of a suite's row that make a chat."""
+    tools = {"tools": list(chat.tools)} if chat.tools else {}
+    return {"messages": list(chat.messages), **tools}
 
 
 @contextmanager

@@ -74,6 +74,8 @@ class Reading:
         descriptions = [f"{part} = {' + '.join(names)}" for part, names in parts.items()]
         if self.columns.answer is None:
             descriptions.append(f"answer = the last turn of {self.columns.prompt}")
+        if self.task.are_chats:
+            descriptions.append("asked turn by turn, as chats")
         if self.columns.layout is not None:
             descriptions.append(f"as {self.columns.layout.name} has them")
         yield f"  read: {'; '.join(descriptions)}"
@@ -167,7 +169,8 @@ def without_conflicts(
     """
     alike: dict[tuple[str, frozenset[str]], list[int]] = {}
     for index, item in enumerate(items):
-        alike.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(index)
+        question = item.prompt.strip() if item.chat is None else item.chat
+        alike.setdefault((question, frozenset(item.choices)), []).append(index)
     rights = [_rights(item, metric) for item in items]
     wrong = [same for same in alike.values() if len({rights[n] for n in same}) > 1]
     if not wrong:
