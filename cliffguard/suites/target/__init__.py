@@ -148,7 +148,7 @@ def _read_rows(
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
     is_listed = bool(target.labels or labels or drafts[0].choices)
-    rule = ruled(finals, target, is_listed=is_listed)
+    rule = ruled(finals, target, columns, is_listed=is_listed)
     way = plan_scoring(rule.drafts, target, columns, label_names=labels, suggested=rule.way)
     marks = refuse_marks(rule.drafts, columns, way, target)
     kept, zeros = without_zeros(rule.drafts, way.metric, is_choice=way.is_choice)

@@ -6,7 +6,7 @@ Gemini, PaLM, Claude's exports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -45,7 +45,7 @@ def messages_of(chat: Sequence[Mapping[str, Any]], where: str) -> list[Message]:
 
     Raises SuiteError with `where` for what is neither text nor a call.
     """
-    turns = [_message(turn, where) for turn in chat if not is_thought(turn)]
+    turns = _joined([_message(turn, where) for turn in chat if not is_thought(turn)])
     for turn in turns[:-1]:
         is_blank = not turn["content"].strip() and not turn.get("tool_calls")
         if is_blank and turn["role"] in ("user", "assistant"):
@@ -58,11 +58,36 @@ def messages_of(chat: Sequence[Mapping[str, Any]], where: str) -> list[Message]:
     return [{"role": "system", "content": "\n\n".join(contents)}, *turns[len(first) :]]
 
 
+def _joined(turns: Sequence[Message]) -> list[Message]:
+    """Return turns of which a call is a part of the assistant's turn before it, as OpenAI has it.
+
+    ShareGPT writes what is said before a call, and each of several calls, as turns of their own.
+    """
+    joined: list[Message] = []
+    for turn in turns:
+        calls = turn.get("tool_calls")
+        is_more = calls and joined and joined[-1]["role"] == turn["role"] == "assistant"
+        if is_more and not turn["content"].strip():
+            joined[-1] = {**joined[-1], "tool_calls": [*joined[-1].get("tool_calls", []), *calls]}
+        else:
+            joined.append(turn)
+    return joined
+
+
+def is_call(turn: Mapping[str, Any]) -> bool:
+    """Return whether a turn is a call by its role, as ShareGPT has them; its text is JSON."""
+    return _role(turn) in _CALLERS
+
+
+def _role(turn: Mapping[str, Any]) -> str:
+    return spoken_by(turn).replace("-", "_")
+
+
 def _message(turn: Mapping[str, Any], where: str) -> Message:
-    role = spoken_by(turn).replace("-", "_")
+    role = _role(turn)
     refuse_unspoken(turn, role, where, asking=_CALLS)
     content = turn.get(text_key(turn))
-    if role in _CALLERS:
+    if is_call(turn):
         return {"role": "assistant", "content": "", "tool_calls": _listed(content, where)}
     role = "tool" if role in _TOOLS else role
     calls = next((_listed(turn[key], where) for key in _CALLS if says(turn.get(key))), None)
@@ -117,6 +142,12 @@ def before_answer(messages: Sequence[Message]) -> tuple[list[Message], Message |
 def chat_asked(messages: Sequence[Message], row: Row, tools: str | None) -> Chat:
     """Return the chat that turns are, with the tools in a column. Raises SuiteError."""
     written = _tools(row, tools)
+    if messages and messages[-1]["role"] == "assistant":
+        raise SuiteError(
+            f"{row.where}: the chat ends with two turns of the assistant, of which the last is the "
+            "answer; nobody asks for it: write them as one, or leave such rows out",
+            id="target.two-turns",
+        )
     try:
         return chat_of({"messages": list(messages), "tools": written}, row.where)
     except SuiteError as failure:
@@ -153,9 +184,10 @@ def calls_unasked(row: Row) -> SuiteError:
 
 def as_turns(messages: Sequence[Message]) -> list[Turn]:
     """Return who speaks and what is said, for texts that are compared; calls are JSON."""
-    return [
-        (turn["role"], turn["content"].strip() or canonical_json(turn.get("tool_calls") or ""))
-        if turn.get("tool_calls")
-        else (turn["role"], turn["content"].strip())
-        for turn in messages
-    ]
+    return [(turn["role"], "".join(_words(turn))) for turn in messages]
+
+
+def _words(turn: Message) -> Iterator[str]:
+    yield turn["content"]
+    if calls := turn.get("tool_calls"):
+        yield canonical_json(calls)

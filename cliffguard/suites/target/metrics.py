@@ -148,10 +148,16 @@ def _by_answers(
             repeat, are = ("repeats", "is") if len(distinct) == 1 else ("repeat", "are")
             over = n_things(len(answers), "row")
             why = f"{n} {repeat} over {over}, and {are} taken for labels"
+            why = why if drafts[0].chat is None else rule_of_chats(3, why)
         return ScoringPlan(metric=metric or "acc", labels=distinct, why=why)
     if metric is not None:
         return ScoringPlan(metric=metric, why="as named")
     return _match(drafts)
+
+
+def rule_of_chats(number: int, why: str) -> str:
+    """Return what is printed of a rule for chats (`rules.py`): the first that fits all rows."""
+    return f"rule {number} of 5 for chats: {why}"
 
 
 def is_closed(answers: Sequence[str]) -> bool:

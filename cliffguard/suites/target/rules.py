@@ -22,15 +22,13 @@ from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.finals import Finals
 from cliffguard.suites.target.known import says
-from cliffguard.suites.target.labels import refuse_unlabelled
+from cliffguard.suites.target.labels import refuse_numbers_with_names, refuse_unlabelled
 from cliffguard.suites.target.messages import calls_unasked
-from cliffguard.suites.target.metrics import ScoringPlan, is_closed
+from cliffguard.suites.target.metrics import ScoringPlan, is_closed, rule_of_chats
 
 MOST_WORDS = 8
 MOST_CHARACTERS = 100
 """Of a short answer; scripts without spaces have no words to count."""
-
-_N_RULES = 5
 
 _CALLED = re.compile(r"<tool_call>|<functioncall>|\[\w[\w .-]*\(")
 """How texts that call tools look, if only at their beginning."""
@@ -68,7 +66,7 @@ def refuse_mixed(rows: Sequence[Row], columns: Columns) -> None:
         )
 
 
-def ruled(finals: Finals, target: TargetData, *, is_listed: bool) -> Ruled:
+def ruled(finals: Finals, target: TargetData, columns: Columns, *, is_listed: bool) -> Ruled:
     """Return how chats are asked by the rules, unless a metric is named or choices `is_listed`.
 
     Raises SuiteError for answers of free text, and where rows fall into two rules.
@@ -81,7 +79,7 @@ def ruled(finals: Finals, target: TargetData, *, is_listed: bool) -> Ruled:
         return Ruled(drafts=drafts, way=way)
     calls = [_calls(draft) for draft in drafts]
     if target.metric is None and not is_listed:
-        way = way or _rule(drafts, calls, target)
+        way = way or _rule(drafts, calls, columns)
     metric = way.metric if way else target.metric
     if metric == "tool_call":
         return Ruled(drafts=_calling(drafts, calls), way=way, note=_uncalled(calls))
@@ -92,7 +90,7 @@ def ruled(finals: Finals, target: TargetData, *, is_listed: bool) -> Ruled:
 
 
 def _rule(
-    drafts: Sequence[ParsedRow], calls: Sequence[str | None], target: TargetData
+    drafts: Sequence[ParsedRow], calls: Sequence[str | None], columns: Columns
 ) -> ScoringPlan | None:
     """Return the way of the first rule that fits all rows; None for that of labels."""
     refuse_unlabelled(drafts)
@@ -103,6 +101,7 @@ def _rule(
     if any(objects):
         _refuse_two(drafts, objects, "is answered by a JSON object", "by a text", "json_equal")
         return _way(2, "json_equal", "every answer is a JSON object, or a list of them")
+    refuse_numbers_with_names(drafts, columns)
     has_several = any(len(draft.answers) > 1 for draft in drafts)
     if not has_several and is_closed([as_text(draft.answer) for draft in drafts]):
         return None
@@ -125,7 +124,7 @@ def _rule(
 
 
 def _way(number: int, metric: str, why: str) -> ScoringPlan:
-    return ScoringPlan(metric=metric, why=f"rule {number} of {_N_RULES} for chats: {why}")
+    return ScoringPlan(metric=metric, why=rule_of_chats(number, why))
 
 
 def _short_way(drafts: Sequence[ParsedRow]) -> ScoringPlan:

@@ -342,7 +342,7 @@ COMMANDS = {
             "request": {"systemInstruction": {"parts": [{"text": "Short."}]}, "contents": [PARTS]},
             "response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]},
         },
-        "Short.\n\nHi?",
+        "Short.\nHi?",
         "Yo",
     ),
     "turns without speakers": Form({"contents": [PARTS, {"parts": [{"text": "Yo"}]}]}, "Hi?", "Yo"),
@@ -374,7 +374,7 @@ COMMANDS = {
             "message": "Hi?",
             "response": "Yo",
         },
-        "User: A\nAssistant: B\nUser: Hi?\nAssistant:",
+        "A\nB\nHi?",
         "Yo",
     ),
     "transcripts": Form(
