@@ -75,9 +75,7 @@ def spoken_by(turn: Mapping[str, Any]) -> str:
     return SPEAKERS.get(role, role)
 
 
-def refuse_unspoken(
-    turn: Mapping[str, Any], role: str, where: str, asking: Sequence[str]
-) -> None:
+def refuse_unspoken(turn: Mapping[str, Any], role: str, where: str, asking: Sequence[str]) -> None:
     """Raise SuiteError for what a turn says beside its text, but for the keys that are asked."""
     unspoken = next((k for k in _UNSPOKEN if says(turn.get(k)) and k not in asking), None)
     if unspoken is not None:
@@ -96,10 +94,7 @@ def is_thought(turn: Mapping[str, Any]) -> bool:
 
 def has_thoughts(value: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether turns of a chat hold what an assistant thought, which is not asked."""
-    return any(
-        is_thought(turn) or any(says(turn.get(key)) for key in _THOUGHTS)
-        for turn in value
-    )
+    return any(is_thought(turn) or any(says(turn.get(key)) for key in _THOUGHTS) for turn in value)
 
 
 def rendered(turns: Sequence[Turn]) -> str:

@@ -142,6 +142,8 @@ def before_answer(messages: Sequence[Message]) -> tuple[list[Message], Message |
 def chat_asked(messages: Sequence[Message], row: Row, tools: str | None) -> Chat:
     """Return the chat that turns are, with the tools in a column. Raises SuiteError."""
     written = _tools(row, tools)
+    if isinstance(written, list) and _lists(messages, written):
+        written = None
     if messages and messages[-1]["role"] == "assistant":
         raise SuiteError(
             f"{row.where}: the chat ends with two turns of the assistant, of which the last is the "
@@ -155,6 +157,13 @@ def chat_asked(messages: Sequence[Message], row: Row, tools: str | None) -> Chat
         if tools is not None and ": tools" in str(failure):
             how += f"; where they are no tools, say --target-ignore {quoted(tools)}"
         raise SuiteError(f"{failure}; {how}", id=failure.id or "item.messages") from None
+
+
+def _lists(messages: Sequence[Message], tools: Sequence[Any]) -> bool:
+    """Return whether the system turn lists all tools in words, as Hermes does: not twice."""
+    system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
+    names = [tool.get("function", tool).get("name") for tool in tools if isinstance(tool, dict)]
+    return "<tools>" in system and all(isinstance(name, str) and name in system for name in names)
 
 
 def _tools(row: Row, column: str | None) -> Any:

@@ -19,7 +19,7 @@ from cliffguard.suites.target.cells import texts_in
 from cliffguard.suites.target.chats import chat_in, has_thoughts
 from cliffguard.suites.target.columns import Columns, in_braces, named_parts
 from cliffguard.suites.target.drafts import ParsedRow
-from cliffguard.suites.target.known import is_passages
+from cliffguard.suites.target.known import is_passages, says
 from cliffguard.suites.target.metrics import ScoringPlan
 from cliffguard.suites.target.rights import unwrapped
 
@@ -142,6 +142,11 @@ def left_out_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, 
     chats = [c for v in values for name in columns.prompts if (c := chat_in(v.get(name)))]
     n_thoughts = sum(map(has_thoughts, chats))
     ends = [value.get(columns.prompts[-1]) for value in values]
+    n_listed = sum(
+        draft.chat is not None and not draft.chat.tools and says(draft.row.value.get(columns.tools))
+        for draft in drafts
+        if columns.tools is not None
+    )
     n_blank = sum(isinstance(end, str) and end != end.rstrip() for end in ends)
     if in_braces(columns.prompt) and not columns.prompt.rstrip().endswith("}"):
         n_blank = 0
@@ -149,6 +154,7 @@ def left_out_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, 
     notes = (
         (n_thoughts, "what the assistant thought is left out of the chat"),
         (n_blank, "white space at the end of the prompt is left out"),
+        (n_listed, f"{columns.tools} is left out, since the system turn lists <tools> in words"),
     )
     return tuple(f"In {n} of {n_rows} {what}." for n, what in notes if n)
 

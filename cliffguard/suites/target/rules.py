@@ -223,9 +223,7 @@ def _unread(draft: ParsedRow, text: str, why: str) -> SuiteError:
     )
 
 
-def _calling(
-    drafts: Sequence[ParsedRow], calls: Sequence[str | None]
-) -> tuple[ParsedRow, ...]:
+def _calling(drafts: Sequence[ParsedRow], calls: Sequence[str | None]) -> tuple[ParsedRow, ...]:
     pairs = zip(drafts, calls, strict=True)
     return tuple(replace(d, answers=(call or "[]",), is_call=True) for d, call in pairs)
 

@@ -365,6 +365,24 @@ COMMANDS = {
         "Good",
         "ORG: Goo",
     ),
+    "xlam": Form(
+        {
+            "query": "Hi?",
+            "tools": '[{"name": "f", "parameters": {"a": {"type": "int"}}}]',
+            "answers": '[{"name": "f", "arguments": {"a": 1}}]',
+        },
+        "Hi?",
+        '[{"arguments":{"a":1},"name":"f"}]',
+    ),
+    "glaive": Form(
+        {
+            "system": "SYSTEM: Short.",
+            "chat": "USER: A\n\n\nASSISTANT: <functioncall> {} <|endoftext|>\n\n\n"
+            "FUNCTION RESPONSE: 7\n\n\nASSISTANT: Yo <|endoftext|>\n\n\n",
+        },
+        "Short.\nA\n<functioncall> {}\n7",
+        "Yo",
+    ),
     "axolotl": Form(
         {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]}, "Hi?", "Yo"
     ),
