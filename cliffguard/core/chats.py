@@ -48,7 +48,7 @@ class Chat:
         return tuple(str(tool["function"]["name"]) for tool in self.tools)
 
     def offers(self, tool: str) -> bool:
-        """Return whether a tool may be called: of `tools`, or where there are none, of its words."""
+        """Return whether a tool may be called: of `tools`, or without any, in its words."""
         if self.tools:
             return tool in self.tool_names
         return any(tool in content for content in self.contents)

@@ -10,11 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.chats import chat_in
 from cliffguard.core.errors import SuiteError, UsageError, nearest
 from cliffguard.core.files import user_path
 from cliffguard.core.hub_names import is_hub_id, is_said
@@ -221,7 +219,7 @@ def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite
 def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, str]:
     """Return a commented suite file and its items, by their names, of what is or was read."""
     task = (read or read_target(target)).task
-    rows = "".join(json.dumps(_as_row(i), ensure_ascii=False) + "\n" for i in task.items)
+    rows = "".join(json.dumps(as_row(i), ensure_ascii=False) + "\n" for i in task.items)
     optional = {"max_tokens": target.max_tokens, "level": task.level}
     name = json.dumps(target.name)
     text = _SUITE.read_text(encoding="utf-8").format(
@@ -243,22 +241,6 @@ _SUITE = Path(__file__).with_name("suite.yaml")  # of str.format
 
 def _described(target: TargetData) -> str:
     return f"items of our own, from {Path(target.data).name or target.data}"
-
-
-def _as_row(item: Item) -> dict[str, Any]:
-    question = {"prompt": item.prompt} if item.chat is None else as_row(chat_in(item.chat))
-    row: dict[str, Any] = {"id": item.id, **question}
-    if item.choices:
-        row["choices"] = list(item.choices)
-    if item.answers:
-        row["answers"] = list(item.answers)
-    else:
-        row["answer"] = item.answer
-    if item.level is not None:
-        row["level"] = item.level
-    if item.cluster is not None:
-        row["cluster"] = item.cluster
-    return row
 
 
 # --- from data to a task -------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from cliffguard.suites.target.known import (
     INDEX,
     LAYOUTS,
     PROMPTS,
-    TOOLS,
     Layout,
     folded,
     mend,
@@ -34,6 +33,7 @@ from cliffguard.suites.target.marked import (
     refuse_marked_options,
     refuse_wrong_among,
 )
+from cliffguard.suites.target.messages import tool_column
 from cliffguard.suites.target.outputs import refuse_judged_pair, refuse_outputs, refuse_target_of
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
@@ -94,7 +94,7 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     if not all(_is_whole(row.value.get("level")) for row in rows):
         beside -= {"level"}
     cluster = target.cluster or ("cluster" if "cluster" in beside else None)
-    tools = _tools(rows, prompt, {*everywhere} - hidden - used)
+    tools = tool_column(rows, prompt, {*everywhere} - hidden - used)
     used |= {cluster, *beside, *hidden, tools}
     return Columns(
         prompt=prompt,
@@ -110,15 +110,6 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         left=tuple(name for name in everywhere if name not in used),
         tools=tools,
     )
-
-
-def _tools(rows: Sequence[Row], prompt: str, columns: set[str]) -> str | None:
-    """Return the column of tools beside a chat, of which some row has one."""
-    if chat_in(rows[0].value.get(prompt)) is None:
-        return None
-    names = [name for name in columns if folded(name) in TOOLS]
-    names.sort(key=lambda name: TOOLS.index(folded(name)))
-    return next((name for name in names if any(says(r.value.get(name)) for r in rows)), None)
 
 
 def _answer(

@@ -6,7 +6,7 @@ Gemini, PaLM, Claude's exports.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -18,6 +18,7 @@ from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import from_json, has, shown, value_of
 from cliffguard.suites.target.chats import (
     Turn,
+    chat_in,
     content_of,
     empty,
     is_thought,
@@ -26,7 +27,7 @@ from cliffguard.suites.target.chats import (
     spoken_by,
     text_key,
 )
-from cliffguard.suites.target.known import quoted, says
+from cliffguard.suites.target.known import TOOLS, folded, quoted, says
 
 Message = dict[str, Any]
 """A turn as items have it: `role` and `content`, of tools also `tool_calls`, `tool_call_id`, …"""
@@ -38,6 +39,15 @@ _TOOLS = (
     "function", "observation", "ipython", "tool_response", "tool_result", "function_response",
 )  # fmt: skip
 _CALLS = ("tool_calls", "function_call")
+
+
+def tool_column(rows: Sequence[Row], prompt: str, columns: Collection[str]) -> str | None:
+    """Return which of some columns holds the tools of the chats in `prompt`, if one does."""
+    if chat_in(rows[0].value.get(prompt)) is None:
+        return None
+    names = [name for name in columns if folded(name) in TOOLS]
+    names.sort(key=lambda name: TOOLS.index(folded(name)))
+    return next((name for name in names if any(says(r.value.get(name)) for r in rows)), None)
 
 
 def messages_of(chat: Sequence[Mapping[str, Any]], where: str) -> list[Message]:
@@ -65,9 +75,9 @@ def _joined(turns: Sequence[Message]) -> list[Message]:
     """
     joined: list[Message] = []
     for turn in turns:
-        calls = turn.get("tool_calls")
-        is_more = calls and joined and joined[-1]["role"] == turn["role"] == "assistant"
-        if is_more and not turn["content"].strip():
+        calls = turn.get("tool_calls", [])
+        is_more = bool(joined) and joined[-1]["role"] == turn["role"] == "assistant"
+        if calls and is_more and not turn["content"].strip():
             joined[-1] = {**joined[-1], "tool_calls": [*joined[-1].get("tool_calls", []), *calls]}
         else:
             joined.append(turn)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.core.canonical_json import canonical_json
-from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import cut_middle, n_things, plural

@@ -223,8 +223,8 @@ def test_an_object_that_calls_no_tool_is_json(tmp_path: Path) -> None:
 
 def test_rows_without_a_call_call_nothing_where_the_metric_is_named(tmp_path: Path) -> None:
     """Unless it is, they are of another rule."""
-    rows = [{"messages": [turn("user", "Where?"), calling()], "tools": [TOOL]},
-            {"messages": [turn("user", "Thanks"), turn("assistant", "Bye")], "tools": [TOOL]}]  # fmt: skip
+    called = {"messages": [turn("user", "Where?"), calling()], "tools": [TOOL]}
+    rows = [called, *rows_of("Bye", tools=[TOOL])]
 
     line = refused(tmp_path, rows, "target.two-rules")
     read = reading(tmp_path, rows, metric="tool_call")
@@ -295,10 +295,11 @@ def test_chats_and_texts_make_two_files(tmp_path: Path) -> None:
 
 
 def test_contents_are_asked_as_they_are_written(tmp_path: Path) -> None:
-    """A template sees what the training saw: the blanks of a text, and parts one after the other."""
+    """A template sees what the training saw, blanks too; parts of a text are a line each."""
     parts = [{"type": "text", "text": "One"}, {"type": "text", "text": "two?"}]
-    rows = [{"messages": [turn("user", " One \n"), turn("assistant", "Yo")]},
-            {"messages": [{"role": "user", "content": parts}, turn("assistant", "No")]}]  # fmt: skip
+    rows = rows_of("Yo", "No")
+    for row, content in zip(rows, (" One \n", parts), strict=True):
+        row["messages"][0]["content"] = content
 
     first, second = items(tmp_path, rows)
 
