@@ -283,7 +283,7 @@ def _said_alone(
     longest = max((sum(map(len, words)) for words in wanted), default=0)
     positions: dict[tuple[str, ...], int] = {}
     for position, text in enumerate(texts if wanted else ()):
-        for part in (text.text, *text.parts, *text.asked):
+        for part in (text.text, *text.parts, *text.questions):
             if len(part) <= _MARKS * longest:
                 for core in wanted.get(tuple(content_words(part)), ()):
                     positions.setdefault(core, position)

@@ -20,14 +20,14 @@ from cliffguard.suites.target.messages import before_answer, is_call, messages_o
 class TrainingText:
     """One row: its texts in their order. `line` is where it begins in `source`, from 1.
 
-    Of Parquet and Arrow files, which have no lines, it is the number of the row. `asked` is, for
-    each chat in it, what is said before the answer, as a target would ask it.
+    Of Parquet and Arrow files, which have no lines, it is the number of the row. `questions` are
+    what each chat in it says before its answer, as a target would ask it.
     """
 
     parts: tuple[str, ...]
     source: str
     line: int
-    asked: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -101,11 +101,11 @@ def _text(row: Row) -> TrainingText:
             id="training.no-text",
         )
     return TrainingText(
-        parts=parts, source=row.source, line=row.line, asked=tuple(_asked(row.value))
+        parts=parts, source=row.source, line=row.line, questions=tuple(_questions(row.value))
     )
 
 
-def _asked(value: Any) -> Iterator[str]:
+def _questions(value: Any) -> Iterator[str]:
     """Yield what the chats in a row's columns say before their answers."""
     cells = value.values() if isinstance(value, Mapping) else ()
     for chat in filter(None, map(chat_in, cells)):
