@@ -6,6 +6,7 @@ Gemini, PaLM, Claude's exports.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
@@ -172,7 +173,8 @@ def chat_asked(messages: Sequence[Message], row: Row, tools: str | None) -> Chat
 def _lists(messages: Sequence[Message], tools: Sequence[Any]) -> bool:
     """Return whether the system turn lists all tools in words, as Hermes does: not twice."""
     system = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
-    names = [tool.get("function", tool).get("name") for tool in tools if isinstance(tool, dict)]
+    functions = [t.get("function", t) if isinstance(t, Mapping) else t for t in tools]
+    names = [f.get("name") if isinstance(f, Mapping) else None for f in functions]
     return "<tools>" in system and all(isinstance(name, str) and name in system for name in names)
 
 
@@ -209,4 +211,4 @@ def as_turns(messages: Sequence[Message]) -> list[Turn]:
 def _words(turn: Message) -> Iterator[str]:
     yield turn["content"]
     if calls := turn.get("tool_calls"):
-        yield canonical_json(calls)
+        yield json.dumps(calls, ensure_ascii=False, default=str)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import cut_middle, n_things, plural
@@ -76,12 +77,14 @@ def ruled(finals: Finals, target: TargetData, columns: Columns, *, is_listed: bo
         way = ScoringPlan(metric=finals.metric, why="the results are numbers")
     if drafts[0].chat is None:
         return Ruled(drafts=drafts, way=way)
-    calls = [_calls(draft) for draft in drafts]
-    if target.metric is None and not is_listed:
-        way = way or _rule(drafts, calls, columns)
+    calls: list[tuple[str, ...]] = []
+    if way is None and target.metric in (None, "tool_call") and not is_listed:
+        calls = [_calls(draft, draft.chat) for draft in drafts if draft.chat is not None]
+        way = None if target.metric else _rule(drafts, calls, columns)
     metric = way.metric if way else target.metric
-    if metric == "tool_call":
-        return Ruled(drafts=_calling(drafts, calls), way=way, note=_uncalled(calls))
+    if metric == "tool_call" and calls:
+        drafts = tuple(replace(d, answers=c) for d, c in zip(drafts, calls, strict=True))
+        return Ruled(drafts=drafts, way=way, note=_uncalled(calls))
     if (native := next((draft for draft in drafts if draft.is_call), None)) is not None:
         raise calls_unasked(native.row)
     change = {"numeric": _number, "json_equal": _json}.get(metric or "")
@@ -89,12 +92,13 @@ def ruled(finals: Finals, target: TargetData, columns: Columns, *, is_listed: bo
 
 
 def _rule(
-    drafts: Sequence[ParsedRow], calls: Sequence[str | None], columns: Columns
+    drafts: Sequence[ParsedRow], calls: Sequence[tuple[str, ...]], columns: Columns
 ) -> ScoringPlan | None:
     """Return the way of the first rule that fits all rows; None for that of labels."""
     refuse_unlabelled(drafts)
-    if any(calls):
-        _refuse_two(drafts, list(map(bool, calls)), "calls tools", "does not", "tool_call")
+    are_calls = [set(several) != {_NO_CALL} for several in calls]
+    if any(are_calls):
+        _refuse_two(drafts, are_calls, "calls tools", "does not", "tool_call")
         return _way(1, "tool_call", "every last turn calls tools")
     objects = [_all(_json, draft) for draft in drafts]
     if any(objects):
@@ -194,22 +198,26 @@ def _mapped(
 # --- calls ---------------------------------------------------------------------------------------
 
 
-def _calls(draft: ParsedRow) -> str | None:
-    """Return the calls that the answer of a row is, also in words; None: it calls nothing."""
+_NO_CALL = "[]"
+
+
+def _calls(draft: ParsedRow, chat: Chat) -> tuple[str, ...]:
+    """Return the calls that each right answer of a row is, also in words; `[]`: it is none."""
     if draft.is_call:
-        return str(draft.answer)
-    if draft.chat is None or len(draft.answers) > 1:
-        return None
-    text = as_text(draft.answer)
+        return (str(draft.answer),)
+    return tuple(_calls_in(as_text(answer), draft, chat) for answer in draft.answers)
+
+
+def _calls_in(text: str, draft: ParsedRow, chat: Chat) -> str:
     try:
         calls = read_calls(text)
     except Unreadable as failure:
-        if draft.chat.tools or _CALLED.match(text):
+        if chat.tools or _CALLED.match(text):
             raise _unread(draft, text, str(failure)) from None
-        return None
+        return _NO_CALL
     # An object with a name and arguments is a call where such a tool is offered, and else JSON.
-    if not calls or not (draft.chat.tools or all(draft.chat.offers(call.name) for call in calls)):
-        return None
+    if not (chat.tools or all(chat.offers(call.name) for call in calls)):
+        return _NO_CALL
     return canonical_json([{"name": c.name, "arguments": dict(c.arguments)} for c in calls])
 
 
@@ -222,13 +230,8 @@ def _unread(draft: ParsedRow, text: str, why: str) -> SuiteError:
     )
 
 
-def _calling(drafts: Sequence[ParsedRow], calls: Sequence[str | None]) -> tuple[ParsedRow, ...]:
-    pairs = zip(drafts, calls, strict=True)
-    return tuple(replace(d, answers=(call or "[]",), is_call=True) for d, call in pairs)
-
-
-def _uncalled(calls: Sequence[str | None]) -> str | None:
-    n = sum(call is None for call in calls)
+def _uncalled(calls: Sequence[tuple[str, ...]]) -> str | None:
+    n = sum(set(several) == {_NO_CALL} for several in calls)
     if not n:
         return None
     rows = f"{n} of {n_things(len(calls), 'row')} {plural(n, 'calls', 'call')}"

@@ -235,6 +235,16 @@ def test_rows_without_a_call_call_nothing_where_the_metric_is_named(tmp_path: Pa
     assert any(note.startswith("1 of 2 rows calls no tool") for note in read.notes)
 
 
+def test_any_of_several_calls_is_right(tmp_path: Path) -> None:
+    """A list of answers, one of which may be to call nothing."""
+    several = [json.dumps({"name": "track", "arguments": {"id": n}}) for n in (1, 2)]
+    row = {"messages": [turn("user", "Where?")], "tools": [TOOL], "answers": [*several, "[]"]}
+
+    (item,) = items(tmp_path, [row])
+
+    assert item.answers == (RIGHT, RIGHT.replace("1", "2"), "[]")
+
+
 def test_a_call_under_another_metric_is_refused(tmp_path: Path) -> None:
     """Its answer is no text; nor is it the answer of a prompt that is text."""
     row = {"messages": [turn("user", "Where?"), calling()], "tools": [TOOL]}
