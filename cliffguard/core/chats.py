@@ -47,6 +47,12 @@ class Chat:
         """Names of the tools that may be called."""
         return tuple(str(tool["function"]["name"]) for tool in self.tools)
 
+    def offers(self, tool: str) -> bool:
+        """Return whether a tool may be called: of `tools`, or without any, in its words."""
+        if self.tools:
+            return tool in self.tool_names
+        return any(tool in content for content in self.contents)
+
     def as_text(self) -> str:
         """Return the chat for people: a line says who speaks, and the tools by name."""
         lines = [_line(turn) for turn in self.messages]

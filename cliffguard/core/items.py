@@ -120,8 +120,11 @@ class Task:
 
     @property
     def have_tools(self) -> bool:
-        """Whether there are tools that an item's answer may call."""
-        return any(chat_in(item.chat).tools for item in self.items if item.chat is not None)
+        """Whether there are tools that an item's answer may call, if only by the metric."""
+        chats = [item.chat for item in self.items if item.chat is not None]
+        return bool(chats) and (
+            self.metric == "tool_call" or any(chat_in(chat).tools for chat in chats)
+        )
 
     def gates(self, item: Item) -> bool:
         """Return whether `item` counts for the verdict, or is only shown on the ladder, or not."""

@@ -190,7 +190,8 @@ def _refuse_no_template(
             if templates[side] is None:
                 raise UsageError(
                     f"{checkpoint.name}: has no chat template, and items are chats (messages); "
-                    "name a file with one (--chat-template FILE)",
+                    "name a file with one, or a folder with a tokenizer, such as the other side's "
+                    "(--chat-template FILE)",
                     id="template.missing",
                 )
     if policy in ("own", "base") and templates["base"] is None:

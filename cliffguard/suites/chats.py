@@ -31,7 +31,7 @@ def chat_of(row: Mapping[str, Any], where: str) -> Chat:
         raise _fault(where, f"has {len(messages):,} turns; at most {MOST_TURNS:,} can be asked")
     tools = _tools(row.get("tools"), where)
     turns = tuple(
-        _turn(turn, f"{where}: messages[{number}]") for number, turn in enumerate(messages)
+        turn_of(turn, f"{where}: messages[{number}]") for number, turn in enumerate(messages)
     )
     _refuse_order(turns, where)
     return Chat(messages=turns, tools=tools)
@@ -63,8 +63,8 @@ def _refuse_order(turns: Sequence[Mapping[str, Any]], where: str) -> None:
             )
 
 
-def _turn(written: Any, where: str) -> Mapping[str, Any]:
-    """Return one message in the form of `apply_chat_template`."""
+def turn_of(written: Any, where: str) -> Mapping[str, Any]:
+    """Return a message in the form of `apply_chat_template`. Raises SuiteError with `where`."""
     if not isinstance(written, dict):
         raise _fault(where, "a turn must be an object with role and content")
     kept = {key: value for key, value in written.items() if value is not None}

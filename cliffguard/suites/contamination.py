@@ -271,7 +271,8 @@ def _said_alone(
 ) -> dict[tuple[str, ...], int]:
     """Return, by its core, the first text in which a short item is all that is said.
 
-    All of a row or one text in it; also with its answer, which in plain text follows the prompt.
+    All of a row, one text in it, or what a chat of it says before its answer; also with its own
+    answer, which in plain text follows the prompt.
     """
     wanted: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for item in items:
@@ -282,7 +283,7 @@ def _said_alone(
     longest = max((sum(map(len, words)) for words in wanted), default=0)
     positions: dict[tuple[str, ...], int] = {}
     for position, text in enumerate(texts if wanted else ()):
-        for part in (text.text, *text.parts):
+        for part in (text.text, *text.parts, *text.questions):
             if len(part) <= _MARKS * longest:
                 for core in wanted.get(tuple(content_words(part)), ()):
                     positions.setdefault(core, position)

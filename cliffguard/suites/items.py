@@ -55,7 +55,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
     if chat is not None and metric == "tool_call":
-        _refuse_other_tools(answers, chat.tool_names, where)
+        _refuse_other_tools(answers, chat, where)
     written = None if chat is None else chat.written
     refuse_absurd(written or prompt, choices, answer, where)
     # Compared as text: 1 and "1" would be two clusters.
@@ -80,13 +80,16 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     )
 
 
-def _refuse_other_tools(answers: Sequence[str], tools: Sequence[str], where: str) -> None:
-    """Refuse a right call of a tool that the item does not offer: nobody could make it."""
+def _refuse_other_tools(answers: Sequence[str], chat: Chat, where: str) -> None:
+    """Refuse a right call of a tool that the item does not offer: nobody could make it.
+
+    A chat without tools may list them in its words, as the system prompt of Hermes does.
+    """
     names = (call.name for answer in answers for call in right_calls(answer))
-    if (unknown := next((name for name in names if name not in tools), None)) is not None:
+    if (unknown := next((name for name in names if not chat.offers(name)), None)) is not None:
+        how = nearest(unknown, chat.tool_names) if chat.tools else ": there are no tools"
         raise SuiteError(
-            f"{where}: answer: calls {unknown!r}, which is none of the item's tools"
-            f"{nearest(unknown, tools)}",
+            f"{where}: answer: calls {unknown!r}, which is none of the item's tools{how}",
             id="item.answer",
         )
 

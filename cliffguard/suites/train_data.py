@@ -8,22 +8,26 @@ from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import SuiteError, UsageError
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.rows import Row, are_pairs, index_told, read_rows
+from cliffguard.suites.target.chats import chat_in, is_chat, role_key, text_key
+from cliffguard.suites.target.messages import before_answer, is_call, messages_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingText:
     """One row: its texts in their order. `line` is where it begins in `source`, from 1.
 
-    Of Parquet and Arrow files, which have no lines, it is the number of the row.
+    Of Parquet and Arrow files, which have no lines, it is the number of the row. `questions` are
+    what each chat in it says before its answer, as a target would ask it.
     """
 
     parts: tuple[str, ...]
     source: str
     line: int
+    questions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -96,7 +100,20 @@ def _text(row: Row) -> TrainingText:
             "tokenised",
             id="training.no-text",
         )
-    return TrainingText(parts=parts, source=row.source, line=row.line)
+    return TrainingText(
+        parts=parts, source=row.source, line=row.line, questions=tuple(_questions(row.value))
+    )
+
+
+def _questions(value: Any) -> Iterator[str]:
+    """Yield what the chats in a row's columns say before their answers."""
+    cells = value.values() if isinstance(value, Mapping) else ()
+    for chat in filter(None, map(chat_in, cells)):
+        try:
+            messages, _ = before_answer(messages_of(chat, ""))
+        except SuiteError:  # a picture, say: no target asks it
+            continue
+        yield "\n".join(turn["content"] for turn in messages if turn["content"].strip())
 
 
 def _leaves(value: Any) -> Iterator[str]:
@@ -109,9 +126,28 @@ def _leaves(value: Any) -> Iterator[str]:
         for key, inner in value.items():
             if key not in unsaid:
                 yield from _leaves(inner)
+    elif is_chat(value):
+        yield from _spoken(value)
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _leaves(inner)
+
+
+def _spoken(chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what the turns of a chat say, one after the other, and then their calls and the like.
+
+    A call in the midst would part the words of an item that a target makes of the same chat.
+    """
+    beside: list[Any] = []
+    for turn in chat:
+        content = turn.get(text_key(turn))
+        if is_call(turn):
+            beside.append(content)
+        else:
+            yield from _leaves(content)
+        beside.append({k: v for k, v in turn.items() if k not in (role_key(turn), text_key(turn))})
+    for inner in beside:
+        yield from _leaves(inner)
 
 
 def _chat_in(text: str) -> Any:

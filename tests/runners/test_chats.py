@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cliffguard import EvalSettings, Plan, RunnerSettings, guard
+from cliffguard import EvalSettings, Plan, RunnerSettings, TargetData, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.checkpoints.tokenizers import special_marks
 from cliffguard.cli.app import app
@@ -530,6 +530,33 @@ def test_chats_and_prompts_in_one_run(tmp_path: Path, store: Store) -> None:
     assert stored.protocol == replace(review.plan.protocol, dtype="float32")
     compared = guard(replace(plan, protocol=stored.protocol), store=store, runner=stored)
     assert compared.verdict == review.verdict
+
+
+@pytest.mark.parametrize("is_call", [True, False])
+def test_own_chats_are_asked_by_each_sides_template(
+    tmp_path: Path, store: Store, is_call: bool
+) -> None:
+    """A target of data in one line: calls with their tools, and labels by likelihood."""
+    rows = [
+        {"messages": [SYSTEM[0], turn("user", f"And {n}?"), last]}
+        for n in range(10)
+        for last in [USED[1] if is_call else turn("assistant", ("yes", "no")[n % 2])]
+    ]
+    data = support.write_jsonl(tmp_path / "data.jsonl", [{**row, "tools": [TOOL]} for row in rows])
+    base = model_with(tmp_path / "base", CHATML)
+    tuned = model_with(tmp_path / "tuned", CHATML, seed=1)
+    target = TargetData(data=str(data), max_tokens=2 if is_call else None)
+    plan = replace(plan_for(data, base, tuned), suites=(), target=target)
+    seen: list[str] = []
+    runner = HarnessRunner(plan.runner)
+    runner.show = lambda who, task, prompts: seen.append(prompts[0][1])
+
+    review = guard(plan, store=store, runner=runner)
+
+    assert seen[0].startswith("<|tools|>")
+    assert seen[0].endswith("<|system|>Be brief.\n<|user|>And 0?\n<|assistant|>\n")
+    assert review.plan.protocol.chat_template == "auto"
+    assert [c.capability for c in review.comparison.capabilities] == ["target"]
 
 
 def test_prompts_alone_are_a_run_without_templates(tmp_path: Path, store: Store) -> None:

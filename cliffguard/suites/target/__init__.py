@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
@@ -37,7 +36,7 @@ from cliffguard.suites.target.finals import final_answers, without_zeros
 from cliffguard.suites.target.in_prompt import refuse_answer_in_prompt
 from cliffguard.suites.target.judgements import refuse_judgements
 from cliffguard.suites.target.known import says
-from cliffguard.suites.target.making import by_flags, make_items
+from cliffguard.suites.target.making import as_row, by_flags, make_items
 from cliffguard.suites.target.marked import objects_of, refuse_wrong_text
 from cliffguard.suites.target.marks import is_mark, refuse_marks, without_no_input
 from cliffguard.suites.target.metrics import ScoringPlan, plan_scoring
@@ -54,6 +53,7 @@ from cliffguard.suites.target.reading import (
 )
 from cliffguard.suites.target.repeated import refuse_lines_of_names, repeats_names
 from cliffguard.suites.target.rights import right_answers
+from cliffguard.suites.target.rules import refuse_mixed, ruled
 from cliffguard.suites.target.speakers import refuse_unknown_speakers
 from cliffguard.suites.target.spelled import has_several, with_choice
 from cliffguard.suites.target.templates import filled, refuse_unfilled
@@ -145,9 +145,11 @@ def _read_rows(
     refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
-    way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
-    marks = refuse_marks(finals.drafts, columns, way, target)
-    kept, zeros = without_zeros(finals.drafts, way.metric, is_choice=way.is_choice)
+    is_listed = bool(target.labels or labels or drafts[0].choices)
+    rule = ruled(finals, target, columns, is_listed=is_listed)
+    way = plan_scoring(rule.drafts, target, columns, label_names=labels, suggested=rule.way)
+    marks = refuse_marks(rule.drafts, columns, way, target)
+    kept, zeros = without_zeros(rule.drafts, way.metric, is_choice=way.is_choice)
     items, left_out = without_conflicts(make_items(kept, way, columns), drafts, way.metric)
     task = _task(target, way, columns, items)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
@@ -159,7 +161,7 @@ def _read_rows(
         way=way,
         notes=(
             *(remark.text for remark in remarks),
-            *filter(None, [without_input, marks, zeros]),
+            *filter(None, [without_input, marks, rule.note, zeros]),
             *blank_row_caveats(drafts),
             *list_notes(drafts, columns),
             *left_out_notes(drafts, columns),
@@ -183,6 +185,7 @@ def _refuse_unknown_metric(target: TargetData) -> None:
 def _parsed(rows: Sequence[Row], target: TargetData) -> tuple[Columns, list[ParsedRow]]:
     """Return what the columns are and what each row asks, once nothing of a question is lost."""
     columns = find_columns(rows, target)
+    refuse_mixed(rows, columns)
     refuse_answer_in_prompt(rows, columns)
     refuse_unknown_speakers(rows, columns)
     refuse_lost_in_turns(rows, columns)
@@ -216,7 +219,7 @@ def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite
 def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, str]:
     """Return a commented suite file and its items, by their names, of what is or was read."""
     task = (read or read_target(target)).task
-    rows = "".join(json.dumps(_as_row(i), ensure_ascii=False) + "\n" for i in task.items)
+    rows = "".join(json.dumps(as_row(i), ensure_ascii=False) + "\n" for i in task.items)
     optional = {"max_tokens": target.max_tokens, "level": task.level}
     name = json.dumps(target.name)
     text = _SUITE.read_text(encoding="utf-8").format(
@@ -238,21 +241,6 @@ _SUITE = Path(__file__).with_name("suite.yaml")  # of str.format
 
 def _described(target: TargetData) -> str:
     return f"items of our own, from {Path(target.data).name or target.data}"
-
-
-def _as_row(item: Item) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": item.id, "prompt": item.prompt}
-    if item.choices:
-        row["choices"] = list(item.choices)
-    if item.answers:
-        row["answers"] = list(item.answers)
-    else:
-        row["answer"] = item.answer
-    if item.level is not None:
-        row["level"] = item.level
-    if item.cluster is not None:
-        row["cluster"] = item.cluster
-    return row
 
 
 # --- from data to a task -------------------------------------------------------------------------

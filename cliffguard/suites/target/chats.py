@@ -75,45 +75,26 @@ def spoken_by(turn: Mapping[str, Any]) -> str:
     return SPEAKERS.get(role, role)
 
 
-def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
-    """Return the turns of a chat, in order. Raises SuiteError with `where` for what is not text."""
-    turns = []
-    for turn in value:
-        if turn.get("channel") == _THOUGHT:
-            continue
-        keys = _keys(turn)
-        assert keys is not None, "the caller has asked is_chat"
-        role = str(turn[keys[0]]).strip().casefold()
-        unspoken = next((key for key in _UNSPOKEN if says(turn.get(key))), None)
-        if unspoken is not None:
-            raise SuiteError(
-                f"{where}: a turn of the chat ({role}) has {unspoken}, which a target cannot ask "
-                "yet; leave such rows out, or name columns of text with --target-prompt and "
-                "--target-answer",
-                id="target.tool-call",
-            )
-        turns.append((SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
-    if blank := [role for role, text in turns[:-1] if not text and role in ("user", "assistant")]:
-        raise _empty(where, blank[0], "blank")
-    return turns
+def refuse_unspoken(turn: Mapping[str, Any], role: str, where: str, asking: Sequence[str]) -> None:
+    """Raise SuiteError for what a turn says beside its text, but for the keys that are asked."""
+    unspoken = next((k for k in _UNSPOKEN if says(turn.get(k)) and k not in asking), None)
+    if unspoken is not None:
+        raise SuiteError(
+            f"{where}: a turn of the chat ({role}) has {unspoken}, which a target cannot ask "
+            "yet; leave such rows out, or name columns of text with --target-prompt and "
+            "--target-answer",
+            id="target.tool-call",
+        )
+
+
+def is_thought(turn: Mapping[str, Any]) -> bool:
+    """Return whether a turn is what the assistant thought: gpt-oss has a channel for it."""
+    return turn.get("channel") == _THOUGHT
 
 
 def has_thoughts(value: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether turns of a chat hold what an assistant thought, which is not asked."""
-    return any(
-        turn.get("channel") == _THOUGHT or any(says(turn.get(key)) for key in _THOUGHTS)
-        for turn in value
-    )
-
-
-def before_last_answer(turns: Sequence[Turn]) -> tuple[list[Turn], str | None]:
-    """Return a chat without the assistant's turn that ends it, and that turn (None: there is none).
-
-    What is called by the assistant (tools) or said after its last turn ends a chat otherwise.
-    """
-    if turns and turns[-1][0] == "assistant":
-        return list(turns[:-1]), turns[-1][1]
-    return list(turns), None
+    return any(is_thought(turn) or any(says(turn.get(key)) for key in _THOUGHTS) for turn in value)
 
 
 def rendered(turns: Sequence[Turn]) -> str:
@@ -138,14 +119,14 @@ def _keys(turn: Mapping[str, Any]) -> tuple[str, str] | None:
     return next((keys for keys in _KEYS if keys[0] in turn and (keys[1] in turn or calls)), None)
 
 
-def _content(content: Any, role: str, where: str) -> str:
-    """Return what is said: a text, or the texts of its parts."""
+def content_of(content: Any, role: str, where: str) -> str:
+    """Return what is said: a text, or the texts of its parts. Raises SuiteError for all else."""
     if content is None:
-        raise _empty(where, role, "null")
+        raise empty(where, role, "null")
     if isinstance(content, str):
-        return content.strip()
+        return content
     if isinstance(content, (list, tuple)):
-        return "\n".join(_part(part, where) for part in content).strip()
+        return "\n".join(_part(part, where) for part in content)
     raise SuiteError(
         f"{where}: a turn of the chat must be text, found a {type(content).__name__}; write it as "
         "text, or leave such rows out",
@@ -153,7 +134,8 @@ def _content(content: Any, role: str, where: str) -> str:
     )
 
 
-def _empty(where: str, role: str, content: str) -> SuiteError:
+def empty(where: str, role: str, content: str) -> SuiteError:
+    """Return the error of a turn that says nothing."""
     return SuiteError(
         f"{where}: a turn of the chat ({role}) says nothing ({content}); leave such rows out, or "
         "write what was said",

@@ -33,6 +33,7 @@ from cliffguard.suites.target.marked import (
     refuse_marked_options,
     refuse_wrong_among,
 )
+from cliffguard.suites.target.messages import tool_column
 from cliffguard.suites.target.outputs import refuse_judged_pair, refuse_outputs, refuse_target_of
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
@@ -44,7 +45,8 @@ class Columns:
     """Which column is which part of an item; a column has one part, or is left.
 
     `prompt` is a column, of texts or of chats, or a text with columns in braces, of which any may
-    be blank, unless a known `layout` says which. `system` is said before it. `choices` is one
+    be blank, unless a known `layout` says which. `system` is said before it, and of a chat `tools`
+    are what it may call. `choices` is one
     column of lists, or a column for each choice. `answer` None: the last turn of the chat in
     `prompt`. `ignored` are said to be no part of the question, and `left` are all others.
     """
@@ -60,6 +62,7 @@ class Columns:
     layout: Layout | None
     ignored: tuple[str, ...]
     left: tuple[str, ...]
+    tools: str | None = None
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -91,7 +94,8 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     if not all(_is_whole(row.value.get("level")) for row in rows):
         beside -= {"level"}
     cluster = target.cluster or ("cluster" if "cluster" in beside else None)
-    used |= {cluster, *beside, *hidden}
+    tools = tool_column(rows, prompt, {*everywhere} - hidden - used)
+    used |= {cluster, *beside, *hidden, tools}
     return Columns(
         prompt=prompt,
         system=target.system,
@@ -104,6 +108,7 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         layout=layout,
         ignored=tuple(name for name in everywhere if name in hidden),
         left=tuple(name for name in everywhere if name not in used),
+        tools=tools,
     )
 
 
@@ -302,7 +307,7 @@ def _is_whole(value: Any) -> bool:
 
 def named_parts(columns: Columns) -> Mapping[str, Sequence[str]]:
     """Return the columns that are read, by the part that they are."""
-    single = ("system", "answer", "cluster", "level", "id")
+    single = ("system", "tools", "answer", "cluster", "level", "id")
     parts: dict[str, Sequence[str]] = {"prompt": columns.prompts, "choices": columns.choices}
     parts |= {name: [column] for name in single if (column := getattr(columns, name)) is not None}
     return {name: part for name, part in parts.items() if part}

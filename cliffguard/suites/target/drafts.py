@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row, has_header
@@ -22,19 +23,22 @@ from cliffguard.suites.target.cells import (
     texts_in,
     value_of,
 )
-from cliffguard.suites.target.chats import (
-    Turn,
-    before_last_answer,
-    chat_in,
-    is_turn,
-    rendered,
-    said_in,
-    turns_of,
-)
+from cliffguard.suites.target.chats import chat_in, is_turn, rendered
 from cliffguard.suites.target.choices import choices_of
 from cliffguard.suites.target.columns import Columns, filled_in, in_braces
 from cliffguard.suites.target.known import PREFERRED, are_labels, mend, quoted
 from cliffguard.suites.target.likely import may_be_right
+from cliffguard.suites.target.messages import (
+    SYSTEM_ROLES,
+    Message,
+    as_turns,
+    before_answer,
+    calls_in,
+    calls_unasked,
+    chat_asked,
+    messages_of,
+    with_system,
+)
 from cliffguard.suites.target.outputs import two_answers
 from cliffguard.suites.target.rights import are_together, unwrapped
 
@@ -44,7 +48,8 @@ class ParsedRow:
     """One row on its way to an item. `answers` are as the data have them, any of them right.
 
     `names` are what an answer may call the choices by, and their places: A, B, C, … `blank` are
-    the columns of the prompt that this row has nothing in.
+    the columns of the prompt that this row has nothing in. `chat` is what is asked in turns, and
+    `prompt` the same as one text; `is_call`: the answer is calls of tools, as JSON.
     """
 
     row: Row
@@ -53,6 +58,8 @@ class ParsedRow:
     names: Mapping[str, int]
     answers: tuple[Value, ...]
     blank: tuple[str, ...] = ()
+    chat: Chat | None = None
+    is_call: bool = False
 
     @property
     def answer(self) -> Value:
@@ -62,75 +69,48 @@ class ParsedRow:
 
 def parse_row(row: Row, columns: Columns) -> ParsedRow:
     """Return what a row asks. Raises SuiteError with file, line and column for what it lacks."""
-    prompt, last = _prompt(row, columns)
-    if columns.answer is not None and last is not None:
-        raise two_answers(row, columns.prompt, columns.answer)
-    if columns.answer is None and last is None:
-        such = ", ".join(may_be_right(row, row.value)[:4])
-        raise SuiteError(
-            f"{row.where}: the chat in {columns.prompt} does not end with the assistant's turn, "
-            "which would be the answer; add it, or name a column: "
-            f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}"
-            f"{such and f'; what is right may be in {such}'}",
-            id="target.no-answer",
-        )
+    held, last, chat = chat_in(row.value.get(columns.prompt)), None, None
+    if held is None:
+        messages: list[Message] = [{"role": "user", "content": _text(row, columns)}]
+    else:
+        messages, last = before_answer(messages_of(held, row.where))
+    messages = with_system(messages, row, columns.system)
+    # White space at the end goes: how an answer is put after a prompt is the harness's affair.
+    prompt = rendered(as_turns(messages)).rstrip()
+    if columns.answer is not None:
+        if last is not None:
+            raise two_answers(row, columns.prompt, columns.answer)
+        last = _completion(row, columns, prompt)
+    elif last is None:
+        raise _no_answer(row, columns)
     choices, names = choices_of(row, columns.choices, columns.prompt)
-    answers = (last,) if columns.answer is None else _answers(row, columns, prompt)
-    if any(isinstance(answer, str) and not answer.strip() for answer in answers):
-        raise SuiteError(
-            f"{row.where}: the assistant's last turn is blank, and it is the answer; leave the row "
-            f"out, or name a column: {mend('answer', 'COLUMN')}",
-            id="target.no-answer",
-        )
-    blank = tuple(name for name in in_braces(columns.prompt) if not has(row, name))
+    calls = None if last is None else calls_in(last, row.where)
+    if held is not None:
+        chat = chat_asked(messages, row, columns.tools)
+    elif calls is not None:
+        raise calls_unasked(row)
     return ParsedRow(
         row=row,
         prompt=prompt,
         choices=choices,
         names=names,
-        answers=tuple(answer for answer in answers if answer is not None),
-        blank=blank,
+        answers=_answers(row, columns) if last is None else (calls or _content(last, row),),
+        blank=tuple(name for name in in_braces(columns.prompt) if not has(row, name)),
+        chat=chat,
+        is_call=calls is not None,
     )
 
 
 # --- the prompt ----------------------------------------------------------------------------------
 
 
-def _prompt(row: Row, columns: Columns) -> tuple[str, str | None]:
-    """Return the prompt, and the assistant's turn that ends it where it is a chat.
-
-    White space at the end goes: how an answer is put after a prompt is the harness's affair.
-    """
-    chat, last = chat_in(row.value.get(columns.prompt)), None
-    if chat is not None:
-        turns, last = before_last_answer(turns_of(chat, row.where))
-    elif in_braces(columns.prompt):
-        turns = [("user", _framed(row, columns))]
-    else:
-        turns = [("user", value_of(row, columns.prompt))]
-    if chat is None and not turns[0][1].strip():
+def _text(row: Row, columns: Columns) -> str:
+    """Return what a row without a chat asks."""
+    is_framed = bool(in_braces(columns.prompt))
+    text = _framed(row, columns) if is_framed else value_of(row, columns.prompt)
+    if not text.strip():
         raise missing(row, *columns.prompts)
-    return rendered(_with_system(turns, row, columns.system)).rstrip(), last
-
-
-SYSTEM_ROLES = ("system", "developer")
-
-
-def _with_system(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
-    """Return the turns after the system prompt that a column holds, where it holds one."""
-    if column is None or not has(row, column):
-        return turns
-    parts = said_in(from_json(row.value[column]))
-    system = (parts if isinstance(parts, str) else value_of(row, column)).strip()
-    if ("system", system) in turns[:1]:
-        return turns
-    if any(role in SYSTEM_ROLES for role, _ in turns):
-        raise SuiteError(
-            f"{row.where}: has a system prompt in {column} and another one in its chat; keep one, "
-            f"or say --target-ignore {quoted(column)}",
-            id="target.two-systems",
-        )
-    return [("system", system), *turns]
+    return text
 
 
 def _framed(row: Row, columns: Columns) -> str:
@@ -172,7 +152,29 @@ def _refuse_absent(row: Row, name: str, columns: Columns) -> None:
 # --- the answer ----------------------------------------------------------------------------------
 
 
-def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
+def _no_answer(row: Row, columns: Columns) -> SuiteError:
+    such = ", ".join(may_be_right(row, row.value)[:4])
+    return SuiteError(
+        f"{row.where}: the chat in {columns.prompt} does not end with the assistant's turn, "
+        "which would be the answer; add it, or name a column: "
+        f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}"
+        f"{such and f'; what is right may be in {such}'}",
+        id="target.no-answer",
+    )
+
+
+def _content(last: Message, row: Row) -> str:
+    """Return what the assistant's last turn says."""
+    if content := str(last["content"]).strip():
+        return content
+    raise SuiteError(
+        f"{row.where}: the assistant's last turn is blank, and it is the answer; leave the row "
+        f"out, or name a column: {mend('answer', 'COLUMN')}",
+        id="target.no-answer",
+    )
+
+
+def _answers(row: Row, columns: Columns) -> tuple[Value, ...]:
     """Return the right answers of a row: one, or a list of which any is right.
 
     A list under any other name than answers may be of labels that are right together, unless the
@@ -180,10 +182,6 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     """
     column = str(columns.answer)
     value = unwrapped(row.value.get(column), column, is_table=has_header(row))
-    if isinstance(value, Mapping) and is_turn(value):
-        value = [value]
-    if (chat := chat_in(value)) is not None:
-        return (_last_of(row, columns, chat, prompt),)
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if not values:
         raise SuiteError(
@@ -259,17 +257,26 @@ def _blank_among(row: Row, column: str) -> SuiteError:
     )
 
 
-def _last_of(row: Row, columns: Columns, value: Sequence[Mapping[str, Any]], prompt: str) -> str:
-    """Return the assistant's turn that ends a chat whose other turns ask what the prompt asks."""
-    turns, last = before_last_answer(turns_of(value, row.where))
+def _completion(row: Row, columns: Columns, prompt: str) -> Message | None:
+    """Return the assistant's turn that ends the chat in the column of answers; None: it has none.
+
+    Its other turns ask what the prompt asks.
+    """
+    column = str(columns.answer)
+    value = unwrapped(row.value.get(column), column, is_table=has_header(row))
+    chat = chat_in([value] if isinstance(value, Mapping) and is_turn(value) else value)
+    if chat is None:
+        return None
+    messages, last = before_answer(messages_of(chat, row.where))
     if last is None:
         raise SuiteError(
             f"{row.where}: the chat in {columns.answer} does not end with the assistant's turn, "
             f"which would be the answer; name another column with {mend('answer', 'COLUMN')}",
             id="target.no-answer",
         )
-    if columns.system is not None and not any(role in SYSTEM_ROLES for role, _ in turns):
-        turns = _with_system(turns, row, columns.system)
+    if columns.system is not None and not any(turn["role"] in SYSTEM_ROLES for turn in messages):
+        messages = with_system(messages, row, columns.system)
+    turns = as_turns(messages)
     before = rendered(turns).strip()
     if before and before != prompt.strip():
         spoken = rendered([turn for turn in turns if turn[0] not in SYSTEM_ROLES]).strip()

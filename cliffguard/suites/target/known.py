@@ -39,6 +39,12 @@ OPTION_LISTS = (
 )  # fmt: skip
 """What columns of lists of choices are called; only those of `CHOICES` are read unnamed."""
 
+TOOLS = (
+    "tools", "functions", "available_tools", "available_functions", "tool_definitions",
+    "function_definitions", "tool_schema", "toolset",
+)  # fmt: skip
+"""Columns beside a chat that hold the tools which may be called in it."""
+
 SYSTEMS = (
     "system", "system_prompt", "systemprompt", "sys_prompt", "system_message", "system_instruction",
     "system_instructions", "system_text", "system_msg", "developer", "developer_prompt",

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from cliffguard.core.chats import Chat, chat_in
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item
 from cliffguard.core.texts import cut_middle
 from cliffguard.suites.items import make_item
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import shown
-from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.chats import chat_in as chat_of_cell
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import says
@@ -28,7 +29,7 @@ def make_items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) 
         answers = answers_of(row_draft, way, columns)
         made: dict[str, Any] = {
             "id": _id(number, row, columns, seen),
-            "prompt": row_draft.prompt,
+            **_question(row_draft),
             **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
         }
         if way.is_choice:
@@ -42,6 +43,32 @@ def make_items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) 
             items.append(make_item(made, metric=way.metric, level=level, where=row.where))
         seen[items[-1].id] = row.where
     return tuple(items)
+
+
+def _question(draft: ParsedRow) -> dict[str, Any]:
+    return {"prompt": draft.prompt} if draft.chat is None else _of_chat(draft.chat)
+
+
+def _of_chat(chat: Chat) -> dict[str, Any]:
+    tools = {"tools": list(chat.tools)} if chat.tools else {}
+    return {"messages": list(chat.messages), **tools}
+
+
+def as_row(item: Item) -> dict[str, Any]:
+    """Return the row of a suite's file that makes an item."""
+    question = {"prompt": item.prompt} if item.chat is None else _of_chat(chat_in(item.chat))
+    row: dict[str, Any] = {"id": item.id, **question}
+    if item.choices:
+        row["choices"] = list(item.choices)
+    if item.answers:
+        row["answers"] = list(item.answers)
+    else:
+        row["answer"] = item.answer
+    if item.level is not None:
+        row["level"] = item.level
+    if item.cluster is not None:
+        row["cluster"] = item.cluster
+    return row
 
 
 @contextmanager
@@ -67,7 +94,7 @@ def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str
         return f"target-{number:05d}"
     if str(given) not in seen:
         return str(given)
-    if chat_in(row.value.get(columns.prompt)) is not None:
+    if chat_of_cell(row.value.get(columns.prompt)) is not None:
         count = 2
         while f"{given}-{count}" in seen:
             count += 1

@@ -69,13 +69,13 @@ def plan_scoring(
     columns: Columns,
     *,
     label_names: tuple[str, ...] = (),
-    suggested: str | None = None,
+    suggested: ScoringPlan | None = None,
 ) -> ScoringPlan:
     """Return how a target's rows are asked.
 
     With choices by accuracy. So, too, with labels: those that are named, those that the data name
     (`label_names`), or the answers themselves, where they are few and repeat or where `metric` is
-    acc. Else by the metric named, or the one `suggested` by how the answers are written, or by a
+    acc. Else by the metric named, or the way `suggested` by how the answers are written, or by a
     match, where they are short.
     """
     way = _by_place(drafts, target, columns, label_names) or _by_answers(
@@ -122,11 +122,11 @@ def _by_place(
 
 
 def _by_answers(
-    drafts: Sequence[ParsedRow], target: TargetData, columns: Columns, suggested: str | None
+    drafts: Sequence[ParsedRow], target: TargetData, columns: Columns, suggested: ScoringPlan | None
 ) -> ScoringPlan:
     """Return the way that follows from the answers alone."""
     if target.metric is None and suggested is not None:
-        return ScoringPlan(metric=suggested, why="the results are numbers")
+        return suggested
     metric = target.metric
     answers = [as_text(draft.answer) for draft in drafts]
     distinct = tuple(sorted(set(answers)))
@@ -139,7 +139,7 @@ def _by_answers(
     if metric is None or metric in BY_LIKELIHOOD:
         refuse_numbers_with_names(drafts, columns)
     has_several = any(len(draft.answers) > 1 for draft in drafts)
-    if metric in BY_LIKELIHOOD or (metric is None and not has_several and _is_closed(answers)):
+    if metric in BY_LIKELIHOOD or (metric is None and not has_several and is_closed(answers)):
         refuse_spellings(drafts, distinct)
         refuse_unfit(drafts, distinct)
         n = n_things(len(distinct), "answer")
@@ -148,13 +148,19 @@ def _by_answers(
             repeat, are = ("repeats", "is") if len(distinct) == 1 else ("repeat", "are")
             over = n_things(len(answers), "row")
             why = f"{n} {repeat} over {over}, and {are} taken for labels"
+            why = why if drafts[0].chat is None else rule_of_chats(3, why)
         return ScoringPlan(metric=metric or "acc", labels=distinct, why=why)
     if metric is not None:
         return ScoringPlan(metric=metric, why="as named")
     return _match(drafts)
 
 
-def _is_closed(answers: Sequence[str]) -> bool:
+def rule_of_chats(number: int, why: str) -> str:
+    """Return what is printed of a rule for chats (`rules.py`): the first that fits all rows."""
+    return f"rule {number} of 5 for chats: {why}"
+
+
+def is_closed(answers: Sequence[str]) -> bool:
     """Return whether answers are few and repeat, spellings of one word counted once."""
     n_labels = n_folded(answers)
     return 2 <= n_labels <= MOST_LABELS and len(answers) >= LEAST_REPEATS * n_labels

@@ -19,7 +19,7 @@ from cliffguard.suites.target.cells import texts_in
 from cliffguard.suites.target.chats import chat_in, has_thoughts
 from cliffguard.suites.target.columns import Columns, in_braces, named_parts
 from cliffguard.suites.target.drafts import ParsedRow
-from cliffguard.suites.target.known import is_passages
+from cliffguard.suites.target.known import is_passages, says
 from cliffguard.suites.target.metrics import ScoringPlan
 from cliffguard.suites.target.rights import unwrapped
 
@@ -74,6 +74,8 @@ class Reading:
         descriptions = [f"{part} = {' + '.join(names)}" for part, names in parts.items()]
         if self.columns.answer is None:
             descriptions.append(f"answer = the last turn of {self.columns.prompt}")
+        if self.task.are_chats:
+            descriptions.append("asked turn by turn, as chats")
         if self.columns.layout is not None:
             descriptions.append(f"as {self.columns.layout.name} has them")
         yield f"  read: {'; '.join(descriptions)}"
@@ -140,6 +142,11 @@ def left_out_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, 
     chats = [c for v in values for name in columns.prompts if (c := chat_in(v.get(name)))]
     n_thoughts = sum(map(has_thoughts, chats))
     ends = [value.get(columns.prompts[-1]) for value in values]
+    n_listed = sum(
+        draft.chat is not None and not draft.chat.tools and says(draft.row.value.get(columns.tools))
+        for draft in drafts
+        if columns.tools is not None
+    )
     n_blank = sum(isinstance(end, str) and end != end.rstrip() for end in ends)
     if in_braces(columns.prompt) and not columns.prompt.rstrip().endswith("}"):
         n_blank = 0
@@ -147,6 +154,7 @@ def left_out_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, 
     notes = (
         (n_thoughts, "what the assistant thought is left out of the chat"),
         (n_blank, "white space at the end of the prompt is left out"),
+        (n_listed, f"{columns.tools} is left out, since the system turn lists <tools> in words"),
     )
     return tuple(f"In {n} of {n_rows} {what}." for n, what in notes if n)
 
@@ -167,7 +175,8 @@ def without_conflicts(
     """
     alike: dict[tuple[str, frozenset[str]], list[int]] = {}
     for index, item in enumerate(items):
-        alike.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(index)
+        question = item.prompt.strip() if item.chat is None else item.chat
+        alike.setdefault((question, frozenset(item.choices)), []).append(index)
     rights = [_rights(item, metric) for item in items]
     wrong = [same for same in alike.values() if len({rights[n] for n in same}) > 1]
     if not wrong:

@@ -92,4 +92,4 @@ def line_of(path: Path, error_id: str, **keys: Any) -> str:
 def questions(path: Path, **keys: Any) -> list[tuple[str, str]]:
     """Return what a file asks under these keys, and what is right."""
     tried = read_target(TargetData(data=str(path), **keys)).task.items
-    return [(item.prompt, item.answer or " or ".join(item.answers)) for item in tried]
+    return [(item.spoken, item.answer or " or ".join(item.answers)) for item in tried]

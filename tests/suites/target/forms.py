@@ -342,7 +342,7 @@ COMMANDS = {
             "request": {"systemInstruction": {"parts": [{"text": "Short."}]}, "contents": [PARTS]},
             "response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]},
         },
-        "Short.\n\nHi?",
+        "Short.\nHi?",
         "Yo",
     ),
     "turns without speakers": Form({"contents": [PARTS, {"parts": [{"text": "Yo"}]}]}, "Hi?", "Yo"),
@@ -365,6 +365,24 @@ COMMANDS = {
         "Good",
         "ORG: Goo",
     ),
+    "xlam": Form(
+        {
+            "query": "Hi?",
+            "tools": '[{"name": "f", "parameters": {"a": {"type": "int"}}}]',
+            "answers": '[{"name": "f", "arguments": {"a": 1}}]',
+        },
+        "Hi?",
+        '[{"arguments":{"a":1},"name":"f"}]',
+    ),
+    "glaive": Form(
+        {
+            "system": "SYSTEM: Short.",
+            "chat": "USER: A\n\n\nASSISTANT: <functioncall> {} <|endoftext|>\n\n\n"
+            "FUNCTION RESPONSE: 7\n\n\nASSISTANT: Yo <|endoftext|>\n\n\n",
+        },
+        "Short.\nA\n<functioncall> {}\n7",
+        "Yo",
+    ),
     "axolotl": Form(
         {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]}, "Hi?", "Yo"
     ),
@@ -374,7 +392,7 @@ COMMANDS = {
             "message": "Hi?",
             "response": "Yo",
         },
-        "User: A\nAssistant: B\nUser: Hi?\nAssistant:",
+        "A\nB\nHi?",
         "Yo",
     ),
     "transcripts": Form(

@@ -46,7 +46,7 @@ def test_flags_read_it(tmp_path: Path, name: str) -> None:
     line = refused(tmp_path, [row, row], "target.other-form")
     item, _ = items(tmp_path, [row, row], **flags_in(line.split(" reads it")[0]))
 
-    assert (item.prompt, item.answer) == (prompt, right)
+    assert (item.spoken, item.answer) == (prompt, right)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -64,7 +64,7 @@ def test_a_command_makes_rows_of_it(tmp_path: Path, name: str) -> None:
     target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
 
     last = target.task.items[-1]
-    assert (last.prompt, last.answer) == (prompt, right)
+    assert (last.spoken, last.answer) == (prompt, right)
 
 
 def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
     run(command, tmp_path)
     target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
 
-    prompts = ["Hi?", "User: Hi?\nAssistant: Yo\nUser: So?\nAssistant:"]
-    assert [item.prompt for item in target.task.items] == prompts
+    prompts = ["Hi?", "Hi?\nYo\nSo?"]
+    assert [item.spoken for item in target.task.items] == prompts
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_list_that_nobody_answered_is_no_disagreement(tmp_path: Path, column: 
 
     item, _ = items(tmp_path, [row, row], prompt="turns.0", answer=f"{column}.0")
 
-    assert (item.prompt, item.answer) == ("Q?", "b")
+    assert (item.spoken, item.answer) == ("Q?", "b")
 
 
 def test_a_batch_whose_first_row_failed_is_one(tmp_path: Path) -> None:

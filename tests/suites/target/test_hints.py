@@ -196,7 +196,7 @@ def test_a_preference_under_a_system_prompt_is_one(tmp_path: Path) -> None:
 
     (item, _) = items(tmp_path, rows, answer="chosen", system="system")
 
-    assert (item.prompt, item.answer) == ("S.\n\nQ?", "b")
+    assert (item.spoken, item.answer) == ("S.\n\nQ?", "b")
 
 
 def test_a_preference_with_a_system_prompt_says_so(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_preference_with_a_system_prompt_says_so(tmp_path: Path) -> None:
     line = refused(tmp_path, rows, "target.two-prompts", answer="chosen")
 
     assert "has a system prompt" in line
-    assert items(tmp_path, rows, **flags_in(line))[0].prompt == "S.\n\nQ?"
+    assert items(tmp_path, rows, **flags_in(line))[0].prompt == "system: S.\nuser: Q?"
 
 
 # --- lists, letters, names -----------------------------------------------------------------------

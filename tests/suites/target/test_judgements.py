@@ -164,7 +164,7 @@ def test_a_models_turn_is_not_right_beside_what_is(tmp_path: Path, right: str) -
     path = tmp_path / "rows.jsonl"
     assert rights(path, answer=right) == ["Paris0", "Paris1", "Paris2"]
     assert (
-        read_target(TargetData(data=str(path), answer=right)).task.items[0].prompt == "Capital 0?"
+        read_target(TargetData(data=str(path), answer=right)).task.items[0].spoken == "Capital 0?"
     )
 
 
@@ -260,7 +260,7 @@ def test_a_passage_inside_of_a_turn_is_asked(
     run(command_in(message)[0], tmp_path)
     (item,) = read_target(TargetData(data=str(tmp_path / "rows.jsonl"))).task.items
 
-    assert (item.prompt, item.answer) == (f"{written}\nCapital 0?", "Nine")
+    assert (item.spoken, item.answer) == (f"{written}\nCapital 0?", "Nine")
 
 
 def test_names_of_several_users_are_asked(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_names_of_several_users_are_asked(tmp_path: Path) -> None:
     run(command_in(message)[0], tmp_path)
     (item,) = read_target(TargetData(data=str(tmp_path / "rows.jsonl"))).task.items
 
-    assert item.prompt == "User: alice: I like tea\nUser: bob: And Alice?\nAssistant:"
+    assert item.prompt == "user: alice: I like tea\nuser: bob: And Alice?"
     turns[1]["name"] = "alice"
     assert len(items(tmp_path, [{"messages": turns}])) == 1
 

@@ -93,7 +93,7 @@ def test_a_chat_is_a_chat(tmp_path: Path, comma: str) -> None:
     """Whoever wrote it, pandas or numpy."""
     read = table(tmp_path, "messages", CHAT.replace("{comma}", comma))
 
-    assert (read.task.items[0].prompt, read.task.items[0].answer) == ("Hi?", "Yo")
+    assert (read.task.items[0].spoken, read.task.items[0].answer) == ("Hi?", "Yo")
 
 
 def test_choices_are_choices(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_places_that_columns_fill_are_filled_by_a_command(
     for given in (row, {"messages": chat, **cell}):
         message = refused(tmp_path, [given], "target.unfilled-places")
         run(command_in(message)[0], tmp_path)
-        assert written(tmp_path)[0].prompt == "Write on refunds as {json}"
+        assert written(tmp_path)[0].spoken == "Write on refunds as {json}"
         ignored = ("variables.topic" if is_inner else "topic",)
         assert f"--target-ignore {ignored[0]}" in message
         assert braces in items(tmp_path, [given], ignore=ignored)[0].prompt

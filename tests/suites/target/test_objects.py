@@ -175,7 +175,7 @@ def test_chats_are_read_by_what_they_are(tmp_path: Path, row: dict[str, Any]) ->
     """Gemini's, Claude's, Cohere's and PaLM's, in columns of any usual name."""
     (item,) = items(tmp_path, [row])
 
-    assert (item.prompt, item.answer) == ("Hi?", "Yo")
+    assert (item.spoken, item.answer) == ("Hi?", "Yo")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_system_instruction_is_asked_by_its_flag(tmp_path: Path, instruction: 
 
     assert "--target-system systemInstruction" in refused(tmp_path, rows, "target.unused-column")
     (item,) = items(tmp_path, rows, system="systemInstruction")
-    assert item.prompt == "Short.\n\nHi?"
+    assert item.prompt == "system: Short.\nuser: Hi?"
 
 
 def test_a_chat_of_one_turn_is_the_prompt(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_chat_of_one_turn_is_the_prompt(tmp_path: Path) -> None:
 
     assert "does not end with the assistant's turn" in refused(tmp_path, rows, "target.no-answer")
     (item,) = items(tmp_path, [rows[0] | {"answer": "Yo"}])
-    assert (item.prompt, item.answer) == ("Hi?", "Yo")
+    assert (item.spoken, item.answer) == ("Hi?", "Yo")
 
 
 def test_a_thought_is_no_turn(tmp_path: Path) -> None:
@@ -216,13 +216,11 @@ def test_a_text_beside_a_chat_can_be_its_system_prompt(tmp_path: Path) -> None:
     assert "--target-system context" in refused(tmp_path, rows, "target.unused-column")
 
 
-def test_a_developer_in_the_middle_keeps_role_and_place(tmp_path: Path) -> None:
-    """It is a turn among the others."""
+def test_a_developer_in_the_middle_has_no_template(tmp_path: Path) -> None:
+    """Only before all others is it what templates call the system."""
     dialogue = [("user", "Hi"), ("assistant", "Hi."), ("developer", "Terse."), ("user", "Go")]
     turns = [*(("system", "Be kind."), *dialogue), ("assistant", "OK")]
 
-    (item,) = items(tmp_path, [{"messages": [{"role": r, "content": c} for r, c in turns]}])
+    rows = [{"messages": [{"role": r, "content": c} for r, c in turns]}]
 
-    assert item.prompt == (
-        "Be kind.\n\nUser: Hi\nAssistant: Hi.\nDeveloper: Terse.\nUser: Go\nAssistant:"
-    )
+    assert 'role "developer" is none' in refused(tmp_path, rows, "item.messages")

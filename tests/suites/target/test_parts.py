@@ -179,24 +179,24 @@ def chat(*turns: tuple[str, Any], **more: Any) -> dict[str, Any]:
     return {"messages": [{"role": role, "content": content} for role, content in turns], **more}
 
 
-def test_a_system_turn_stays_where_it_is(tmp_path: Path) -> None:
-    """In the middle it speaks of what follows."""
+def test_a_system_turn_in_the_middle_has_no_template(tmp_path: Path) -> None:
+    """It would be lost, or moved to the front, where it speaks of all."""
     dialogue = [("user", "Hi"), ("assistant", "Hi."), ("system", "Now French."), ("user", "Go")]
 
-    (item,) = items(tmp_path, [chat(("system", "Be short."), *dialogue, ("assistant", "Oui"))])
+    rows = [chat(("system", "Be short."), *dialogue, ("assistant", "Oui"))]
 
-    assert item.prompt == (
-        "Be short.\n\nUser: Hi\nAssistant: Hi.\nSystem: Now French.\nUser: Go\nAssistant:"
-    )
+    assert "messages[3]: a system turn" in refused(tmp_path, rows, "item.messages")
 
 
-def test_a_developer_keeps_its_role(tmp_path: Path) -> None:
-    """It is neither the system nor the user."""
-    (item,) = items(tmp_path, [chat(("developer", "Terse."), ("user", "Go"), ("assistant", "OK"))])
+def test_a_developer_is_what_templates_call_the_system(tmp_path: Path) -> None:
+    """Several before all others are one; alone they ask nothing."""
+    first = (("developer", "Terse."), ("system", "Kind."))
 
-    assert item.prompt == "Developer: Terse.\nUser: Go\nAssistant:"
-    (item,) = items(tmp_path, [chat(("developer", "Go"), ("assistant", "OK"))])
-    assert item.prompt == "Developer: Go\nAssistant:"
+    (item,) = items(tmp_path, [chat(*first, ("user", "Go"), ("assistant", "OK"))])
+
+    assert item.prompt == "system: Terse.\n\nKind.\nuser: Go"
+    rows = [chat(("developer", "Go"), ("assistant", "OK"))]
+    assert "nobody has asked anything" in refused(tmp_path, rows, "item.messages")
 
 
 def test_a_column_of_system_prompts_is_the_first_turn(tmp_path: Path) -> None:
@@ -208,19 +208,21 @@ def test_a_column_of_system_prompts_is_the_first_turn(tmp_path: Path) -> None:
 
     made = items(tmp_path, rows, system="system")
 
-    assert {item.prompt for item in made} == {"Be short.\n\nGo"}
+    assert {item.prompt for item in made} == {"system: Be short.\nuser: Go"}
     rows[1]["system"] = "Be long."
     assert "data.jsonl:2" in refused(tmp_path, rows, "target.two-systems", system="system")
 
 
 @pytest.mark.parametrize("content", [{"content": None}, {}])
 def test_a_tool_call_is_no_empty_turn(tmp_path: Path, content: dict[str, Any]) -> None:
-    """What the assistant did is not left out of the chat."""
+    """What the assistant did is not left out of the chat; two turns of its make no answer."""
     call = {"role": "assistant", **content, "tool_calls": [{"function": {"name": "f"}}]}
     row = chat(("user", "u"), ("assistant", "a"))
     row["messages"].insert(1, call)
 
-    assert "has tool_calls" in refused(tmp_path, [row], "target.tool-call")
+    assert "two turns of the assistant" in refused(tmp_path, [row], "target.two-turns")
+    row["messages"].insert(2, {"role": "tool", "content": "7"})
+    assert items(tmp_path, [row])[0].prompt == "user: u\nassistant: [calls f({})]\ntool: 7"
 
 
 def test_a_turn_of_nothing_is_refused(tmp_path: Path) -> None:
@@ -236,7 +238,7 @@ def test_a_chat_in_a_cell_of_text_is_one(tmp_path: Path) -> None:
 
     (item,) = items(tmp_path, [row])
 
-    assert (item.prompt, item.answer) == ("u", "a")
+    assert (item.spoken, item.answer) == ("u", "a")
 
 
 def test_ids_of_conversations_are_counted(tmp_path: Path) -> None:
@@ -312,7 +314,7 @@ def test_preferences_are_read_by_flag(tmp_path: Path) -> None:
     for prompt, chosen in (("q", "good"), (user, turn), (user, [turn]), ("q", [*user, turn])):
         row = {"prompt": prompt, "chosen": chosen, "rejected": "bad"}
         (item,) = items(tmp_path, [row], answer="chosen")
-        assert (item.prompt, item.answer) == ("q", "good")
+        assert (item.spoken, item.answer) == ("q", "good")
 
     row = {"prompt": "q", "chosen": "good", "rejected": "bad"}
     assert "--target-answer chosen" in refused(tmp_path, [row], "target.no-column")
@@ -457,7 +459,7 @@ def test_choices_in_one_text_are_asked_as_they_are(tmp_path: Path, named: dict[s
 
     assert "--target-prompt '{question}\\n{options}' asks it" in line
     (item,) = items(tmp_path, [row], prompt="{question}\\n{options}")
-    assert (item.prompt, item.answer) == ("Sky?\nA) red B) blue", "B")
+    assert (item.spoken, item.answer) == ("Sky?\nA) red B) blue", "B")
 
 
 def test_choices_in_one_text_beside_the_question_are_not_taken_for_a_list(tmp_path: Path) -> None:
@@ -581,7 +583,7 @@ def test_thoughts_are_left_out_and_counted(tmp_path: Path, thought: list[dict[st
 
     read = reading(tmp_path, [row])
 
-    assert (read.task.items[0].prompt, read.task.items[0].answer) == ("u", "a")
+    assert (read.task.items[0].spoken, read.task.items[0].answer) == ("u", "a")
     assert "In 1 of 1 row what the assistant thought is left out of the chat." in read.notes
 
 

@@ -53,12 +53,14 @@ def test_of_a_chat_that_ends_with_the_question_the_last_is_the_user(tmp_path: Pa
     run(command_in(refused(tmp_path, rows, "target.unknown-role"))[0], tmp_path)
     read = read_target(TargetData(data=str(tmp_path / "rows.jsonl")))
 
-    assert read.task.items[0].prompt == "User: 0\nAssistant: 1\nUser: 2\nAssistant:"
+    assert read.task.items[0].prompt == "user: 0\nassistant: 1\nuser: 2"
 
 
 def test_known_parties_are_no_strangers(tmp_path: Path) -> None:
     """In any case, and tools among them."""
-    assert items(tmp_path, [chat("System", "Human", "tool", "GPT")])[0].answer == "3"
+    made = items(tmp_path, [chat("System", "Human", "gpt", "tool", "GPT")])
+
+    assert made[0].prompt == "system: 0\nuser: 1\nassistant: 2\ntool: 3"
 
 
 def test_a_command_does_not_write_over_what_it_reads(tmp_path: Path) -> None:

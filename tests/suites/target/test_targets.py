@@ -132,24 +132,24 @@ def turns(*texts: str, first_role: str = "user") -> list[dict[str, str]]:
 
 
 def test_the_last_turn_of_a_chat_is_the_answer(tmp_path: Path) -> None:
-    """What stands before is asked; a single turn is asked as it stands."""
+    """What stands before is asked, turn by turn."""
     item = first(tmp_path, {"messages": turns("Say 1:", "1")})
 
-    assert (item.prompt, item.answer) == ("Say 1:", "1")
+    assert (item.spoken, item.answer) == ("Say 1:", "1")
 
 
 def test_a_system_prompt_stands_before(tmp_path: Path) -> None:
     """It is part of what is asked."""
     item = first(tmp_path, {"messages": turns("Be short.", "Say 1:", "1", first_role="system")})
 
-    assert item.prompt == "Be short.\n\nSay 1:"
+    assert item.prompt == "system: Be short.\nuser: Say 1:"
 
 
 def test_a_chat_of_several_turns_names_its_speakers(tmp_path: Path) -> None:
-    """The assistant's name is last, so that the answer follows it."""
+    """They are turns of the item's chat; its prompt is the same for people."""
     item = first(tmp_path, {"messages": turns("Say 1:", "1", "And 2:", "2")})
 
-    assert item.prompt == "User: Say 1:\nAssistant: 1\nUser: And 2:\nAssistant:"
+    assert item.prompt == "user: Say 1:\nassistant: 1\nuser: And 2:"
     assert item.answer == "2"
 
 
@@ -159,7 +159,7 @@ def test_sharegpt_chats_are_read(tmp_path: Path) -> None:
 
     item = first(tmp_path, {"conversations": chat})
 
-    assert (item.prompt, item.answer) == ("Say 1:", "1")
+    assert (item.spoken, item.answer) == ("Say 1:", "1")
 
 
 def test_a_chat_as_prompt_with_one_as_completion(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_chat_as_prompt_with_one_as_completion(tmp_path: Path) -> None:
 
     item = first(tmp_path, {"prompt": turns("Say 1:"), "completion": completion})
 
-    assert (item.prompt, item.answer) == ("Say 1:", "1")
+    assert (item.spoken, item.answer) == ("Say 1:", "1")
 
 
 def test_a_chat_that_gives_its_label_away_is_refused(tmp_path: Path) -> None:
