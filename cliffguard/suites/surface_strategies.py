@@ -16,6 +16,9 @@ from cliffguard.core.words import bare, words
 LEAST_ABOVE_CHANCE = 0.15
 """Of a score: a base that lies nearer to chance has too little to lose."""
 
+STRATEGIES = ("last named", "first named", "most named", "longest", "one place", "one label")
+"""The names of `surface_scores`, in its order."""
+
 
 def by_last_mention(item: Item) -> tuple[str, ...]:
     """Return the choices that the prompt names as whole words, by where it names them last."""

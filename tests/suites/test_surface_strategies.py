@@ -12,7 +12,7 @@ from tests import support
 
 
 def an_item(prompt: str, choices: tuple[str, ...], answer: str) -> Item:
-    return replace(support.item("i"), prompt=prompt, choices=choices, answer=answer)
+    return replace(support.item(0), prompt=prompt, choices=choices, answer=answer)
 
 
 STORY = "Ann met Bob. Bob met Cid. Ann left. Who stayed?"
