@@ -6,7 +6,8 @@ python -m scripts.make.ladder_pages --check    # exit 1 and name the page that d
 The words are in ladders.yaml. Items are the suites' own; scores are read from
 reports/base-scores/: those of trivial strategies from ladders.md, those of a base from
 ladders-base.json (`{"model": …, "rows": [{"task", "level_name", "level", "n_items", "score", "low",
-"high"}]}`, scores from 0 to 1), where it has them.
+"high"}]}`, scores from 0 to 1), where it has them. Which levels gate on which model is read from
+reports/positions/.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from scripts.make.suites import LADDER_SEED, N_PER_LEVEL, SUITES
 HOME = SUITES.parent
 PAGES = HOME / "docs" / "ladders"
 SCORES = HOME / "reports" / "base-scores"
+POSITIONS = HOME / "reports" / "positions"
 WIDTH = 118
 _LIKELIHOOD = ("ladders", "long-context")
 _MOST_CHARACTERS = 1200  # of a context that is shown whole
@@ -103,6 +105,7 @@ def page(name: str, tasks: Ladders) -> str:
         strategies(name),
         "## Sample items\n\n" + "\n".join(samples(name, text, unit, tasks)),
         "## What a base scores\n\n" + base_scores(name),
+        "## Where it gates\n\n" + gating(name),
         "## Licence\n\n" + _filled(_LICENCE),
     ]
     return "\n".join(parts)
@@ -227,6 +230,36 @@ def base_scores(name: str) -> str:
         f"{_filled(intro)}\n| task | level | items | score | 90 % |\n"
         f"|---|---|---:|---:|---:|\n{lines}"
     )
+
+
+def gating(name: str) -> str:
+    """Return which levels gate on each model that was measured, and why others do not."""
+    records = [json.loads(path.read_text("utf-8")) for path in sorted(POSITIONS.glob("*.json"))]
+    rows = [(r["model"], row) for r in records for row in r["rows"] if row["task"] == name]
+    if not rows:
+        return _filled(f"{_RULE} Not measured yet.")
+    lines = "".join(
+        f"| {model} | {row['level']} | {row['items']} | {100 * row['mean']:.0f} | "
+        f"{_places(row['by place'])} | {row['why not'] or 'yes'} |\n"
+        for model, row in rows
+    )
+    return (
+        f"{_filled(_RULE)}\n| model | level | items | score | by place | gates |\n"
+        f"|---|---|---:|---:|---|---|\n{lines}"
+    )
+
+
+_RULE = (
+    "A level gates on a base that lies 15 points above guessing and above every strategy of the "
+    "surface (last, first and most named, longest, place, label), unless its score is proven to "
+    "depend on the place or the look of the right answer by more than 20 points, or to lie below "
+    "guessing. *By place*: the score where the right choice is the first, second, … by its last "
+    "mention; [reports/positions](../../reports/positions/README.md) has more, and the command."
+)
+
+
+def _places(by_place: Sequence[tuple[int, int, float]] | None) -> str:
+    return "–" if by_place is None else " ".join(f"{100 * mean:.0f}" for _, _, mean in by_place)
 
 
 def _first_sentence(text: str) -> str:

@@ -7,9 +7,9 @@
 A model is a folder, or LABEL=FOLDER. Of each level: what the model scores, by the place of the
 right answer among the choices (the k-th by the last mention in the prompt), how far the best third
 of the places lies from the worst with its p-value, what strategies of the surface score, and
-whether the level gates on this model. Figures go to `--out/NAME-LABEL.json`, task by task; a task
-that is in it with as many items is not asked again, so that a run that was stopped goes on. A small
-part: `--per-level 24 --task nested_places`.
+whether the level gates on this model; and the same of all levels together. Figures go to
+`--out/NAME-LABEL.json`, task by task; a task that is in it is not asked again, so that a run that
+was stopped goes on. A small part: `--per-level 24 --task nested_places`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -80,12 +81,15 @@ def _pair(task: Task, item: Item, answer: Answer) -> Pair:
 
 
 def rows_of(pairs: Sequence[Pair]) -> Iterator[Row]:
-    """Yield the figures of each level of one task."""
+    """Yield the figures of each level of one task, and of all of them together."""
     levels: dict[int | None, list[Pair]] = {}
     for pair in pairs:
         levels.setdefault(pair.item.level, []).append(pair)
     for level, rows in sorted(levels.items(), key=lambda entry: entry[0] or 0):
         yield row_of(level, rows)
+    if len(levels) > 1:
+        together = [replace(pair, item=replace(pair.item, level=None)) for pair in pairs]
+        yield {**row_of(None, together), "level": "all", "gates": False, "why not": "–"}
 
 
 def row_of(level: int | None, pairs: Sequence[Pair]) -> Row:

@@ -1,22 +1,27 @@
 """What the built-in suites can decide: by `plan`, and by the gate itself on drawn answers.
 
     python -m scripts.studies.suite_power [--runs 200] [--suite NAME ...] [--out DIR]
+    python -m scripts.studies.suite_power --suite adjacent --gating reports/positions/NAME.json ...
 
 For every suite that gates, under the policy that holds where none is given. Answers are drawn for
 the suite's own items: a tenth of them changes, in both directions alike (*healthy*), or so that one
 capability, each in turn, loses ten points (*cliff*); items of a cluster change together, with the
 correlation that `plan` expects. They go through the schedule, the comparison and the judge as real
 ones do. Of lm-eval's tasks, which hold no items of ours, stand-ins are asked, as many as the limits
-leave of the published test sets. Prints Markdown and writes it to `README.md` in `--out`.
+leave of the published test sets. With `--gating`, the figures of scripts.studies.positions of one
+model or several, only the levels count that gate on each of them. Prints Markdown and writes it to
+`README.md` in `--out`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -89,9 +94,45 @@ class Tally:
     n_asked: float
 
 
-def trial_of(name: str) -> Trial:
+Gating = Mapping[str, Sequence[int] | None]
+"""The levels of a task that gate on a model (None: it has no levels); a task that is absent: none.
+"""
+
+
+def gating_of(path: Path) -> tuple[str, Gating]:
+    """Return a model's name, and what gates on it, from the figures of `studies.positions`."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    gating: dict[str, list[int] | None] = {}
+    for row in record["rows"]:
+        if row["gates"] and row["level"] is None:
+            gating[row["task"]] = None
+        elif row["gates"]:
+            levels = gating.setdefault(row["task"], [])
+            assert levels is not None
+            levels.append(int(row["level"].split()[-1]))
+    return record["model"], gating
+
+
+def restricted(suite: Suite, gating: Gating) -> Suite:
+    """Return a suite of the levels that gate, without tasks and capabilities that have none."""
+    capabilities = []
+    for capability in suite.capabilities:
+        tasks = tuple(
+            replace(task, gate_levels=None if levels is None else tuple(levels))
+            for task in capability.tasks
+            for levels in (gating.get(task.name, ()),)
+            if levels is None or levels
+        )
+        if tasks:
+            capabilities.append(replace(capability, tasks=tasks))
+    return replace(suite, capabilities=tuple(capabilities))
+
+
+def trial_of(name: str, gating: Gating | None = None) -> Trial:
     """Return a built-in suite with its items, or as many stand-ins."""
     suite = load_suite(name)
+    if gating is not None:
+        suite = restricted(suite, gating)
     tasks = tuple(
         part
         for capability in suite.capabilities
@@ -242,9 +283,11 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
     )
 
 
-def row_of(name: str, n_runs: int) -> dict[str, object]:
-    """Return the row of one suite."""
-    trial = trial_of(name)
+def row_of(
+    name: str, n_runs: int, model: str = "", gating: Gating | None = None
+) -> dict[str, object]:
+    """Return the row of one suite, of a model if only what gates on it counts."""
+    trial = trial_of(name, gating)
     analysis = trial.analysis()
     n_runs = min(n_runs, max(_LEAST_RUNS, _MOST_ITEMS // analysis.n_planned))
     healthy = tally(trial, [None], n_runs)
@@ -253,7 +296,7 @@ def row_of(name: str, n_runs: int) -> dict[str, object]:
         {round(100 * trial.policy.margin(capability), 1) for capability in trial.gating}
     )
     return {
-        "suite": name,
+        "suite": f"{name}, {model}" if model else name,
         "gating": len(trial.gating),
         "margins": "–".join(f"{margin:g}" for margin in {margins[0]: 0, margins[-1]: 0}),
         "items": f"{analysis.n_planned:,}",
@@ -277,11 +320,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the built-in suites can decide.")
     parser.add_argument("--runs", type=int, default=200, help="healthy candidates of a suite")
     parser.add_argument("--suite", action="append", help="repeatable; all that gate")
+    parser.add_argument("--gating", action="append", type=Path, help="figures of positions")
     parser.add_argument("--out", type=Path, help="folder for README.md")
     arguments = parser.parse_args()
     rows = []
-    for name in arguments.suite or SUITES:
-        rows.append(row_of(name, arguments.runs))
+    models: list[tuple[str, Gating | None]] = [("", None)]
+    if arguments.gating:
+        models = [gating_of(path) for path in arguments.gating]
+    for name, (model, gating) in product(arguments.suite or SUITES, models):
+        rows.append(row_of(name, arguments.runs, model, gating))
         print(rows[-1], file=sys.stderr)
         if arguments.out is not None:  # row by row: the last ones take long
             arguments.out.mkdir(parents=True, exist_ok=True)
