@@ -23,9 +23,10 @@ from typing import Any
 
 import yaml
 
-from cliffguard.core.items import Capability, Task
+from cliffguard.core.items import Capability, Item, Task
 from cliffguard.suites import ladders
 from cliffguard.suites.loading import load_suite
+from cliffguard.suites.surface_strategies import is_fit_to_gate, surface_scores
 from scripts.make.output import write_or_check
 from scripts.make.suites import LADDER_SEED, N_PER_LEVEL, SUITES
 
@@ -104,7 +105,7 @@ def page(name: str, tasks: Ladders) -> str:
         "## Shortcuts\n\n" + "\n".join(map(_filled, text.shortcuts)),
         strategies(name),
         "## Sample items\n\n" + "\n".join(samples(name, text, unit, tasks)),
-        "## What a base scores\n\n" + base_scores(name),
+        "## What a base scores\n\n" + base_scores(name, task.items),
         "## Where it gates\n\n" + gating(name),
         "## Licence\n\n" + _filled(_LICENCE),
     ]
@@ -210,7 +211,7 @@ def _shortened(context: str, things: list[str]) -> str:
     return re.sub(r"(\[…\]\. ?)+", "[…] ", text).replace(" […] […]", " […]")
 
 
-def base_scores(name: str) -> str:
+def base_scores(name: str, items: Sequence[Item]) -> str:
     """Return what a base scores on each level, or that nobody has measured it."""
     path = SCORES / "ladders-base.json"
     measured = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
@@ -219,17 +220,27 @@ def base_scores(name: str) -> str:
         return "Not measured yet.\n"
     lines = "".join(
         f"| {row['task']} | {row['level_name']} {row['level']:,} | {row['n_items']:,} | "
-        f"{100 * row['score']:.0f} | {100 * row['low']:.0f}–{100 * row['high']:.0f} |\n"
+        f"{100 * row['score']:.0f} | {100 * row['low']:.0f}–{100 * row['high']:.0f} | "
+        f"{_fit(row, items)} |\n"
         for row in rows
     )
     intro = (
         f"{measured['model']}, in per cent, with the 90 % interval; "
-        "`python -m scripts.make.ladder_table --base DIR` measures yours."
+        "`python -m scripts.make.ladder_table --base DIR` measures yours. *Fit*: 15 points above "
+        "guessing, and above every strategy of the surface."
     )
     return (
-        f"{_filled(intro)}\n| task | level | items | score | 90 % |\n"
-        f"|---|---|---:|---:|---:|\n{lines}"
+        f"{_filled(intro)}\n| task | level | items | score | 90 % | fit |\n"
+        f"|---|---|---:|---:|---:|---|\n{lines}"
     )
+
+
+def _fit(row: Mapping[str, Any], items: Sequence[Item]) -> str:
+    """Return whether a level is fit to gate; long texts are told by guessing alone."""
+    of_level = [item for item in items if item.level == row["level"]]
+    are_short = of_level and len(of_level[0].prompt) <= _MOST_CHARACTERS
+    strategies = surface_scores(of_level) if are_short else {}
+    return "yes" if is_fit_to_gate(row["score"], 1 / ladders.N_CHOICES, strategies) else "no"
 
 
 def gating(name: str) -> str:
@@ -237,7 +248,7 @@ def gating(name: str) -> str:
     records = [json.loads(path.read_text("utf-8")) for path in sorted(POSITIONS.glob("*.json"))]
     rows = [(r["model"], row) for r in records for row in r["rows"] if row["task"] == name]
     if not rows:
-        return _filled(f"{_RULE} Not measured yet.")
+        return f"{_filled(_RULE)}\nNot measured yet.\n"
     lines = "".join(
         f"| {model} | {row['level']} | {row['items']} | {100 * row['mean']:.0f} | "
         f"{_places(row['by place'])} | {row['why not'] or 'yes'} |\n"

@@ -9,8 +9,8 @@ capability, each in turn, loses ten points (*cliff*); items of a cluster change 
 correlation that `plan` expects. They go through the schedule, the comparison and the judge as real
 ones do. Of lm-eval's tasks, which hold no items of ours, stand-ins are asked, as many as the limits
 leave of the published test sets. With `--gating`, the figures of scripts.studies.positions of one
-model or several, only the levels count that gate on each of them. Prints Markdown and writes it to
-`README.md` in `--out`.
+model or several, only the levels count that gate on each of them, and `plan` alone is asked. Prints
+Markdown and writes it to `README.md` in `--out`, or to `by-model.md`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -283,11 +282,9 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
     )
 
 
-def row_of(
-    name: str, n_runs: int, model: str = "", gating: Gating | None = None
-) -> dict[str, object]:
-    """Return the row of one suite, of a model if only what gates on it counts."""
-    trial = trial_of(name, gating)
+def row_of(name: str, n_runs: int) -> dict[str, object]:
+    """Return the row of one suite."""
+    trial = trial_of(name)
     analysis = trial.analysis()
     n_runs = min(n_runs, max(_LEAST_RUNS, _MOST_ITEMS // analysis.n_planned))
     healthy = tally(trial, [None], n_runs)
@@ -296,7 +293,7 @@ def row_of(
         {round(100 * trial.policy.margin(capability), 1) for capability in trial.gating}
     )
     return {
-        "suite": f"{name}, {model}" if model else name,
+        "suite": name,
         "gating": len(trial.gating),
         "margins": "–".join(f"{margin:g}" for margin in {margins[0]: 0, margins[-1]: 0}),
         "items": f"{analysis.n_planned:,}",
@@ -308,6 +305,26 @@ def row_of(
         "cliff: found": _percent(cliff.failed),
         "cliff: passes": _percent(cliff.passed),
         "cliff: asked": f"{cliff.n_asked:,.0f}",
+    }
+
+
+def model_row(name: str, model: str, gating: Gating) -> dict[str, object]:
+    """Return the row of what gates of a suite on one model."""
+    trial = trial_of(name, gating)
+    counted = [
+        i for t in trial.tasks if t.capability in trial.gating for i in t.items if t.gates(i)
+    ]
+    levels = [
+        t.name if t.gate_levels is None else f"{t.name} {', '.join(map(str, t.gate_levels))}"
+        for t in trial.tasks
+        if t.capability in trial.gating
+    ]
+    return {
+        "suite": name,
+        "model": model,
+        "gates": "; ".join(levels) or "nothing",
+        "items that count": len(counted),
+        "passes, by plan": _percent(trial.analysis().chance_pass) if counted else "–",
     }
 
 
@@ -323,17 +340,28 @@ def main() -> None:
     parser.add_argument("--gating", action="append", type=Path, help="figures of positions")
     parser.add_argument("--out", type=Path, help="folder for README.md")
     arguments = parser.parse_args()
-    rows = []
-    models: list[tuple[str, Gating | None]] = [("", None)]
-    if arguments.gating:
-        models = [gating_of(path) for path in arguments.gating]
-    for name, (model, gating) in product(arguments.suite or SUITES, models):
-        rows.append(row_of(name, arguments.runs, model, gating))
-        print(rows[-1], file=sys.stderr)
+    page = "by-model.md" if arguments.gating else "README.md"
+    rows: list[dict[str, object]] = []
+    for row in _rows(arguments):
+        rows.append(row)
+        print(row, file=sys.stderr)
+        text = (
+            BY_MODEL.format(table=table(rows))
+            if arguments.gating
+            else as_text(rows, arguments.runs)
+        )
         if arguments.out is not None:  # row by row: the last ones take long
             arguments.out.mkdir(parents=True, exist_ok=True)
-            (arguments.out / "README.md").write_text(as_text(rows, arguments.runs), "utf-8")
-    print(as_text(rows, arguments.runs))
+            (arguments.out / page).write_text(text, "utf-8")
+    print(text)
+
+
+def _rows(arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
+    for name in arguments.suite or SUITES:
+        if not arguments.gating:
+            yield row_of(name, arguments.runs)
+        for path in arguments.gating or ():
+            yield model_row(name, *gating_of(path))
 
 
 def as_text(rows: Sequence[Mapping[str, object]], n_runs: int) -> str:
@@ -360,6 +388,19 @@ correlation of 0.05, as `plan` expects. The base is right on two items in three;
 nothing to lose, fewer capabilities count, and passing is easier. Of `public-*` the items are
 stand-ins, as many as the limits leave of the published sets (`scripts/studies/public_sizes.yaml`),
 each on its own.
+"""
+
+BY_MODEL = """\
+# What still gates on a model, and what that can decide
+
+    python -m scripts.studies.suite_power --suite adjacent --suite ladders \\
+      --gating reports/positions/NAME.json … --out reports/suite-power
+
+Where only those levels count that gate on a model ([positions](../positions/README.md)): how likely
+a candidate that lost nothing is to pass, by `cliffguard plan --churn 0.1`, in per cent. Levels
+that were not asked there do not count.
+
+{table}
 """
 
 if __name__ == "__main__":
