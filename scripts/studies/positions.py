@@ -96,7 +96,8 @@ def row_of(level: int | None, pairs: Sequence[Pair]) -> Row:
     """Return the figures of one level."""
     task, scores = pairs[0].task, [pair.base.score or 0.0 for pair in pairs]
     chance, mean = task.chance or 0.0, fmean(scores)
-    strategies = surface_scores([pair.item for pair in pairs])
+    of_level = [item for item in task.items if level is None or item.level == level]
+    strategies = surface_scores(of_level or [pair.item for pair in pairs])
     features = {s.feature: [s.effect, s.p_value] for s in surfaces_of(pairs)}
     highest = clopper_pearson_interval(
         n_hits=sum(scores), n_items=len(scores), confidence=1 - 2 * LEVEL
@@ -177,7 +178,7 @@ By likelihood, without a template. Of each level: the mean score; *by place*, th
 right answer is the first, second, … of the choices by their last mention in the prompt;
 *effect*, the points between the best and the worst third of the items by that place, with the
 p-value of a permutation test that chooses the thirds anew; what strategies of the surface
-score, in per cent. A level *gates* on a model that lies 15 points above chance and above every
+score on all items of the level, in per cent. A level *gates* on a model that lies 15 points above chance and above every
 strategy, unless more than 20 points are proven to lie between thirds of its items by a feature
 of the surface (place, nearness to the end, length, label, how often it is named; Holm over
 these at 5 %), or it is proven to lie below chance, which is a strategy, not difficulty.

@@ -1,6 +1,7 @@
 """Whether the same facts, told otherwise, keep a base from answering by place.
 
     python -m scripts.studies.retellings MODEL [--form reading:once --form reading:twice] [--n 96]
+    python -m scripts.studies.retellings ADAPTER --base MODEL …
 
 Makes passages of four facts (`reading`) and chains of one to three containers among three others
 (`nested`), each in several forms from the same draws; the answer stands at each of four places
@@ -89,7 +90,7 @@ def _nested(form: str, hops: int, at: int, where: int, source: Any) -> Row:
     ]
     source.shuffle(others)
     right = chain(things[: hops + 1], rooms[0])
-    story = _told(others, right, at)
+    story = _story(others, right, at)
     ask = f"So the {things[0]} is in the"
     if form == "asked-first":
         story = f"Where is the {things[0]}? {story}"
@@ -99,12 +100,12 @@ def _nested(form: str, hops: int, at: int, where: int, source: Any) -> Row:
     return {"prompt": f"{story} {ask}", "choices": choices, "answer": rooms[0], "at": at}
 
 
-def _told(others: list[list[str]], right: list[str], at: int) -> str:
+def _story(others: list[list[str]], right: list[str], at: int) -> str:
     return " ".join(fact for block in (*others[:at], right, *others[at:]) for fact in block)
 
 
-def scores(model: str, rows: list[Row]) -> list[float]:
-    """Return what a model scores on each row."""
+def scores(model: str, base: str | None, rows: list[Row]) -> list[float]:
+    """Return what a model, or an adapter of a base, scores on each row."""
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     with tempfile.TemporaryDirectory() as folder:
         lines = [
@@ -118,17 +119,17 @@ def scores(model: str, rows: list[Row]) -> list[float]:
             "      - {name: retold, items: retold.jsonl, metric: acc, chance: 0.25}\n",
             encoding="utf-8",
         )
-        checkpoint = find_alone(Plan(candidate=model, suites=(str(path),), offline=True))
+        checkpoint = find_alone(Plan(candidate=model, base=base, suites=(str(path),), offline=True))
         (task,) = runner.resolve([load_suite(str(path))], EvalSettings())
         answers = runner.ask(checkpoint, task, task.items, EvalSettings())
     return [answer.score or 0.0 for answer in answers]
 
 
-def row_of(model: str, form: str, n_items: int) -> Row:
+def row_of(model: str, base: str | None, form: str, n_items: int) -> Row:
     """Return the figures of one form."""
     kind, _, telling = form.partition(":")
     rows = {"reading": reading, "nested": nested}[kind](telling, n_items)
-    got, ats = scores(model, rows), [row["at"] for row in rows]
+    got, ats = scores(model, base, rows), [row["at"] for row in rows]
     by_place = [fmean([s for s, at in zip(got, ats, strict=True) if at == k]) for k in range(4)]
     return {
         "form": form,
@@ -143,10 +144,11 @@ def main() -> int:
     """Print the table of one model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
+    parser.add_argument("--base", help="of an adapter")
     parser.add_argument("--form", action="append", choices=FORMS, help="repeatable; all")
     parser.add_argument("--n", type=int, default=96, help="items of each form")
     given = parser.parse_args()
-    print(table([row_of(given.model, form, given.n) for form in given.form or FORMS]))
+    print(table([row_of(given.model, given.base, form, given.n) for form in given.form or FORMS]))
     return 0
 
 
