@@ -177,12 +177,12 @@ ABOUT = """\
 By likelihood, without a template. Of each level: the mean score; *by place*, the mean where the
 right answer is the first, second, … of the choices by their last mention in the prompt;
 *effect*, the points between the best and the worst third of the items by that place, with the
-p-value of a permutation test that chooses the thirds anew; what strategies of the surface
-score on all items of the level, in per cent. A level *gates* on a model that lies 15 points above chance and above every
-strategy, unless more than 20 points are proven to lie between thirds of its items by a feature
-of the surface (place, nearness to the end, length, label, how often it is named; Holm over
-these at 5 %), or it is proven to lie below chance, which is a strategy, not difficulty.
-Procedures that solve a task by reading it (*after cue*) are shown in
+p-value of a permutation test that chooses the thirds anew; what strategies of the surface score
+on all items of the level, in per cent. A level *gates* on a model that lies 15 points above
+chance and above every strategy, unless more than 20 points are proven to lie between thirds of
+its items by a feature of the surface (place, nearness to the end, length, label, how often it
+is named; Holm over these at 5 %), or it is proven to lie below chance, which is a strategy, not
+difficulty. Procedures that solve a task by reading it (*after cue*) are shown in
 [base-scores](../base-scores/README.md) and not counted.
 """
 
