@@ -393,7 +393,7 @@ each on its own.
 BY_MODEL = """\
 # What still gates on a model, and what that can decide
 
-    python -m scripts.studies.suite_power --suite adjacent --suite ladders \\
+    python -m scripts.studies.suite_power --suite adjacent \\
       --gating reports/positions/NAME.json … --out reports/suite-power
 
 Where only those levels count that gate on a model ([positions](../positions/README.md)): how likely
