@@ -4,9 +4,11 @@
     python -m scripts.make.calibrate_suites --no-model        # the heuristics alone
     python -m scripts.make.calibrate_suites … --suite NAME --suite NAME
 
-Prints Markdown. It is the slow, plain way (lm-eval's own ``HFLM``): of the project's code it takes
-the suites, and the metrics other than likelihood and exact match, so that both can be compared.
-Tasks of lm-eval itself have no items of ours; they are named and left out.
+Prints Markdown. *fit to gate*: 15 points above chance, and above every strategy of the surface; of
+real models ``scripts.studies.positions`` asks more. It is the slow, plain way (lm-eval's own
+``HFLM``): of the project's code it takes the suites, the strategies, and the metrics other than
+likelihood and exact match, so that both can be compared. Tasks of lm-eval itself have no items of
+ours; they are named and left out.
 """
 
 from __future__ import annotations
@@ -16,38 +18,21 @@ import json
 import string
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cliffguard.core.items import Capability, Item, Task
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.scorers import SCORERS
+from cliffguard.suites.surface_strategies import STRATEGIES, is_fit_to_gate, surface_scores
 
 SUITES = ("support-tickets", "adjacent")  # those of the table in reports/base-scores/README.md
 N_THREADS = 2
 SMALL_WORDS = frozenset(
     {"a", "an", "and", "at", "in", "is", "it", "of", "so", "the", "that", "to", "was", "we"}
 )
-
-
-def mention(item: Item, pick: Callable[..., str]) -> str | None:
-    """Return the choice whose last mention in the prompt is first or last (``min``, ``max``)."""
-    text = f" {item.prompt} ".lower()
-    for mark in string.punctuation + "\n":
-        text = text.replace(mark, " ")
-    positions = {c: text.rfind(f" {c.lower()} ") for c in item.choices}
-    positions = {choice: position for choice, position in positions.items() if position >= 0}
-    return pick(positions, key=positions.__getitem__) if positions else None
-
-
-def most_frequent(item: Item) -> str | None:
-    """Return the choice that the prompt names most often, if it is the only one."""
-    words = Counter(item.prompt.replace(".", " ").replace(",", " ").lower().split())
-    ranked = sorted(item.choices, key=lambda choice: -words[choice.lower()])
-    best, second = (words[choice.lower()] for choice in ranked[:2])
-    return ranked[0] if best > second else None
 
 
 def after_cue(item: Item) -> str | None:
@@ -66,24 +51,18 @@ def after_cue(item: Item) -> str | None:
     return next((lowered[word] for word in following if word in lowered), None)
 
 
-HEURISTICS: dict[str, Callable[[Item], str | None]] = {
-    "last named": lambda item: mention(item, max),
-    "first named": lambda item: mention(item, min),
-    "most named": most_frequent,
-    "after cue": after_cue,
-    "longest": lambda item: max(item.choices, key=len),
-}
+HEURISTICS = (*STRATEGIES, "after cue")
+"""The last one is a procedure: it is shown, and decides nothing."""
 
 
-def heuristic_score(items: Sequence[Item], name: str) -> float:
-    """Return the share of items a heuristic gets right; where it is silent, it guesses."""
-    if name == "position":
-        return max(Counter(i.choices.index(i.answer) for i in items).values()) / len(items)
-    total = 0.0
-    for item in items:
-        picked = HEURISTICS[name](item)
-        total += 1 / len(item.choices) if picked is None else picked == item.answer
-    return total / len(items)
+def heuristic_scores(items: Sequence[Item]) -> dict[str, float]:
+    """Return the share of items each heuristic gets right; where it is silent, it guesses."""
+    scores = surface_scores(items)
+    if scores:
+        picked = [(after_cue(item), item) for item in items]
+        shares = [1 / len(i.choices) if p is None else float(p == i.answer) for p, i in picked]
+        scores["after cue"] = sum(shares) / len(items)
+    return scores
 
 
 def clean(text: str) -> str:
@@ -170,11 +149,13 @@ def rows_of(
         row = [capability.name, task.name, label, str(len(members))]
         if answers is not None:
             mean = sum(answers[i]["score"] for i in members) / len(members)
+            is_fit = is_fit_to_gate(mean, chance, surface_scores(items))
             row += [f"{100 * mean:.1f}", f"{100 * chance:.1f}", f"{100 * (mean - chance):+.1f}"]
+            row.append("yes" if is_fit else "no")
         else:
             row.append(f"{100 * chance:.1f}")
-        for name in (*HEURISTICS, "position"):
-            row.append(f"{100 * heuristic_score(items, name):.0f}" if items[0].choices else "–")
+        scores = heuristic_scores(items)
+        row += [f"{100 * scores[name]:.0f}" if scores else "–" for name in HEURISTICS]
         rows.append(row)
     return rows
 
@@ -212,8 +193,8 @@ def main() -> None:
     if not arguments.no_model:
         model = load_model(arguments.base, arguments.peft, arguments.batch_size)
     head = ["capability", "task", "level", "items"]
-    head += ["chance"] if model is None else ["score", "chance", "margin"]
-    head += [*HEURISTICS, "position"]
+    head += ["chance"] if model is None else ["score", "chance", "margin", "fit to gate"]
+    head += HEURISTICS
     table = [head, ["---"] * 3 + ["---:"] * (len(head) - 3)]
     kept, started = {}, time.monotonic()
     for capability, task in tasks:

@@ -6,7 +6,8 @@ python -m scripts.make.ladder_pages --check    # exit 1 and name the page that d
 The words are in ladders.yaml. Items are the suites' own; scores are read from
 reports/base-scores/: those of trivial strategies from ladders.md, those of a base from
 ladders-base.json (`{"model": …, "rows": [{"task", "level_name", "level", "n_items", "score", "low",
-"high"}]}`, scores from 0 to 1), where it has them.
+"high"}]}`, scores from 0 to 1), where it has them. Which levels gate on which model is read from
+reports/positions/.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from typing import Any
 
 import yaml
 
-from cliffguard.core.items import Capability, Task
+from cliffguard.core.items import Capability, Item, Task
 from cliffguard.suites import ladders
 from cliffguard.suites.loading import load_suite
+from cliffguard.suites.surface_strategies import is_fit_to_gate, surface_scores
 from scripts.make.output import write_or_check
 from scripts.make.suites import LADDER_SEED, N_PER_LEVEL, SUITES
 
 HOME = SUITES.parent
 PAGES = HOME / "docs" / "ladders"
 SCORES = HOME / "reports" / "base-scores"
+POSITIONS = HOME / "reports" / "positions"
 WIDTH = 118
 _LIKELIHOOD = ("ladders", "long-context")
 _MOST_CHARACTERS = 1200  # of a context that is shown whole
@@ -102,7 +105,8 @@ def page(name: str, tasks: Ladders) -> str:
         "## Shortcuts\n\n" + "\n".join(map(_filled, text.shortcuts)),
         strategies(name),
         "## Sample items\n\n" + "\n".join(samples(name, text, unit, tasks)),
-        "## What a base scores\n\n" + base_scores(name),
+        "## What a base scores\n\n" + base_scores(name, task.items),
+        "## Where it gates\n\n" + gating(name),
         "## Licence\n\n" + _filled(_LICENCE),
     ]
     return "\n".join(parts)
@@ -207,7 +211,7 @@ def _shortened(context: str, things: list[str]) -> str:
     return re.sub(r"(\[…\]\. ?)+", "[…] ", text).replace(" […] […]", " […]")
 
 
-def base_scores(name: str) -> str:
+def base_scores(name: str, items: Sequence[Item]) -> str:
     """Return what a base scores on each level, or that nobody has measured it."""
     path = SCORES / "ladders-base.json"
     measured = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
@@ -216,17 +220,57 @@ def base_scores(name: str) -> str:
         return "Not measured yet.\n"
     lines = "".join(
         f"| {row['task']} | {row['level_name']} {row['level']:,} | {row['n_items']:,} | "
-        f"{100 * row['score']:.0f} | {100 * row['low']:.0f}–{100 * row['high']:.0f} |\n"
+        f"{100 * row['score']:.0f} | {100 * row['low']:.0f}–{100 * row['high']:.0f} | "
+        f"{_fit(row, items)} |\n"
         for row in rows
     )
     intro = (
         f"{measured['model']}, in per cent, with the 90 % interval; "
-        "`python -m scripts.make.ladder_table --base DIR` measures yours."
+        "`python -m scripts.make.ladder_table --base DIR` measures yours. *Fit*: 15 points above "
+        "guessing, and above every strategy of the surface."
     )
     return (
-        f"{_filled(intro)}\n| task | level | items | score | 90 % |\n"
-        f"|---|---|---:|---:|---:|\n{lines}"
+        f"{_filled(intro)}\n| task | level | items | score | 90 % | fit |\n"
+        f"|---|---|---:|---:|---:|---|\n{lines}"
     )
+
+
+def _fit(row: Mapping[str, Any], items: Sequence[Item]) -> str:
+    """Return whether a level is fit to gate; long texts are told by guessing alone."""
+    of_level = [item for item in items if item.level == row["level"]]
+    are_short = of_level and len(of_level[0].prompt) <= _MOST_CHARACTERS
+    strategies = surface_scores(of_level) if are_short else {}
+    return "yes" if is_fit_to_gate(row["score"], 1 / ladders.N_CHOICES, strategies) else "no"
+
+
+def gating(name: str) -> str:
+    """Return which levels gate on each model that was measured, and why others do not."""
+    records = [json.loads(path.read_text("utf-8")) for path in sorted(POSITIONS.glob("*.json"))]
+    rows = [(r["model"], row) for r in records for row in r["rows"] if row["task"] == name]
+    if not rows:
+        return f"{_filled(_RULE)}\nNot measured yet.\n"
+    lines = "".join(
+        f"| {model} | {row['level']} | {row['items']} | {100 * row['mean']:.0f} | "
+        f"{_places(row['by place'])} | {row['why not'] or 'yes'} |\n"
+        for model, row in rows
+    )
+    return (
+        f"{_filled(_RULE)}\n| model | level | items | score | by place | gates |\n"
+        f"|---|---|---:|---:|---|---|\n{lines}"
+    )
+
+
+_RULE = (
+    "A level gates on a base that lies 15 points above guessing and above every strategy of the "
+    "surface (last, first and most named, longest, place, label), unless its score is proven to "
+    "depend on the place or the look of the right answer by more than 20 points, or to lie below "
+    "guessing. *By place*: the score where the right choice is the first, second, … by its last "
+    "mention; [reports/positions](../../reports/positions/README.md) has more, and the command."
+)
+
+
+def _places(by_place: Sequence[tuple[int, int, float]] | None) -> str:
+    return "–" if by_place is None else " ".join(f"{100 * mean:.0f}" for _, _, mean in by_place)
 
 
 def _first_sentence(text: str) -> str:

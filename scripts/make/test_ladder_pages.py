@@ -80,7 +80,7 @@ def test_a_ladder_without_scores_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "ladders.md").write_text("| task | level |\n", encoding="utf-8")
 
     assert "not measured" in ladder_pages.strategies("arithmetic")
-    assert ladder_pages.base_scores("arithmetic") == "Not measured yet.\n"
+    assert ladder_pages.base_scores("arithmetic", ()) == "Not measured yet.\n"
 
 
 def test_the_scores_of_a_base_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,26 @@ def test_the_scores_of_a_base_are_read(tmp_path: Path, monkeypatch: pytest.Monke
     content = {"model": "Some-Model", "rows": [ROW]}
     (tmp_path / "ladders-base.json").write_text(json.dumps(content), encoding="utf-8")
 
-    text = ladder_pages.base_scores("arithmetic")
+    text = ladder_pages.base_scores("arithmetic", ())
 
     assert text.startswith("Some-Model, in per cent")
-    assert "| arithmetic | stage 2 | 40 | 62 | 49–74 |" in text
-    assert ladder_pages.base_scores("state_tracking") == "Not measured yet.\n"
+    assert "| arithmetic | stage 2 | 40 | 62 | 49–74 | yes |" in text
+    assert ladder_pages.base_scores("state_tracking", ()) == "Not measured yet.\n"
+
+
+def test_which_levels_gate_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every model that was measured, with the reason where one does not; else the rule alone."""
+    monkeypatch.setattr(ladder_pages, "POSITIONS", tmp_path)
+    row = {
+        "task": "arithmetic", "level": "stage 2", "items": 24, "mean": 0.625,
+        "by place": [[1, 12, 0.5], [2, 12, 0.75]], "why not": None,
+    }  # fmt: skip
+    other = {**row, "level": "stage 3", "by place": None, "why not": "too near to chance"}
+    content = {"model": "Some-Model", "rows": [row, other]}
+    (tmp_path / "before-Some-Model.json").write_text(json.dumps(content), encoding="utf-8")
+
+    text = ladder_pages.gating("arithmetic")
+
+    assert "| Some-Model | stage 2 | 24 | 62 | 50 75 | yes |" in text
+    assert "| Some-Model | stage 3 | 24 | 62 | – | too near to chance |" in text
+    assert ladder_pages.gating("relation_hops").endswith("Not measured yet.\n")

@@ -1,18 +1,22 @@
 """What the built-in suites can decide: by `plan`, and by the gate itself on drawn answers.
 
     python -m scripts.studies.suite_power [--runs 200] [--suite NAME ...] [--out DIR]
+    python -m scripts.studies.suite_power --suite adjacent --gating reports/positions/NAME.json ...
 
 For every suite that gates, under the policy that holds where none is given. Answers are drawn for
 the suite's own items: a tenth of them changes, in both directions alike (*healthy*), or so that one
 capability, each in turn, loses ten points (*cliff*); items of a cluster change together, with the
 correlation that `plan` expects. They go through the schedule, the comparison and the judge as real
 ones do. Of lm-eval's tasks, which hold no items of ours, stand-ins are asked, as many as the limits
-leave of the published test sets. Prints Markdown and writes it to `README.md` in `--out`.
+leave of the published test sets. With `--gating`, the figures of scripts.studies.positions of one
+model or several, only the levels count that gate on each of them, and `plan` alone is asked. Prints
+Markdown and writes it to `README.md` in `--out`, or to `by-model.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -89,9 +93,45 @@ class Tally:
     n_asked: float
 
 
-def trial_of(name: str) -> Trial:
+Gating = Mapping[str, Sequence[int] | None]
+"""The levels of a task that gate on a model (None: it has no levels); a task that is absent: none.
+"""
+
+
+def gating_of(path: Path) -> tuple[str, Gating]:
+    """Return a model's name, and what gates on it, from the figures of `studies.positions`."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    gating: dict[str, list[int] | None] = {}
+    for row in record["rows"]:
+        if row["gates"] and row["level"] is None:
+            gating[row["task"]] = None
+        elif row["gates"]:
+            levels = gating.setdefault(row["task"], [])
+            assert levels is not None
+            levels.append(int(row["level"].split()[-1]))
+    return record["model"], gating
+
+
+def restricted(suite: Suite, gating: Gating) -> Suite:
+    """Return a suite of the levels that gate, without tasks and capabilities that have none."""
+    capabilities = []
+    for capability in suite.capabilities:
+        tasks = tuple(
+            replace(task, gate_levels=None if levels is None else tuple(levels))
+            for task in capability.tasks
+            for levels in (gating.get(task.name, ()),)
+            if levels is None or levels
+        )
+        if tasks:
+            capabilities.append(replace(capability, tasks=tasks))
+    return replace(suite, capabilities=tuple(capabilities))
+
+
+def trial_of(name: str, gating: Gating | None = None) -> Trial:
     """Return a built-in suite with its items, or as many stand-ins."""
     suite = load_suite(name)
+    if gating is not None:
+        suite = restricted(suite, gating)
     tasks = tuple(
         part
         for capability in suite.capabilities
@@ -268,6 +308,26 @@ def row_of(name: str, n_runs: int) -> dict[str, object]:
     }
 
 
+def model_row(name: str, model: str, gating: Gating) -> dict[str, object]:
+    """Return the row of what gates of a suite on one model."""
+    trial = trial_of(name, gating)
+    counted = [
+        i for t in trial.tasks if t.capability in trial.gating for i in t.items if t.gates(i)
+    ]
+    levels = [
+        t.name if t.gate_levels is None else f"{t.name} {', '.join(map(str, t.gate_levels))}"
+        for t in trial.tasks
+        if t.capability in trial.gating
+    ]
+    return {
+        "suite": name,
+        "model": model,
+        "gates": "; ".join(levels) or "nothing",
+        "items that count": len(counted),
+        "passes, by plan": _percent(trial.analysis().chance_pass) if counted else "–",
+    }
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
@@ -277,16 +337,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the built-in suites can decide.")
     parser.add_argument("--runs", type=int, default=200, help="healthy candidates of a suite")
     parser.add_argument("--suite", action="append", help="repeatable; all that gate")
+    parser.add_argument("--gating", action="append", type=Path, help="figures of positions")
     parser.add_argument("--out", type=Path, help="folder for README.md")
     arguments = parser.parse_args()
-    rows = []
-    for name in arguments.suite or SUITES:
-        rows.append(row_of(name, arguments.runs))
-        print(rows[-1], file=sys.stderr)
+    page = "by-model.md" if arguments.gating else "README.md"
+    rows: list[dict[str, object]] = []
+    for row in _rows(arguments):
+        rows.append(row)
+        print(row, file=sys.stderr)
+        text = (
+            BY_MODEL.format(table=table(rows))
+            if arguments.gating
+            else as_text(rows, arguments.runs)
+        )
         if arguments.out is not None:  # row by row: the last ones take long
             arguments.out.mkdir(parents=True, exist_ok=True)
-            (arguments.out / "README.md").write_text(as_text(rows, arguments.runs), "utf-8")
-    print(as_text(rows, arguments.runs))
+            (arguments.out / page).write_text(text, "utf-8")
+    print(text)
+
+
+def _rows(arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
+    for name in arguments.suite or SUITES:
+        if not arguments.gating:
+            yield row_of(name, arguments.runs)
+        for path in arguments.gating or ():
+            yield model_row(name, *gating_of(path))
 
 
 def as_text(rows: Sequence[Mapping[str, object]], n_runs: int) -> str:
@@ -313,6 +388,19 @@ correlation of 0.05, as `plan` expects. The base is right on two items in three;
 nothing to lose, fewer capabilities count, and passing is easier. Of `public-*` the items are
 stand-ins, as many as the limits leave of the published sets (`scripts/studies/public_sizes.yaml`),
 each on its own.
+"""
+
+BY_MODEL = """\
+# What still gates on a model, and what that can decide
+
+    python -m scripts.studies.suite_power --suite adjacent \\
+      --gating reports/positions/NAME.json … --out reports/suite-power
+
+Where only those levels count that gate on a model ([positions](../positions/README.md)): how likely
+a candidate that lost nothing is to pass, by `cliffguard plan --churn 0.1`, in per cent. Levels
+that were not asked there do not count.
+
+{table}
 """
 
 if __name__ == "__main__":
