@@ -1,7 +1,9 @@
 """Reading in context: a short passage of our own, a cloze about it, four words of the passage.
 
 Each passage tells what four people did with four things, and the cloze says one of these facts
-again, up to the thing. The asked fact stands first, second, third and last equally often.
+again, up to the thing. The asked fact stands first, second, third and last equally often. All four
+are told twice: what stands at an end at first stands elsewhere the second time. Told once, small
+models knew the facts at the ends and missed the others, so that the task measured the place.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from scripts.make.items.common import (
 
 N_FACTS = 4
 PARTS = (200, 400)  # items, as they were added
+AGAIN = (1, 3, 0, 2)  # the order of the second telling
 ORDINALS = ("first", "second", "third", "last")
 DEEDS = ("bought", "sold", "broke", "found", "lost", "painted", "cleaned", "drew", "hid", "stole")
 SETTINGS = (
@@ -47,13 +50,14 @@ def reading_in_context() -> list[Item]:
             for person, deed, thing in zip(people, deeds, things, strict=True)
         ]
         setting = source.choice(SETTINGS).format(p=source.choice(PLACES))
+        again = " ".join(facts[number] for number in AGAIN)
         k = picks[index]
         others = [thing for thing in things if thing != things[k]]
         cloze = f"{source.choice(CLOZES)} {people[k]} {deeds[k]} a"
         items.append(
             {
                 "id": f"reading-{ORDINALS[k]}-{index:03d}",
-                "prompt": f"{setting} {' '.join(facts)} {cloze}",
+                "prompt": f"{setting} {' '.join(facts)} Once more: {again} {cloze}",
                 "choices": with_answer_at(things[k], others, where[index], source),
                 "answer": things[k],
             }
