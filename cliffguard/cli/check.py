@@ -80,8 +80,14 @@ def check(
     with failure_recorded(out):
         output = output_of(output_format, comment_id, report_url, out)
         plans = plans_of(plan, flags, chooses=True)
-        from cliffguard.gate import find_sides
+    if show_config:
+        show(plans)
+        return
+    caveats: tuple[Caveat, ...] = ()
+    with failure_recorded(out):
+        from cliffguard.gate import find_sides, with_runner
 
+        prompts = say_target(plans, quiet=quiet or texts == "none", is_asked=True)
         plans = with_suites(
             plans,
             find_sides,
@@ -90,13 +96,6 @@ def check(
             minutes=max_minutes,
             say=None if quiet else screen.say,
         )
-    if show_config:
-        show(plans)
-        return
-    caveats: tuple[Caveat, ...] = ()
-    with failure_recorded(out):
-        from cliffguard.gate import with_runner
-
         if choose is not None:
             from cliffguard.planning.selection import remark, shared
 
@@ -113,7 +112,6 @@ def check(
             choose=choose,
             caveats=caveats,
         )
-        prompts = say_target(plans, quiet=quiet or texts == "none", is_asked=True)
         codes = with_runner(plans[0], checks.run, show=prompts)
     if codes is not None:  # another process of this run speaks
         raise typer.Exit(checks.exit_code(codes, is_zero=exit_zero))
@@ -246,15 +244,18 @@ def measure(
     """Put the answers of one checkpoint into the store, without a verdict."""
     screen = shown(quiet=quiet, verbose=verbose)
     resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
-    from cliffguard.gate import find_alone
-
-    (resolved,) = with_suites(
-        [resolved], lambda plan: [find_alone(plan)], store=store, say=None if quiet else screen.say
-    )
     if show_config:
         show([resolved])
         return
     say_target([resolved], quiet=quiet)
+    from cliffguard.gate import find_alone
+
+    (resolved,) = with_suites(
+        [resolved],
+        lambda plan: [find_alone(plan)],
+        store=store,
+        say=None if quiet else screen.say,
+    )
     from cliffguard.checkpoints.unchanged import changed_since
     from cliffguard.gate import measure_alone, with_runner
 

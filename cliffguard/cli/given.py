@@ -109,11 +109,15 @@ def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
 def show(plans: Sequence[Plan]) -> None:
     import yaml
 
-    from cliffguard.config import as_written
+    from cliffguard.config import AUTO, as_written
     from cliffguard.gate import default_policy, with_margins
     from cliffguard.suites.target import suites_of
 
-    suites = suites_of(plans[0])
+    plan = plans[0]
+    if plan.suites == (AUTO,):  # chosen for checkpoints, which need not be there to show a plan
+        suites = () if plan.target is None else suites_of(dataclasses.replace(plan, suites=()))
+    else:
+        suites = suites_of(plan)
     policy = with_margins(plans[0].policy or default_policy(suites), suites)
     resolved = as_written(dataclasses.replace(plans[0], policy=policy))
     if are_both(plans):

@@ -53,18 +53,19 @@ def plan(
         # What is compared does not matter here, and need not be there yet.
         flags = {**flags, "candidate": [flags["base"] or "candidate"]}
     shown(quiet=bool(flags.get("quiet")), verbose=True)
+    plans = plans_of(path, flags, chooses=True)
+    if show_config:
+        show(plans)
+        return
+    say_target(plans, quiet=False)
     plans = with_suites(
-        plans_of(path, flags, chooses=True),
+        plans,
         lambda plan: [side for side in _base(plan)[:1] if side is not None],
         store=store,
         stops_early=not no_early_stop,
         minutes=flags.get("max_minutes"),
         say=partial(print, file=sys.stderr),
     )
-    if show_config:
-        show(plans)
-        return
-    say_target(plans, quiet=False)
     remarks: tuple[str, ...] = ()
     if choose is not None:
         from cliffguard.planning.selection import foretold, shared

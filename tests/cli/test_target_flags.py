@@ -117,7 +117,7 @@ def test_a_gain_alone_is_no_pass_unless_the_policy_says_so(
 
     assert result.exit_code == code, result.output
     assert sentence in json.loads(result.stdout)["verdict"]["sentence"]
-    assert "around it" not in result.stderr
+    assert "by auto" not in result.stderr
     text = render_text(read_review(result.stdout, "stdout"))
     assert ("Ask what lies around the target" in text) is (code == 11)
 
@@ -216,7 +216,7 @@ def test_flags_override_single_keys_of_the_plan(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["check", "--candidate", "c", "--target-prompt", "q"], "target.data: missing"),
-        (["check", "--candidate", "c"], "no suite: give --suite NAME .* or --target"),
+        (["check", "--candidate", "c"], "c: no such directory"),
         (["check", "--candidate", "c", "--target", "gone.jsonl", "--show-config"], "no such file"),
         (["suites", "new", "gone.jsonl"], "gone.jsonl: no such file or folder"),
         (["suites", "new", "gone.jsonl", "--labels", "a"], "labels must be two or more"),
