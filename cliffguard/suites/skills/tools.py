@@ -163,7 +163,7 @@ def _next_call(_: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 TOOLS = (
-    Skill(name="which_tool", level_name="offered", levels=(2, 4, 8), draw=_which_tool),
+    Skill(name="which_tool", level_name="offered", levels=(3, 6, 12), draw=_which_tool),
     Skill(name="call_or_not", draw=_call_or_not),
     Skill(name="nothing_fits", draw=_nothing_fits),
     Skill(name="tool_arguments", level_name="arguments", levels=(1, 2, 3, 4), draw=_arguments),
