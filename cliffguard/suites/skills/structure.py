@@ -119,8 +119,8 @@ _TABLES = (
         ",".join,
     ),
     (
-        "Make a line of each person. Example: Ada lives in Bonn and is 30 years old -> Ada;Bonn;30. "
-        "Write these lines alone.\n\n{facts}",
+        "Make a line of each person. Example: Ada lives in Bonn and is 30 years old -> Ada;Bonn;30."
+        " Write these lines alone.\n\n{facts}",
         ";".join,
     ),
     (
