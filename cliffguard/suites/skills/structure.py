@@ -114,18 +114,18 @@ def _json_by_schema(_: int, turn: Turn, source: random.Random) -> ChatItem:
 
 _TABLES = (
     (
-        "Write each person as one line of CSV, such as Ada,Bonn,30 for Ada, who lives in Bonn and "
-        "is 30 years old. No spaces, and nothing else.\n\n{facts}",
+        "Write each person as one line of CSV, in the form NAME,TOWN,AGE. No spaces, no header, and "
+        "nothing else.\n\n{facts}",
         ",".join,
     ),
     (
-        "Make a line of each person. Example: Ada lives in Bonn and is 30 years old -> Ada;Bonn;30."
-        " Write these lines alone.\n\n{facts}",
+        "Make one line of each person, in the form NAME;TOWN;AGE, with a number as the age. Write "
+        "these lines alone.\n\n{facts}",
         ";".join,
     ),
     (
-        "{facts}\n\nWrite a line for each of these people in the form name|town|age, for example "
-        "Ada|Bonn|30. Only such lines, without spaces.",
+        "{facts}\n\nWrite a line for each of these people in the form NAME|TOWN|AGE. Only such "
+        "lines, without spaces or a header.",
         "|".join,
     ),
 )
