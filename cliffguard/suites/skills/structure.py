@@ -114,7 +114,7 @@ def _json_by_schema(_: int, turn: Turn, source: random.Random) -> ChatItem:
 
 _TABLES = (
     (
-        "Write each person as one line of CSV, in the form NAME,TOWN,AGE. No spaces, no header, and "
+        "Write each person as one line of CSV, in the form NAME,TOWN,AGE. No spaces, no header, "
         "nothing else.\n\n{facts}",
         ",".join,
     ),
@@ -210,7 +210,7 @@ def _bullets(source: random.Random) -> tuple[str, str]:
 _EXACT = (_date, _joined, _upper, _bullets)
 
 STRUCTURE = (
-    Skill(name="json_values", level_name="keys", levels=(2, 4, 6), draw=_json_values),
+    Skill(name="json_values", level_name="keys", levels=(2, 5, 8), draw=_json_values),
     Skill(name="json_by_schema", draw=_json_by_schema),
     Skill(name="table_rows", level_name="rows", levels=(1, 2, 4), draw=_table_rows),
     Skill(name="code_fences", draw=_code_fences),
