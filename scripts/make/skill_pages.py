@@ -123,8 +123,9 @@ def scores(tasks: Mapping[str, Task]) -> str:
         return "Not measured yet.\n"
     head = "".join(f" {record['model']} |" for record in measured)
     intro = (
-        "In per cent, with the number of items that were asked, and at most 256 tokens an answer; "
-        "`python -m scripts.make.ladder_table --suite NAME --base DIR --max-tokens 256` asks yours."
+        "In per cent, with the number of items that were asked: few, for a first look. `python -m "
+        "scripts.make.ladder_table --suite NAME --base DIR --max-tokens 256` asks yours. "
+        + " ".join(f"{record['model']}: {record['how']}" for record in measured if "how" in record)
     )
     rule = "|---|---|" + "---:|" * len(measured)
     return f"{_filled(intro)}\n| task | level |{head}\n{rule}\n{''.join(lines)}"

@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Sequence
 
-from cliffguard.suites.ladders.words import COLOURS, DAYS, NAMES, TOWNS
+from cliffguard.suites.ladders.words import COLOURS, DAYS, JOBS, NAMES, TOWNS
 from cliffguard.suites.skills.draft import (
     PEOPLE,
     ChatItem,
@@ -136,6 +136,8 @@ def _format(_: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 # A fact as the user says it, the question for it, what it can be, and a correction.
+_CODES = tuple(map(str, range(1001, 9999, 7)))
+_DRINKS = "tea coffee milk juice water cocoa lemonade".split()
 _FACTS: Sequence[tuple[str, str, Sequence[str], str]] = (
     (
         "My dog is called {value}.",
@@ -149,12 +151,7 @@ _FACTS: Sequence[tuple[str, str, Sequence[str], str]] = (
         TOWNS,
         "I was born in {value}, not in {old}.",
     ),
-    (
-        "My car is {value}.",
-        "Which colour is my car?",
-        COLOURS,
-        "My car is {value}, not {old}.",
-    ),
+    ("My car is {value}.", "Which colour is my car?", COLOURS, "My car is {value}, not {old}."),
     (
         "My exam is on {value}.",
         "On which day is my exam?",
@@ -170,8 +167,44 @@ _FACTS: Sequence[tuple[str, str, Sequence[str], str]] = (
     (
         "My code for the door is {value}.",
         "What is my code for the door?",
-        tuple(map(str, range(1001, 9999, 7))),
+        _CODES,
         "My code for the door is {value}, not {old}.",
+    ),
+    (
+        "My neighbour's job is {value}.",
+        "What is my neighbour's job?",
+        JOBS,
+        "My neighbour's job is {value}, not {old}.",
+    ),
+    (
+        "My favourite drink is {value}.",
+        "What is my favourite drink?",
+        _DRINKS,
+        "My favourite drink is {value}, not {old}.",
+    ),
+    (
+        "My aunt lives in {value}.",
+        "Where does my aunt live?",
+        TOWNS,
+        "My aunt lives in {value}, not in {old}.",
+    ),
+    (
+        "My boat is called {value}.",
+        "What is my boat called?",
+        NAMES,
+        "My boat is called {value}, not {old}.",
+    ),
+    (
+        "My locker has the number {value}.",
+        "Which number does my locker have?",
+        _CODES,
+        "My locker has the number {value}, not {old}.",
+    ),
+    (
+        "My team's colour is {value}.",
+        "What is my team's colour?",
+        COLOURS,
+        "My team's colour is {value}, not {old}.",
     ),
 )
 _NODS = ("Thank you, I will remember that.", "I see.", "All right.", "Thanks for telling me.")
@@ -185,13 +218,15 @@ _BRIEF = (
 def _recall(n_turns: int, turn: Turn, source: random.Random) -> ChatItem:
     """Return a chat in which one of `n_turns` facts is asked for, from each turn as often."""
     facts = source.sample(_FACTS, n_turns)
-    values = [source.choice(pool) for _, _, pool, _ in facts]
+    values: list[str] = []
+    for _, _, pool, _ in facts:  # no value twice: the others must not be said
+        values.append(source.choice([value for value in pool if value not in values]))
     index = turn.pick(n_turns, after=3)
     messages = [system(_BRIEF[turn.pick(len(_BRIEF))])]
     for (says, _, _, _), value in zip(facts, values, strict=True):
         messages += [user(says.format(value=value)), assistant(source.choice(_NODS))]
     # Whoever repeats all that was said has not recalled what was asked for.
-    others = [value.casefold() for n, value in enumerate(values) if n != index]
+    others = [value.casefold() for value in values if value != values[index]]
     wanted = {"includes": [values[index].casefold()], "excludes": others}
     return ChatItem(messages=[*messages, user(facts[index][1])], answer=json.dumps(wanted))
 
@@ -272,7 +307,7 @@ CHAT = (
     Skill(name="system_name", draw=_name),
     Skill(name="system_forbidden_word", draw=_forbidden),
     Skill(name="system_format", draw=_format, n_wordings=len(_FORMS)),
-    Skill(name="recall", level_name="turns", levels=(2, 4, 6), draw=_recall),
+    Skill(name="recall", level_name="turns", levels=(2, 6, 12), draw=_recall),
     Skill(name="correction", draw=_correction),
     Skill(name="topic_switch", draw=_topic_switch),
 )

@@ -7,69 +7,57 @@ model can keep invented names apart, which the ladders ask.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cliffguard.suites.skills.draft import PEOPLE, ChatItem, Skill, Turn, user
 
 STEPS = (1, 2, 3, 4, 5)
 _ENDINGS = (
-    "Reason in a few short sentences, one step in each, and end with the number.",
-    "Say each step in one short sentence without formulas. The last sentence gives the number.",
-    'Keep your steps brief, in words, and end with a line that says "Answer:" and the number.',
+    "Reason step by step in a few short sentences, and end with the number.",
+    "First say each step in one short sentence. The last sentence gives the number.",
+    "Explain the steps in short sentences, and only then give the number.",
 )
 
-# Each a sentence for each step, then the question behind each step. The numbers are drawn once for
-# all three stories of a ladder, so that a level is as hard in each.
+# A sentence for each step, then the question behind each step.
 Story = tuple[Sequence[str], Sequence[str]]
 
-_MONEY: Sequence[Story] = (
+# What there is at the beginning, an event for each step, and whether it adds or takes.
+_MONEY: Sequence[tuple[str, Sequence[str], tuple[int, ...], str]] = (
     (
+        "{who} has {start} euros.",
         (
+            "{who} buys a sandwich for {a} euros.",
+            "Then {who} buys a drink for {b} euros.",
             "{who} buys {n} notebooks at {p} euros each.",
-            "{who} pays with {note} euros.",
-            "With some of the change {who} buys a sandwich for {s} euros.",
-            "Then {who} buys {m} pens at {q} euros each.",
-            "On the way home {who} finds {v} euros.",
+            "On the way home {who} finds {c} euros.",
+            "In another shop {who} buys {m} pens at {q} euros each.",
         ),
-        (
-            "How many euros does {who} pay?",
-            "How many euros does {who} get back?",
-            "How many euros are left?",
-            "How many euros are left?",
-            "How many euros does {who} have now?",
-        ),
+        (-1, -1, -1, 1, -1),
+        "How many euros does {who} have left?",
     ),
     (
+        "{who} has saved {start} dollars.",
         (
-            "{who} works {n} hours in a garden for {p} dollars an hour.",
-            "Before that, {who} had {note} dollars.",
-            "{who} buys a book for {s} dollars.",
-            "Then {who} works {m} hours in a shop for {q} dollars an hour.",
-            "A bus ticket home costs {who} {v} dollars.",
+            "An aunt gives {who} {a} dollars more.",
+            "{who} finds {b} dollars in a coat and saves them, too.",
+            "{n} neighbours give {who} {p} dollars each for help in the garden.",
+            "{who} spends {c} dollars on a bus ticket.",
+            "Then {who} buys {m} pens at {q} dollars each.",
         ),
-        (
-            "How many dollars does {who} earn?",
-            "How many dollars does {who} have now?",
-            "How many dollars does {who} have now?",
-            "How many dollars does {who} have now?",
-            "How many dollars does {who} have in the end?",
-        ),
+        (1, 1, 1, -1, -1),
+        "How many dollars does {who} have in the end?",
     ),
     (
+        "There are {start} euros in a cash box.",
         (
-            "At the school fair {who} sells {n} cakes for {p} euros each.",
-            "There were {note} euros in the cash box before.",
-            "{who} takes {s} euros out of the box for paper cups.",
-            "Then {who} sells {m} bottles of juice for {q} euros each.",
-            "{who} takes {v} euros out of the box for the table.",
+            "{who} puts {a} more euros into the box.",
+            "{who} takes {b} euros out of the box.",
+            "{n} people each put {p} euros into the box.",
+            "{who} takes {c} euros out of the box for paper cups.",
+            "{m} more people each put {q} euros into the box.",
         ),
-        (
-            "How many euros does {who} take in?",
-            "How many euros are in the cash box now?",
-            "How many euros are in the cash box now?",
-            "How many euros are in the cash box now?",
-            "How many euros are in the cash box in the end?",
-        ),
+        (1, -1, 1, -1, 1),
+        "How many euros are in the box in the end?",
     ),
 )
 
@@ -125,22 +113,24 @@ _WORK: Sequence[Story] = (
 )
 
 
-def _money(level: int, story: int, source: random.Random) -> tuple[Mapping[str, int], int]:
-    """Return the numbers of a day with money, and what the question of a level asks for."""
-    n, m = source.randint(2, 5), source.randint(2, 4)
-    p, q = source.randint(2, 6), source.randint(2, 5)
-    v, s = source.randint(2, 5), source.randint(2, 6)
-    spends = story == 0  # what is bought first is taken off, what is earned first comes on top
-    note = source.choice((60, 70, 80, 90)) if spends else source.randint(10, 40)
-    sign = -1 if spends else 1
-    results = [n * p, note + sign * n * p]
-    results += [results[1] - s, results[1] - s + sign * m * q]
-    results.append(results[3] - sign * v)
-    return {"n": n, "m": m, "p": p, "q": q, "v": v, "s": s, "note": note}, results[level - 1]
+def _money(level: int, turn: Turn, source: random.Random) -> ChatItem:
+    """Return a day on which money comes and goes, in one event for each step."""
+    begins, events, signs, ask = _MONEY[turn.pick(len(_MONEY))]
+    a, b, c, n, m = (source.randint(2, 9) for _ in range(5))
+    p, q = source.randint(2, 5), source.randint(2, 5)
+    start = source.choice((50, 60, 80, 100)) + source.randint(0, 9) + n * p + m * q
+    amounts = (a, b, n * p, c, m * q)[:level]
+    result = start + sum(sign * amount for sign, amount in zip(signs, amounts, strict=False))
+    text = " ".join((begins, *events[:level], ask)).format(
+        who=source.choice(PEOPLE), start=start, a=a, b=b, c=c, n=n, m=m, p=p, q=q
+    )
+    return _problem(text, result, turn)
 
 
-def _work(level: int, story: int, source: random.Random) -> tuple[Mapping[str, int], int]:
-    """Return the numbers of a day's work, and what the question of a level asks for."""
+def _work(level: int, turn: Turn, source: random.Random) -> ChatItem:
+    """Return a day's work: what is made, lost, packed, sold, and paid for."""
+    story = turn.pick(len(_WORK))
+    sentences, questions = _WORK[story]
     p, q = source.choice((4, 5, 6, 8, 10)), source.randint(2, 9)
     n, m = source.choice((8, 10, 12, 15, 20, 24, 25, 30)), source.randint(2, 6)
     made = n * m
@@ -148,26 +138,12 @@ def _work(level: int, story: int, source: random.Random) -> tuple[Mapping[str, i
     v = made % p + p * source.randint(0 if made % p else 1, max(1, made // p // 3))
     boxes = (made - v) // p
     s = source.randint(2, max(2, min(9, boxes * q - 1)))
-    last = boxes * q + (s if story == 2 else -s)
-    results = (made, made - v, boxes, boxes * q, last)
-    return {"n": n, "m": m, "p": p, "q": q, "v": v, "s": s}, results[level - 1]
-
-
-Numbers = Callable[[int, int, random.Random], tuple[Mapping[str, int], int]]
-
-
-def _from_stories(stories: Sequence[Story], numbers: Numbers) -> Callable[..., ChatItem]:
-    """Return the generator of the problems of these stories."""
-
-    def draw(level: int, turn: Turn, source: random.Random) -> ChatItem:
-        story = turn.pick(len(stories))
-        values, result = numbers(level, story, source)
-        who = source.choice(PEOPLE)
-        sentences, questions = stories[story]
-        text = " ".join((*sentences[:level], questions[level - 1])).format(who=who, **values)
-        return _problem(text, result, turn)
-
-    return draw
+    cost = s if story == 2 else -s  # there it is paid on top
+    results = (made, made - v, boxes, boxes * q, boxes * q + cost)
+    text = " ".join((*sentences[:level], questions[level - 1])).format(
+        who=source.choice(PEOPLE), n=n, m=m, p=p, q=q, v=v, s=s
+    )
+    return _problem(text, results[level - 1], turn)
 
 
 def _problem(text: str, result: int, turn: Turn) -> ChatItem:
@@ -237,9 +213,7 @@ def _counted(level: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 REASONED = (
-    Skill(
-        name="money_problems", level_name="steps", levels=STEPS, draw=_from_stories(_MONEY, _money)
-    ),
-    Skill(name="work_problems", level_name="steps", levels=STEPS, draw=_from_stories(_WORK, _work)),
+    Skill(name="money_problems", level_name="steps", levels=STEPS, draw=_money),
+    Skill(name="work_problems", level_name="steps", levels=STEPS, draw=_work),
     Skill(name="counting_problems", level_name="steps", levels=STEPS, draw=_counted),
 )

@@ -26,11 +26,12 @@ _ENTRIES: Sequence[tuple[str, str, Sequence[Any]]] = (
     ("price", "The price is {value}.", tuple(range(2, 60))),
 )
 _AS_JSON = (
-    "Write this as one JSON object with the keys {keys}, and write nothing else. "
-    "Numbers stay numbers.\n\n{facts}",
-    "{facts}\n\nReturn only a JSON object that has the keys {keys}, numbers as numbers.",
-    "Turn the text into a JSON object. Keys: {keys}. Numbers are not put in quotes. "
-    "No words before or after it.\n\n{facts}",
+    "Write this as one JSON object with exactly the keys {keys}. Write nothing else, and no quotes "
+    "around a number.\n\n{facts}",
+    "{facts}\n\nReturn only a JSON object. It has the keys {keys} and no others; a number has no "
+    "quotes.",
+    "Turn the text into a JSON object, with no words before or after it and no quotes around a "
+    "number. Its only keys: {keys}.\n\n{facts}",
 )
 
 
@@ -43,9 +44,12 @@ def _json_values(n_keys: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 _BY_SCHEMA = (
-    "Invent {what} and write it as JSON that keeps to this schema, and nothing else:\n{schema}",
-    "Here is a JSON Schema:\n{schema}\nAnswer with one JSON object of {what} that is valid by it.",
-    "Give an example of {what}. Only JSON, valid by this schema:\n{schema}",
+    "Invent {what}. Here is its JSON Schema:\n{schema}\n\nWrite one JSON object with values for "
+    "{keys}. Do not repeat the schema, and write nothing else.",
+    "{schema}\n\nThis schema describes {what}. Answer with an example of it: one JSON object with "
+    "the keys {keys} and values that you invent. Only the object, not the schema.",
+    "Schema:\n{schema}\n\nFill it in for {what} of your invention. Return only a JSON object that "
+    "gives {keys} a value each, without the schema.",
 )
 _THINGS: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]] = (
     (
@@ -101,25 +105,27 @@ def _json_by_schema(_: int, turn: Turn, source: random.Random) -> ChatItem:
         "additionalProperties": False,
     }
     text = _BY_SCHEMA[turn.pick(len(_BY_SCHEMA))].format(
-        what=f"{what} for {source.choice(PEOPLE)}", schema=json.dumps(schema)
+        what=f"{what} for {source.choice(PEOPLE)}",
+        schema=json.dumps(schema),
+        keys=" and ".join(keys),
     )
     return ChatItem(messages=[user(text)], answer=schema)
 
 
 _TABLES = (
     (
-        "Write a table in CSV with the columns {columns}, separated by commas without spaces, "
-        "the column names first. Write nothing else.\n\n{facts}",
+        "Write each person as one line of CSV, in the form NAME,TOWN,AGE. No spaces, no header, "
+        "nothing else.\n\n{facts}",
         ",".join,
     ),
     (
-        "Make lines of these people. In each line put {columns}, separated by a semicolon and no "
-        "spaces. The first line has the column names. Nothing else.\n\n{facts}",
+        "Make one line of each person, in the form NAME;TOWN;AGE, with a number as the age. Write "
+        "these lines alone.\n\n{facts}",
         ";".join,
     ),
     (
-        "{facts}\n\nWrite this as lines with a bar | and no spaces between {columns}; the first "
-        "line has these names of columns. Answer with the lines alone.",
+        "{facts}\n\nWrite a line for each of these people in the form NAME|TOWN|AGE. Only such "
+        "lines, without spaces or a header.",
         "|".join,
     ),
 )
@@ -131,9 +137,8 @@ def _table_rows(n_rows: int, turn: Turn, source: random.Random) -> ChatItem:
     ages = source.sample(range(18, 90), n_rows)
     rows = [(who, town, str(age)) for who, town, age in zip(people, towns, ages, strict=True)]
     facts = " ".join(f"{who} lives in {town} and is {age} years old." for who, town, age in rows)
-    text = wording.format(columns="name, town and age", facts=facts)
-    lines = [join(line) for line in [("name", "town", "age"), *rows]]
-    return ChatItem(messages=[user(text)], answer="\n".join(lines))
+    text = wording.format(facts=facts)
+    return ChatItem(messages=[user(text)], answer="\n".join(map(join, rows)))
 
 
 _FENCED = (
@@ -144,7 +149,7 @@ _FENCED = (
 _LINES: Mapping[str, Sequence[str]] = {
     "python": ("{thing} = {n}", "print({n} + {m})", 'print("{thing}")'),
     "bash": ("echo {thing}", "mkdir {thing}_{n}", "cp {thing}.txt {thing}_{n}.txt"),
-    "json": ('{{"{thing}": {n}}}', '["{thing}", {n}]', '{{"count": {n}}}'),
+    "yaml": ("{thing}: {n}", "- {thing}", "{thing}_size: {m}"),
     "sql": (
         "SELECT {thing} FROM shop;",
         "DELETE FROM {thing}s WHERE id = {n};",
@@ -205,7 +210,7 @@ def _bullets(source: random.Random) -> tuple[str, str]:
 _EXACT = (_date, _joined, _upper, _bullets)
 
 STRUCTURE = (
-    Skill(name="json_values", level_name="keys", levels=(2, 4, 6), draw=_json_values),
+    Skill(name="json_values", level_name="keys", levels=(2, 5, 8), draw=_json_values),
     Skill(name="json_by_schema", draw=_json_by_schema),
     Skill(name="table_rows", level_name="rows", levels=(1, 2, 4), draw=_table_rows),
     Skill(name="code_fences", draw=_code_fences),

@@ -90,9 +90,12 @@ _FIELDS = {
     "buses": "How many buses run in {town}?",
 }
 _SHORT = (
-    "Answer in one short sentence, with the number asked for and no other.",
-    "Reply with one sentence that has only the one number that was asked for.",
-    "Say the number that the user wants in one sentence, and no other number.",
+    "Once a tool has answered, do not call it again: reply in one short sentence of words, with "
+    "the number that was asked for and no other.",
+    "When the result of a tool is there, tell the user in plain words, in one sentence, only the "
+    "one number that was asked for. Call nothing twice.",
+    "Read what the tool has returned and say the number that the user wants in a sentence, and no "
+    "other number. No second call, and no JSON.",
 )
 
 
@@ -163,7 +166,7 @@ def _next_call(_: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 TOOLS = (
-    Skill(name="which_tool", level_name="offered", levels=(2, 4, 8), draw=_which_tool),
+    Skill(name="which_tool", level_name="offered", levels=(3, 6, 12), draw=_which_tool),
     Skill(name="call_or_not", draw=_call_or_not),
     Skill(name="nothing_fits", draw=_nothing_fits),
     Skill(name="tool_arguments", level_name="arguments", levels=(1, 2, 3, 4), draw=_arguments),
