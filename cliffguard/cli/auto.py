@@ -43,7 +43,7 @@ def with_suites(
     """
     if not is_auto(plans[0]):
         return tuple(plans)
-    from cliffguard.cli.plan import analysis_of
+    from cliffguard.cli.analysis import analysis_of
     from cliffguard.engine.distributed import n_processes
     from cliffguard.planning.auto_suites import choose
     from cliffguard.planning.running_time import minutes_of
@@ -55,8 +55,8 @@ def with_suites(
         return analysis, minutes_of(plan, base, analysis) if n_processes() == 1 else None
 
     with doing("choosing suites"):
-        found = {side.fingerprint: side for plan in plans for side in sides(plan)}
-        chosen = choose(plans[0], list(found.values()), analyse, minutes=minutes)
+        all_sides = {side.fingerprint: side for plan in plans for side in sides(plan)}
+        chosen = choose(plans[0], list(all_sides.values()), analyse, minutes=minutes)
     if say is not None:
         for line in chosen.lines:
             say(line)

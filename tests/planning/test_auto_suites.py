@@ -152,7 +152,7 @@ def test_chats_that_nobody_renders_are_left(plan: Plan, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_auto_takes_can_be_passed_together(tmp_path: Path) -> None:
     """By the power analysis of the real suites at a churn of a tenth, under its own policy."""
-    from cliffguard.cli.plan import analysis_of
+    from cliffguard.cli.analysis import analysis_of
 
     def analyse(plan: Plan) -> tuple[PowerAnalysis, None]:
         return analysis_of(plan, tmp_path / "store", True)[0], None
