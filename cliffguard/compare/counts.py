@@ -241,5 +241,16 @@ def _by_surface(items: Gathered) -> str:
     rows = [level for level in items.surface if not level.gates]
     return "; ".join(
         f"{row.task}{'' if row.level is None else f' {row.level}'} by {points_by(row)}"
+        f"{_change_at((row.task, row.level), items)}"
         for row in rows
     )
+
+
+def _change_at(level: LevelKey, items: Gathered) -> str:
+    """Return what became of a level that does not count: nobody is to overlook a loss there."""
+    pairs = [p for p in items.rows if level_of(p) == level and p.gates and p.is_scored]
+    if not pairs:
+        return ""
+    base = 100 * math.fsum(pair.base.score or 0.0 for pair in pairs) / len(pairs)
+    candidate = 100 * math.fsum(pair.candidate.score or 0.0 for pair in pairs) / len(pairs)
+    return f", {base:.1f} → {candidate:.1f} %"

@@ -57,7 +57,14 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     waits = mean_held is False and not _has_failed(findings, before)
     findings = with_parts(required, findings, policy, share.parts, held_wait=waits)
     failed = {} if before is None else {finding.capability: finding for finding in before.findings}
-    findings = [still_failed(finding, failed.get(finding.capability)) for finding in findings]
+    # What failed stays failed, unless levels were left out since: it may have failed by those.
+    moved = {row.capability for row in required if row.counts.n_surface or row.evidence.is_surface}
+    findings = [
+        finding
+        if finding.capability in moved
+        else still_failed(finding, failed.get(finding.capability))
+        for finding in findings
+    ]
     findings += _absent(comparison, policy)
     order = {
         capability.capability: position

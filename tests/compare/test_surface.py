@@ -24,6 +24,7 @@ from cliffguard.core.items import Item
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from tests import support
+from tests.compare.test_verdict import capability, judged
 from tests.fake_runner import FakeRunner
 
 FIXTURE = Path(__file__).parent / "fixtures" / "overtrained.items.jsonl.gz"
@@ -43,7 +44,7 @@ def pair_of(
         level=level,
     )
     answer = support.answer(item, float(is_right))
-    task = replace(support.task([]), name="game")
+    task = replace(support.task([]), name="game", chance=0.25)
     return Pair(task=task, item=item, base=answer, candidate=answer, look=1, group=group)
 
 
@@ -158,7 +159,9 @@ def _read() -> Iterator[Pair]:
                 choices=tuple(choice["text"] for choice in row["choices"]),
                 answer=row["right"][0]["text"], cluster=None,
             )  # fmt: skip
-            task = replace(support.task([]), name=row["task"], capability=row["capability"])
+            task = replace(
+                support.task([]), name=row["task"], capability=row["capability"], chance=0.25
+            )
             answer = support.answer(item, row["base"]["score"])
             yield Pair(task=task, item=item, base=answer, candidate=answer, look=1)
 
@@ -257,3 +260,77 @@ def test_without_another_level_nothing_is_measured(
     assert finding.outcome == outcome
     assert "does not measure the skill on this base: the score in game, level 2," in finding.reason
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def labelled(prompt: str, labels: Sequence[str], recalls: Sequence[float], n: int) -> list[Pair]:
+    """Return answers of a base that knows each label this often."""
+    rng = np.random.default_rng(7)
+    pairs = []
+    for number in range(n):
+        which = int(rng.integers(len(labels)))
+        pair = pair_of(number, level=None, rank=0, is_right=True, group=None)
+        item = replace(
+            pair.item, prompt=prompt.format(number), choices=tuple(labels), answer=labels[which]
+        )
+        score = float(rng.random() < recalls[which])
+        pairs.append(replace(pair, item=item, base=support.answer(item, score)))
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("prompt", "labels", "recalls"),
+    [
+        ("Review {:03d}. Is it positive or negative?", ("positive", "negative"), (0.95, 0.55)),
+        ("Claim {:03d}. True or False?", ("True", "False"), (0.9, 0.35)),
+        ("Question {:03d}.\nA. w\nB. x\nC. y\nD. z\nAnswer:", tuple("ABCD"), (0.55, 0.8, 0.5, 0.5)),
+    ],
+    ids=["labels in the prompt", "below guessing on one", "letters"],
+)
+def test_what_is_known_well_enough_gates(
+    prompt: str, labels: Sequence[str], recalls: Sequence[float]
+) -> None:
+    """A label may stand in the prompt, and a base may like one letter: a loss there is a loss."""
+    levels = surface_levels(labelled(prompt, labels, recalls, 500))
+
+    assert levels
+    assert all(level.gates and level.effect > 0.2 for level in levels)
+
+
+def test_many_levels_can_still_be_proven() -> None:
+    """Forty of a pure habit: Holm's correction asks for more permutations than the usual."""
+    pairs = [
+        pair
+        for level in range(40)
+        for pair in played((0.0, 0.0, 0.1, 1.0), n=60, level=level, seed=level)
+    ]
+
+    assert len([level for level in surface_levels(pairs) if not level.gates]) == 40
+
+
+def test_documents_of_unlike_guessing_are_not_below_it() -> None:
+    """Twenty documents of yes and no, and single items of eight choices: 67 % is no strategy."""
+    rng = np.random.default_rng(1)
+    pairs = []
+    for number in range(420):
+        in_document = number < 300
+        pair = pair_of(
+            number, level=None, rank=0, is_right=True, group=number // 15 if in_document else None
+        )
+        choices = ("yes", "no") if in_document else tuple(f"c{n}" for n in range(8))
+        item = replace(pair.item, prompt="Say it.", choices=choices, answer=choices[0])
+        score = float(rng.random() < (0.82 if in_document else 0.3))
+        task = replace(pair.task, chance=None)
+        pairs.append(replace(pair, task=task, item=item, base=support.answer(item, score)))
+
+    assert not [level for level in surface_levels(pairs) if level.feature == BELOW_GUESSING]
+
+
+def test_what_failed_by_a_level_that_is_left_out_since_is_judged_anew() -> None:
+    """An earlier look could not prove yet that the level measures the place."""
+    lost, held = capability("games", 110, 10), capability("games", 5, 5)
+    before = judged(lost)
+    since = judged(support.changed(held, n_surface=100), before=before)
+    kept = judged(held, before=before)
+
+    assert before.outcome is kept.outcome is Outcome.FAIL
+    assert since.outcome is Outcome.PASS

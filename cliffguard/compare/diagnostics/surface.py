@@ -7,6 +7,7 @@ guessing has a strategy of its own there, which is no difficulty either.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from cliffguard.compare.chance import mean_chance
+from cliffguard.compare.chance import chance_of, mean_chance
 from cliffguard.compare.diagnostics.answer_places import listed_place, mentioned, prompt_facts
 from cliffguard.compare.diagnostics.classes import are_labels
 from cliffguard.compare.pairs import LevelKey, Pair, level_of
@@ -24,13 +25,16 @@ from cliffguard.core.items import Item
 from cliffguard.core.prompt_facts import mentions
 from cliffguard.core.words import bare
 from cliffguard.stats.multiplicity import holm
-from cliffguard.stats.thirds import effect_of_thirds, p_of_thirds
+from cliffguard.stats.thirds import N_PERMUTATIONS, means_of_thirds, p_of_thirds
 
 LEAST_EFFECT = 0.10
 """Of a score; less is no remark."""
 
 MUCH = 0.20
-"""Of a score; beyond it a level measures the feature as much as the skill, and does not gate."""
+"""Of a score; beyond it a level may measure the feature and not the skill."""
+
+CLEAR_OF_GUESSING = 0.15
+"""Of a score: where the worst third of items lies so far above guessing, the skill is measured."""
 
 LEAST_ITEMS = 24
 """Fewer items at a level have no thirds to speak of."""
@@ -46,13 +50,15 @@ _SEED = 20261130
 class Surface(NamedTuple):
     """A feature on which the base's scores of one level depend: `effect` in points of the score.
 
-    `p_value` is after Holm's correction over the features of all levels.
+    The third of items with its worst values has a mean of `worst`. `p_value` is after Holm's
+    correction over the features of all levels.
     """
 
     task: str
     level: int | None
     feature: str
     effect: float
+    worst: float
     p_value: float
 
 
@@ -62,25 +68,38 @@ Levels = Mapping[LevelKey, Sequence[Pair]]
 def surface_levels(pairs: Sequence[Pair]) -> tuple[SurfaceLevel, ...]:
     """Return the levels at which the base's score depends on a feature: the strongest of each.
 
-    A level gates where that effect is at most 20 points. So it does where all items have one set of
-    labels: how well a classifier knows each class is what it is asked, and classes are tested.
+    A level does not gate where the effect is above 20 points and the worst third of items lies
+    less than 15 above guessing: there the feature is most of what is measured. Nor does one that is
+    below guessing. Where all items have one set of labels every feature may be the label in
+    disguise; how well a classifier knows each class is what it is asked, and classes are tested.
     """
     levels = _levels_of(pairs)
     strongest: dict[LevelKey, SurfaceLevel] = {}
-    for task, level, feature, effect, p_value in (*surfaces_of(pairs), *_below_guessing(levels)):
-        rows = levels[task, level]
-        gates = feature != BELOW_GUESSING and (effect <= MUCH or _is_class(feature, rows))
+    for surface in surfaces_of(pairs):
+        rows = levels[surface.task, surface.level]
         row = SurfaceLevel(
-            task=task, level=level, feature=feature, effect=effect, p_value=p_value, gates=gates
+            task=surface.task,
+            level=surface.level,
+            feature=surface.feature,
+            effect=surface.effect,
+            p_value=surface.p_value,
+            gates=_gates(surface, rows),
         )
-        before = strongest.get((task, level))
-        if before is None or (before.gates, effect) > (gates, before.effect):
-            strongest[task, level] = row
+        before = strongest.get((row.task, row.level))
+        if before is None or (before.gates, row.effect) > (row.gates, before.effect):
+            strongest[row.task, row.level] = row
     return tuple(strongest.values())
 
 
-def _is_class(feature: str, rows: Sequence[Pair]) -> bool:
-    return feature in (_LABEL, _LISTED) and are_labels({frozenset(r.item.choices) for r in rows})
+def _gates(surface: Surface, rows: Sequence[Pair]) -> bool:
+    if surface.feature == BELOW_GUESSING:
+        return False
+    is_clear = surface.worst >= (mean_chance(rows) or 0.0) + CLEAR_OF_GUESSING
+    return surface.effect <= MUCH or is_clear or _are_classes(rows)
+
+
+def _are_classes(rows: Sequence[Pair]) -> bool:
+    return are_labels({frozenset(row.item.choices) for row in rows})
 
 
 def surfaces_of(pairs: Sequence[Pair]) -> list[Surface]:
@@ -89,16 +108,33 @@ def surfaces_of(pairs: Sequence[Pair]) -> list[Surface]:
     All that can be read off the items of a level are tested, and corrected for together; one whose
     effect is small needs no permutation.
     """
-    rows = [
-        row
+    tested = [
+        (Surface(task, level, feature, best - worst, worst, p_value), sample)
         for (task, level), rows in _levels_of(pairs).items()
-        for row in _tested(task, level, rows)
+        for feature, best, worst, p_value, sample in (*_tested(rows), *_below_guessing(rows))
     ]
-    p_values = holm([row.p_value for row in rows])
-    proven = zip(rows, p_values, strict=True)
+    # As many permutations as the smallest p-value that Holm asks for.
+    enough = math.ceil(2 * len(tested) / _LEVEL)
+    p_values = holm([_p_value(row, sample, enough) for row, sample in tested])
+    proven = zip(tested, p_values, strict=True)
     return [
-        row._replace(p_value=p) for row, p in proven if p <= _LEVEL and row.effect >= LEAST_EFFECT
+        row._replace(p_value=p)
+        for (row, _), p in proven
+        if p <= _LEVEL and (row.effect >= LEAST_EFFECT or row.feature == BELOW_GUESSING)
     ]
+
+
+Sample = tuple[Sequence[float], Sequence[Hashable]]
+"""Scores and the feature of each."""
+
+
+def _p_value(row: Surface, sample: Sample | None, enough: int) -> float:
+    if sample is None or row.effect < LEAST_EFFECT:
+        return row.p_value
+    p_value = p_of_thirds(*sample, np.random.default_rng(_SEED))
+    if p_value * (N_PERMUTATIONS + 1) > 1 or enough <= N_PERMUTATIONS:
+        return p_value
+    return p_of_thirds(*sample, np.random.default_rng(_SEED), enough)
 
 
 def _levels_of(pairs: Sequence[Pair]) -> Levels:
@@ -110,48 +146,49 @@ def _levels_of(pairs: Sequence[Pair]) -> Levels:
     return {level: rows for level, rows in levels.items() if len(rows) >= LEAST_ITEMS}
 
 
-def _tested(task: str, level: int | None, rows: Sequence[Pair]) -> Iterator[Surface]:
-    """Yield every feature of the items of one level, each with a p-value of its own.
+_Tested = Iterator[tuple[str, float, float, float, Sample | None]]
+"""A feature, the means of its best and worst third, a p-value if known, and what it is of."""
+
+
+def _tested(rows: Sequence[Pair]) -> _Tested:
+    """Yield every feature of the items of one level.
 
     Of generated answers none is: there the length of a prompt is work, and a place no choice.
     """
     if any(len(pair.item.choices) < 2 for pair in rows):
         return
+    scores = [pair.base.score or 0.0 for pair in rows]
     for name, read in _FEATURES.items():
         features = read([pair.item for pair in rows])
-        if features is None or len(set(features)) < 2:
-            continue
-        scores, features = _by_group(rows, features)
-        effect = effect_of_thirds(scores, features)
-        rng = np.random.default_rng(_SEED)
-        p_value = p_of_thirds(scores, features, rng) if effect >= LEAST_EFFECT else 1.0
-        yield Surface(task, level, name, effect, p_value)
+        if features is not None and len(set(features)) > 1:
+            sample = _by_group(rows, scores, features)
+            yield (name, *means_of_thirds(*sample), 1.0, sample)
 
 
-def _below_guessing(levels: Levels) -> Iterator[Surface]:
-    """Yield the levels at which the base does provably worse than guessing."""
-    rows = []
-    for (task, level), pairs in levels.items():
-        if (chance := mean_chance(pairs)) is not None and 0.0 < chance < 1.0:
-            scores, _ = _by_group(pairs, [0] * len(pairs))
-            # The variance of a guess is the largest that a mean of guesses can have.
-            error = max(float(np.var(scores)), chance * (1.0 - chance)) ** 0.5 / len(scores) ** 0.5
-            lacks = chance - fmean(scores)
-            rows.append(Surface(task, level, BELOW_GUESSING, lacks, float(ndtr(-lacks / error))))
-    for row, p_value in zip(rows, holm([row.p_value for row in rows]), strict=True):
-        if p_value <= _LEVEL:
-            yield row._replace(p_value=p_value)
+def _below_guessing(rows: Sequence[Pair]) -> _Tested:
+    """Yield that the base does worse than guessing, by what each item lacks to it."""
+    chances = [chance_of(pair) for pair in rows]
+    known = [chance for chance in chances if chance is not None and 0.0 < chance < 1.0]
+    if len(known) < len(rows):
+        return
+    lacks = [chance - (pair.base.score or 0.0) for chance, pair in zip(known, rows, strict=True)]
+    of_groups, _ = _by_group(rows, lacks, [0] * len(rows))
+    # The variance of a guess is the largest that a mean of guesses can have.
+    spread = max(float(np.var(of_groups)), fmean(c * (1.0 - c) for c in known)) ** 0.5
+    p_value = float(ndtr(-fmean(of_groups) * len(of_groups) ** 0.5 / spread))
+    if fmean(lacks) > 0:  # of the items, too, and not of groups alone
+        yield (BELOW_GUESSING, fmean(known), fmean(known) - fmean(lacks), p_value, None)
 
 
 def _by_group(
-    rows: Sequence[Pair], features: Sequence[Hashable]
+    rows: Sequence[Pair], scores: Sequence[float], features: Sequence[Hashable]
 ) -> tuple[list[float], list[Hashable]]:
     """Return the mean score of each group's items of one feature: they stand or fall together."""
     cells: dict[tuple[object, Hashable], list[float]] = {}
-    for number, (pair, feature) in enumerate(zip(rows, features, strict=True)):
+    for number, (pair, score, feature) in enumerate(zip(rows, scores, features, strict=True)):
         group = ("alone", number) if pair.group is None else pair.group
-        cells.setdefault((group, feature), []).append(pair.base.score or 0.0)
-    return [fmean(scores) for scores in cells.values()], [feature for _, feature in cells]
+        cells.setdefault((group, feature), []).append(score)
+    return [fmean(values) for values in cells.values()], [feature for _, feature in cells]
 
 
 Features = Sequence[Hashable] | None
