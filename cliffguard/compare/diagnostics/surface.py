@@ -70,8 +70,9 @@ def surface_levels(pairs: Sequence[Pair]) -> tuple[SurfaceLevel, ...]:
 
     A level does not gate where the effect is above 20 points and the worst third of items lies
     less than 15 above guessing: there the feature is most of what is measured. Nor does one that is
-    below guessing. Where all items have one set of labels every feature may be the label in
-    disguise; how well a classifier knows each class is what it is asked, and classes are tested.
+    below guessing. Where all items have one set of labels, which their prompts name in one order
+    or not at all, every feature may be the label in disguise: how well a classifier knows each
+    class is what it is asked, and classes are tested.
     """
     levels = _levels_of(pairs)
     strongest: dict[LevelKey, SurfaceLevel] = {}
@@ -95,11 +96,19 @@ def _gates(surface: Surface, rows: Sequence[Pair]) -> bool:
     if surface.feature == BELOW_GUESSING:
         return False
     is_clear = surface.worst >= (mean_chance(rows) or 0.0) + CLEAR_OF_GUESSING
-    return surface.effect <= MUCH or is_clear or _are_classes(rows)
+    return surface.effect <= MUCH or is_clear or _is_of_classes(surface.feature, rows)
 
 
-def _are_classes(rows: Sequence[Pair]) -> bool:
-    return are_labels({frozenset(row.item.choices) for row in rows})
+def _is_of_classes(feature: str, rows: Sequence[Pair]) -> bool:
+    """Return whether a feature may be the class, of rows that have one set of labels.
+
+    It may not where the prompts name all labels, now in this order and now in that.
+    """
+    if not are_labels({frozenset(row.item.choices) for row in rows}):
+        return False
+    orders = {mentioned(row.item) for row in rows}
+    is_shuffled = sum(len(order) == len(rows[0].item.choices) for order in orders) > 1
+    return feature in (_LABEL, _OFTEN) or not is_shuffled
 
 
 def surfaces_of(pairs: Sequence[Pair]) -> list[Surface]:
@@ -255,13 +264,14 @@ def _cut(values: Sequence[int]) -> list[int]:
 
 _LISTED = "the place at which the right answer is listed"
 _LABEL = "which answer is right"
+_OFTEN = "how often the right answer is mentioned"
 _FEATURES: Mapping[str, Callable[[Sequence[Item]], Features]] = {
     "the place at which the right answer is mentioned": _places,
     _LISTED: _listed,
     "how near to the end the right answer is mentioned": _recency,
     "how long the prompt is": _length,
     _LABEL: _label,
-    "how often the right answer is mentioned": _overlap,
+    _OFTEN: _overlap,
 }
 """By what a report calls it: what tells it of the items of one level (None: it cannot be told)."""
 
