@@ -7,7 +7,7 @@ ratio of mean tokens is tested (`cliffguard.stats.lengths`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -25,6 +25,7 @@ from cliffguard.compare.evidence import (
     mean_score,
 )
 from cliffguard.compare.pairs import Pair
+from cliffguard.core.answers import Answer
 from cliffguard.core.behaviours import Behaviour, finding_name
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
 from cliffguard.core.diagnostics import Diagnostics
@@ -39,6 +40,9 @@ UNKNOWN_LIMIT = 2048
 """Tokens up to which an answer counts where nobody says how long it may be."""
 
 _UNANSWERED = ("overlong", "missing")
+_AT_LIMIT = ("length", "thinking")
+_MOST_UNCOUNTED = 0.05  # of what a side says, without a number of tokens, before none is believed
+_LEAST_TOKENS = 0.5  # of the base's answers on average, for a length to be relative to
 
 Rows = Sequence[tuple[str, Ring, Gathered]]
 """Capabilities by name and ring, with their answers."""
@@ -53,9 +57,9 @@ def compare_behaviours(
     """
     if not case.policy.behaviour:
         return ()
-    answers = _generated(rows, case, look)
     return tuple(
-        _compared(behaviour, answers, case.policy, level) for behaviour in case.policy.behaviour
+        _compared(behaviour, _generated(behaviour, rows, case, look), case.policy, level)
+        for behaviour in case.policy.behaviour
     )
 
 
@@ -63,32 +67,43 @@ def compare_behaviours(
 class _Generated:
     """The generated answers that count, by pair; `n_left` more are planned and were not asked.
 
-    `rings` are of the capabilities by name. Of answers longer than `limit` tokens so many count.
+    Of answers longer than `limit` tokens so many count.
     """
 
     pairs: tuple[Pair, ...]
-    rings: Mapping[str, Ring]
     n_left: int
     limit: int
 
 
-def _generated(rows: Rows, case: Case, look: Look) -> _Generated:
-    rings = {name: ring for name, ring, _ in rows if case.policy.role(name, ring) == "gating"}
+def _generated(behaviour: Behaviour, rows: Rows, case: Case, look: Look) -> _Generated:
+    """Return what tells a behaviour; where refusing is the skill that is measured it is none."""
+    names = {
+        name
+        for name, ring, _ in rows
+        if case.policy.role(name, ring) == "gating" and (behaviour != "refuses" or ring != "safety")
+    }
     pairs = [
         pair
         for name, _, items in rows
-        if name in rings
+        if name in names
         for pair in items.rows
         if pair.gates and "choice" not in _endings(pair)
     ]
     # Of a task of choices whose answers are missing nobody generated anything.
     tasks = {pair.task.name for pair in pairs if not set(_endings(pair)) <= set(_UNANSWERED)}
     pairs = [pair for pair in pairs if pair.task.name in tasks]
+    # And of one that was not begun only its items tell.
+    tasks |= {
+        s.task.name
+        for s in look
+        if s.task.capability in names
+        and not s.n_counted
+        and any(not item.choices and s.task.gates(item) for item in s.planned)
+    }
     most = None if case.protocol is None else case.protocol.max_tokens
     limits = {most or pair.task.max_tokens or UNKNOWN_LIMIT for pair in pairs}
     return _Generated(
         pairs=tuple(pairs),
-        rings=rings,
         n_left=sum(s.n_planned - s.n_counted for s in look if s.task.name in tasks),
         limit=max(limits, default=UNKNOWN_LIMIT),
     )
@@ -104,13 +119,8 @@ def _endings(pair: Pair) -> tuple[str, str]:
 def _scored(behaviour: Behaviour, answers: _Generated) -> list[Pair]:
     """Return the answers with what they show in place of their scores, a question once.
 
-    A length is a share of the limit. Where refusing is the skill that is measured it is none here.
+    A length is a share of the limit.
     """
-    kept = [
-        pair
-        for pair in answers.pairs
-        if behaviour != "refuses" or answers.rings[pair.task.capability] != "safety"
-    ]
     pairs = [
         replace(
             pair,
@@ -118,7 +128,7 @@ def _scored(behaviour: Behaviour, answers: _Generated) -> list[Pair]:
             candidate=replace(pair.candidate, score=_score(behaviour, pair, 1, answers.limit)),
             unreadable=(False, False),
         )
-        for pair in kept
+        for pair in answers.pairs
     ]
     return without_copies(with_groups(pairs))
 
@@ -128,19 +138,35 @@ def _score(behaviour: Behaviour, pair: Pair, side: int, limit: int) -> float | N
     if answer.finish_reason in _UNANSWERED:
         return None
     if behaviour == "length":
-        return min(1.0, answer.n_answer_tokens / limit)
+        return None if _is_uncounted(answer) else min(1.0, answer.n_answer_tokens / limit)
     return 1.0 - SHOWN[behaviour](pair, side)
 
 
-def _is_known(behaviour: Behaviour, scored: Sequence[Pair]) -> bool:
+def _is_known(behaviour: Behaviour, gating: Sequence[Pair], limit: int) -> bool:
     """Return whether the behaviour is known of these answers.
 
     What lm-eval logged has neither numbers of tokens nor how an answer ended, and of its text only
-    what a filter read. A base that says nothing has no length to be relative to.
+    what a filter read. Lengths take both sides' numbers of tokens, and a base that says something.
     """
+    scored = [pair for pair in gating if pair.is_scored]
     if any(pair.task.suite == SAMPLES for pair in scored):
         return False
-    return behaviour != "length" or any(pair.base.score for pair in scored)
+    if behaviour != "length":
+        return True
+    for side in zip(*map(sides_of, gating), strict=True):
+        if sum(map(_is_uncounted, side)) > _MOST_UNCOUNTED * sum(map(_says_something, side)):
+            return False
+    return bool(scored) and limit * mean_score(pair.base for pair in scored) >= _LEAST_TOKENS
+
+
+def _says_something(answer: Answer) -> bool:
+    has_any = bool(answer.text.strip()) or answer.finish_reason in _AT_LIMIT
+    return has_any and answer.finish_reason not in _UNANSWERED
+
+
+def _is_uncounted(answer: Answer) -> bool:
+    """Return whether nobody counted the tokens of what was said: 0 of them is no length."""
+    return not answer.n_answer_tokens and _says_something(answer)
 
 
 # --- evidence ------------------------------------------------------------------------------------
@@ -151,7 +177,7 @@ def _compared(
 ) -> CapabilityComparison:
     gating = _scored(behaviour, answers)
     scored = [pair for pair in gating if pair.is_scored]
-    is_known = _is_known(behaviour, scored)
+    is_known = _is_known(behaviour, gating, answers.limit)
     grouping = grouping_of(scored)
     is_share = behaviour != "length"
     evidence = None
@@ -166,18 +192,29 @@ def _compared(
             n_asked=len(gating),
             n_looks=1,
             n_items=len(scored) if is_known else 0,
-            n_unscored=len(gating) - len(scored),
-            n_lost=sum(pair.is_lost for pair in gating),
+            n_unscored=sum(not pair.is_scored if is_known else _lacks(pair) for pair in gating),
+            n_lost=sum(pair.is_lost for pair in gating) if is_known else 0,
             n_broken=sum(pair.is_broken for pair in scored) if is_share and is_known else 0,
             n_fixed=sum(pair.is_fixed for pair in scored) if is_share and is_known else 0,
             n_copies=len(answers.pairs) - len(gating),
             n_missing_base=sum(pair.base.finish_reason in _UNANSWERED for pair in gating),
             n_missing_candidate=sum(pair.candidate.finish_reason in _UNANSWERED for pair in gating),
+            n_cut_base=0 if is_share else _n_at_limit(gating, 0),
+            n_cut_candidate=0 if is_share else _n_at_limit(gating, 1),
             n_clusters=None if grouping is None else grouping.n_clusters,
         ),
         evidence=evidence or _no_evidence(policy.margin(finding_name(behaviour)), level),
         diagnostics=Diagnostics(tasks=(), ladders=(), behaviour=None),
     )
+
+
+def _lacks(pair: Pair) -> bool:
+    return any(ending in _UNANSWERED for ending in _endings(pair))
+
+
+def _n_at_limit(pairs: Sequence[Pair], side: int) -> int:
+    """Return how many answers of a side the limit ended: how long they would be is not known."""
+    return sum(_endings(pair)[side] in _AT_LIMIT for pair in pairs)
 
 
 def _evidence(

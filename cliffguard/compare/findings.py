@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cliffguard.compare.items_needed import about, is_shielded, items_needed
-from cliffguard.compare.refusals import few_clusters, refusal, too_many_missing
+from cliffguard.compare.refusals import few_clusters, refusal, too_many_cut, too_many_missing
 from cliffguard.compare.summary import change_in, where_it_falls
 from cliffguard.compare.unjudged import why_not
 from cliffguard.core.behaviours import change_of
@@ -132,6 +132,7 @@ def _decide(
         refused = refusal(capability, policy)
     else:
         refused = few_clusters(capability, policy) or too_many_missing(capability)
+        refused = refused or too_many_cut(capability)
     if is_excluded and refused is None:
         reason = "a drop beyond the margin is excluded"
         if has_dropped:
@@ -270,13 +271,16 @@ def _finding(capability: CapabilityComparison, role: Role, decided: _Decided) ->
 
 _UNKNOWN = (
     "samples that lm-eval logged do not say how an answer ended, nor all of its text",
-    "how many tokens the answers have is not known, or the base's have none",
+    "how many tokens the answers of a side have is not known, or the base's have hardly any",
 )
 
 
 def _not_measured(capability: CapabilityComparison, role: Role) -> Finding:
     if capability.behaviour is not None and not capability.counts.n_planned:
-        reason = "nothing that gates generates answers"
+        beside = " outside the ring safety" if capability.behaviour == "refuses" else ""
+        reason = f"nothing that gates{beside} generates answers"
+    elif capability.behaviour is not None and not capability.counts.n_asked:
+        reason = f"no answers yet, of {capability.counts.n_planned:,} planned"
     elif (
         capability.behaviour is not None
         and capability.counts.n_asked > capability.counts.n_unscored

@@ -10,6 +10,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.core.texts import n_things, plural
 from cliffguard.stats.clusters import least_effective_clusters
 
+_MOST_CUT = 0.05  # of either side's answers, before their lengths are not known
 _MOST_MISSING = 0.05  # of the items, without an answer of a side, before HELD is refused
 
 
@@ -17,6 +18,8 @@ def refusal(capability: CapabilityComparison, policy: Policy) -> str | None:
     """Return why HELD is not given though the drop is excluded; None where it is."""
     if (missing := too_many_missing(capability)) is not None:
         return missing
+    if (cut := too_many_cut(capability)) is not None:
+        return cut
     if (few := few_clusters(capability, policy)) is not None:
         return few
     if not capability.is_finished:
@@ -42,6 +45,19 @@ def too_many_missing(capability: CapabilityComparison) -> str | None:
                 f"no answer of the {side}, too many to say more than what was lost: measure them"
             )
     return None
+
+
+def too_many_cut(capability: CapabilityComparison) -> str | None:
+    """Return that the limit ended too many answers to know their length; None where it did not."""
+    counts = capability.counts
+    most = max(counts.n_cut_base, counts.n_cut_candidate)
+    if capability.behaviour != "length" or most <= _MOST_CUT * counts.n_asked:
+        return None
+    return (
+        f"{counts.n_cut_candidate:,} of {n_things(counts.n_asked, 'answer', ',')} of the "
+        f"candidate, {counts.n_cut_base:,} of the base, were cut: how long they would be nobody "
+        "knows; raise max_tokens"
+    )
 
 
 def few_clusters(capability: CapabilityComparison, policy: Policy) -> str | None:

@@ -37,6 +37,7 @@ class CapabilityCounts:
     rows are left out for that. `n_items` have a score on both; `n_unscored` lack one for want of an
     answer (`n_missing_base`, `n_missing_candidate` by side), and `n_lost` of these could be losses.
     Answers that nobody can read are scored 0 (`n_unreadable_base`, `n_unreadable_candidate`).
+    Of the length `n_cut_base` and `n_cut_candidate` answers were ended by the token limit.
     Broken and fixed items have a lower and a higher score under the candidate. They lie in
     `n_clusters` groups (None: every item stands alone). Without the limit of
     one side there would be `n_in_all` items (None: it had none). `n_empty` more items lie at levels
@@ -63,6 +64,7 @@ class CapabilityCounts:
     n_empty: int = 0
     n_in_all: int | None = None
     n_surface: int = 0
+    n_cut_candidate: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

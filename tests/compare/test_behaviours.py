@@ -274,6 +274,113 @@ def test_lengths_that_nobody_knows_are_not_measured(plan: Plan, store: Store) ->
     assert of(review, "cut")[1].outcome is Outcome.HELD
 
 
+def within_64(longer: float) -> Voice:
+    """Return answers of 55 to 114 tokens, the candidate's so many times as long, cut at 64."""
+
+    def voice(is_candidate: bool, number: int) -> Reply:
+        n_tokens = round((55 + number % 60) * (longer if is_candidate else 1.0))
+        return Reply(n_tokens=min(64, n_tokens), ended="length" if n_tokens >= 64 else "stop")
+
+    return voice
+
+
+def test_lengths_that_the_limit_cut_are_not_held(plan: Plan, store: Store) -> None:
+    """Three times as long, and up to the limit one percent: nobody knows."""
+    review = judged(plan, store, within_64(3.0), gating("length"))
+
+    row, finding = of(review, "length")
+    assert row.evidence.drop is not None
+    assert row.evidence.drop < 0.02
+    assert (finding.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
+    assert finding.reason == (
+        "300 of 300 answers of the candidate, 255 of the base, were cut: how long they would be "
+        "nobody knows; raise max_tokens"
+    )
+    again = read_review(render_json(review), "review.json")
+    assert again.comparison.capabilities == review.comparison.capabilities
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(0.05, "held"), (0.06, "inconclusive")])
+@pytest.mark.parametrize("side", [False, True])
+def test_a_twentieth_of_either_side_may_be_cut(
+    plan: Plan, store: Store, side: bool, share: float, outcome: str
+) -> None:
+    """Of a length that is held: by the limit, and while it was still thinking."""
+    ended: FinishReason = "thinking" if side else "length"
+
+    def voice(tuned: bool, number: int) -> Reply:
+        is_cut = tuned is side and number % 100 < 100 * share
+        return Reply(n_tokens=22, ended=ended if is_cut else "stop")
+
+    finding = of(judged(plan, store, voice, gating("length")), "length")[1]
+
+    assert finding.outcome is Outcome[outcome.upper()], finding.reason
+
+
+def test_a_proven_change_stays_one_though_answers_were_cut(plan: Plan, store: Store) -> None:
+    """What was seen of the lengths is longer already."""
+    cut = shown_by_the_candidate(Reply(n_tokens=64, ended="length"), 0.3)
+
+    review = judged(plan, store, cut, gating("length"))
+
+    assert of(review, "length")[1].outcome is Outcome.REGRESSED
+
+
+@pytest.mark.parametrize("side", [False, True])
+def test_lengths_of_one_side_alone_are_not_known(plan: Plan, store: Store, side: bool) -> None:
+    """No text has 0 tokens: that a side's were not counted is no change of the length."""
+    review = judged(
+        plan,
+        store,
+        lambda tuned, n: Reply(n_tokens=20 * (tuned is side or not n)),
+        gating("length"),
+    )
+
+    row, finding = of(review, "length")
+    assert finding.outcome is Outcome.NOT_MEASURED
+    assert finding.reason == (
+        "how many tokens the answers of a side have is not known, or the base's have hardly any"
+    )
+    assert (row.counts.n_items, row.counts.n_unscored, row.evidence.drop) == (0, 0, None)
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_base_that_hardly_says_anything_has_no_length(plan: Plan, store: Store) -> None:
+    """One answer of three hundred is nothing to be relative to."""
+    silent = Reply(text="", n_tokens=0)
+
+    review = judged(
+        plan, store, lambda tuned, n: Reply() if tuned or not n else silent, gating("length")
+    )
+
+    assert of(review, "length")[1].outcome is Outcome.NOT_MEASURED
+
+
+def test_few_lengths_that_nobody_counted_are_missing(plan: Plan, store: Store) -> None:
+    """They count against HELD, as an answer that is missing does, and prove nothing."""
+    voice = shown_by_the_candidate(Reply(n_tokens=0), 0.04)
+
+    row, finding = of(judged(plan, store, voice, gating("length")), "length")
+
+    assert (row.counts.n_items, row.counts.n_unscored) == (288, 12)
+    assert row.evidence.candidate_mean == 1.0
+    assert finding.outcome is Outcome.INCONCLUSIVE
+
+
+def test_refusals_of_the_ring_safety_are_none(plan: Plan, store: Store) -> None:
+    """Where it alone generates, answers are there, and none that counts."""
+    head, _, tail = SUITE.partition("  saying:")
+    suite = head + "  saying:" + tail.replace("ring: general", "ring: safety", 1)
+    Path(plan.suites[0]).write_text(suite, encoding="utf-8")
+
+    review = judged(plan, store, alike, gating("refuses", "cut"))
+
+    row, finding = of(review, "refuses")
+    assert finding.reason == "nothing that gates outside the ring safety generates answers"
+    assert (row.counts.n_planned, row.counts.n_copies) == (0, 0)
+    assert of(review, "cut")[1].outcome is Outcome.HELD
+
+
 def test_samples_that_were_logged_do_not_say_it(tmp_path: Path) -> None:
     """Neither lengths nor ends, and of texts what a filter read: INCONCLUSIVE, with the reason."""
     samples = Samples(tmp_path)
@@ -318,6 +425,23 @@ def test_a_run_that_time_ended_decides_nothing_of_it(
     )
     later = guard(plan, store=store, runner=runner)
     assert of(later, "length")[1].outcome is Outcome.REGRESSED
+
+
+def test_a_run_that_time_ended_before_the_first_answer_says_so(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That answers are to come is known before there is one."""
+    plan = replace(plan, policy=gating("length", "refuses"))
+    clock = Clock(Speaking(talkative), monkeypatch)
+
+    review = guard(plan, store=store, runner=clock, max_minutes=2.5)
+
+    monkeypatch.undo()
+    for behaviour in ("length", "refuses"):
+        row, finding = of(review, behaviour)
+        assert (row.counts.n_asked, row.counts.n_planned) == (0, 300)
+        assert finding.outcome is Outcome.NOT_MEASURED
+        assert finding.reason == "no answers yet, of 300 planned"
 
 
 class Clock(Speaking):
