@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cliffguard.config import AUTO
 from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import cut_middle
+
+_MOST_CHARACTERS = 160  # of why a template refuses
 
 if TYPE_CHECKING:
     from cliffguard.core.checkpoint import Checkpoint
+    from cliffguard.core.items import Suite
     from cliffguard.core.settings import Plan
     from cliffguard.planning.power import PowerAnalysis
 
@@ -56,7 +61,9 @@ def with_suites(
 
     with doing("choosing suites"):
         all_sides = {side.fingerprint: side for plan in plans for side in sides(plan)}
-        chosen = choose(plans[0], list(all_sides.values()), analyse, minutes=minutes)
+        chosen = choose(
+            plans[0], list(all_sides.values()), analyse, refusal=_refusal(plans[0]), minutes=minutes
+        )
     if say is not None:
         for line in chosen.lines:
             say(line)
@@ -64,3 +71,21 @@ def with_suites(
         dataclasses.replace(plan, suites=chosen.plan.suites, policy=chosen.plan.policy)
         for plan in plans
     )
+
+
+def _refusal(plan: Plan) -> Callable[[Checkpoint, Suite], str | None]:
+    """Return what says why a side's template does not render the chats of a suite."""
+    from cliffguard.gate import runner_for
+
+    runner = cache(lambda: runner_for(plan))  # which loads libraries: only where a suite may fit
+
+    def refusal(side: Checkpoint, suite: Suite) -> str | None:
+        try:
+            for task in runner().resolve([suite], plan.protocol):
+                if task.are_chats:
+                    runner().try_chats(side, task, plan.protocol)
+        except UsageError as failure:
+            return cut_middle(str(failure), _MOST_CHARACTERS)
+        return None
+
+    return refusal

@@ -10,7 +10,7 @@ from cliffguard.checkpoints.files import chat_template_of
 from cliffguard.checkpoints.identity import context_window
 from cliffguard.config import AROUND_A_TARGET
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.items import Task
+from cliffguard.core.items import Suite, Task
 from cliffguard.core.settings import CapabilityPolicy, Plan, Policy, TargetPolicy
 from cliffguard.core.texts import in_points, n_things
 from cliffguard.planning.capability_power import CHARACTERS_A_TOKEN
@@ -29,6 +29,11 @@ MOST_MINUTES = 60.0
 
 WIDE_MARGIN, MEAN_MARGIN = 0.08, 0.03
 """Of each capability, and of the mean of all drops, where the plan has no policy."""
+
+Refusal = Callable[[Checkpoint, Suite], "str | None"]
+"""From a side and a suite of chats to why its template does not render them; None where it does."""
+
+_N_TRIED = 6  # chats of each task
 
 _suite = cache(load_suite)  # of the package, which no run changes
 
@@ -67,15 +72,21 @@ class Chosen:
 
 
 def choose(
-    plan: Plan, sides: Sequence[Checkpoint], analyse: Analyse, *, minutes: float | None = None
+    plan: Plan,
+    sides: Sequence[Checkpoint],
+    analyse: Analyse,
+    *,
+    refusal: Refusal = lambda *_: None,
+    minutes: float | None = None,
 ) -> Chosen:
     """Return the plan with the suites that `auto` stands for.
 
-    `adjacent` always; of the others those that each of the `sides` can be asked, less the last ones
+    `adjacent` always; of the others those that each of the `sides` can be asked, of which none is a
+    `refusal` of its template once it renders the first chats, less the last ones
     until the estimate keeps to `minutes` and a candidate that lost nothing passes all together with
     a chance of 80 %. Without a policy of its own the plan gets wide margins and one for the mean.
     """
-    left = {name: why for name in IN_TURN if (why := _misfit(name, sides, plan))}
+    left = {name: why for name in IN_TURN if (why := _misfit(name, sides, plan, refusal))}
     names = [name for name in IN_TURN if name not in left]
     most = MOST_MINUTES if minutes is None else minutes
     while True:
@@ -122,14 +133,28 @@ def _too_much(analysis: PowerAnalysis, needed: float | None, most: float) -> str
 # --- what fits a side -----------------------------------------------------------------------------
 
 
-def _misfit(name: str, sides: Sequence[Checkpoint], plan: Plan) -> str | None:
+def _misfit(name: str, sides: Sequence[Checkpoint], plan: Plan, refusal: Refusal) -> str | None:
     """Return why a suite cannot be put to one of the sides; None where it can."""
     tasks = _suite(name).tasks
     if plan.runner.is_served:
         return "its items are chats, which a server is not asked"
     if plan.protocol.chat_template == "none" and any(task.are_chats for task in tasks):
         return "its items are chats, and chat_template is none"
-    return next(_misfits(tasks, sides), None)
+    if (why := next(_misfits(tasks, sides), None)) is not None:
+        return why
+    return next(filter(None, (refusal(side, _beginning(name)) for side in sides)), None)
+
+
+def _beginning(name: str) -> Suite:
+    """Return a suite with the first chats of each task: as many kinds as it has wordings."""
+    suite = _suite(name)
+    capabilities = tuple(
+        replace(
+            capability, tasks=tuple(replace(t, items=t.items[:_N_TRIED]) for t in capability.tasks)
+        )
+        for capability in suite.capabilities
+    )
+    return replace(suite, capabilities=capabilities)
 
 
 def _misfits(tasks: Sequence[Task], sides: Sequence[Checkpoint]) -> Iterator[str]:
