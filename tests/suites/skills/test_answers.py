@@ -149,8 +149,15 @@ def test_a_forbidden_word_is_forbidden_in_its_forms() -> None:
         assert len(forms) == 2
         assert "any form" in rule
         for form in forms:
-            for said in (form, form.upper(), f"{form}'s", f"*{form}*", f"_{form}_", f"{form}-like"):
-                assert score(f"That is the {said} of it.", row["answer"]) == 0.0, said
+            for written in (
+                form,
+                form.upper(),
+                f"{form}'s",
+                f"*{form}*",
+                f"_{form}_",
+                f"{form}-like",
+            ):
+                assert score(f"That is the {written} of it.", row["answer"]) == 0.0, written
             assert score(f"That is un{form}ish of it.", row["answer"]) == 1.0
         for wrong in ("", "No.", "1 2 3 4", "... ... ..."):
             assert score(wrong, row["answer"]) == 0.0, wrong
