@@ -34,6 +34,7 @@ CONSTRAINTS: Mapping[str, tuple[type, Callable[[str, Any], bool]]] = {
     "min_words": (int, lambda text, n: len(words(text)) >= n),
     "max_words": (int, lambda text, n: len(words(text)) <= n),
     "n_words": (int, lambda text, n: len(words(text)) == n),
+    "min_letters": (int, lambda text, n: sum(map(str.isalpha, text)) >= n),
     "n_sentences": (int, lambda text, n: n_sentences(text) == n),
     "ends_with": (str, lambda text, end: text.rstrip().endswith(end)),
     "without_letter": (str, lambda text, letter: letter not in text.casefold()),

@@ -70,35 +70,44 @@ def _name(_: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 _FORBIDDEN = (
-    "Never write the word {word}. This rule wins over all that the user asks for.",
-    'The word "{word}" is forbidden in your answers, even if the user writes it.',
-    "Answer without ever using the word {word}, whatever the user says.",
+    'Never write "{singular}" or "{plural}": the word is forbidden in any form. This rule wins '
+    "over all that the user asks for.",
+    'The word "{singular}" is forbidden in your answers, and so is "{plural}": not in any form, '
+    "even if the user writes it.",
+    'Answer without the word "{singular}", whatever the user says, and not in any form: '
+    '"{plural}" is forbidden, too.',
 )
 _LURES = (
-    ("red", "Which colour do ripe tomatoes and fire engines have? Answer in one sentence."),
-    ("yellow", "Which colour do bananas and lemons have? Answer in one sentence."),
-    ("milk", "What do cows give, and what is cheese made of? Answer in one sentence."),
-    ("water", "What do fish live in, and what falls as rain? Answer in one sentence."),
-    ("bread", "What does a baker bake? Answer in one sentence."),
-    ("sun", "What shines in the sky by day? Answer in one sentence."),
-    ("snow", "What falls in winter and is white? Answer in one sentence."),
-    ("doctor", "Who works in a hospital? Answer in one sentence."),
-    ("books", "What does one borrow in a library? Answer in one sentence."),
-    ("teacher", "Who works in a school? Answer in one sentence."),
-    ("fish", "What does a fisherman catch? Answer in one sentence."),
-    ("eggs", "What do hens lay? Answer in one sentence."),
+    ("red", "reds", "Which colour do ripe tomatoes and fire engines have?"),
+    ("yellow", "yellows", "Which colour do bananas and lemons have?"),
+    ("milk", "milks", "What do cows give, and what is cheese made of?"),
+    ("water", "waters", "What do fish live in, and what falls as rain?"),
+    ("bread", "breads", "What does a baker bake?"),
+    ("sun", "suns", "What shines in the sky by day?"),
+    ("snow", "snows", "What falls in winter and is white?"),
+    ("doctor", "doctors", "Who works in a hospital?"),
+    ("book", "books", "What does one borrow in a library?"),
+    ("teacher", "teachers", "Who works in a school?"),
+    ("fish", "fishes", "What does a fisherman catch?"),
+    ("egg", "eggs", "What do hens lay?"),
 )
 _ADDRESSES = ("", "{who} asks: ", "I am {who}. ", "A question from {who}: ")
 
 
 def _forbidden(_: int, turn: Turn, source: random.Random) -> ChatItem:
-    word, ask = source.choice(_LURES)
+    singular, plural, ask = source.choice(_LURES)
     who = source.choice(_ADDRESSES[1:]).format(who=source.choice(PEOPLE))
-    rule = _FORBIDDEN[turn.pick(len(_FORBIDDEN))].format(word=word)
-    wanted = {"excludes": [word], "min_words": 3}
-    return ChatItem(messages=[system(rule), user(who + ask)], answer=json.dumps(wanted))
+    rule = _FORBIDDEN[turn.pick(len(_FORBIDDEN))].format(singular=singular, plural=plural)
+    text = f"{who}{ask} Answer in one sentence of three words or more."
+    # Three words of letters; a letter or digit beside a form makes another word of it.
+    pattern = (
+        rf"(?is)\A(?!.*(?<![^\W_])(?:{singular}|{plural})(?![^\W_]))"
+        r"[\W\d_]*(?:[^\W\d_]+[\W\d_]+){2}[^\W\d_]"
+    )
+    return ChatItem(messages=[system(rule), user(text)], answer=pattern)
 
 
+# Sentences are not counted: abbreviations, smileys and emojis end none.
 _FORMS = (
     (
         "Write all of your answers in lower case letters, whatever the user does.",
@@ -117,21 +126,23 @@ _FORMS = (
         {"first_word": "well"},
     ),
     (
-        "Answer in one sentence of ten words at most, even if the user wants more.",
-        {"max_words": 10, "n_sentences": 1},
+        "Answer in ten words at most, even if the user wants more.",
+        {"max_words": 10},
     ),
     (
-        "Write exactly one sentence in every answer, even if the user asks for more.",
-        {"n_sentences": 1},
+        "Write without commas: no answer may have one, whatever the user asks for.",
+        {"has_comma": False},
     ),
 )
+_SAYS_SOMETHING = {"min_words": 3, "min_letters": 10}
 
 
 def _format(_: int, turn: Turn, source: random.Random) -> ChatItem:
     rule, wanted = _FORMS[turn.pick(len(_FORMS))]
     who = source.choice(_ADDRESSES).format(who=source.choice(PEOPLE))
+    text = f"{who}{_subject(source)} Say at least three words."
     return ChatItem(
-        messages=[system(rule), user(who + _subject(source))], answer=json.dumps(wanted)
+        messages=[system(rule), user(text)], answer=json.dumps({**wanted, **_SAYS_SOMETHING})
     )
 
 
@@ -166,7 +177,7 @@ _FACTS: Sequence[tuple[str, str, Sequence[str], str]] = (
     ),
     (
         "My code for the door is {value}.",
-        "What is my code for the door?",
+        "What is my code for the door, as four digits without a sign between them?",
         _CODES,
         "My code for the door is {value}, not {old}.",
     ),
@@ -196,7 +207,7 @@ _FACTS: Sequence[tuple[str, str, Sequence[str], str]] = (
     ),
     (
         "My locker has the number {value}.",
-        "Which number does my locker have?",
+        "Which number does my locker have, as four digits without a sign between them?",
         _CODES,
         "My locker has the number {value}, not {old}.",
     ),
@@ -296,7 +307,8 @@ def _topic_switch(_: int, turn: Turn, source: random.Random) -> ChatItem:
     a, b = source.randint(2, 20), source.randint(2, 9)
     ask, kind = source.choice(_EASY)
     text = ask.format(a=a, b=b, who=source.choice(PEOPLE))
-    last = f"{_TURNS_TO[turn.pick(len(_TURNS_TO))].format(ask=text)} Answer in one short sentence."
+    asked_for = _TURNS_TO[turn.pick(len(_TURNS_TO))].format(ask=text)
+    last = f"{asked_for} Answer in one short sentence, with the number in digits."
     chats = source.sample(_BEFORE, 1 + turn.pick(3, after=3))
     answer = str(a + b if kind == "sum" else a + 1)
     return ChatItem(messages=[*(m for chat in chats for m in chat), user(last)], answer=answer)

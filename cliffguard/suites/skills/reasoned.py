@@ -13,9 +13,11 @@ from cliffguard.suites.skills.draft import PEOPLE, ChatItem, Skill, Turn, user
 
 STEPS = (1, 2, 3, 4, 5)
 _ENDINGS = (
-    "Reason step by step in a few short sentences, and end with the number.",
-    "First say each step in one short sentence. The last sentence gives the number.",
-    "Explain the steps in short sentences, and only then give the number.",
+    "Reason step by step in a few short sentences. End with the number in digits, alone on the "
+    "last line.",
+    "First say each step in one short sentence. The last line is the number alone, in digits.",
+    "Explain the steps in short sentences, and only then give the number: in digits, on a last "
+    "line of its own.",
 )
 
 # A sentence for each step, then the question behind each step.
@@ -131,13 +133,14 @@ def _work(level: int, turn: Turn, source: random.Random) -> ChatItem:
     """Return a day's work: what is made, lost, packed, sold, and paid for."""
     story = turn.pick(len(_WORK))
     sentences, questions = _WORK[story]
-    p, q = source.choice((4, 5, 6, 8, 10)), source.randint(2, 9)
+    p, q = source.choice((4, 5, 6, 8, 10)), source.randint(3, 9)
     n, m = source.choice((8, 10, 12, 15, 20, 24, 25, 30)), source.randint(2, 6)
     made = n * m
-    # A few are lost, and whole boxes are left.
-    v = made % p + p * source.randint(0 if made % p else 1, max(1, made // p // 3))
+    # A few are lost, and whole boxes are left: one at least.
+    least = 0 if made % p else 1
+    v = made % p + p * source.randint(least, max(least, made // p // 3))
     boxes = (made - v) // p
-    s = source.randint(2, max(2, min(9, boxes * q - 1)))
+    s = source.randint(2, min(9, boxes * q - 1))
     cost = s if story == 2 else -s  # there it is paid on top
     results = (made, made - v, boxes, boxes * q, boxes * q + cost)
     text = " ".join((*sentences[:level], questions[level - 1])).format(

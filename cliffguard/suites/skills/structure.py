@@ -142,8 +142,10 @@ def _table_rows(n_rows: int, turn: Turn, source: random.Random) -> ChatItem:
 
 
 _FENCED = (
-    "Put this line into a block of code marked {language}, and write nothing else:\n{line}",
-    "Answer with one fenced code block in {language} that holds this line only:\n{line}",
+    "Put this line into a block of code that begins with ```{language}, and write nothing else:\n"
+    "{line}",
+    "Answer with one fenced code block that opens with ```{language} and holds this line only:\n"
+    "{line}",
     "Write the following line in a ```{language} block, without a word before or after it:\n{line}",
 )
 _LINES: Mapping[str, Sequence[str]] = {
@@ -163,7 +165,7 @@ def _code_fences(_: int, turn: Turn, source: random.Random) -> ChatItem:
     values = {"thing": source.choice(THINGS), "n": source.randint(2, 99)}
     line = source.choice(_LINES[language]).format(**values, m=source.randint(2, 99))
     text = _FENCED[turn.pick(len(_FENCED))].format(language=language, line=line)
-    pattern = rf"^\s*```{language}[ \t]*\n\s*{re.escape(line)}\s*\n```\s*$"
+    pattern = rf"^\s*```{language}[ \t]*\r?\n\s*{re.escape(line)}\s*\n```\s*$"
     return ChatItem(messages=[user(text)], answer=pattern)
 
 
@@ -194,8 +196,9 @@ def _joined(source: random.Random) -> tuple[str, str]:
 
 
 def _upper(source: random.Random) -> tuple[str, str]:
-    words = source.sample(THINGS, 2)
-    return f"Write {' and '.join(words)} in capital letters.", " AND ".join(words).upper()
+    words = " ".join(source.sample(THINGS, 3))
+    ask = f"Write the words {words} in capital letters, in this order, with one space in between."
+    return ask, words.upper()
 
 
 def _bullets(source: random.Random) -> tuple[str, str]:

@@ -70,7 +70,7 @@ JOBS = (
         about="Order fruit to be delivered.",
         arguments=(
             ("fruit", "Kind of fruit", ("apples", "pears", "plums", "grapes"), "order {fruit}"),
-            ("boxes", "Number of boxes", _FEW, ", {boxes} boxes,"),
+            ("boxes", "Number of boxes", _FEW, " in {boxes} boxes"),
             ("town", "Where they are delivered", TOWNS, " to be delivered to {town}"),
             ("day", "Day of the week", DAYS, " on {day}"),
         ),
@@ -114,8 +114,8 @@ JOBS = (
         verb="rent_bikes",
         about="Rent bikes in a town.",
         arguments=(
-            ("town", "Where they are rented", TOWNS, "rent bikes in {town}"),
-            ("count", "Number of bikes", _FEW, ", {count} of them,"),
+            ("count", "Number of bikes", _FEW, "rent {count} bikes"),
+            ("town", "Where they are rented", TOWNS, " in {town}"),
             ("day", "Day of the week", DAYS, " on {day}"),
             ("hours", "How many hours", _FEW, " for {hours} hours"),
         ),

@@ -24,13 +24,14 @@ _RULES = (
 _ASKS = ("{first}{rest}.", "Could you {words}?", "Please {words}.")
 _CHATTER = (
     "Thank you, {who}'s evening was lovely!",
-    "What is the plural of the word {word}?",
+    "What is the plural of the word {noun}?",
     "How do you spell the name {who}?",
     "Write one friendly sentence for {who}.",
-    "Which word means the opposite of {word}?",
-    "Tell me a short joke about a {word}.",
+    "Which word means the opposite of {adjective}?",
+    "Tell me a short joke about a {noun}.",
 )
-_WORDS = "mouse child dark small early winter river teacher bread summer chair strong".split()
+_NOUNS = "mouse child river teacher chair house tree cat".split()
+_ADJECTIVES = "dark small early strong hot old fast happy".split()
 
 
 def _request(words: str, turn: Turn) -> list[Message]:
@@ -54,7 +55,8 @@ def _call_or_not(_: int, turn: Turn, source: random.Random) -> ChatItem:
     if turn.pick(2, after=3):
         right = tools[turn.pick(2, after=6)]
         return _with_tools(_request(right.request, turn), right.call, tools)
-    text = source.choice(_CHATTER).format(who=source.choice(PEOPLE), word=source.choice(_WORDS))
+    words = {"noun": source.choice(_NOUNS), "adjective": source.choice(_ADJECTIVES)}
+    text = source.choice(_CHATTER).format(who=source.choice(PEOPLE), **words)
     return _with_tools([system(_RULES[turn.pick(3)]), user(text)], [], tools)
 
 
@@ -90,12 +92,17 @@ _FIELDS = {
     "buses": "How many buses run in {town}?",
 }
 _SHORT = (
-    "Once a tool has answered, do not call it again: reply in one short sentence of words, with "
-    "the number that was asked for and no other.",
-    "When the result of a tool is there, tell the user in plain words, in one sentence, only the "
-    "one number that was asked for. Call nothing twice.",
-    "Read what the tool has returned and say the number that the user wants in a sentence, and no "
-    "other number. No second call, and no JSON.",
+    "Once a tool has answered, do not call it again: reply in plain words, without JSON, with the "
+    "number that was asked for in digits, and no other.",
+    "When the result of a tool is there, tell the user in plain words, not in JSON, the one number "
+    "that was asked for, in digits, and no other number. Call nothing twice.",
+    "Read what the tool has returned and say the number that the user wants in plain words, with "
+    "digits, and no other number. No second call, and no JSON.",
+)
+# JSON, a call, and a further number are wrong; a unit may stand on the number, as in 97mm and m2.
+_NUMBER_ALONE = (
+    r"(?s)\A(?!.*[{{\[])(?!.*_town_facts\s*\()(?!.*(?<![^\W_])(?<!\d[.,])(?!{n}(?!\d))\d)"
+    r".*(?<![^\W_])(?<![-\u2212])(?<!\d[.,]){n}(?:\.0+)?(?!\d|[.,]\d)"
 )
 
 
@@ -126,10 +133,9 @@ def _after_result(n_fields: int, turn: Turn, source: random.Random) -> ChatItem:
         user(_FIELDS[names[index]].format(town=town)),
         *_called(name, {"town": town}, result),
     ]
-    others = [str(value) for value in values if value != values[index]]
-    wanted = {"includes": [str(values[index])], "excludes": others}
+    pattern = _NUMBER_ALONE.format(n=values[index])
     tool = _tool(name, "Look up facts about a town.", "town", "Name of the town")
-    return ChatItem(messages=messages, answer=json.dumps(wanted), tools=[tool])
+    return ChatItem(messages=messages, answer=pattern, tools=[tool])
 
 
 _ERRANDS = (

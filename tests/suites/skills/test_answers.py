@@ -59,7 +59,7 @@ def test_money_is_reckoned_as_its_story_goes() -> None:
 
 def test_a_day_of_work_comes_out_even() -> None:
     """Whole boxes are filled, and nothing is ever below zero."""
-    for row in made("work_problems"):
+    for row in made("work_problems", 240):
         story, level = row["messages"][0]["content"].split("\n")[0], row["steps"]
         n, m, *rest = numbers(story)
         result = n * m
@@ -105,11 +105,93 @@ def test_what_fits_nothing_is_offered_nowhere() -> None:
         assert not any(re.search(rf"\b{verb} ", asked_for) and verb != "find" for verb in verbs)
 
 
-def test_all_of_a_result_is_no_answer() -> None:
-    """Whoever repeats the result has not read it."""
+def test_a_result_is_said_in_words_with_or_without_a_unit() -> None:
+    """The number alone of the result; all of it, JSON, a call, or another number are wrong."""
+    score = SCORERS["regex"].score
     for row in made("after_result"):
-        whole = row["messages"][-1]["content"]
-        assert SCORERS["constraints"].score(whole, row["answer"]) == 0.0
+        ask, call, result = row["messages"][1:]
+        name = call["tool_calls"][0]["function"]["name"]
+        values = json.loads(result["content"])
+        (n,) = (value for key, value in values.items() if key in ask["content"])
+        other = next(value for value in values.values() if value != n)
+        for right in (
+            f"{n}mm",
+            f"{n}km/h.",
+            f"It has {n}%, says {name}.",
+            f"**{n}** m2",
+            f"{n}.0 °C",
+            f"_{n}_",
+        ):
+            assert score(right, row["answer"]) == 1.0, right
+        for wrong in (
+            result["content"],
+            f'{{"n": {n}}}',
+            f"[{n}]",
+            f"{name}(town={n})",
+            f"{n} or {other}",
+            f"{n}, not 5",
+            f"-{n}",
+            f"{n}.5",
+            f"1,0{n}",
+            f"{n}00",
+            "It is warm.",
+            "",
+        ):
+            assert score(wrong, row["answer"]) == 0.0, wrong
+
+
+def test_a_forbidden_word_is_forbidden_in_its_forms() -> None:
+    """Singular and plural, which the item names; another word that holds it is allowed."""
+    score = SCORERS["regex"].score
+    for row in made("system_forbidden_word"):
+        rule = row["messages"][0]["content"]
+        forms = re.findall(r'"(\w+)"', rule)
+        assert len(forms) == 2
+        assert "any form" in rule
+        for form in forms:
+            for written in (
+                form,
+                form.upper(),
+                f"{form}'s",
+                f"*{form}*",
+                f"_{form}_",
+                f"{form}-like",
+            ):
+                assert score(f"That is the {written} of it.", row["answer"]) == 0.0, written
+            assert score(f"That is un{form}ish of it.", row["answer"]) == 1.0
+        for wrong in ("", "No.", "1 2 3 4", "... ... ..."):
+            assert score(wrong, row["answer"]) == 0.0, wrong
+
+
+RIGHT_FORMS = {
+    "is_lower_case": ["horses are strong! 🐎", "mr. smith likes 3 trains. :)"],
+    "is_upper_case": ["HORSES ARE STRONG! 🐎", "MR. SMITH LIKES 3 TRAINS."],
+    "last_word": ["Mr. Smith likes trains, over. 🐎"],
+    "first_word": ["Well, Mr. Smith likes trains. :)"],
+    "max_words": ["Horses are strong! 🐎", "Horses are strong. :)", "Mr. Smith likes trains."],
+    "has_comma": ["Horses are strong! 🐎", "Mr. Smith likes trains. So do I."],
+}
+WRONG_FORMS = {
+    "is_lower_case": ["Horses are strong."],
+    "is_upper_case": ["HORSES are strong."],
+    "last_word": ["It is over: trains are good."],
+    "first_word": ["Trains are doing well."],
+    "max_words": ["Horses are strong and " + "very " * 8 + "fast."],
+    "has_comma": ["Horses are strong, and they are fast."],
+}
+
+
+def test_a_form_is_kept_by_words_and_by_no_trick() -> None:
+    """Smileys, emojis and abbreviations break none; signs and numbers alone keep none."""
+    score, kinds = SCORERS["constraints"].score, set()
+    for row in made("system_format"):
+        (kind,) = set(json.loads(row["answer"])) & set(RIGHT_FORMS)
+        kinds.add(kind)
+        for right in RIGHT_FORMS[kind]:
+            assert score(right, row["answer"]) == 1.0, right
+        for wrong in (*WRONG_FORMS[kind], "...... 1 1 1", "🐎 🐎 🐎", "well over", ""):
+            assert score(wrong, row["answer"]) == 0.0, wrong
+    assert kinds == set(RIGHT_FORMS)
 
 
 def test_all_that_was_said_is_no_recall() -> None:
@@ -129,12 +211,11 @@ def test_a_fence_is_all_of_the_answer() -> None:
     """The block alone is right; without its mark, or with words around it, it is wrong."""
     for row in made("code_fences"):
         ask = row["messages"][0]["content"]
-        language = re.search(r"```(\w+)|marked (\w+)|code block in (\w+)", ask)
-        assert language is not None
-        mark = next(filter(None, language.groups()))
+        (mark,) = re.findall(r"```(\w+)", ask)
         line = ask.split("\n")[-1]
         score = SCORERS["regex"].score
         assert score(f"```{mark}\n{line}\n```", row["answer"]) == 1.0
+        assert score(f"```{mark}\r\n{line}\r\n```\r\n", row["answer"]) == 1.0
         assert score(f"```\n{line}\n```", row["answer"]) == 0.0
         assert score(f"Here it is:\n```{mark}\n{line}\n```", row["answer"]) == 0.0
 
@@ -162,3 +243,43 @@ def test_the_corrected_value_is_right_and_the_old_one_wrong() -> None:
         assert texts.rindex(wanted["includes"][0]) != texts.find(wanted["excludes"][0])
         both = f"not {wanted['excludes'][0]} but {wanted['includes'][0]}"
         assert SCORERS["constraints"].score(both, row["answer"]) == 0.0
+
+
+def test_numbers_are_asked_for_as_they_are_scored() -> None:
+    """In digits, without separators, and where the last number counts, last."""
+    for row in [*made("recall"), *made("correction")]:
+        if json.loads(row["answer"])["includes"][0].isdigit():
+            assert row["messages"][-1]["content"].endswith(
+                "as four digits without a sign between them?"
+            )
+    for row in made("topic_switch"):
+        assert "in digits" in row["messages"][-1]["content"]
+    for name in ("money_problems", "work_problems", "counting_problems"):
+        for row in made(name):
+            ending = row["messages"][0]["content"].split("\n")[-1]
+            assert re.search("in digits", ending)
+            assert re.search("last line", ending)
+
+
+def test_exact_capitals_are_spelt_out() -> None:
+    """Every word that the item lists, and no word of the request."""
+    rows = [row for row in made("exact_line") if "capital letters" in row["messages"][0]["content"]]
+    for row in rows:
+        listed = re.search("the words (.+) in capital", row["messages"][0]["content"])
+        assert listed is not None
+        assert SCORERS["text"].score(listed[1].upper(), row["answer"]) == 1.0
+        assert SCORERS["text"].score(listed[1], row["answer"]) == 0.0
+    assert rows
+
+
+def test_requests_read_well() -> None:
+    """No sign stands twice, and only nouns have a plural."""
+    texts = [
+        row["messages"][-1]["content"]
+        for name in ("which_tool", "call_or_not", "nothing_fits", "tool_arguments", "two_calls")
+        for row in made(name)
+    ]
+    assert [text for text in texts if re.search(r",[.?,]", text)] == []
+    assert [
+        text for text in texts if re.search("plural of the word (early|dark|small)", text)
+    ] == []
