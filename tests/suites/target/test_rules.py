@@ -181,6 +181,38 @@ def test_a_call_is_right_however_it_is_written(tmp_path: Path, row: dict[str, An
     assert chat_of(item).tools == (WRAPPED,)
 
 
+def test_nulls_that_arrow_fills_in_are_left_out(tmp_path: Path) -> None:
+    """But for a null among values, and for an argument that the tool requires."""
+    city = {"type": ["string", "null"], "enum": ["Bern", None], "description": None}
+    properties = {"id": {"type": "integer", "enum": None}, "city": city, "sum": None,
+                  "to": {"type": None, "enum": None}}  # fmt: skip
+    schema = {"type": "object", "properties": properties, "required": ["id", "city"]}
+    calls = [{"type": "function", "index": None, "extra": None, "function": {"name": "track",
+             "arguments": {"id": 1, "city": None, "sum": None}, "parameters": None}}]  # fmt: skip
+    turns = [turn("user", "Where?", tool_calls=None), turn("assistant", None, tool_calls=calls)]
+    tool = {"name": "track", "parameters": schema, "strict": None}
+
+    read = reading(tmp_path, [{"messages": turns, "tools": [tool]}])
+    (item,) = read.task.items
+
+    assert item.answer == '[{"arguments":{"city":null,"id":1},"name":"track"}]'
+    parameters = chat_of(item).tools[0]["function"]["parameters"]
+    cleaned = {"type": ["string", "null"], "enum": ["Bern", None]}
+    assert parameters["properties"] == {"id": {"type": "integer"}, "city": cleaned}
+    assert "keys of tools and calls without a value (null) are left out" in "".join(read.notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [({"id": 1, "to": None}, '{"id":1}'), ('{"id": 1, "to": null}', '{"id":1,"to":null}')],
+)
+def test_nulls_in_a_text_are_arguments(tmp_path: Path, arguments: Any, right: str) -> None:
+    """Somebody wrote them; those of an object, a table may have."""
+    row = {"messages": [turn("user", "Where?"), calling(arguments=arguments)], "tools": [TOOL]}
+
+    assert f'"arguments":{right},' in str(items(tmp_path, [row])[0].answer)
+
+
 def test_calls_and_results_in_the_middle_are_turns(tmp_path: Path) -> None:
     """ShareGPT's, with words before a call and two calls at once."""
     turns = [("system", "Be brief."), ("human", "Where?"), ("gpt", "I look."), ("function_call",
