@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from cliffguard.suites.target.chats import is_turn
 
@@ -73,15 +73,19 @@ def _called(call: Mapping[str, Any], required: Mapping[Any, Sequence[Any]]) -> d
 def _required(tools: Any) -> dict[Any, Sequence[Any]]:
     """Return by the name of each tool which arguments it requires, of those that it declares."""
     required: dict[Any, Sequence[Any]] = {}
-    for tool in tools if isinstance(tools, list) else ():
-        function = tool.get("function", tool) if isinstance(tool, Mapping) else None
-        schema = function.get("parameters") if isinstance(function, Mapping) else None
-        if not isinstance(schema, Mapping) or not isinstance(function.get("name"), str):
+    for tool in filter(_is_object, tools if isinstance(tools, list) else ()):
+        function = tool.get("function", tool)
+        schema = function.get("parameters") if _is_object(function) else None
+        if not _is_object(schema) or not isinstance(function.get("name"), str):
             continue
         declared, needed = schema.get("properties"), schema.get("required")
-        if isinstance(declared, Mapping) and isinstance(needed, (list, tuple)):
+        if _is_object(declared) and isinstance(needed, (list, tuple)):
             required[function["name"]] = [name for name in needed if name in declared]
     return required
+
+
+def _is_object(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _kept(value: Any) -> Any:

@@ -146,6 +146,52 @@ def test_labels_are_chosen_by_likelihood(tmp_path: Path) -> None:
     assert chat_of(read.task.items[0]).messages == (turn("user", "Question 0?"),)
 
 
+@pytest.mark.parametrize(
+    ("answers", "metric", "right"),
+    [
+        (["yes<|eot_id|>", "no"] * 5, "acc", "yes"),
+        (["It is 4.<|im_end|>\n", "5</s>"], "numeric", "4"),
+        (["Steps.\n#### 7<|endoftext|>", "More.\n#### 8<eos>"], "numeric", "7"),
+        (['{"a": 1}<end_of_turn>', '{"a": 2}'], "json_equal", '{"a":1}'),
+        (["Paris<|end|></s>", "Bern"], "normalized_match", "Paris"),
+    ],
+)
+def test_marks_that_end_a_turn_are_no_part_of_an_answer(
+    tmp_path: Path, answers: list[str], metric: str, right: str
+) -> None:
+    """No model says them: they are tokens of their own."""
+    read = reading(tmp_path, rows_of(*answers))
+
+    assert (read.way.metric, read.task.items[0].answer) == (metric, right)
+    assert "with a template's mark" in "".join(read.notes)
+
+
+def test_an_answer_that_is_a_mark_alone_is_none(tmp_path: Path) -> None:
+    """With its line."""
+    assert "data.jsonl:2" in refused(tmp_path, rows_of("Yo", "<|im_end|>"), "target.no-answer")
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit"),
+    [
+        ("Steps. " * 10 + "5", 128),
+        ("Steps. " * 100 + "5", 512),
+        ("Steps. " * 100 + "\n#### 5", 512),
+        ("Steps. " * 999 + "5", 2048),
+        (json.dumps({"a": "x" * 600}), 512),
+    ],
+)
+def test_long_right_answers_may_be_said(tmp_path: Path, answer: str, limit: int) -> None:
+    """Half as many tokens as characters, up to a power of two; a suite of them has the same."""
+    read = reading(tmp_path, rows_of(answer))
+
+    assert read.task.max_tokens == limit
+    assert (f"after {limit} tokens" in "".join(read.notes)) is (limit > 128)
+    target = TargetData(data=read.source)
+    assert (f"max_tokens: {limit}" in suite_files(target)["target.yaml"]) is (limit > 128)
+    assert reading(tmp_path, rows_of(answer), max_tokens=9).task.max_tokens == 9
+
+
 # --- calls ---------------------------------------------------------------------------------------
 
 
