@@ -111,15 +111,20 @@ def test_a_number_at_the_end_is_what_numeric_reads(
 @pytest.mark.parametrize(
     ("answers", "metric"),
     [
-        (['{"a": 1}', "none"], "json_equal"),
+        (['{"a": 1}', "none"], "f1"),
+        (['{"a": 1}', '{"a": 1'], "f1"),
+        (['{"a": 1}', "```json\n[2]\n```"], "f1"),
+        (['{"a": 1}', "null"], "json_equal"),
         (["Paris", "We add all of the numbers one after the other: 5"], "f1"),
     ],
 )
 def test_rows_of_two_rules_are_refused_with_two_lines(
     tmp_path: Path, answers: list[str], metric: str
 ) -> None:
-    """Whoever means one metric for all names it."""
+    """Whoever means one metric for all names it, and it reads them."""
     line = refused(tmp_path, rows_of(*answers), "target.two-rules")
+
+    assert reading(tmp_path, rows_of(*answers), metric=metric).way.metric == metric
 
     assert "data.jsonl:1" in line
     assert "data.jsonl:2" in line
@@ -135,6 +140,19 @@ def test_free_text_needs_a_metric(tmp_path: Path) -> None:
     assert "data.jsonl:2" in line
     assert "free text: name --target-metric (f1, rouge_l, contains, constraints)" in line
     assert reading(tmp_path, rows, metric="rouge_l").way.metric == "rouge_l"
+
+
+def test_one_free_text_among_labels_is_none(tmp_path: Path) -> None:
+    """Unless every answer is named as a label, or another row has the text, too."""
+    text = "It depends on where you are, on the time and on who asks for it."
+    rows = rows_of(*(["yes", "no"] * 20), text)
+
+    line = refused(tmp_path, rows, "target.two-rules")
+
+    assert "data.jsonl:41" in line
+    assert "--target-metric acc" in line
+    assert len(reading(tmp_path, rows, metric="acc").way.labels) == 3
+    assert reading(tmp_path, rows_of(*(["yes", text] * 5))).way.metric == "acc"
 
 
 def test_labels_are_chosen_by_likelihood(tmp_path: Path) -> None:
