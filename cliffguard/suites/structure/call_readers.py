@@ -59,7 +59,7 @@ def read_calls(text: str) -> Calls:
     Raises Unreadable for a call that no reader takes, and for a text that is too large to be read.
     """
     refuse_large(text)
-    text = _without_ends(text)
+    text = without_ends(text)
     for mark, read in _READERS.items():
         if mark in text:
             return tuple(read(text))
@@ -68,7 +68,8 @@ def read_calls(text: str) -> Calls:
     return _all_of(text)
 
 
-def _without_ends(text: str) -> str:
+def without_ends(text: str) -> str:
+    """Return a text without blanks around it, and without marks that end a turn."""
     text = text.strip()
     while end := next(filter(text.endswith, _ENDS), None):
         text = text.removesuffix(end).rstrip()

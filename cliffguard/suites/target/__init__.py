@@ -25,12 +25,13 @@ from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.loading import load_suite, make_task, together
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
-from cliffguard.suites.scorers import OWN_METRICS
+from cliffguard.suites.scorers import OWN_METRICS, SCORERS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
 from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.decimals import with_points
 from cliffguard.suites.target.drafts import ParsedRow, parse_row
+from cliffguard.suites.target.ends import limit_note, token_limit, without_end_marks
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers, without_zeros
 from cliffguard.suites.target.in_prompt import refuse_answer_in_prompt
@@ -141,7 +142,8 @@ def _read_rows(
     n_rows = len(rows)
     rows, divided = without_divided(rows, target)
     rows, without_input = without_no_input(rows)
-    columns, drafts = _parsed(opened(rows, target), target)
+    columns, parsed = _parsed(opened(rows, target), target)
+    drafts, ends = without_end_marks(parsed, target.metric)
     refuse_labels_together(drafts, columns, target)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
@@ -151,7 +153,8 @@ def _read_rows(
     marks = refuse_marks(rule.drafts, columns, way, target)
     kept, zeros = without_zeros(rule.drafts, way.metric, is_choice=way.is_choice)
     items, left_out = without_conflicts(make_items(kept, way, columns), drafts, way.metric)
-    task = _task(target, way, columns, items)
+    limit = token_limit(drafts, way, target)
+    task = _task(target, way, columns, items, limit)
     remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
         suite=_suite(target, task, remarks),
@@ -161,10 +164,11 @@ def _read_rows(
         way=way,
         notes=(
             *(remark.text for remark in remarks),
-            *filter(None, [without_input, marks, rule.note, zeros]),
+            *filter(None, [without_input, ends, marks, rule.note, zeros]),
             *blank_row_caveats(drafts),
             *list_notes(drafts, columns),
             *left_out_notes(drafts, columns),
+            *filter(None, [limit_note(drafts, limit, target)]),
         ),
     )
 
@@ -220,7 +224,9 @@ def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, st
     """Return a commented suite file and its items, by their names, of what is or was read."""
     task = (read or read_target(target)).task
     rows = "".join(json.dumps(as_row(i), ensure_ascii=False) + "\n" for i in task.items)
-    optional = {"max_tokens": target.max_tokens, "level": task.level}
+    scorer = SCORERS.get(task.metric or "")
+    is_usual = target.max_tokens is None and scorer and task.max_tokens == scorer.max_tokens
+    optional = {"max_tokens": None if is_usual else task.max_tokens, "level": task.level}
     name = json.dumps(target.name)
     text = _SUITE.read_text(encoding="utf-8").format(
         name=name,
@@ -246,7 +252,13 @@ def _described(target: TargetData) -> str:
 # --- from data to a task -------------------------------------------------------------------------
 
 
-def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...]) -> Task:
+def _task(
+    target: TargetData,
+    way: ScoringPlan,
+    columns: Columns,
+    items: tuple[Item, ...],
+    max_tokens: int | None,
+) -> Task:
     """Return the task over the items, by the rules of a suite's own."""
     where = _where(target)
     written = validate(
@@ -257,7 +269,7 @@ def _task(target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[I
             "metric": way.metric,
             "level": columns.level,
             "chance": _chance(items),
-            "max_tokens": target.max_tokens,
+            "max_tokens": max_tokens,
         },
         where,
         SuiteError,

@@ -36,7 +36,9 @@ from cliffguard.suites.target.messages import (
     calls_in,
     calls_unasked,
     chat_asked,
+    is_null_filled,
     messages_of,
+    tools_in,
     with_system,
 )
 from cliffguard.suites.target.outputs import two_answers
@@ -50,6 +52,7 @@ class ParsedRow:
     `names` are what an answer may call the choices by, and their places: A, B, C, … `blank` are
     the columns of the prompt that this row has nothing in. `chat` is what is asked in turns, and
     `prompt` the same as one text; `is_call`: the answer is calls of tools, as JSON.
+    `is_null_filled`: tools or calls held nulls that are left out.
     """
 
     row: Row
@@ -60,6 +63,7 @@ class ParsedRow:
     blank: tuple[str, ...] = ()
     chat: Chat | None = None
     is_call: bool = False
+    is_null_filled: bool = False
 
     @property
     def answer(self) -> Value:
@@ -84,7 +88,8 @@ def parse_row(row: Row, columns: Columns) -> ParsedRow:
     elif last is None:
         raise _no_answer(row, columns)
     choices, names = choices_of(row, columns.choices, columns.prompt)
-    calls = None if last is None else calls_in(last, row.where)
+    tools = tools_in(row, columns.tools)
+    calls = None if last is None else calls_in(last, row.where, tools)
     if held is not None:
         chat = chat_asked(messages, row, columns.tools)
     elif calls is not None:
@@ -98,6 +103,7 @@ def parse_row(row: Row, columns: Columns) -> ParsedRow:
         blank=tuple(name for name in in_braces(columns.prompt) if not has(row, name)),
         chat=chat,
         is_call=calls is not None,
+        is_null_filled=is_null_filled([*messages, *([last] if last else [])], tools),
     )
 
 

@@ -29,6 +29,12 @@ from cliffguard.suites.target.chats import (
     text_key,
 )
 from cliffguard.suites.target.known import TOOLS, folded, quoted, says
+from cliffguard.suites.target.nulls import (
+    call_without_nulls,
+    turn_without_nulls,
+    without_null_arguments,
+    without_nulls,
+)
 
 Message = dict[str, Any]
 """A turn as items have it: `role` and `content`, of tools also `tool_calls`, `tool_call_id`, …"""
@@ -56,7 +62,8 @@ def messages_of(chat: Sequence[Mapping[str, Any]], where: str) -> list[Message]:
 
     Raises SuiteError with `where` for what is neither text nor a call.
     """
-    turns = _joined([_message(turn, where) for turn in chat if not is_thought(turn)])
+    kept = [turn_without_nulls(turn) for turn in chat if not is_thought(turn)]
+    turns = _joined([_message(turn, where) for turn in kept])
     for turn in turns[:-1]:
         is_blank = not turn["content"].strip() and not turn.get("tool_calls")
         if is_blank and turn["role"] in ("user", "assistant"):
@@ -122,7 +129,7 @@ def _listed(written: Any, where: str) -> list[Any]:
             "as JSON with name and arguments, or leave such rows out",
             id="target.unread-call",
         )
-    return list(calls)
+    return [call_without_nulls(call) for call in calls]
 
 
 def with_system(messages: list[Message], row: Row, column: str | None) -> list[Message]:
@@ -152,7 +159,8 @@ def before_answer(messages: Sequence[Message]) -> tuple[list[Message], Message |
 
 def chat_asked(messages: Sequence[Message], row: Row, tools: str | None) -> Chat:
     """Return the chat that turns are, with the tools in a column. Raises SuiteError."""
-    written = _tools(row, tools)
+    written = without_nulls(tools_in(row, tools))
+    messages = [without_null_arguments(turn, written) for turn in messages]
     if isinstance(written, list) and _lists(messages, written):
         written = None
     if messages and messages[-1]["role"] == "assistant":
@@ -162,7 +170,7 @@ def chat_asked(messages: Sequence[Message], row: Row, tools: str | None) -> Chat
             id="target.two-turns",
         )
     try:
-        return chat_of({"messages": list(messages), "tools": written}, row.where)
+        return chat_of({"messages": messages, "tools": written}, row.where)
     except SuiteError as failure:
         how = "mend the row, or leave it out"
         if tools is not None and ": tools" in str(failure):
@@ -178,7 +186,8 @@ def _lists(messages: Sequence[Message], tools: Sequence[Any]) -> bool:
     return "<tools>" in system and all(isinstance(name, str) and name in system for name in names)
 
 
-def _tools(row: Row, column: str | None) -> Any:
+def tools_in(row: Row, column: str | None) -> Any:
+    """Return the tools that a column holds, as a list where they are some."""
     held = None if column is None else from_json(row.value.get(column))
     if not says(held):
         return None
@@ -187,8 +196,18 @@ def _tools(row: Row, column: str | None) -> Any:
     return [*map(from_json, held)] if isinstance(held, (list, tuple)) else held
 
 
-def calls_in(message: Message, where: str) -> str | None:
-    """Return the calls of a turn as a right answer of `tool_call`, or None: it makes none."""
+def is_null_filled(messages: Sequence[Message], tools: Any) -> bool:
+    """Return whether tools, or arguments of calls, hold nulls that are left out."""
+    kept = without_nulls(tools)
+    return bool(kept != tools or any(without_null_arguments(t, kept) != t for t in messages))
+
+
+def calls_in(message: Message, where: str, tools: Any) -> str | None:
+    """Return the calls of a turn as a right answer of `tool_call`, or None: it makes none.
+
+    Nulls that the `tools` do not require are no arguments.
+    """
+    message = without_null_arguments(message, without_nulls(tools))
     calls = turn_of(message, f"{where}: the last turn").get("tool_calls", ())
     functions = [call["function"] for call in calls]
     return canonical_json(functions) if functions else None

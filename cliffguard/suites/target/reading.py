@@ -151,10 +151,12 @@ def left_out_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, 
     if in_braces(columns.prompt) and not columns.prompt.rstrip().endswith("}"):
         n_blank = 0
     n_rows = n_things(len(drafts), "row")
+    n_null = sum(draft.is_null_filled for draft in drafts)
     notes = (
         (n_thoughts, "what the assistant thought is left out of the chat"),
         (n_blank, "white space at the end of the prompt is left out"),
         (n_listed, f"{columns.tools} is left out, since the system turn lists <tools> in words"),
+        (n_null, "keys of tools and calls without a value (null) are left out"),
     )
     return tuple(f"In {n} of {n_rows} {what}." for n, what in notes if n)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.finals import Finals
 from cliffguard.suites.target.known import says
-from cliffguard.suites.target.labels import refuse_numbers_with_names, refuse_unlabelled
+from cliffguard.suites.target.labels import n_folded, refuse_numbers_with_names, refuse_unlabelled
 from cliffguard.suites.target.messages import calls_unasked
 from cliffguard.suites.target.metrics import ScoringPlan, is_closed, rule_of_chats
 
@@ -102,11 +103,13 @@ def _rule(
         return _way(1, "tool_call", "every last turn calls tools")
     objects = [_all(_json, draft) for draft in drafts]
     if any(objects):
-        _refuse_two(drafts, objects, "is answered by a JSON object", "by a text", "json_equal")
+        metric = "json_equal" if all(_all(_any_json, draft) for draft in drafts) else "f1"
+        _refuse_two(drafts, objects, "is answered by a JSON object", "by a text", metric)
         return _way(2, "json_equal", "every answer is a JSON object, or a list of them")
     refuse_numbers_with_names(drafts, columns)
     has_several = any(len(draft.answers) > 1 for draft in drafts)
     if not has_several and is_closed([as_text(draft.answer) for draft in drafts]):
+        _refuse_text_among_labels(drafts)
         return None
     numbers = [_all(_number, draft) for draft in drafts]
     if all(numbers):
@@ -156,6 +159,22 @@ def _refuse_two(
     )
 
 
+def _refuse_text_among_labels(drafts: Sequence[ParsedRow]) -> None:
+    """Refuse an answer too long to be a label, that no other row has, among labels."""
+    counts = Counter(as_text(draft.answer) for draft in drafts)
+    for draft in drafts:
+        text = as_text(draft.answer)
+        if counts[text] > 1 or _short(text):
+            continue
+        if n_folded([*counts]) > n_folded([other for other in counts if other != text]):
+            raise SuiteError(
+                f"{draft.row.where}: the answer {cut_middle(text)!r} is free text, and other rows "
+                "are answered by labels: rows fall into two rules; leave such rows out, or take "
+                "every answer for a label with --target-metric acc",
+                id="target.two-rules",
+            )
+
+
 # --- answers -------------------------------------------------------------------------------------
 
 
@@ -171,6 +190,15 @@ def _json(text: str) -> str | None:
         return None
     parts = value if isinstance(value, list) else [value]
     return canonical_json(value) if all(isinstance(part, dict) for part in parts) else None
+
+
+def _any_json(text: str) -> str | None:
+    """Return what `json_equal` reads as a right answer, or None."""
+    try:
+        read_json(_json(text) or text)
+    except Unreadable:
+        return None
+    return text
 
 
 def _number(text: str) -> str | None:

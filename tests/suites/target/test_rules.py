@@ -111,15 +111,20 @@ def test_a_number_at_the_end_is_what_numeric_reads(
 @pytest.mark.parametrize(
     ("answers", "metric"),
     [
-        (['{"a": 1}', "none"], "json_equal"),
+        (['{"a": 1}', "none"], "f1"),
+        (['{"a": 1}', '{"a": 1'], "f1"),
+        (['{"a": 1}', "```json\n[2]\n```"], "f1"),
+        (['{"a": 1}', "null"], "json_equal"),
         (["Paris", "We add all of the numbers one after the other: 5"], "f1"),
     ],
 )
 def test_rows_of_two_rules_are_refused_with_two_lines(
     tmp_path: Path, answers: list[str], metric: str
 ) -> None:
-    """Whoever means one metric for all names it."""
+    """Whoever means one metric for all names it, and it reads them."""
     line = refused(tmp_path, rows_of(*answers), "target.two-rules")
+
+    assert reading(tmp_path, rows_of(*answers), metric=metric).way.metric == metric
 
     assert "data.jsonl:1" in line
     assert "data.jsonl:2" in line
@@ -137,6 +142,19 @@ def test_free_text_needs_a_metric(tmp_path: Path) -> None:
     assert reading(tmp_path, rows, metric="rouge_l").way.metric == "rouge_l"
 
 
+def test_one_free_text_among_labels_is_none(tmp_path: Path) -> None:
+    """Unless every answer is named as a label, or another row has the text, too."""
+    text = "It depends on where you are, on the time and on who asks for it."
+    rows = rows_of(*(["yes", "no"] * 20), text)
+
+    line = refused(tmp_path, rows, "target.two-rules")
+
+    assert "data.jsonl:41" in line
+    assert "--target-metric acc" in line
+    assert len(reading(tmp_path, rows, metric="acc").way.labels) == 3
+    assert reading(tmp_path, rows_of(*(["yes", text] * 5))).way.metric == "acc"
+
+
 def test_labels_are_chosen_by_likelihood(tmp_path: Path) -> None:
     """After the prompt that asks the assistant to speak."""
     read = reading(tmp_path, rows_of(*(["yes", "no"] * 5)))
@@ -144,6 +162,52 @@ def test_labels_are_chosen_by_likelihood(tmp_path: Path) -> None:
     assert "rule 3 of 5" in read.way.why
     assert read.task.items[0].choices == ("no", "yes")
     assert chat_of(read.task.items[0]).messages == (turn("user", "Question 0?"),)
+
+
+@pytest.mark.parametrize(
+    ("answers", "metric", "right"),
+    [
+        (["yes<|eot_id|>", "no"] * 5, "acc", "yes"),
+        (["It is 4.<|im_end|>\n", "5</s>"], "numeric", "4"),
+        (["Steps.\n#### 7<|endoftext|>", "More.\n#### 8<eos>"], "numeric", "7"),
+        (['{"a": 1}<end_of_turn>', '{"a": 2}'], "json_equal", '{"a":1}'),
+        (["Paris<|end|></s>", "Bern"], "normalized_match", "Paris"),
+    ],
+)
+def test_marks_that_end_a_turn_are_no_part_of_an_answer(
+    tmp_path: Path, answers: list[str], metric: str, right: str
+) -> None:
+    """No model says them: they are tokens of their own."""
+    read = reading(tmp_path, rows_of(*answers))
+
+    assert (read.way.metric, read.task.items[0].answer) == (metric, right)
+    assert "with a template's mark" in "".join(read.notes)
+
+
+def test_an_answer_that_is_a_mark_alone_is_none(tmp_path: Path) -> None:
+    """With its line."""
+    assert "data.jsonl:2" in refused(tmp_path, rows_of("Yo", "<|im_end|>"), "target.no-answer")
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit"),
+    [
+        ("Steps. " * 10 + "5", 128),
+        ("Steps. " * 100 + "5", 512),
+        ("Steps. " * 100 + "\n#### 5", 512),
+        ("Steps. " * 999 + "5", 2048),
+        (json.dumps({"a": "x" * 600}), 512),
+    ],
+)
+def test_long_right_answers_may_be_said(tmp_path: Path, answer: str, limit: int) -> None:
+    """Half as many tokens as characters, up to a power of two; a suite of them has the same."""
+    read = reading(tmp_path, rows_of(answer))
+
+    assert read.task.max_tokens == limit
+    assert (f"after {limit} tokens" in "".join(read.notes)) is (limit > 128)
+    target = TargetData(data=read.source)
+    assert (f"max_tokens: {limit}" in suite_files(target)["target.yaml"]) is (limit > 128)
+    assert reading(tmp_path, rows_of(answer), max_tokens=9).task.max_tokens == 9
 
 
 # --- calls ---------------------------------------------------------------------------------------
@@ -179,6 +243,38 @@ def test_a_call_is_right_however_it_is_written(tmp_path: Path, row: dict[str, An
     assert item.answer == RIGHT
     assert chat_of(item).messages == (turn("user", "Where?"),)
     assert chat_of(item).tools == (WRAPPED,)
+
+
+def test_nulls_that_arrow_fills_in_are_left_out(tmp_path: Path) -> None:
+    """But for a null among values, and for an argument that the tool requires."""
+    city = {"type": ["string", "null"], "enum": ["Bern", None], "description": None}
+    properties = {"id": {"type": "integer", "enum": None}, "city": city, "sum": None,
+                  "to": {"type": None, "enum": None}}  # fmt: skip
+    schema = {"type": "object", "properties": properties, "required": ["id", "city"]}
+    calls = [{"type": "function", "index": None, "extra": None, "function": {"name": "track",
+             "arguments": {"id": 1, "city": None, "sum": None}, "parameters": None}}]  # fmt: skip
+    turns = [turn("user", "Where?", tool_calls=None), turn("assistant", None, tool_calls=calls)]
+    tool = {"name": "track", "parameters": schema, "strict": None}
+
+    read = reading(tmp_path, [{"messages": turns, "tools": [tool]}])
+    (item,) = read.task.items
+
+    assert item.answer == '[{"arguments":{"city":null,"id":1},"name":"track"}]'
+    parameters = chat_of(item).tools[0]["function"]["parameters"]
+    cleaned = {"type": ["string", "null"], "enum": ["Bern", None]}
+    assert parameters["properties"] == {"id": {"type": "integer"}, "city": cleaned}
+    assert "keys of tools and calls without a value (null) are left out" in "".join(read.notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [({"id": 1, "to": None}, '{"id":1}'), ('{"id": 1, "to": null}', '{"id":1,"to":null}')],
+)
+def test_nulls_in_a_text_are_arguments(tmp_path: Path, arguments: Any, right: str) -> None:
+    """Somebody wrote them; those of an object, a table may have."""
+    row = {"messages": [turn("user", "Where?"), calling(arguments=arguments)], "tools": [TOOL]}
+
+    assert f'"arguments":{right},' in str(items(tmp_path, [row])[0].answer)
 
 
 def test_calls_and_results_in_the_middle_are_turns(tmp_path: Path) -> None:
