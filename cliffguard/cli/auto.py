@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cliffguard.config import AUTO
 from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import cut_middle
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 def is_auto(plan: Plan) -> bool:
     """Return whether a plan leaves its suites to us. Raises UsageError where it also names some."""
+    from cliffguard.config import AUTO
+
     if AUTO in plan.suites and len(plan.suites) > 1:
         raise UsageError(
             f"--suite auto: stands alone, and not beside {plan.suites[plan.suites[0] == AUTO]}; "

@@ -10,28 +10,40 @@ import numpy as np
 import pytest
 
 from cliffguard.compare.pairs import Pair
+from cliffguard.core.answers import Answer
+from cliffguard.core.items import Item, Task
 from scripts.studies.positions import last_place, page, row_of, why_not
 from scripts.studies.suite_power import gating_of, restricted, trial_of
-from tests import support
 
 NAMES = ("Ann", "Bob", "Cid", "Dov")
 REPORT = Path(__file__).parent.parent.parent / "reports" / "positions"
 
 
+def item_of(number: int, prompt: str, answer: str) -> Item:
+    """Return an item of level 1 that asks for a name."""
+    return Item(
+        id=f"i{number}", digest="d", prompt=prompt, choices=NAMES, answer=answer, level=1,
+        cluster=None,
+    )  # fmt: skip
+
+
 def played(rights: tuple[float, float, float, float], n: int = 160) -> list[Pair]:
     """Return answers that are right by the place at which the right one is mentioned."""
     rng = np.random.default_rng(3)
-    task = replace(support.task([]), name="game", level="round", chance=0.25)
+    task = Task(
+        name="game", entry="game", suite="small", capability="games", stock=False, metric="acc",
+        filter=None, chance=0.25, level="round", gate_levels=None, num_fewshot=None,
+        max_tokens=None, stop=(), limit=None, cost=None, items=(), digest="d",
+    )  # fmt: skip
     pairs = []
     for number in range(n):
         order = rng.permutation(NAMES).tolist()
-        item = replace(
-            support.item(number, level=1),
-            prompt=f"{', '.join(order)} play. Who wins?",
-            choices=NAMES,
-            answer=order[number % 4],
-        )
-        answer = support.answer(item, float(rng.random() < rights[number % 4]))
+        item = item_of(number, f"{', '.join(order)} play. Who wins?", order[number % 4])
+        answer = Answer(
+            item_id=item.id, item_digest="d", prompt_digest="p", rendered_digest="p",
+            score=float(rng.random() < rights[number % 4]), text="", confidence=None,
+            finish_reason="choice", n_prompt_tokens=5, n_answer_tokens=0,
+        )  # fmt: skip
         pairs.append(Pair(task=task, item=item, base=answer, candidate=answer, look=1))
     return pairs
 
@@ -62,7 +74,7 @@ def test_a_strategy_that_is_as_good_is_named() -> None:
 
 def test_the_place_counts_by_the_last_mention() -> None:
     """From one; nowhere, where the prompt does not name the right answer."""
-    item = replace(support.item(0), prompt="Ann, Bob, Ann.", choices=NAMES, answer="Ann")
+    item = item_of(0, "Ann, Bob, Ann.", "Ann")
     assert last_place(item) == 2
     assert last_place(replace(item, answer="Dov")) is None
 

@@ -16,7 +16,9 @@ CASES: Cases = {
         lambda p: p.plan(text="alpha: 0.05\ndefault_margin: 0.05\n"), 2, "plan.unknown-key"
     ),
     "plan without suites": Case(
-        lambda p: p.plan(text=f"base: {p.base}\ncandidate: {p.tuned}\n"), 2, "plan.suites"
+        lambda p: p.plan(text=f"base: {p.base}\ncandidate: {p.tuned}\nsuites: []\n"),
+        2,
+        "plan.suites",
     ),
     "plan without candidate": Case(
         lambda p: p.plan(text=f"base: {p.base}\nsuites: [adjacent]\n"), 2, "plan.candidate"

@@ -12,15 +12,15 @@ import pytest
 
 from cliffguard.suites import skills
 from cliffguard.suites.items import make_item
+from cliffguard.suites.loading import read_suite
 from cliffguard.suites.scorers import SCORERS
-from scripts.make.skill_suites import SPECS
 
 N = 36
 METRICS = {
-    name: keys["metric"]
-    for spec in SPECS.values()
-    for body in spec["capabilities"].values()
-    for name, keys in body["tasks"].items()
+    task.name: task.metric
+    for suite in ("structure", "tools", "chat", "reasoned")
+    for body in read_suite(suite)[1].capabilities.values()
+    for task in body.tasks
 }
 every_skill = pytest.mark.parametrize("name", sorted(skills.SKILLS))
 
