@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import cliffguard
+from cliffguard.suites.loading import builtin_names
 from tests import support
 
 HEAVY = {"torch", "transformers", "peft", "datasets", "lm_eval", "scipy", "matplotlib", "numpy"}
@@ -95,11 +96,13 @@ def test_listing_suites_loads_nothing_heavy() -> None:
     assert loaded_after(code) & HEAVY == set()
 
 
-def test_listing_suites_takes_less_than_a_second() -> None:
-    """`suites ls` costs less than a second of the processor's time, in its longest form."""
-    seconds, stdout = cpu_seconds("suites", "ls", "--format", "json", below=1.0)
+def test_listing_suites_takes_little_for_each() -> None:
+    """In its longest form, `suites ls` costs half a second of the processor and 40 ms a suite."""
+    most = 0.5 + 0.04 * len(builtin_names())
 
-    assert seconds < 1.0
+    seconds, stdout = cpu_seconds("suites", "ls", "--format", "json", below=most)
+
+    assert seconds < most
     assert "support-tickets" in stdout
 
 
