@@ -209,6 +209,7 @@ def test_every_field_of_a_capability_has_its_place() -> None:
     capability = samples.failed().comparison.capabilities[0]
     records = (capability.counts, capability.evidence, capability.diagnostics)
     names = {field.name for record in records for field in fields(record)}
+    names -= {"n_cut_candidate"}  # which stands there where it is not 0
 
     row = first_row(json.loads(render_json(samples.failed())))
 
