@@ -272,7 +272,7 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
     """Return what becomes of `n_runs` candidates that lose each of these in turn."""
     rng = np.random.default_rng(_SEED)
     # How a fall grows along a ladder decides nothing, and takes half of the time.
-    with patch("cliffguard.compare.comparison.find_onset", return_value=None):
+    with patch("cliffguard.compare.ladder_levels.find_onset", return_value=None):
         runs = [judged(trial, drawn(trial, losing[n % len(losing)], rng)) for n in range(n_runs)]
     outcomes = [outcome for outcome, _ in runs]
     return Tally(
