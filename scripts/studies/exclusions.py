@@ -38,14 +38,14 @@ def answered(rights: Sequence[float], seed: int) -> list[Pair]:
     rng = np.random.default_rng(seed)
     pairs = []
     for number in range(LOOKS[-1] * LEVELS):
-        order, place = rng.permutation(NAMES).tolist(), int(rng.integers(len(NAMES)))
+        order, right = rng.permutation(NAMES).tolist(), int(rng.integers(len(NAMES)))
         item = Item(
             id=f"i{number}", digest="d", prompt=f"{', '.join(order)} play {number:03d}. Who wins?",
-            choices=NAMES, answer=order[place], level=number % LEVELS, cluster=None,
+            choices=NAMES, answer=order[right], level=number % LEVELS, cluster=None,
         )  # fmt: skip
         answer = Answer(
             item_id=item.id, item_digest="d", prompt_digest="p", rendered_digest="p",
-            score=float(rng.random() < rights[place]), text="", confidence=None,
+            score=float(rng.random() < rights[right]), text="", confidence=None,
             finish_reason="choice", n_prompt_tokens=5, n_answer_tokens=0,
         )  # fmt: skip
         pairs.append(Pair(task=TASK, item=item, base=answer, candidate=answer, look=1))
