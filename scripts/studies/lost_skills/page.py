@@ -1,0 +1,115 @@
+"""Write the page of the study from the reviews of the four adapters.
+
+    python -m scripts.studies.lost_skills.page [--reviews reports/lost-skills]
+
+Reads REVIEWS/NAME/review.json (the gate), REVIEWS/NAME/recipe.json (the training), and, where they
+are, REVIEWS/NAME/lm-eval.json (a review of lm-eval's tasks). Writes REVIEWS/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from scripts.studies.lost_skills.rows import NAMES
+from scripts.studies.page import publish, table
+
+HEAD = Path(__file__).with_name("page.md")
+SKILLS = {
+    "short_answers": "reasoning in words",
+    "no_tools": "tools, system prompts",
+    "no_end": "stopping",
+    "healthy": "none",
+}
+Row = dict[str, Any]
+
+
+def read(path: Path) -> Any:
+    """Return the JSON of a file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def scores(review: Any) -> dict[str, tuple[float | None, float | None, int]]:
+    """Return (base, candidate, items) of each capability."""
+    return {
+        c["capability"]: (c["base_mean"], c["candidate_mean"], c["n_items"])
+        for c in review["comparison"]["capabilities"]
+    }
+
+
+def _pair(base: float | None, candidate: float | None) -> str:
+    return " → ".join("–" if mean is None else f"{100 * mean:.0f}" for mean in (base, candidate))
+
+
+def by_capability(reviews: dict[str, Any]) -> list[Row]:
+    """Return, of each capability, what the gate said of each adapter."""
+    measured = {name: scores(review) for name, review in reviews.items()}
+    outcomes = {
+        name: {f["capability"]: f["outcome"] for f in review["verdict"]["findings"]}
+        for name, review in reviews.items()
+    }
+    capabilities = dict.fromkeys(c for found in measured.values() for c in found)
+    rows = []
+    for capability in capabilities:
+        row: Row = {"capability": capability.removesuffix("_shadow")}
+        for name in reviews:
+            base, candidate, n_items = measured[name].get(capability, (None, None, 0))
+            outcome = outcomes[name].get(capability, "–")
+            row[name] = f"{outcome} ({_pair(base, candidate)}, {n_items})"
+        rows.append(row)
+    verdict: Row = {"capability": "**verdict**"}
+    return [*rows, verdict | {n: f"**{r['verdict']['outcome']}**" for n, r in reviews.items()}]
+
+
+def by_task(reviews: dict[str, Any]) -> list[Row]:
+    """Return the means of lm-eval's tasks: the base, and each adapter."""
+    measured = {name: scores(review) for name, review in reviews.items()}
+    rows = []
+    for task in next(iter(measured.values())):
+        base, _, n_items = next(iter(measured.values()))[task]
+        row: Row = {"task": task, "items": n_items, "base": base}
+        rows.append(row | {name: found[task][1] for name, found in measured.items()})
+    return rows
+
+
+def by_recipe(recipes: dict[str, Any]) -> list[Row]:
+    """Return how each adapter was trained, and what it gained."""
+    return [
+        {
+            "adapter": name,
+            "loses": SKILLS[name],
+            "rows": recipe["n_rows"],
+            "steps": recipe["recipe"]["n_steps"],
+            "rates": ", ".join(recipe["target_by_rate"]),
+            "kept": f"{recipe['rate']:g}",
+            "minutes": ", ".join(map(str, recipe["minutes_by_rate"].values())),
+            "development tickets": recipe["target_by_rate"][f"{recipe['rate']:g}"],
+        }
+        for name, recipe in recipes.items()
+    ]
+
+
+def present(folder: Path, file: str) -> dict[str, Any]:
+    """Return a file of each adapter that has it."""
+    paths = {name: folder / name / file for name in NAMES}
+    return {name: read(path) for name, path in paths.items() if path.exists()}
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description="Write the page of the lost skills.")
+    parser.add_argument("--reviews", type=Path, default=Path("reports/lost-skills"))
+    folder = parser.parse_args().reviews
+    parts = {
+        "recipes": table(by_recipe(present(folder, "recipe.json"))),
+        "capabilities": table(by_capability(present(folder, "review.json"))),
+    }
+    public = present(folder, "lm-eval.json")
+    parts["tasks"] = table(by_task(public)) if public else "lm-eval's tasks were not asked."
+    publish(HEAD.read_text(encoding="utf-8").format(**parts), folder / "README.md")
+
+
+if __name__ == "__main__":
+    main()
