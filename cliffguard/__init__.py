@@ -15,12 +15,13 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from importlib.abc import Loader
+
     from cliffguard.config import load_plan, load_policy
     from cliffguard.core.backends import register_backend
     from cliffguard.core.caveats import Caveat
@@ -88,13 +89,16 @@ _MOVED = {
 """Modules that README or docs named, by their old names: found until the next release."""
 
 
-class _Moved(MetaPathFinder, Loader):
-    """Finds a module under its old name, with a warning."""
+class _Moved:
+    """Finds a module under its old name, with a warning. Its base classes would take 15 ms."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname in _MOVED else None
+        return ModuleSpec(fullname, cast("Loader", self)) if fullname in _MOVED else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let Python make the module."""
 
     def exec_module(self, module: ModuleType) -> None:
         new = _MOVED[module.__name__]

@@ -21,6 +21,7 @@ from cliffguard.core.hub_names import (
     is_offline,
     without_prefix,
 )
+from cliffguard.core.libraries import is_there
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import cut_middle
 
@@ -39,8 +40,9 @@ def locate(spec: str, *, offline: bool, hub: bool) -> tuple[Path, str]:
         return download(without_prefix(spec), offline=is_offline(offline))
     if not is_hub_id(spec):
         raise _no_directory(spec)
-    with contextlib.suppress(UsageError):
-        return download(spec, offline=True)
+    if is_there("huggingface_hub"):  # nothing else can have fetched it
+        with contextlib.suppress(UsageError):
+            return download(spec, offline=True)
     raise _not_here(spec, "directory", "model")
 
 

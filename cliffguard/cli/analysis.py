@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cliffguard.cli.given import open_store
 from cliffguard.core.errors import CliffguardError
+from cliffguard.core.libraries import is_there
 from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def analysis_of(
     tasks, _ = drop_contaminated(tasks, training)
     refuse_unknown_fields(tasks, policy)
     base, unseen = base_here(plan)
+    if base is not None and plan.runner.is_local and not is_there("torch"):
+        unseen.append("without torch, time is not foretold; pip install 'cliffguard[run]'")
     flips = {} if base is None else stored_flips(open_store(store), base)
     churn = expected_churn(plan, suites, tasks, flips)
     analysis = power_analysis(

@@ -2,30 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from cliffguard.cli.check import check, measure
-from cliffguard.cli.compare import compare
-from cliffguard.cli.demo import demo
-from cliffguard.cli.doctor import doctor
-from cliffguard.cli.figures import figures
-from cliffguard.cli.flips import flips
 from cliffguard.cli.help import Brief, OneLine
-from cliffguard.cli.init import init
-from cliffguard.cli.lm_eval import lm_eval
-from cliffguard.cli.noise import noise
-from cliffguard.cli.plan import plan
-from cliffguard.cli.report import report
-from cliffguard.cli.rescue import rescue
-from cliffguard.cli.store import store_app
-from cliffguard.cli.suite_health import check_suites, cover_prompts
-from cliffguard.cli.suites import suites_app
+from cliffguard.cli.lazy import Verb
+
+
+def _brief(source: str, line: str, *examples: str) -> Verb:
+    """Return a verb with more options than one screen holds: its help is brief, with examples."""
+    return Verb(source, line, {"cls": Brief, "epilog": "\n\n".join(examples)})
+
+
+VERBS: Mapping[str, Verb] = {
+    "check": _brief(
+        "check:check",
+        "Measure base and candidate, compare them, judge, and report.",
+        "cliffguard check --candidate runs/ft/adapter --suite adjacent",
+        "cliffguard check plan.yaml --policy policy.yaml --out reports",
+    ),
+    "plan": _brief(
+        "plan:plan",
+        "Say what a plan can decide: items, the drops it sees, the chance to pass, the cost.",
+        "cliffguard plan plan.yaml",
+        "cliffguard plan --suite adjacent --limit 200 --aim 0.9",
+    ),
+    "measure": _brief(
+        "check:measure",
+        "Put the answers of one checkpoint into the store, without a verdict.",
+        "cliffguard measure models/base --suite adjacent",
+        "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",
+    ),
+    "compare": _brief(
+        "compare:compare",
+        "Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.",
+        "cliffguard compare models/base runs/ft/adapter --suite adjacent",
+        "cliffguard compare samples/base samples/tuned --policy policy.yaml",
+    ),
+    "noise": _brief(
+        "noise:noise",
+        "Ask a checkpoint twice: again one sequence at a time, or as is said; exit 12 on drift.",
+        "cliffguard noise runs/ft/adapter --suite adjacent --limit 200",
+        "cliffguard noise runs/ft/adapter --suite adjacent --other-dtype float32",
+    ),
+    "rescue": _brief(
+        "rescue:rescue",
+        "Scale a fine-tune towards its base: chosen on half of the items, judged on the others.",
+        "cliffguard rescue plan.yaml",
+        "cliffguard rescue plan.yaml --grid 0.4,0.6,0.8 --out rescued",
+    ),
+    "report": Verb(
+        "report:report",
+        "Render a stored review, or the overview of several; the same bytes every time.",
+    ),
+    "figures": Verb(
+        "figures:figures",
+        "Draw the figures of reviews, the same bytes every time; print the files that were "
+        "written.",
+    ),
+    "flips": Verb("flips:flips", "List the items that changed; exit 0 also where there is none."),
+    "init": _brief(
+        "init:init",
+        "Write plan.yaml and policy.yaml, and a target suite where data is given.",
+        "cliffguard init --out gate",
+        "cliffguard init --out gate --data items.jsonl --target-answer label",
+    ),
+    "doctor": _brief(
+        "doctor:doctor",
+        "Look at versions, devices and places and, if given, at base and candidate.",
+        "cliffguard doctor",
+        "cliffguard doctor --base models/base --candidate runs/ft/adapter --load",
+    ),
+    "demo": Verb(
+        "demo:demo",
+        "Check a healthy and an over-trained fine-tune of a small model; exit 0 when it ran.",
+    ),
+    "lm-eval": Verb(
+        "lm_eval:lm_eval",
+        "Run lm-eval's own command line, which then knows the model `cliffguard`.",
+        {
+            "context_settings": {
+                "allow_extra_args": True,
+                "ignore_unknown_options": True,
+                "help_option_names": [],  # its --help is lm-eval's
+            }
+        },
+    ),
+    "suites": Verb("suite_health:suites_app", "List, show and check suites."),  # all of them
+    "store": Verb("store:store_app", "Look after the stored answers."),
+}
+
+
+class _Verbs(OneLine):
+    verbs = VERBS
+
 
 app = typer.Typer(
     name="cliffguard",
-    cls=OneLine,
+    cls=_Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,58 +111,6 @@ app = typer.Typer(
         "20 resources are missing (retry), 2 usage, 1 any other failure, 130 and 143 interrupted."
     ),
 )
-
-# Of each verb with more options than one screen holds, two examples.
-_EXAMPLES = {
-    check: (
-        "cliffguard check --candidate runs/ft/adapter --suite adjacent",
-        "cliffguard check plan.yaml --policy policy.yaml --out reports",
-    ),
-    plan: ("cliffguard plan plan.yaml", "cliffguard plan --suite adjacent --limit 200 --aim 0.9"),
-    measure: (
-        "cliffguard measure models/base --suite adjacent",
-        "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",
-    ),
-    compare: (
-        "cliffguard compare models/base runs/ft/adapter --suite adjacent",
-        "cliffguard compare samples/base samples/tuned --policy policy.yaml",
-    ),
-    noise: (
-        "cliffguard noise runs/ft/adapter --suite adjacent --limit 200",
-        "cliffguard noise runs/ft/adapter --suite adjacent --other-dtype float32",
-    ),
-    rescue: (
-        "cliffguard rescue plan.yaml",
-        "cliffguard rescue plan.yaml --grid 0.4,0.6,0.8 --out rescued",
-    ),
-    init: (
-        "cliffguard init --out gate",
-        "cliffguard init --out gate --data items.jsonl --target-answer label",
-    ),
-    doctor: (
-        "cliffguard doctor",
-        "cliffguard doctor --base models/base --candidate runs/ft/adapter --load",
-    ),
-}
-for verb in (
-    check, plan, measure, compare, noise, rescue, report, figures, flips, init, doctor, demo,
-):  # fmt: skip
-    if verb in _EXAMPLES:
-        app.command(cls=Brief, epilog="\n\n".join(_EXAMPLES[verb]))(verb)
-    else:
-        app.command()(verb)
-app.command(
-    "lm-eval",
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": [],  # its --help is lm-eval's
-    },
-)(lm_eval)
-suites_app.command("check")(check_suites)
-suites_app.command("coverage", cls=Brief)(cover_prompts)
-app.add_typer(suites_app, name="suites")
-app.add_typer(store_app, name="store")
 
 
 def _print_version(wanted: bool) -> None:

@@ -81,10 +81,11 @@ def _refusal(plan: Plan) -> Callable[[Checkpoint, Suite], str | None]:
     runner = cache(lambda: runner_for(plan))  # which loads libraries: only where a suite may fit
 
     def refusal(side: Checkpoint, suite: Suite) -> str | None:
+        answering = runner()  # a library that it lacks is no template's refusal
         try:
-            for task in runner().resolve([suite], plan.protocol):
+            for task in answering.resolve([suite], plan.protocol):
                 if task.are_chats:
-                    runner().try_chats(side, task, plan.protocol)
+                    answering.try_chats(side, task, plan.protocol)
         except UsageError as failure:
             return cut_middle(str(failure), _MOST_CHARACTERS)
         return None

@@ -39,6 +39,7 @@ from cliffguard.cli.outcome import (
 from cliffguard.cli.overview import finish_overview, remove_overview
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
+from cliffguard.core.libraries import refuse_lacking
 from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def check(
         return
     caveats: tuple[Caveat, ...] = ()
     with failure_recorded(out):
+        refuse_lacking()
         from cliffguard.gate import find_sides, with_runner
 
         prompts = say_target(plans, quiet=quiet or texts == "none", is_asked=True)
@@ -247,6 +249,7 @@ def measure(
     if show_config:
         show([resolved])
         return
+    refuse_lacking()
     say_target([resolved], quiet=quiet)
     from cliffguard.gate import find_alone
 

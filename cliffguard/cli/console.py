@@ -21,6 +21,7 @@ import typer
 
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.files import user_path, write_whole
+from cliffguard.core.libraries import imports_explained
 from cliffguard.core.signals import Interrupted, raise_put_off
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def explained(function: F) -> F:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _libraries_explained(), contextlib.ExitStack() as held:
+            with imports_explained(), contextlib.ExitStack() as held:
                 _held.append(held)
                 held.callback(_held.pop)
                 result = function(*args, **kwargs)
@@ -85,26 +86,13 @@ def explained(function: F) -> F:
 
 
 @contextlib.contextmanager
-def _libraries_explained() -> Iterator[None]:
-    """Turn a library that cannot be imported into an error of ours: what to install."""
-    try:
-        yield
-    except ImportError as failure:
-        from cliffguard.core.libraries import missing
-
-        if (lack := missing(failure)) is None:
-            raise
-        raise lack from failure
-
-
-@contextlib.contextmanager
 def failure_recorded(out: Path | None) -> Iterator[None]:
     """Leave a failure.json and a JUnit error in the folder where a report was expected, if any.
 
     So it is of exit 2, 12 and 20, once the folder is there; each has an id to go by.
     """
     try:
-        with _libraries_explained():
+        with imports_explained():
             yield
     except CliffguardError as error:
         if out is not None and error.exit_code in _RECORDED:

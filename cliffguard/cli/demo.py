@@ -11,6 +11,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
+from cliffguard.core.libraries import refuse_lacking
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
@@ -31,6 +32,7 @@ def demo(
     """Check a healthy and an over-trained fine-tune of a small model; exit 0 when it ran."""
     from cliffguard import demo as room
 
+    refuse_lacking()  # before the base is fetched
     screen = shown(quiet=quiet, verbose=verbose)
     base = room.base_path(screen.say)
     if base_path:

@@ -13,7 +13,7 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plan_of
-from cliffguard.core.errors import InfrastructureError, UsageError
+from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.libraries import OPTIONAL, missing, refuse_lacking, versions
 from cliffguard.core.progress import doing
 
@@ -85,16 +85,16 @@ def _examined(
         return examine(plan, open_store(store), runner_for(plan) if plan and load else None)
 
 
-def _lacking() -> InfrastructureError | None:
+def _lacking() -> CliffguardError | None:
     """Return what to tell of libraries that are not there, None where all are."""
     try:
         refuse_lacking()
-    except InfrastructureError as failure:
+    except CliffguardError as failure:
         return failure
     return None
 
 
-def _print_missing(error: InfrastructureError, output_format: str) -> int:
+def _print_missing(error: CliffguardError, output_format: str) -> int:
     """Say which library keeps everything else from being looked at; return the exit code."""
     text, _, advice = str(error).partition("; ")
     if output_format == "json":

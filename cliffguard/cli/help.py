@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from cliffguard.cli.console import complain
+from cliffguard.cli.lazy import LazyGroup
 from cliffguard.core.errors import UsageError
 
 _WIDTH = 78  # of a line about a panel, which is never wrapped
@@ -87,7 +88,7 @@ _IDS = {
 _Refusal: Any = typer.BadParameter.__mro__[2]  # click's ClickException, or typer's copy of it
 
 
-class OneLine(TyperGroup):
+class OneLine(LazyGroup):
     """All verbs; what is wrong with the words of a command is one line, and exit code 2."""
 
     _called = "cliffguard"  # the command that is read, which not every refusal names

@@ -14,6 +14,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.libraries import refuse_lacking
 from cliffguard.core.texts import in_points
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def noise(
     screen = shown(quiet=quiet, verbose=verbose)
     plan = _plan_of(flags, checkpoint)
     other = _otherwise(plan, other_dtype, other_device, other_packing)
+    refuse_lacking()
     from cliffguard.gate import find_alone, runner_for
     from cliffguard.planning.self_test import measure_noise
 

@@ -15,7 +15,6 @@ from cliffguard.cli.console import explained, write_data
 from cliffguard.cli.outcome import comment_options
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
-from cliffguard.core.validation import adapter_of, validate
 
 if TYPE_CHECKING:
     from cliffguard.core.timing import Timings
@@ -157,6 +156,7 @@ def _timings_beside(review: Path) -> Timings | None:
         return None
     from cliffguard.core.canonical_json import parse_json
     from cliffguard.core.timing import Timings
+    from cliffguard.core.validation import adapter_of, validate
 
     try:
         content = parse_json(read_text(path, UsageError))

@@ -17,6 +17,7 @@ from cliffguard.cli.outcome import Output, finished, names_of, prepare, printed,
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import read_text, user_path, write_whole
+from cliffguard.core.libraries import refuse_lacking
 from cliffguard.core.texts import n_things, plural
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def rescue(
     if show_config:
         show([resolved])
         return
+    refuse_lacking()
     from cliffguard.gate import with_runner
 
     say_target([resolved], quiet=quiet or texts == "none")

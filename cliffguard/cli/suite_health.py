@@ -15,7 +15,8 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, progress_shown, shown, write_data
 from cliffguard.cli.given import open_store, plan_of
-from cliffguard.cli.suites import tasks_of
+from cliffguard.cli.help import Brief
+from cliffguard.cli.suites import suites_app, tasks_of
 from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _STILL = 0.8  # share of items that never changed
 _CHARACTERS = 160  # of a prompt
 
 
+@suites_app.command("check")
 @explained
 @opt.takes(opt.POLICY)
 def check_suites(
@@ -82,6 +84,7 @@ def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
             )
 
 
+@suites_app.command("coverage", cls=Brief)
 @explained
 @opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def cover_prompts(

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 
-from cliffguard.core.errors import InfrastructureError
-from cliffguard.core.texts import first_line
+from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
+from cliffguard.core.texts import first_and_more, first_line
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
 OPTIONAL = {"bitsandbytes": "--quantization", "vllm": "--model vllm"}
 """What is not needed, and what for."""
+
+EXTRAS = {"run": "running models", "figures": "drawing figures"}
+"""What is installed by `pip install 'cliffguard[NAME]'`, and what for."""
+_USES = {
+    "pyarrow": "reading Parquet and Arrow files",
+    "huggingface-hub": "a name on a hub",
+    "datasets": "a data set on a hub",
+}
+"""Of packages that serve more than their extra is for."""
 
 _MODULES = {"pyyaml": "yaml"}  # where the module's name is not the package's
 
 
 def versions() -> dict[str, str | None]:
     """Return the version of each library, and ours; None of what is not installed."""
+    import platform
+
     by_name = {name: installed(name) for name in ("cliffguard", *LIBRARIES, *OPTIONAL)}
     return {"cliffguard": by_name.pop("cliffguard"), "python": platform.python_version(), **by_name}
 
@@ -54,18 +65,34 @@ def _release(text: str) -> tuple[int, ...]:
 
 
 def refuse_lacking() -> None:
-    """Raise InfrastructureError where a library that a run stands on is not there.
+    """Raise an error of ours where a package that running models stands on is not there.
 
-    Some are imported only after hours, when an adapter is put on or a report is drawn. None is
-    imported here.
+    Some are imported only after hours, when an adapter is put on. None is imported here. Raises
+    UsageError where the extra `run` is not installed, InfrastructureError where the core is not.
     """
-    lacking = [name for name in _required() if not _is_there(_MODULES.get(name, name))]
-    if lacking:
-        raise _to_install(lacking, "is not installed" if len(lacking) == 1 else "are not installed")
+    for extra in (None, "run"):
+        lacking = [name for name in _brought_by(extra) if not is_there(_MODULES.get(name, name))]
+        if lacking:
+            raise _not_installed(lacking, extra)
 
 
-def missing(failure: ImportError) -> InfrastructureError | None:
-    """Return what to tell of a library that cannot be imported; None where it is a file of ours."""
+@contextmanager
+def imports_explained() -> Iterator[None]:
+    """Turn a library that cannot be imported into an error of ours: what to install."""
+    try:
+        yield
+    except ImportError as failure:
+        if (lack := missing(failure)) is None:
+            raise
+        raise lack from failure
+
+
+def missing(failure: ImportError) -> CliffguardError | None:
+    """Return what to tell of a library that cannot be imported; None where it is a file of ours.
+
+    A UsageError names the extra that brings it. An InfrastructureError tells of any other library,
+    and of one that is there and breaks as it is imported.
+    """
     from importlib.metadata import PackageNotFoundError
 
     module = (failure.name or "").partition(".")[0]
@@ -74,11 +101,28 @@ def missing(failure: ImportError) -> InfrastructureError | None:
         module = quoted[1] if quoted else module
     if not module or module == "cliffguard":
         return None
-    reason = "is not installed"
-    if not isinstance(failure, ModuleNotFoundError):
-        reason = f"cannot be imported ({first_line(failure)})"
     packages = {called: name for name, called in _MODULES.items()}
-    return _to_install([packages.get(module, module).replace("_", "-")], reason)
+    name = packages.get(module, module).replace("_", "-")
+    is_absent = isinstance(failure, PackageNotFoundError) or not is_there(module)
+    if not (isinstance(failure, ModuleNotFoundError) and is_absent):
+        return _to_install([name], f"cannot be imported ({first_line(failure)})")
+    extras = (extra for extra in EXTRAS if name in _brought_by(extra))
+    return _not_installed([name], next(extras, None))
+
+
+def _not_installed(names: Sequence[str], extra: str | None) -> CliffguardError:
+    if extra is None:
+        return _to_install(names, "is not installed" if len(names) == 1 else "are not installed")
+    use = _USES.get(names[0], EXTRAS[extra]) if len(names) == 1 else EXTRAS[extra]
+    ranked = sorted(names, key=(*LIBRARIES, *names).index)
+    return UsageError(
+        f"{use} needs {first_and_more(ranked, _NAMED)}, which {'is' if len(names) == 1 else 'are'} "
+        f"not installed; pip install 'cliffguard[{extra}]'",
+        id="install.missing",
+    )
+
+
+_NAMED = 2  # packages, of all that one extra brings
 
 
 def _to_install(names: Sequence[str], reason: str) -> InfrastructureError:
@@ -91,9 +135,15 @@ def _to_install(names: Sequence[str], reason: str) -> InfrastructureError:
     )
 
 
-def _required() -> list[str]:
-    """Return the packages that pip installs with cliffguard, without extras."""
-    return [_name_of(line) for line in _requirements() if "extra ==" not in line]
+def _brought_by(extra: str | None) -> list[str]:
+    """Return the packages that pip installs for an extra of ours; None: with or without any."""
+    lines = _requirements()
+    named = [re.search(r"extra == ['\"]([\w-]+)", line) for line in lines]
+    return [
+        _name_of(line)
+        for line, match in zip(lines, named, strict=True)
+        if (match[1] if match else None) == extra
+    ]
 
 
 def _requirements() -> list[str]:
@@ -106,12 +156,16 @@ def _without_marker(requirement: str) -> str:
     return requirement.partition(";")[0].strip()
 
 
-def _is_there(module: str) -> bool:
+def is_there(module: str) -> bool:
+    """Return whether a module is installed; a folder without code, which pip leaves, is none."""
     module = module.replace("-", "_")
     try:
-        return module in sys.modules or find_spec(module) is not None
+        if sys.modules.get(module) is not None:
+            return True
+        spec = find_spec(module)
     except (ImportError, ValueError):  # of a finder, or of a module without a specification
         return False
+    return spec is not None and spec.origin is not None
 
 
 def _name_of(requirement: str) -> str:

@@ -8,6 +8,7 @@ from cliffguard.checkpoints.files import refuse_growing
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError
 from cliffguard.core.items import Task
+from cliffguard.core.libraries import is_there
 from cliffguard.core.settings import Plan
 from cliffguard.planning.capability_power import CHARACTERS_A_TOKEN
 from cliffguard.planning.power import PowerAnalysis
@@ -16,8 +17,8 @@ _N_SAMPLED, _MOST_SAMPLED = 20, 20_000  # prompts, and characters of all
 
 
 def minutes_of(plan: Plan, base: Checkpoint | None, analysis: PowerAnalysis) -> float | None:
-    """Return a rough estimate on this machine; None where the base is not at hand."""
-    if base is None or base.files is None or not plan.runner.is_local:
+    """Return a rough estimate on this machine; None without the base at hand, or without torch."""
+    if base is None or base.files is None or not plan.runner.is_local or not is_there("torch"):
         return None
     from cliffguard.checkpoints.weights import n_parameters
     from cliffguard.engine.speed import tokens_a_second
@@ -36,14 +37,15 @@ def characters_a_token(base: Checkpoint | None, tasks: Sequence[Task]) -> float:
     """Return how many characters of some prompts one token of the base's tokenizer holds.
 
     Some hold one, and prompts are then four times as long as usual. The usual number is returned
-    where the base is not at hand, and where its tokenizer is of an older kind of file or broken.
+    where the base is not at hand, where its tokenizer is of an older kind of file or broken, and
+    where nothing is installed that reads it.
     """
     prompts = [item.prompt for task in tasks for item in task.items]
     text = "\n".join(prompts[:: 1 + len(prompts) // _N_SAMPLED])[:_MOST_SAMPLED]
     if base is None or base.files is None or not text:
         return CHARACTERS_A_TOKEN
     file = base.files.tokenizer / "tokenizer.json"
-    if not file.is_file():
+    if not file.is_file() or not is_there("tokenizers"):
         return CHARACTERS_A_TOKEN
     from tokenizers import Tokenizer
 

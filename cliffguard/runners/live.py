@@ -22,14 +22,17 @@ from cliffguard.core.chats import template_file
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.items import Item, Task
+from cliffguard.core.libraries import imports_explained
 from cliffguard.core.settings import EvalSettings, RunnerSettings
-from cliffguard.engine import live
-from cliffguard.engine.smoke_test import probe, refuse_no_numbers
-from cliffguard.engine.weight_checks import refuse_no_bos_or_eos
-from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners import TaskPart
-from cliffguard.runners.harness import HarnessRunner
-from cliffguard.runners.local_backends import CliffguardBackend
+
+with imports_explained():  # it is imported by people, in their own programs
+    from cliffguard.engine import live
+    from cliffguard.engine.smoke_test import probe, refuse_no_numbers
+    from cliffguard.engine.weight_checks import refuse_no_bos_or_eos
+    from cliffguard.engine.windows import settled, window_of_model
+    from cliffguard.runners.harness import HarnessRunner
+    from cliffguard.runners.local_backends import CliffguardBackend
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors

@@ -15,6 +15,7 @@ from cliffguard.core.hub_names import (
     no_connection,
     without_prefix,
 )
+from cliffguard.core.libraries import is_there
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import cut_middle
 from cliffguard.suites.rows import Row
@@ -38,10 +39,10 @@ def find_data(
     if is_looked_up(spec, hub=hub):
         name = without_prefix(spec)
         return download_data(name, subset=subset, split=split, offline=is_offline(offline))
-    try:
-        return download_data(spec, subset=subset, split=split, offline=True)
-    except NotFetched:
-        raise _not_here(spec, "file", "data set") from None
+    with contextlib.suppress(NotFetched):
+        if is_there("datasets"):  # nothing else can have fetched it
+            return download_data(spec, subset=subset, split=split, offline=True)
+    raise _not_here(spec, "file", "data set")
 
 
 class NotFetched(UsageError):

@@ -195,7 +195,7 @@ def test_the_release_is_pinned(path: Path) -> None:
     """Verdicts of another release may differ; it is this one, in all three."""
     installed = re.findall(r"pip install (\S+?)(?:'| |\n)", path.read_text(encoding="utf-8"))
 
-    assert installed == [f"cliffguard=={version('cliffguard')}"]
+    assert installed == [f'"cliffguard[run]=={version("cliffguard")}"']
 
 
 def test_the_default_branch_fills_the_cache() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shlex
+import subprocess
+import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import cliffguard.cli.app as command_line
 from cliffguard.cli.app import app
 from cliffguard.cli.help import Brief
 from cliffguard.config import schema
@@ -93,6 +99,48 @@ def test_a_key_is_declared_once(record: type[Any]) -> None:
         assert properties["properties"][key]["description"] == flag.help
         assert any(flag.help in (option.help or "") for option in options.values()), key
         assert all(alias in options for alias in flag.aliases), key
+
+
+@pytest.mark.parametrize("name", command_line.VERBS)
+def test_the_table_says_what_the_verb_says(name: str) -> None:
+    """Help lists the verbs without importing them, by the first paragraph of their docstrings."""
+    paragraph = cleandoc(VERBS[name].help or "").partition("\n\n")[0]
+
+    assert " ".join(paragraph.split()) == command_line.VERBS[name].line
+
+
+def test_only_what_is_called_is_imported() -> None:
+    """Neither help, nor a completion, nor another verb imports a verb's module."""
+    script = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom cliffguard.cli.app import app\n"
+        "for words in (['--help'], ['chek'], ['store', 'path']):\n"
+        "    CliRunner().invoke(app, words)\n"
+        "    print(sorted(m for m in sys.modules if m.startswith('cliffguard.cli.')))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    usual = {f"cliffguard.cli.{name}" for name in ("app", "console", "help", "lazy")}
+    of_help, of_a_typo, of_the_store = map(set, map(ast.literal_eval, done.stdout.splitlines()))
+    assert of_help == of_a_typo == usual
+    assert "cliffguard.cli.store" in of_the_store
+    assert not of_the_store & {f"cliffguard.cli.{name}" for name in ("check", "plan", "suites")}
+
+
+@pytest.mark.parametrize("words", ["che", "suites v"])
+def test_names_are_completed(words: str) -> None:
+    """With their help, as the shells ask for it."""
+    environment = {
+        "_CLIFFGUARD_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": f"cliffguard {words}",
+    }
+
+    shown = CliRunner().invoke(app, [], env=environment, prog_name="cliffguard").stdout
+
+    name = "validate" if " " in words else "check"
+    assert re.search(rf'"{name}":"\w', shown), shown
 
 
 def test_the_documents_name_help_all() -> None:

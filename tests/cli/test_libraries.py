@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard.core.libraries import missing, refuse_lacking
+from cliffguard.core.libraries import imports_explained, is_there, missing, refuse_lacking
 from tests import support
 from tests.cli.test_verbs import run
 
@@ -49,16 +50,9 @@ def lacking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             setattr(sys.modules[parent], attribute, module)
 
 
-IMPORTED_AT_ONCE, IMPORTED_LATE = ("torch", "lm_eval"), ("peft", "accelerate")
-NEEDING = [
-    *((verb, name) for verb in ("check", "plan", "measure") for name in IMPORTED_AT_ONCE),
-    *((verb, name) for verb in ("check", "measure") for name in IMPORTED_LATE),
-]
-
-
-@pytest.mark.parametrize(("verb", "lacking"), NEEDING, indirect=["lacking"])
+@pytest.mark.parametrize("verb", ["check", "measure"])
 def test_what_to_install_is_one_line(verb: str, lacking: str, tmp_path: Path) -> None:
-    """Exit 20, and a failure.json where a report was expected."""
+    """Exit 2, and a failure.json where a report was expected."""
     base = support.write_checkpoint(tmp_path / "base", seed=0)
     tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
     words = ["--suite", "adjacent"]
@@ -67,14 +61,15 @@ def test_what_to_install_is_one_line(verb: str, lacking: str, tmp_path: Path) ->
 
     result = run(verb, *words)
 
-    assert result.exit_code == 20, result.output
+    assert result.exit_code == 2, result.output
     # Before it, on a busy machine, what takes long may have been said.
-    line = result.stderr.splitlines()[-1]
-    assert f"{lacking} is not installed, and this needs it; pip install '{lacking}" in line
-    assert line.startswith("cliffguard: error[environment.missing-library]: ")
+    assert result.stderr.splitlines()[-1] == (
+        f"cliffguard: error[install.missing]: running models needs {lacking}, which is not "
+        "installed; pip install 'cliffguard[run]'"
+    )
     if verb == "check":
         failure = json.loads((tmp_path / "out" / "failure.json").read_text())
-        assert (failure["exit_code"], failure["id"]) == (20, "environment.missing-library")
+        assert (failure["exit_code"], failure["id"]) == (2, "install.missing")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -82,28 +77,78 @@ def test_a_doctor_says_what_is_missing(form: str, lacking: str) -> None:
     """It is the command to ask: it says what is there, and what is not."""
     result = run("doctor", "--format", form)
 
-    assert result.exit_code == 20, result.output
+    assert result.exit_code == 2, result.output
     assert result.stderr == ""
-    assert f"{lacking} is not installed" in result.stdout
+    assert f"needs {lacking}, which is not installed" in result.stdout
+    assert "pip install 'cliffguard[run]'" in result.stdout
     assert "transformers" in result.stdout
     if form == "json":
-        assert json.loads(result.stdout)["exit_code"] == 20
+        assert json.loads(result.stdout)["exit_code"] == 2
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let these modules be what they are where they are not installed."""
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Without(name), *sys.meta_path])
 
 
 def test_all_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """One command installs it, before anything is asked; what only an extra needs is not missed."""
-    gone = ("peft", "yaml", "bitsandbytes", "vllm")
-    for name in gone:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        monkeypatch.setattr(sys, "meta_path", [Without(name), *sys.meta_path])
+    without(monkeypatch, "peft", "gguf", "accelerate", "matplotlib", "bitsandbytes", "vllm")
+
+    with support.refused("install.missing", 2) as refused:
+        refuse_lacking()
+
+    assert str(refused.value) == (
+        "running models needs peft, accelerate and 1 more, which are not installed; pip install "
+        "'cliffguard[run]'"
+    )
+
+
+def test_a_core_that_is_not_whole_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No extra brings what is installed without any."""
+    without(monkeypatch, "peft", "yaml")
 
     with support.refused("environment.missing-library", 20) as refused:
         refuse_lacking()
 
     line = str(refused.value)
-    assert line.startswith("peft, pyyaml are not installed, and this needs them; pip install 'peft")
-    assert "' 'pyyaml>=" in line
-    assert not any(name in line for name in ("bitsandbytes", "vllm"))
+    assert line.startswith("pyyaml is not installed, and this needs it; pip install 'pyyaml>=")
+
+
+def test_a_folder_that_pip_left_behind_is_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes it for a package without code, and torch fails at the first name in it."""
+    (tmp_path / "torch" / "__pycache__").mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+
+    assert not is_there("torch")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("matplotlib", "drawing figures needs matplotlib, which is not installed; pip install "
+         "'cliffguard[figures]'"),
+        ("pyarrow", "reading Parquet and Arrow files needs pyarrow, which is not installed; pip "
+         "install 'cliffguard[run]'"),
+        ("lm_eval", "running models needs lm-eval, which is not installed; pip install "
+         "'cliffguard[run]'"),
+    ],
+)  # fmt: skip
+def test_the_extra_that_brings_it_is_named(
+    name: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what for; whoever imports a module of ours in a program hears the same."""
+    without(monkeypatch, name)
+
+    with support.refused("install.missing", 2) as refused, imports_explained():
+        importlib.import_module(name)
+
+    assert str(refused.value) == line
 
 
 def test_a_sentence_in_place_of_a_name_names_the_library() -> None:
@@ -113,15 +158,28 @@ def test_a_sentence_in_place_of_a_name_names_the_library() -> None:
     lack = missing(PackageNotFoundError(sentence))
 
     assert lack is not None
-    assert str(lack).startswith("safetensors is not installed, and this needs it; pip install 'saf")
-    assert "distribution" not in str(lack)
+    assert str(lack).startswith("running models needs safetensors, which is not installed; pip ins")
 
 
-def test_a_library_that_breaks_as_it_is_imported_is_named() -> None:
-    """With what it said; a file of ours that is missing is a crash, and stays one."""
-    broken = missing(ImportError("libcudart.so.12: cannot open", name="torch"))
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ImportError("libcudart.so.12: cannot open", name="torch"),
+        ModuleNotFoundError("No module named 'torch._C'", name="torch._C"),
+        ModuleNotFoundError("No module named 'torch'", name="torch"),  # of a package that is there
+    ],
+    ids=["library", "module-inside", "itself"],
+)
+def test_a_library_that_breaks_as_it_is_imported_is_not_missing(failure: ImportError) -> None:
+    """It is named with what it said: to install the extra again would mend nothing."""
+    broken = missing(failure)
 
-    assert broken is not None
-    assert "torch cannot be imported (libcudart.so.12: cannot open)" in str(broken)
+    assert (broken and (broken.id, broken.exit_code)) == ("environment.missing-library", 20)
+    assert f"torch cannot be imported ({failure})" in str(broken)
+    assert "cliffguard[" not in str(broken)
+
+
+def test_what_is_ours_or_has_no_name_is_a_crash() -> None:
+    """A file of ours that is missing is a crash, and stays one."""
     assert missing(ModuleNotFoundError("No module", name="cliffguard.gone")) is None
     assert missing(ImportError("who knows")) is None

@@ -103,9 +103,7 @@ def check_pip(words: list[str]) -> str:
     """Look whether what is to be installed can be: a requirement, and an extra that we have."""
     assert words[0] == "install"
     for word in words[1:]:
-        if word == ".":
-            continue
-        wanted = Requirement(word)
+        wanted = Requirement(re.sub(r"^\.(?=\[|$)", "cliffguard", word))  # the checkout itself
         if wanted.name == "cliffguard":
             assert wanted.extras <= {*(metadata("cliffguard").get_all("Provides-Extra") or ())}
     return ""

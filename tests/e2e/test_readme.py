@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard.cli.app import app
+from cliffguard.cli.app import VERBS
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 
@@ -17,17 +17,7 @@ CHECKOUT = Path(__file__).parent.parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
-def verbs() -> list[str]:
-    """Return the names of the command line's verbs."""
-    commands = [
-        command.name or command.callback.__name__
-        for command in app.registered_commands
-        if command.callback
-    ]
-    return commands + [group.name for group in app.registered_groups if group.name]
-
-
-@pytest.mark.parametrize("verb", verbs())
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_in_the_readme(verb: str) -> None:
     """No command is missing from the table of commands."""
     assert f"`cliffguard {verb}" in README

@@ -42,14 +42,14 @@ def from_arrow(path: Path, text_only: bool) -> Iterator[Row]:
 
 def label_names(path: Path) -> dict[str, tuple[str, ...]]:
     """Return the names of numbered labels by column, as `datasets` notes them in a table."""
+    if path.suffix.lower() not in (".parquet", ".arrow"):
+        return {}
     import pyarrow
     from pyarrow import parquet
 
     try:
         if path.suffix.lower() == ".parquet":
             return _names(parquet.read_schema(path))
-        if path.suffix.lower() != ".arrow":
-            return {}
         with pyarrow.OSFile(str(path)) as file:
             return _names(pyarrow.ipc.open_stream(file).schema)
     except (pyarrow.ArrowException, OSError) as failure:
