@@ -16,14 +16,22 @@ from cliffguard.core.hub_names import is_offline
 from cliffguard.core.libraries import refuse_lacking
 from cliffguard.core.progress import Progress, doing, silent
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import Plan
+from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.measure import Measurement, measure, unheard
 from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.run.diagnosis import diagnosed
+from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.look import take_look
+from cliffguard.run.measured import (
+    MeasuredPair,
+    keep_pair,
+    measured_pair,
+    run_of,
+    with_origin,
+)
 from cliffguard.run.policies import default_policy, with_margins
-from cliffguard.run.prepare import Audience, Limits, prepare
+from cliffguard.run.prepare import Run, prepare
 from cliffguard.run.samples import compare_samples
 from cliffguard.run.side_remarks import look_at
 from cliffguard.run.templates import try_chats, with_template
@@ -38,7 +46,9 @@ __all__ = [
     "find_sides",
     "guard",
     "is_full",
+    "judge_measured",
     "measure_alone",
+    "measure_pair",
     "refused",
     "runner_for",
     "with_margins",
@@ -85,7 +95,11 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     limits = Limits(stops_early=stops_early, max_minutes=max_minutes, probes=probes, began=began)
     store, audience = store or Store(default_store_folder()), Audience(progress, tell)
     run = prepare(plan, runner or runner_for(plan), store, sides, limits, audience, caveats)
-    run = run.screened()
+    return _reviewed(run.screened(), witness, LIVE if sides else command)
+
+
+def _reviewed(run: Run, witness: Callable[[Decision], None] | None, command: str | None) -> Review:
+    """Look at a run until its policy can decide, and return its review."""
     decision, verdict = None, None
     while (look := run.schedule.next(verdict)) is not None:  # what is decided is asked no more
         decision = take_look(run, look, verdict)
@@ -96,7 +110,45 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     decision = diagnosed(run, decision)  # after the verdict: why; nothing above depends on it
     if witness is not None:
         witness(decision)
-    return run.review(decision, LIVE if sides else command)
+    return run.review(decision, command)
+
+
+def measure_pair(
+    plan: Plan,
+    *,
+    store: Store,
+    runner: Runner,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
+) -> MeasuredPair:
+    """Put the answers of base and candidate to all of the plan's items into the store.
+
+    What a verdict takes beside them is kept there, too, and returned. Raises a CliffguardError
+    where the two cannot be compared.
+    """
+    limits, audience = Limits(probes=False), Audience(progress, tell)
+    run = prepare(plan, runner, store, None, limits, audience, ()).screened()
+    _, measured = run.measure(run.schedule.everything())
+    pair = measured_pair(run, measured)
+    keep_pair(store, pair)
+    return pair
+
+
+def judge_measured(
+    pair: MeasuredPair,
+    policy: Policy | None,
+    *,
+    store: Store,
+    witness: Callable[[Decision], None] | None = None,
+    command: str | None = None,
+) -> Review:
+    """Judge a pair that was measured, by its answers in `store`: neither side need be here.
+
+    `policy` None: the one under which it was measured. Raises UsageError where answers are wanting
+    that the policy takes.
+    """
+    run = run_of(pair, policy, store)
+    return with_origin(_reviewed(run, witness, command), pair)
 
 
 def refused(plan: Plan, runner: Runner) -> CliffguardError | None:

@@ -489,7 +489,7 @@ def test_a_time_limit_ends_the_showing_of_prompts(
     data = str(support.write_jsonl(tmp_path / "sums.jsonl", rows))
     runner = ShowsPrompts(all_right)
     is_up = property(lambda _: lambda: len(runner.shown) >= n_shown)
-    monkeypatch.setattr("cliffguard.run.prepare.Limits.is_time_up", is_up)
+    monkeypatch.setattr("cliffguard.run.limits.Limits.is_time_up", is_up)
 
     review = guard(replace(plan, target=TargetData(data=data)), store=store, runner=runner)
 

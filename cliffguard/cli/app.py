@@ -31,7 +31,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "measure": _brief(
         "check:measure",
-        "Put the answers of one checkpoint into the store, without a verdict.",
+        "Put the answers of checkpoints into the store, without a verdict.",
         "cliffguard measure models/base --suite adjacent",
         "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",
     ),

@@ -20,7 +20,7 @@ from cliffguard.cli.console import (
     remove_reports,
     shown,
 )
-from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
+from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     Output,
     finished,
@@ -40,7 +40,6 @@ from cliffguard.cli.overview import finish_overview, remove_overview
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.libraries import refuse_lacking
-from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
@@ -232,54 +231,33 @@ class _Checks:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(
+    opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.SCREEN, opt.JUDGED, opt.PROTOCOL, opt.RUNNER,
+)  # fmt: skip
 def measure(
     flags: Mapping[str, Any],
-    checkpoint: Annotated[
-        str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(
+            help="One checkpoint (a directory, hf:org/model@revision, an adapter); a base and its "
+            "candidates; or a plan, a YAML file."
+        ),
     ],
+    bundle: opt.Bundle = None,
     store: opt.StoreFolder = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Put the answers of one checkpoint into the store, without a verdict."""
+    """Put the answers of checkpoints into the store, without a verdict.
+
+    Of a base and candidates each pair is checked, too; `compare` judges it anywhere.
+    """
+    from cliffguard.cli.measuring import measure_alone, measure_pairs
+
     screen = shown(quiet=quiet, verbose=verbose)
-    resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
-    if show_config:
-        show([resolved])
-        return
-    refuse_lacking()
-    say_target([resolved], quiet=quiet)
-    from cliffguard.gate import find_alone
-
-    (resolved,) = with_suites(
-        [resolved],
-        lambda plan: [find_alone(plan)],
-        store=store,
-        say=None if quiet else screen.say,
-    )
-    from cliffguard.checkpoints.unchanged import changed_since
-    from cliffguard.gate import measure_alone, with_runner
-
-    def work(runner: Runner) -> None:
-        model = find_alone(resolved)
-        answers = open_store(store)
-        with contextlib.closing(screen):
-            measured = measure_alone(
-                model,
-                resolved,
-                store=answers,
-                runner=runner,
-                progress=screen.progress,
-                tell=screen.say,
-            )
-        for line in changed_since(model):
-            screen.say(f"! {line.text}")
-        n_items = sum(len(rows) for rows in measured.answers.values())
-        screen.say(
-            f"{checkpoint}: {n_things(n_items, 'answer')} to "
-            f"{n_things(len(measured.answers), 'task')} in {answers.root}"
-        )
-
-    with_runner(resolved, work)
+    first, *others = checkpoints
+    if others or bundle is not None or first.endswith((".yaml", ".yml")):
+        measure_pairs(checkpoints, flags, bundle, store, screen, is_shown=show_config)
+    else:
+        measure_alone(first, flags, store, screen, is_shown=show_config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli.bundle import Reporting, judge, measured_in
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
@@ -30,11 +32,16 @@ def compare(
     context: typer.Context,
     flags: Mapping[str, Any],
     base: Annotated[
-        str, typer.Argument(help="The base's directory or name; or a plan of both, a YAML file.")
+        str,
+        typer.Argument(
+            help="The base's directory, name or fingerprint; or of both a plan, or what `measure "
+            "--bundle` wrote."
+        ),
     ],
     candidate: Annotated[
-        str | None, typer.Argument(help="The candidate's directory or name.")
+        str | None, typer.Argument(help="The candidate's directory, name or fingerprint.")
     ] = None,
+    only: opt.OfBundle = None,
     after: opt.After = None,
     out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
@@ -50,42 +57,63 @@ def compare(
     """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
 
     Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
-    loaded.
+    loaded. Of what `measure` left of a pair nothing else need be there.
     """
+    to = Reporting(out=out, store=store, screen=shown(quiet=quiet, verbose=verbose), texts=texts)
+    with contextlib.ExitStack() as kept:
+        with failure_recorded(out):
+            to.output = output_of(output_format, comment_id, report_url, out)
+            measured = None if after else measured_in(base, candidate, only, flags, store, kept)
+            if measured is not None and show_config:
+                raise _not_shown("what was measured has its plan with it")
+        if measured is None:
+            code = _compared(base, candidate, flags, after or (), context, to, show_config)
+        else:
+            again = said_again(context, without={*_OUTPUT, *_LOUDNESS})
+            code = judge(measured, _policy_of(None, flags["policy"]), again, to)
+    raise typer.Exit(0 if exit_zero else code)
+
+
+def _compared(
+    base: str,
+    candidate: str | None,
+    flags: Mapping[str, Any],
+    after: Sequence[Path],
+    context: typer.Context,
+    to: Reporting,
+    is_shown: bool,
+) -> int:
+    """Judge what lies at two places, or at those of a plan; return the exit code."""
     from cliffguard.runners.lmeval_import import is_logged
 
     path = None
-    with failure_recorded(out):
-        output = output_of(output_format, comment_id, report_url, out)
+    decisions: list[Decision] = []
+    with failure_recorded(to.out):
         if candidate is None:
             path, base, candidate = _sides_in(base)
         logged = [name for name in (base, candidate) if is_logged(name)]
-    screen = shown(quiet=quiet, verbose=verbose)
-    decisions: list[Decision] = []
-    if logged:
-        with failure_recorded(out):
-            _refuse_to_show(show_config)
-        folder = None if out is None else prepare(out)
-        again = _command(folder, context, after=after or (), texts=texts)
-        with failure_recorded(folder):
+        if logged and is_shown:
+            raise _not_shown("folders of samples have no plan to show")
+        if not logged:
+            resolved = _plan_of(base, candidate, path, flags, after)
+    if is_shown:
+        show([resolved])
+        return 0
+    if not logged:
+        say_target([resolved], quiet=to.screen.quiet or to.texts == "none")
+    folder = None if to.out is None else prepare(to.out)
+    with failure_recorded(folder):
+        if logged:
+            again = _command(folder, context, after=after, texts=to.texts)
             policy = _policy_of(path, flags["policy"])
             _refuse_others(base, candidate, logged, flags)
-            review = _from_samples(base, candidate, policy, after, again, decisions, texts)
-    else:
-        with failure_recorded(out):
-            resolved = _plan_of(base, candidate, path, flags, after)
-        if show_config:
-            return show([resolved])
-        say_target([resolved], quiet=quiet or texts == "none")
-        folder = None if out is None else prepare(out)
-        again = _command(folder, context, store=store, texts=texts)
-        with failure_recorded(folder):
+            review = _from_samples(base, candidate, policy, after, again, decisions, to.texts)
+        else:
+            again = _command(folder, context, store=to.store, texts=to.texts)
             protocol = _protocol(flags, path)
-            review = _from_store(resolved, protocol, store, again, decisions.append)
-    with failure_recorded(folder):
-        review = recorded(review, decisions, folder, texts)
-    code = finished(review, folder, screen, output)
-    raise typer.Exit(0 if exit_zero else code)
+            review = _from_store(resolved, protocol, to.store, again, decisions.append)
+        review = recorded(review, decisions, folder, to.texts)
+    return finished(review, folder, to.screen, to.output)
 
 
 def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
@@ -217,12 +245,8 @@ def _from_samples(
     )
 
 
-def _refuse_to_show(is_wanted: bool) -> None:
-    if is_wanted:
-        raise UsageError(
-            "--show-config: folders of samples have no plan to show; leave it out",
-            id="samples.no-plan",
-        )
+def _not_shown(why: str) -> UsageError:
+    return UsageError(f"--show-config: {why}; leave it out", id="samples.no-plan")
 
 
 def _refuse_others(

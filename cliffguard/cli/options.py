@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _folder(text: str) -> Path:
     """Return the folder that a flag names; of an unset variable of a shell it names none."""
     if not text.strip():
-        raise typer.BadParameter("an empty name is no folder; leave the flag out, or name one")
+        raise typer.BadParameter("an empty name is no path; leave the flag out, or name one")
     return Path(text)
 
 
@@ -149,6 +149,23 @@ Diagnose = Annotated[
         "--diagnose/--no-diagnose",
         help="Ask broken items again after the verdict, in other forms (a tenth of the run's "
         "tokens).",
+    ),
+]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle",
+        parser=_folder,
+        metavar="FILE",
+        help="Also write base and candidates into this tar file, which `compare` judges anywhere.",
+    ),
+]
+OfBundle = Annotated[
+    str | None,
+    typer.Option(
+        "--candidate",
+        metavar="NAME",
+        help="Of a bundle of several candidates: the one to judge (default: each).",
     ),
 ]
 MaxMinutes = Annotated[

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import gathered
-from cliffguard.compare.diagnostics.causes import CauseTable, count_causes, explained
+from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, counted_items
 from cliffguard.compare.diagnostics.leaks import Leaks, leaks_of
 from cliffguard.compare.diagnostics.patterns import Patterns, find_patterns
@@ -21,6 +21,7 @@ from cliffguard.compare.diagnostics.restated import with_restated
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Diagnosis
+from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.evaluate.looks import Look
 from cliffguard.suites.train_data import TrainingText
@@ -59,12 +60,17 @@ def diagnose(
     case: Case,
     look: Look,
     *,
-    training: Sequence[TrainingText] = (),
+    leaks: Leaks | None = None,
     probes: Probes | None = None,
 ) -> Diagnosed:
-    """Return why items of these capabilities broke; `probes` None: nobody was to be asked again."""
+    """Return why items of these capabilities broke; `probes` None: nobody was to be asked again.
+
+    `leaks` None: those of the look's targets, without training data.
+    """
     probes = Probes() if probes is None else probes
-    tables = count_causes(capabilities, _leaks(case, look, training), probes.items)
+    if leaks is None:
+        leaks = leaks_at(case.suites, [series.task for series in look])
+    tables = count_causes(capabilities, leaks, probes.items)
     by_item = {name: table.by_item for name, table in tables.items()}
     patterns = with_restated(find_patterns(capabilities), by_item)
     return Diagnosed(
@@ -83,22 +89,13 @@ def diagnose(
     )
 
 
-def explained_items(
-    capabilities: Capabilities, case: Case, look: Look, *, training: Sequence[TrainingText] = ()
-) -> frozenset[Key]:
-    """Return the changed items that have a cause without any probe."""
-    return explained(capabilities, _leaks(case, look, training))
-
-
-def _leaks(case: Case, look: Look, training: Sequence[TrainingText]) -> Leaks:
-    targets = [series.task for series in look if series.task.capability in _targets(case)]
-    return leaks_of(targets, training)
-
-
-def _targets(case: Case) -> set[str]:
-    """Return what the fine-tune was trained for."""
-    capabilities = (row for suite in case.suites for row in suite.capabilities)
-    return {row.name for row in capabilities if row.ring == "target"}
+def leaks_at(
+    suites: Sequence[Suite], tasks: Sequence[Task], training: Sequence[TrainingText] = ()
+) -> Leaks:
+    """Return by what is known again what a fine-tune for the suites' targets puts out."""
+    capabilities = (row for suite in suites for row in suite.capabilities)
+    targets = {row.name for row in capabilities if row.ring == "target"}
+    return leaks_of([task for task in tasks if task.capability in targets], training)
 
 
 def _diagnosis(

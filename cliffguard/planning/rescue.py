@@ -41,8 +41,9 @@ from cliffguard.planning.scale_choice import (
     point_of,
 )
 from cliffguard.run.halves import Halves, halved
+from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.look import decide
-from cliffguard.run.prepare import Audience, Limits, Run, prepare
+from cliffguard.run.prepare import Run, prepare
 from cliffguard.run.rescued import digests_of, origin_of, text_of
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store

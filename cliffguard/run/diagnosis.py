@@ -8,8 +8,8 @@ from cliffguard.compare.diagnosis import (
     Capabilities,
     changed_capabilities,
     diagnose,
-    explained_items,
 )
+from cliffguard.compare.diagnostics.causes import explained
 from cliffguard.compare.diagnostics.probe_results import Probes, items_to_probe, probe_results
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.signals import finishing, is_put_off, putting_off
@@ -40,7 +40,7 @@ def diagnosed(run: Run, decision: Decision) -> Decision:
                 capabilities,
                 decision.case,
                 decision.look,
-                training=run.training,
+                leaks=run.leaks,
                 probes=probes,
             ),
         )
@@ -61,7 +61,7 @@ def _until_stopped(run: Run, decision: Decision, capabilities: Capabilities) -> 
 
 def _probed(run: Run, decision: Decision, capabilities: Capabilities) -> Probes:
     """Return what comes back of the items that changed and that no reader explains."""
-    known = explained_items(capabilities, decision.case, decision.look, training=run.training)
+    known = explained(capabilities, run.leaks)
     changed, why = items_to_probe(capabilities, known)
     base, candidate = decision.measured
     tokens = RunTokens(candidate=candidate.answers, base=base.answers)

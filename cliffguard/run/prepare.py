@@ -2,91 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
-from cliffguard.checkpoints.sides import find_sides
 from cliffguard.compare.case import Case
-from cliffguard.compare.clusters import refuse_unknown_fields, wanting
-from cliffguard.compare.diagnostics.screens import check_screens, take_screens
+from cliffguard.compare.clusters import wanting
+from cliffguard.compare.diagnosis import leaks_at
+from cliffguard.compare.diagnostics.leaks import Leaks
+from cliffguard.compare.diagnostics.screens import Screens, take_screens
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat, as_caveats
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Contamination
-from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Suite, Task
-from cliffguard.core.progress import Progress, Step, silent
+from cliffguard.core.progress import Progress, Step
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import Plan, Policy
-from cliffguard.core.signals import drop_if_stopped, looking_up
+from cliffguard.core.settings import Plan
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
 from cliffguard.evaluate.looks import Look
-from cliffguard.evaluate.measure import (
-    Measurement,
-    TimeUp,
-    measure,
-    never,
-    question_of,
-    stop_where,
-    unheard,
-)
-from cliffguard.evaluate.packing import settled
-from cliffguard.evaluate.schedule import Schedule, plan_looks, within_window
-from cliffguard.run.halves import kept_half
-from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
-from cliffguard.run.rescued import helped_to_choose, origin_of
-from cliffguard.run.side_remarks import look_at
-from cliffguard.run.templates import marks_in_chats, try_chats, with_template
+from cliffguard.evaluate.measure import Measurement, measure, question_of
+from cliffguard.evaluate.schedule import Schedule, plan_looks
+from cliffguard.run.limits import Audience, Limits
+from cliffguard.run.policies import gating
+from cliffguard.run.survey import Survey, survey_of, whole_policy
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
-from cliffguard.store.looks import known_looks, looks_at_scales
-from cliffguard.suites.contamination import drop_contaminated
 from cliffguard.suites.loading import not_covered
-from cliffguard.suites.target import suites_of
-from cliffguard.suites.train_data import TrainingText, blank_text_caveats, read_all_training
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How far a run goes: with one look or several, and for how many minutes (None: any).
-
-    They count from when the run `began` by time.monotonic(). With `probes` some of what changed is
-    asked again after the verdict. Raises UsageError for no minutes.
-    """
-
-    stops_early: bool = True
-    max_minutes: float | None = None
-    probes: bool = True
-    began: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        if self.max_minutes is not None and not self.max_minutes > 0:
-            raise UsageError(
-                f"max_minutes must be above 0, not {self.max_minutes:g}",
-                id="max-minutes.not-positive",
-            )
-
-    @property
-    def is_time_up(self) -> Callable[[], bool]:
-        """What says whether the time is up; `never` itself where there is no limit."""
-        if self.max_minutes is None:
-            return never
-        end = self.began + 60.0 * self.max_minutes
-        return lambda: time.monotonic() >= end
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Who hears of a run while it goes: of its progress, and lines for people."""
-
-    progress: Progress = silent
-    tell: Callable[[str], None] = unheard
+from cliffguard.suites.train_data import TrainingText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +40,29 @@ class Run:
     """What travels together: what is compared, who answers, where answers lie, and how far it goes.
 
     `plan` is as it is carried out, with the policy's margins and the churn by which items are
-    dealt. `tasks` hold the items that both sides have room for.
+    dealt.
     """
 
     plan: Plan
     case: Case
-    tasks: tuple[Task, ...]
+    survey: Survey
     training: tuple[TrainingText, ...]
     schedule: Schedule
     runner: Runner
     store: Store
     limits: Limits
     audience: Audience
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks with the items that both sides have room for."""
+        return self.survey.tasks
+
+    @property
+    def leaks(self) -> Leaks:
+        """By what is known again what the fine-tune was trained to put out."""
+        survey = self.survey
+        return survey.leaks or leaks_at(self.case.suites, survey.tasks, self.training)
 
     def measure(self, planned: Look) -> tuple[Look, list[Measurement]]:
         """Return both sides' answers to a look, and the look as far as both came in time."""
@@ -119,6 +76,8 @@ class Run:
         Of two sides that are not held at once the base is asked first, and in full: they are not
         to be loaded in turns at every look.
         """
+        if self.survey.screens is not None:
+            return self._with(self.survey.screens)
         base, candidate = self.case.base, self.case.candidate
         progress = self.audience.progress
         if not self.runner.holds_both(base, candidate):
@@ -132,6 +91,9 @@ class Run:
             runner=self.runner,
             progress=progress,
         )
+        return self._with(screens)
+
+    def _with(self, screens: Screens) -> Run:
         return replace(self, case=replace(self.case, screens=screens))
 
     def review(self, decision: Decision, command: str | None) -> Review:
@@ -179,22 +141,25 @@ def prepare(
 
     Raises a CliffguardError for what can be known to fail before anything is asked.
     """
-    plan, suites, policy = _read(plan)
-    check_screens(plan, runner)
-    base, candidate = sides or find_sides(plan)
-    remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
-    origin = origin_of(candidate, plan.half)
-    known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    if origin is not None:
-        looks_at_scales(store, base, origin)
-    tasks, cut = _tasks_of(plan, suites, policy, (base, candidate), runner, limits, audience)
-    plan, plainly = _settled(plan, (base, candidate), tasks, runner, store, limits, audience)
-    try_chats(tasks, (base, candidate), plan.protocol, runner, store)
-    training = read_all_training(plan.train)
-    tasks, overlaps = drop_contaminated(tasks, training)
-    plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
+    survey, training = survey_of(plan, runner, store, sides, limits, audience)
+    return planned(survey, runner, store, limits, audience, caveats, training)
+
+
+def planned(
+    survey: Survey,
+    runner: Runner,
+    store: Store,
+    limits: Limits,
+    audience: Audience,
+    caveats: Sequence[Caveat | str] = (),
+    training: Sequence[TrainingText] = (),
+) -> Run:
+    """Return the run of what was surveyed, under the policy of its plan: no other file is read."""
+    policy = whole_policy(survey.plan, survey.suites)
+    suites = wanting(survey.suites, policy)
+    plan, shares = dealt(survey.plan, suites, survey.tasks, policy, store=store, base=survey.base)
     schedule = plan_looks(
-        tasks,
+        survey.tasks,
         suites,
         plan.protocol,
         policy,
@@ -203,20 +168,20 @@ def prepare(
         shares=shares,
     )
     case = Case(
-        base=base,
-        candidate=candidate,
+        base=survey.base,
+        candidate=survey.candidate,
         suites=suites,
         policy=policy,
         protocol=plan.protocol,
-        runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blank_text_caveats(training)),
-        overlaps=_planned(overlaps, schedule.everything()),
-        origin=origin,
+        runs=_runs_of(schedule, plan, survey, runner, gating(suites, policy)),
+        caveats=(*_given(caveats, suites), *survey.caveats),
+        overlaps=_planned(survey.overlaps, schedule.everything()),
+        origin=survey.origin,
     )
     return Run(
         plan=replace(plan, policy=policy),
         case=case,
-        tasks=tasks,
+        survey=survey,
         training=tuple(training),
         schedule=schedule,
         runner=runner,
@@ -226,85 +191,14 @@ def prepare(
     )
 
 
-def _read(plan: Plan) -> tuple[Plan, tuple[Suite, ...], Policy]:
-    """Return the plan with the chat template that its suites need, these, and the policy."""
-    suites = suites_of(plan)
-    policy = with_margins(plan.policy or default_policy(suites), suites)
-    refuse_tasks(policy)
-    suites = wanting(suites, policy)
-    return with_template(plan, suites), suites, policy
-
-
-def _settled(
-    plan: Plan,
-    sides: tuple[Checkpoint, Checkpoint],
-    tasks: Sequence[Task],
-    runner: Runner,
-    store: Store,
-    limits: Limits,
-    audience: Audience,
-) -> tuple[Plan, tuple[Caveat, ...]]:
-    """Return the plan with `packing` as both sides bear it, and what a report tells of it."""
-    protocol, caveats = settled(
-        plan.protocol,
-        sides,
-        tasks,
-        runner=runner,
-        store=store,
-        tell=audience.tell,
-        is_time_up=limits.is_time_up,
-    )
-    return replace(plan, protocol=protocol), caveats
-
-
-def _tasks_of(
-    plan: Plan,
-    suites: Sequence[Suite],
-    policy: Policy,
-    sides: tuple[Checkpoint, Checkpoint],
-    runner: Runner,
-    limits: Limits,
-    audience: Audience,
-) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
-    """Return the tasks with what both sides have room for, and what a report tells of the items.
-
-    Of a plan of one half, with the items of that. The first prompts of the plan's target are shown
-    as each side gets them.
-    """
-    windows = (runner.window(side, plan.protocol) for side in sides)
-    tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
-    refuse_unknown_fields(tasks, policy)
-    tasks, halved = kept_half(tasks, plan, policy)
-    _show_target(plan, tasks, sides, runner, limits, audience)
-    marks = marks_in_chats(tasks, sides)
-    return tasks, (*halved, *helped_to_choose(sides[1], tasks), *cut, *marks)
-
-
-def _show_target(
-    plan: Plan,
-    tasks: Sequence[Task],
-    sides: Sequence[Checkpoint],
-    runner: Runner,
-    limits: Limits,
-    audience: Audience,
-) -> None:
-    """Show the first prompts of the plan's target as each side gets them, while there is time."""
-    target = None if plan.target is None else plan.target.name
-    for task in [task for task in tasks if task.capability == target][:1]:
-        with suppress(TimeUp), looking_up(partial(stop_where, limits.is_time_up)):
-            for side in sides:
-                drop_if_stopped()
-                if (why := runner.preview(side, task, plan.protocol)) is not None:
-                    audience.tell(why)
-
-
 def _runs_of(
-    schedule: Schedule, plan: Plan, sides: Sequence[Checkpoint], runner: Runner, gates: set[str]
+    schedule: Schedule, plan: Plan, survey: Survey, runner: Runner, gates: set[str]
 ) -> tuple[CapabilityRun, ...]:
     """Return by what the looks are known again: the keys of both sides' answers are part of it."""
     keys = {
         series.task.name: [
-            question_of(side, series.task, plan.protocol, runner).key for side in sides
+            question_of(side, series.task, plan.protocol, runner).key
+            for side in (survey.base, survey.candidate)
         ]
         for series in schedule.everything()
     }

@@ -122,7 +122,7 @@ def test_what_a_reader_explains_is_asked_of_neither_side(
         items = (item for rows in capabilities.values() for item in rows)
         return frozenset(item.key for item in items if number_of(item.pair.item) % 2 == 0)
 
-    monkeypatch.setattr("cliffguard.run.diagnosis.explained_items", explained)
+    monkeypatch.setattr("cliffguard.run.diagnosis.explained", explained)
     run(plan, store, ProbedRunner(script))
 
     assert all(number % 2 for numbers in asked_of.values() for number in numbers)

@@ -72,7 +72,7 @@ def test_offline_holds_for_a_whole_verb(
             seen.append(str(failure))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cliffguard.run.prepare.find_sides", seek)
+    monkeypatch.setattr("cliffguard.run.survey.find_sides", seek)
 
     run(workspace.check("--offline") if how == "flag" else workspace.plan("offline: true\n"))
 

@@ -14,7 +14,7 @@ from cliffguard import EvalSettings, Plan, RunnerSettings, Store, guard
 from cliffguard.core.backends import BACKENDS, kind_of, register_backend
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, UsageError
-from cliffguard.run.prepare import Limits
+from cliffguard.run.limits import Limits
 from cliffguard.runners.backends import Backend, identity_of, make_backend
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_backends import AddressedBackend, LmevalBackend, ServedBackend

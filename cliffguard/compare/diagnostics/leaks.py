@@ -19,6 +19,7 @@ from cliffguard.compare.diagnostics.forms import (
     forms_of,
     has_form,
 )
+from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import words
@@ -49,7 +50,8 @@ class Leaks:
     """What a leak is looked for by; `why` says why it cannot be tested ("" where it can).
 
     `labels` are short outputs of the target, in lower case, `weak` those of them that other answers
-    are, too, `outputs` its longer ones, word by word, and `forms` what most of them share.
+    are, too, `outputs` are digests of its longer ones, word by word, and `forms` is what most of
+    them share.
     """
 
     labels: frozenset[str] = frozenset()
@@ -73,7 +75,9 @@ def leaks_of(tasks: Sequence[Task], training: Sequence[TrainingText]) -> Leaks:
         right for task in tasks if task.metric not in _PATTERNS for right in _prompt_texts(task)
     ]
     whole_outputs = frozenset(
-        whole for output in trained if (whole := _whole(output)).count(" ") + 1 >= _LEAST_WHOLE
+        digest(whole)
+        for output in trained
+        if (whole := _whole(output)).count(" ") + 1 >= _LEAST_WHOLE
     )
     kept = frozenset(filter(_tells, labels))
     made = Leaks(
@@ -194,7 +198,7 @@ def leaks_target(leaks: Leaks, task: Task, item: Item, text: str) -> bool:
     return (
         any(not _stands(label, wanted) and label not in others for label in labels)
         or has_form(leaks.forms, text, wanted=(item.prompt, *rights))
-        or (whole in leaks.outputs and whole not in map(_whole, rights))
+        or (digest(whole) in leaks.outputs and whole not in map(_whole, rights))
     )
 
 

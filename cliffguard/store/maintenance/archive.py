@@ -7,10 +7,11 @@
                       /shards/0000.jsonl
     looks/ab/ab12….json                   the looks that were taken at these checkpoints
     trials/ab12….json                     what came of their trials of packing
+    pairs/ab12….json                      pairs that were measured (a bundle alone has them)
 
 The same questions give the same bytes. Format 1, which is read, too, has the items of a question
-beside it. An archive comes from elsewhere: nothing of it is put into
-a store before all of it is read and verified.
+beside it; an archive with pairs is of format 3. An archive comes from elsewhere: nothing of it is
+put into a store before all of it is read and verified.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from cliffguard.store.looks import LOOKS, all_looks, pairs_with
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import StoredQuestion
 from cliffguard.store.outcomes import PackingTrial, outcomes
+from cliffguard.store.pairs import PAIRS
 
-FORMAT = 2
+FORMAT, WITH_PAIRS = 2, 3
 MANIFEST = "cliffguard-answers.json"
 QUESTION = re.compile(
     r"questions/([0-9a-f]{2})/(\1[0-9a-f]{62})/"
@@ -49,13 +51,19 @@ _TRIAL = re.compile(r"trials/[0-9a-f]{16}\.json")
 
 def is_of_a_store(name: str) -> bool:
     """Return whether a name in an archive is the place of a file of a store."""
-    return any(kind.fullmatch(name) for kind in (QUESTION, LISTS, LOOKS, _TRIAL))
+    return any(kind.fullmatch(name) for kind in (QUESTION, LISTS, LOOKS, _TRIAL, PAIRS))
 
 
-def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> int:
+def write_archive(
+    store: Store,
+    rows: Sequence[StoredQuestion],
+    out: Path,
+    beside: Sequence[Path] | None = None,
+) -> int:
     """Write questions of a store into a tar file; return its size in bytes.
 
-    Raises StoreError where one of them is damaged: nothing is written then.
+    `beside` are files of the store that go with them (None: the looks and the trials of all their
+    checkpoints). Raises StoreError where a question is damaged: nothing is written then.
     """
     out = user_path(str(out), UsageError)
     lists: dict[str, Path] = {}
@@ -72,17 +80,19 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
         names += [path.relative_to(store.root).as_posix() for path in files]
         items = list_path(store.root, entry.read_question()["items"]).relative_to(store.root)
         lists[items.as_posix()] = entry.items_file()
-    fingerprints = {row.fingerprint for row in rows}
-    beside = [
-        *pairs_with(all_looks(store), fingerprints),
-        *outcomes(store, PackingTrial, fingerprints),
-    ]
+    if beside is None:
+        fingerprints = {row.fingerprint for row in rows}
+        beside = [
+            *pairs_with(all_looks(store), fingerprints),
+            *outcomes(store, PackingTrial, fingerprints),
+        ]
     names += [path.relative_to(store.root).as_posix() for path in beside]
     # Each list once, also of questions that have it beside them.
     others = [n for n in names if is_of_a_store(n) and not n.endswith(f"/{BESIDE}")]
     paths = {**dict(sorted(lists.items())), **{name: store.root / name for name in others}}
     digests = {name: sha256_now(path) for name, path in paths.items()}
-    about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
+    version = WITH_PAIRS if any(map(PAIRS.fullmatch, paths)) else FORMAT
+    about = canonical_json({"format": version, "files": digests}).encode("ascii")
     with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
         tar.addfile(_plain(MANIFEST, len(about)), io.BytesIO(about))
         for name, path in paths.items():

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cliffguard.core.errors import (
     CliffguardError,
@@ -26,10 +27,11 @@ from cliffguard.store.answers import Store
 from cliffguard.store.entry import Entry
 from cliffguard.store.item_lists import BESIDE, all_lists, keep_list
 from cliffguard.store.looks import Looks, add_looks, all_looks, read_looks, turn
-from cliffguard.store.maintenance.archive import FORMAT, MANIFEST, QUESTION, is_of_a_store
+from cliffguard.store.maintenance.archive import MANIFEST, QUESTION, WITH_PAIRS, is_of_a_store
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.pruning import STAGING
 from cliffguard.store.outcomes import PackingTrial, outcomes, read_outcome
+from cliffguard.store.pairs import keep_pair_file, pair_files, read_pair_file
 from cliffguard.store.shards import in_shards
 from cliffguard.store.types import are
 
@@ -62,11 +64,12 @@ def read_archive(store: Store, path: Path) -> ImportSummary:
             if damages := examine(entry):
                 where = damages[0].path.relative_to(folder).as_posix()
                 raise IntegrityError(
-                    f"{path}: {where}: {damages[0].what}; export it again", id="archive.damaged"
+                    f"{path}: {where}: {damages[0].what}; write it again", id="archive.damaged"
                 )
         _refuse_unneeded(path, folder, staged.values())
         looks = [_whole_looks(path, file) for file in all_looks(Store(folder))]
         trials = _whole_trials(path, Store(folder))
+        pairs = [_whole_pair(path, file) for file in pair_files(Store(folder))]
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
         store.begin()
@@ -75,6 +78,8 @@ def read_archive(store: Store, path: Path) -> ImportSummary:
                 add_looks(store, pair_looks)
         for trial in trials:
             write_new(store.root / "trials" / trial.name, _text(trial))
+        for name, pair in pairs:
+            keep_pair_file(store, name, pair)
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
     return ImportSummary(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
@@ -157,10 +162,10 @@ def _manifest(path: Path, tar: tarfile.TarFile) -> dict[str, str]:
         about = json.loads(stream.read())
     except (ValueError, RecursionError):
         raise _refused(path, f"{MANIFEST} cannot be read") from None
-    if not isinstance(about, dict) or about.get("format") not in (_OLDEST, FORMAT):
+    if not isinstance(about, dict) or about.get("format") not in range(_OLDEST, WITH_PAIRS + 1):
         raise UsageError(
-            f"{path}: is of another format than {_OLDEST} and {FORMAT}, which this version reads; "
-            "export it again with this version",
+            f"{path}: is of another format than {_OLDEST} to {WITH_PAIRS}, which this version "
+            "reads; write it again with this version",
             id="archive.format",
         )
     files = about.get("files")
@@ -181,7 +186,7 @@ def _is_plain(member: tarfile.TarInfo) -> bool:
 
 def _refused(path: Path, what: str) -> IntegrityError:
     return IntegrityError(
-        f"{path}: {what}; nothing of it was imported, export it again", id="archive.damaged"
+        f"{path}: {what}; nothing of it was taken, write it again", id="archive.damaged"
     )
 
 
@@ -214,6 +219,14 @@ def _whole_trials(path: Path, staged: Store) -> list[Path]:
         if read_outcome(trial, PackingTrial) is None:
             raise _refused(path, f"{trial.name} does not hold what came of a trial")
     return trials
+
+
+def _whole_pair(path: Path, file: Path) -> tuple[str, dict[str, Any]]:
+    """Return the name of a pair's file in an archive, and what it notes, which match its seal."""
+    try:
+        return file.stem, read_pair_file(file)
+    except StoreError:
+        raise _refused(path, f"{file.name} does not hold a pair that was measured") from None
 
 
 def _refuse_unneeded(path: Path, folder: Path, staged: Iterable[Entry]) -> None:

@@ -40,7 +40,10 @@ def test_no_item_of_the_target_is_trained_on() -> None:
     """Development, final and training tickets are apart."""
     sets = [
         {question for question, _ in tickets()},
-        *({item["messages"][0]["content"] for item in target_items(n, 96)} for n in ("development", "final")),
+        *(
+            {item["messages"][0]["content"] for item in target_items(n, 96)}
+            for n in ("development", "final")
+        ),
     ]
 
     assert [len(tickets) for tickets in sets] == [160, 96, 96]

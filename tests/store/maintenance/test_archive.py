@@ -431,7 +431,7 @@ def manifest(document: Any) -> Callable[[list[Member]], list[Member]]:
 
 
 OTHERS: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
-    "another format": (manifest({"format": 3, "files": {}}), "archive.format"),
+    "another format": (manifest({"format": 4, "files": {}}), "archive.format"),
     "no format": (manifest([]), "archive.format"),
     "no list at its head": (lambda members: members[1:], "archive.none"),
     "empty": (lambda _: [], "archive.none"),

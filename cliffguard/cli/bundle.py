@@ -1,0 +1,281 @@
+"""Pairs that were measured, judged on the command line: of a bundle, or of the store by name."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cliffguard.cli.console import ProgressOutput, failure_recorded
+from cliffguard.cli.flag_values import overrides, spelt
+from cliffguard.cli.given import open_store
+from cliffguard.cli.outcome import (
+    Output,
+    contained,
+    finished,
+    folders_of,
+    names_of,
+    prepare,
+    print_together,
+    recorded,
+    worst,
+)
+from cliffguard.cli.overview import finish_overview
+from cliffguard.core.errors import UsageError, nearest
+from cliffguard.core.files import user_path
+from cliffguard.core.hub_names import is_said, without_prefix
+from cliffguard.core.progress import doing
+from cliffguard.core.texts import n_things
+
+if TYPE_CHECKING:
+    from cliffguard.compare.write_review import Decision
+    from cliffguard.core.checkpoint import Checkpoint
+    from cliffguard.core.reviews import Review
+    from cliffguard.core.settings import Policy
+    from cliffguard.core.texts import Texts
+    from cliffguard.run.measured import MeasuredPair
+    from cliffguard.store.answers import Store
+
+
+class Measured(NamedTuple):
+    """Pairs that were measured, and the store that has their answers."""
+
+    pairs: Sequence[MeasuredPair]
+    answers: Store
+
+
+@dataclass(kw_only=True)
+class Reporting:
+    """Where verdicts go, and how much of texts with them. Looks are noted in the `store`."""
+
+    out: Path | None
+    store: Path | None
+    screen: ProgressOutput
+    texts: Texts
+    output: Output = Output()  # noqa: RUF009 (a tuple, which nobody changes)
+
+
+def measured_in(
+    base: str,
+    candidate: str | None,
+    only: str | None,
+    flags: Mapping[str, Any],
+    store: Path | None,
+    kept: contextlib.ExitStack,
+) -> Measured | None:
+    """Return what `measure` left of the pairs that are meant; None where places are named.
+
+    What a bundle holds is there as long as the stack is.
+    """
+    if _is_bundle(base, candidate):
+        _refuse_other_flags(flags)
+        return _unpacked(base, only, Path(kept.enter_context(_folder())))
+    if only is not None:
+        raise UsageError(
+            f"--candidate {only}: picks one of a bundle, and {base} is none; leave it out",
+            id="bundle.candidate",
+        )
+    if candidate is None or _lies_somewhere(base) or _lies_somewhere(candidate):
+        return None
+    answers = open_store(store)
+    pair = _pair_named(answers, base, candidate, flags)
+    return None if pair is None else Measured([pair], answers)
+
+
+_folder = partial(tempfile.TemporaryDirectory, prefix="cliffguard-")
+
+
+def _is_bundle(base: str, candidate: str | None) -> bool:
+    """Return whether what stands for both sides is a file, and no plan and no samples."""
+    from cliffguard.runners.lmeval_import import is_logged
+
+    if candidate is not None or base.endswith((".yaml", ".yml")):
+        return False
+    is_samples = is_logged(base) and not base.endswith(".tar")  # of which one side is not enough
+    return user_path(base, UsageError).is_file() and not is_samples
+
+
+def _lies_somewhere(side: str) -> bool:
+    return is_said(side) or user_path(side, UsageError).exists()
+
+
+def _unpacked(path: str, only: str | None, folder: Path) -> Measured:
+    """Return what a bundle holds, or the one candidate of it that is named, in a folder."""
+    from cliffguard.run.measured import pairs_in
+    from cliffguard.store.answers import Store
+    from cliffguard.store.maintenance.archive_import import read_archive
+
+    answers = Store(folder)
+    with doing(f"reading {path}"):
+        read_archive(answers, Path(path))
+        return Measured(_named(path, pairs_in(answers), only), answers)
+
+
+def _refuse_other_flags(flags: Mapping[str, Any]) -> None:
+    """Refuse flags that shape what is asked: a bundle holds what was asked."""
+    if unheard := [name for name in spelt(flags) if name != "--policy"]:
+        raise UsageError(
+            f"{', '.join(unheard)}: has no effect on what was measured; leave it out, or give it "
+            "to `cliffguard measure`",
+            id="bundle.no-effect",
+        )
+
+
+def _named(
+    path: str, pairs: Sequence[MeasuredPair], candidate: str | None
+) -> Sequence[MeasuredPair]:
+    """Return the pairs of a bundle in the order of their candidates, or the one of `candidate`."""
+    if not pairs:
+        raise UsageError(
+            f"{path}: holds answers and no pair that was measured; `cliffguard measure BASE "
+            "CANDIDATE --bundle` writes one, `cliffguard store import` takes the answers",
+            id="bundle.no-pair",
+        )
+    if candidate is None:
+        return pairs
+    chosen = [pair for pair in pairs if _is_of(pair.survey.candidate, candidate)]
+    if len(chosen) != 1:
+        names = [pair.survey.candidate.name for pair in pairs]
+        raise UsageError(
+            f"--candidate {candidate}: names {len(chosen) or 'none'} of the candidates of {path} "
+            f"({', '.join(names)}){nearest(candidate, names)}",
+            id="bundle.candidate",
+        )
+    return chosen
+
+
+def _is_of(side: Checkpoint, name: str) -> bool:
+    """Return whether a side is meant: by name, the last part of it, or fingerprint."""
+    names = (side.name, PurePath(side.name).name)
+    is_long = len(name) >= _FEWEST_DIGITS
+    return without_prefix(name) in names or (is_long and side.fingerprint.startswith(name))
+
+
+_FEWEST_DIGITS = 6  # of a fingerprint that stands for a checkpoint
+
+
+def _pair_named(
+    store: Store, base: str, candidate: str, flags: Mapping[str, Any]
+) -> MeasuredPair | None:
+    """Return the pair of a store that two names and what is given of a plan mean.
+
+    None where the store knows nothing of these names. Raises UsageError where it has answers of
+    both, and nobody checked them as a pair.
+    """
+    from cliffguard.config import as_written
+    from cliffguard.run.measured import pairs_in
+    from cliffguard.store.maintenance.questions import describe, entries_of
+
+    pairs = [
+        pair
+        for pair in pairs_in(store)
+        if _is_of(pair.survey.base, base) and _is_of(pair.survey.candidate, candidate)
+    ]
+    if not pairs:
+        rows = [describe(entry) for entry in entries_of(store)]
+        if not all(any(row.is_of(name) for row in rows) for name in (base, candidate)):
+            return None
+        raise UsageError(
+            f"{base}, {candidate}: {store.root} holds answers of both, and nobody checked their "
+            "files as a pair; run `cliffguard measure BASE CANDIDATE` where they lie",
+            id="compare.unchecked-pair",
+        )
+    given = {key: value for key, value in overrides(flags).items() if key != "policy"}
+    meant = [pair for pair in pairs if _has(as_written(pair.survey.plan), given)]
+    if len(meant) != 1:
+        plans = "; ".join(sorted(_described(pair) for pair in pairs))
+        raise UsageError(
+            f"{base}, {candidate}: were measured under {n_things(len(pairs), 'plan')} ({plans}), "
+            f"and {len(meant) or 'none'} of them fit; name one with --suite and --limit",
+            id="compare.several-plans",
+        )
+    return meant[0]
+
+
+def _has(written: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Return whether a plan says all that is given of it, section by section."""
+    return all(
+        _has(written.get(key) or {}, value)
+        if isinstance(value, Mapping)
+        else written.get(key) == value
+        for key, value in given.items()
+    )
+
+
+def _described(pair: MeasuredPair) -> str:
+    survey = pair.survey
+    fingerprints = f"{survey.base.fingerprint[:12]} and {survey.candidate.fingerprint[:12]}"
+    limit = survey.plan.protocol.limit
+    suites = ", ".join(suite.name for suite in survey.suites)
+    return f"{fingerprints} on {suites}{'' if limit is None else f', limit {limit}'}"
+
+
+def judge(measured: Measured, policy: Policy | None, command: str, to: Reporting) -> int:
+    """Judge pairs one after the other, print and write what comes of it; return the exit code.
+
+    `policy` None: the one under which each was measured. Looks at these pairs of which the store
+    knows count, and those of this run are noted there.
+    """
+    pairs = measured.pairs
+    plans = [pair.survey.plan for pair in pairs]
+    several = len(pairs) > 1
+    folders: list[Path | None] = [None] * len(pairs)
+    if to.out is not None:
+        folders = [prepare(folder) for folder in folders_of(to.out, plans)]
+    codes: list[int] = []
+    reviews: dict[int, Review] = {}
+    form = None if several and to.output.form == "json" else to.output.form
+    for number, (pair, folder) in enumerate(zip(pairs, folders, strict=True)):
+        with contained(codes) if several else contextlib.nullcontext():
+            with failure_recorded(folder):
+                review = _reviewed(pair, measured.answers, policy, command, folder, to)
+            reviews[number] = review
+            codes.append(finished(review, folder, to.screen, to.output._replace(form=form)))
+    if several and to.out is not None:
+        there = [folder for folder in folders if folder is not None]
+        finish_overview(names_of(plans), there, reviews, to.out, to.screen)
+    print_together(plans, reviews, to.output.form)
+    return worst(codes)
+
+
+def _reviewed(
+    pair: MeasuredPair,
+    answers: Store,
+    policy: Policy | None,
+    command: str,
+    folder: Path | None,
+    to: Reporting,
+) -> Review:
+    """Return the review of a pair after the looks that the store knows, which knows of its own."""
+    from cliffguard.gate import judge_measured
+
+    decisions: list[Decision] = []
+    with _shared_looks(pair, answers, open_store(to.store)):
+        review = judge_measured(
+            pair, policy, store=answers, witness=decisions.append, command=command
+        )
+    return recorded(review, decisions, folder, to.texts)
+
+
+@contextlib.contextmanager
+def _shared_looks(pair: MeasuredPair, answers: Store, store: Store) -> Iterator[None]:
+    """Let a run know of the looks at its pair in another store, and that store of the run's."""
+    from cliffguard.store.looks import add_looks, looks_path, read_looks, scales_of, turn
+
+    base, origin = pair.survey.base.fingerprint, pair.survey.origin
+    sides = [pair.survey.candidate.fingerprint, *([scales_of(origin)] if origin else [])]
+    if answers.root == store.root:
+        yield
+        return
+    with turn(store, base, *sides):
+        for side in sides:
+            if (path := looks_path(store, base, side)).is_file():
+                add_looks(answers, read_looks(path))
+        yield
+        for side in sides:
+            if (path := looks_path(answers, base, side)).is_file():
+                add_looks(store, read_looks(path))

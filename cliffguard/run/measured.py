@@ -1,0 +1,236 @@
+"""A pair that was measured: all that a verdict takes but answers and policy, kept in the store.
+
+It is judged by files of the store alone. Where these travel in an archive, that is done on a
+machine with neither weights nor torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cliffguard.checkpoints.unchanged import changed_since
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.commits import commit_here, own_commit
+from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.libraries import installed
+from cliffguard.core.reviews import Commit, Review
+from cliffguard.core.settings import EvalSettings, Plan, Policy
+from cliffguard.core.validation import adapter_of, validate
+from cliffguard.evaluate.measure import Measurement
+from cliffguard.run.limits import Audience, Limits
+from cliffguard.run.prepare import Run, planned
+from cliffguard.run.survey import Survey
+from cliffguard.runners import Runner, TaskPart
+from cliffguard.store.answers import Store
+from cliffguard.store.looks import is_past_lost, looks_path
+from cliffguard.store.pairs import keep_pair_file, pair_files, read_pair_file
+
+FORMAT = 1
+"""Version of what is kept of a pair; another one is refused."""
+
+ANSWERING = ("torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets")
+"""The libraries of a review's `versions` that answer; the others judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredPair:
+    """Two sides that were measured under a plan.
+
+    `runner` is the identity of who answered, `dtype` that of the weights, `questions` are the keys
+    of both sides' answers, `versions` those of the libraries that answered. Commits are as in
+    `Provenance`. `is_past_lost`: looks were taken at these answers of which the store knows no
+    more. `number`, from 0, is its place among the candidates that were measured together.
+    """
+
+    survey: Survey
+    runner: str
+    dtype: str
+    questions: tuple[str, ...]
+    versions: Mapping[str, str]
+    cliffguard_commit: Commit | None
+    commit: Commit | None
+    is_past_lost: bool
+    number: int = 0
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        """Digest of the sides and of what was asked of them, by which the pair is kept."""
+        plan = json.dumps(_written(replace(self.survey.plan, policy=None)), sort_keys=True)
+        survey = self.survey
+        return digest([survey.base.fingerprint, survey.candidate.fingerprint, plan, self.runner])
+
+
+def measured_pair(run: Run, measured: Sequence[Measurement]) -> MeasuredPair:
+    """Return what is to be kept of a run that was measured."""
+    survey, case = run.survey, run.case
+    changed = (*changed_since(case.base), *changed_since(case.candidate))
+    questions = [key for side in measured for key in side.questions]
+    return MeasuredPair(
+        survey=replace(
+            survey,
+            # Items are dealt by noise that this store knows, and another may not.
+            plan=replace(survey.plan, churn=run.plan.churn),
+            base=replace(survey.base, files=None),
+            candidate=replace(survey.candidate, files=None),
+            caveats=(*survey.caveats, *changed),
+            screens=case.screens,
+            leaks=run.leaks,
+        ),
+        runner=run.runner.identity,
+        dtype=run.runner.dtype(run.plan.protocol),
+        questions=tuple(dict.fromkeys(questions)),
+        versions={name: number for name in ANSWERING if (number := installed(name))},
+        cliffguard_commit=own_commit(),
+        commit=commit_here(),
+        is_past_lost=is_past_lost(run.store, case.base, case.candidate, measured[1].all_questions),
+    )
+
+
+def run_of(pair: MeasuredPair, policy: Policy | None, store: Store) -> Run:
+    """Return the run that judges a pair by the answers of a store.
+
+    `policy` None: the one under which it was measured. Raises UsageError where the policy goes by
+    what was not measured.
+    """
+    survey = pair.survey
+    if policy is not None:
+        _refuse_other_half(survey, policy)
+        survey = replace(survey, plan=replace(survey.plan, policy=policy))
+        _refuse_lacking_fields(survey, policy)
+    if pair.is_past_lost:
+        mark = looks_path(store, survey.base.fingerprint, survey.candidate.fingerprint).stem
+        for key in pair.questions:
+            store.entry(key).mark_judged(mark)
+    limits = Limits(probes=False)
+    return planned(survey, _Answered(pair), store, limits, Audience()).screened()
+
+
+def with_origin(review: Review, pair: MeasuredPair) -> Review:
+    """Return a review with the libraries that answered, and the code that measured."""
+    here = {
+        name: number for name, number in review.provenance.versions.items() if name not in ANSWERING
+    }
+    provenance = replace(
+        review.provenance,
+        versions={**here, **pair.versions},
+        cliffguard_commit=pair.cliffguard_commit,
+        commit=pair.commit,
+    )
+    return replace(review, provenance=provenance)
+
+
+def keep_pair(store: Store, pair: MeasuredPair) -> Path:
+    """Keep a pair that was measured in the store of its answers; return its file."""
+    return keep_pair_file(store, pair.key, _written(pair))
+
+
+def pairs_in(store: Store) -> list[MeasuredPair]:
+    """Return the pairs of a store. Raises StoreError for one that is damaged."""
+    return sorted(map(read_pair, pair_files(store)), key=lambda pair: pair.number)
+
+
+def read_pair(path: Path) -> MeasuredPair:
+    """Return a pair from its file. Raises UsageError for one of another format."""
+    value = read_pair_file(path)
+    if value.get("format") != FORMAT:
+        raise UsageError(
+            f"{path.name}: is a pair in another format than {FORMAT}, which this version reads; "
+            "measure it again with this version",
+            id="pair.format",
+        )
+    return validate(adapter_of(MeasuredPair), value, path.name, UsageError)
+
+
+def _written(record: MeasuredPair | Plan) -> Any:
+    """Return a record in the types of JSON, the same whenever it is written."""
+    adapter = adapter_of(type(record))
+    return json.loads(json.dumps(adapter.dump_python(record), default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no part of a pair")
+
+
+# --- what a policy may want that was not measured ------------------------------------------------
+
+
+def _refuse_lacking_fields(survey: Survey, policy: Policy) -> None:
+    """Refuse a field of documents in `cluster` or `strata` that the measurement did not keep."""
+    had: dict[str, set[str]] = {}
+    for task in survey.tasks:
+        fields = had.setdefault(task.capability, set())
+        fields |= {name for row in task.fields.values() for name in row}
+    for name, rules in policy.capabilities.items():
+        for key, field in (("cluster", rules.cluster), ("strata", rules.strata)):
+            if field is not None and field not in had.get(name, {field}):
+                raise UsageError(
+                    f"policy.capabilities.{name}.{key}: what was measured has no field {field!r} "
+                    f"of its items ({', '.join(sorted(had[name])) or 'it has none'}); measure "
+                    "with --policy, or name another field",
+                    id="pair.lacks-field",
+                )
+
+
+def _refuse_other_half(survey: Survey, policy: Policy) -> None:
+    """Refuse another policy for one half of the items, which a policy's clusters hold together."""
+    if survey.plan.half is not None and survey.plan.policy != policy:
+        raise UsageError(
+            "--policy: one half of the items was measured, and which half goes by the policy that "
+            "was there; leave it out, or measure under this one",
+            id="pair.half",
+        )
+
+
+class _Answered(Runner):
+    """Who answered a pair, and gives no new answers."""
+
+    def __init__(self, pair: MeasuredPair) -> None:
+        self._pair = pair
+
+    @property
+    def identity(self) -> str:
+        """Return the identity of the runner that measured."""
+        return self._pair.runner
+
+    def dtype(self, protocol: EvalSettings) -> str:
+        """Return the dtype of the measurement."""
+        return self._pair.dtype
+
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Nothing is loaded here, ever."""
+        return True
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Nothing is measured here."""
+        return {}
+
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
+        """Return the tasks as they were measured."""
+        return self._pair.survey.tasks
+
+    def take_part(self, part: TaskPart) -> str:
+        """Refuse: there is no model here."""
+        return "stored answers are compared, and no model is asked"
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
+    ) -> NoReturn:
+        """Refuse: what was not measured is not there."""
+        raise UsageError(
+            f"{checkpoint.name}: {len(items):,} answers to {task.name} are wanting, which the "
+            "policy takes; measure both sides under this policy (`cliffguard measure BASE "
+            "CANDIDATE --policy`)",
+            id="pair.lacks-answers",
+        )

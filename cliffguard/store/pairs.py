@@ -1,0 +1,57 @@
+"""Pairs that were measured, on disk beside their answers: what a verdict takes beside these.
+
+    <root>/pairs/ab12….json    a sealed object, whose parts `run.measured` knows
+
+A pair that is measured again under the same plan has the same file, and the last one counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cliffguard.core.canonical_json import digest, parse_json
+from cliffguard.core.errors import StoreError
+from cliffguard.core.files import read_error, write_whole
+from cliffguard.store.answers import Store
+
+PAIRS = re.compile(r"pairs/[0-9a-f]{16}\.json")
+"""Where what was noted of a pair lies below the root of a store."""
+
+
+def keep_pair_file(store: Store, key: str, value: Mapping[str, Any]) -> Path:
+    """Keep what is to be noted of a pair, in the types of JSON; the last one counts."""
+    store.begin()
+    path = store.root / "pairs" / f"{key[:16]}.json"
+    write_whole(path, json.dumps({**value, "seal": digest(value)}, sort_keys=True) + "\n")
+    return path
+
+
+def pair_files(store: Store) -> list[Path]:
+    """Return the files of all pairs of a store."""
+    return sorted(
+        path
+        for path in (store.root / "pairs").glob("*.json")
+        if PAIRS.fullmatch(path.relative_to(store.root).as_posix())
+    )
+
+
+def read_pair_file(path: Path) -> dict[str, Any]:
+    """Return what was noted of a pair. Raises StoreError, with the file, where it is damaged."""
+    try:
+        value = parse_json(path.read_text(encoding="utf-8"))
+        is_whole = value.pop("seal") == digest(value)
+    except OSError as failure:
+        raise read_error(path, failure) from failure
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        is_whole = False
+    if not is_whole:
+        raise StoreError(
+            f"{path}: does not match its seal; remove it, and measure the pair again "
+            "(`cliffguard measure BASE CANDIDATE`)",
+            id="pair.damaged",
+        )
+    return dict(value)

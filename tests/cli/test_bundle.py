@@ -1,0 +1,356 @@
+"""Two machines: a bundle judged elsewhere comes to what `check` comes to, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cliffguard.cli.app import app
+from cliffguard.core.items import Item
+from cliffguard.core.settings import RunnerSettings
+from tests import support
+from tests.fake_runner import FakeRunner, Script
+from tests.runners.test_chats import CHATML
+from tests.support import all_right, loses_hard_levels
+
+
+def run(*words: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> FakeRunner:
+    """Let the command line ask a script instead of a model."""
+    runner = FakeRunner(script)
+
+    def make(settings: RunnerSettings, **_: Any) -> FakeRunner:
+        return runner
+
+    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", make)
+    return runner
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """A base, a candidate, a suite, and where stores and reports go, as text."""
+    return {
+        "base": str(support.write_checkpoint(tmp_path / "base", seed=0)),
+        "tuned": str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
+        "suite": str(support.write_suite(tmp_path / "suite", n_items=200, n_said=140)),
+        "bundle": str(tmp_path / "run.tar"),
+    }
+
+
+def plain(folder: Path) -> str:
+    """Return the review in a folder, but for its versions and its command."""
+    review = json.loads((folder / "review.json").read_text())
+    del review["provenance"]["versions"], review["provenance"]["command"]
+    return json.dumps(review, indent=1)
+
+
+def checked(files: Mapping[str, str], tmp_path: Path, *more: str) -> Result:
+    """Check the pair in a store of its own."""
+    sides = ("--base", files["base"], "--candidate", files["tuned"], "--suite", files["suite"])
+    where = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
+    return run("check", *sides, *where, "--no-diagnose", *more)
+
+
+def measured(files: Mapping[str, str], tmp_path: Path, *more: str) -> Result:
+    """Measure the pair in another store, and write a bundle."""
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", files["bundle"])
+    return run("measure", files["base"], files["tuned"], "--suite", files["suite"], *where, *more)
+
+
+def judged(files: Mapping[str, str], tmp_path: Path, *more: str) -> Result:
+    """Judge the bundle in a third store, where neither side nor suite is there any more."""
+    for name in ("base", "tuned", "suite"):
+        path = Path(files[name])
+        if path.exists():
+            shutil.move(path.parent if path.is_file() else path, tmp_path / f"gone-{name}")
+    where = ("--store", str(tmp_path / "store-ci"), "--out", str(tmp_path / "judged"))
+    return run("compare", files["bundle"], *where, *more)
+
+
+SCRIPTS: dict[str, tuple[Script, int]] = {
+    "pass": (all_right, 0),
+    "fail": (loses_hard_levels, 10),
+    "open": (lambda name, item: float(hash_of(item) % (3 if "tuned" in name else 4) > 0), 11),
+}
+
+
+def hash_of(item: Item) -> int:
+    """Return a number that an item always has."""
+    return int(item.digest[:8], 16)
+
+
+def trained_on(files: Mapping[str, str]) -> tuple[str, ...]:
+    """Return flags of training data that hold some of the items, and outputs of their own."""
+    rows = [{"text": row["prompt"] + " Ann"} for row in support.choice_rows(9)]
+    rows += [{"prompt": f"film {n}", "completion": f"This film is {n} of ten, ask"} for n in "abcd"]
+    return "--train", str(support.write_jsonl(Path(files["suite"]).parent / "train.jsonl", rows))
+
+
+def aimed_at(files: Mapping[str, str]) -> tuple[str, ...]:
+    """Return flags of a target."""
+    rows = [{"prompt": f"Say {n} again:", "answer": f"word {n}"} for n in range(70)]
+    path = support.write_jsonl(Path(files["suite"]).parent / "target.jsonl", rows)
+    return "--target", str(path), "--target-metric", "exact_match"
+
+
+def clustered(files: Mapping[str, str]) -> tuple[str, ...]:
+    """Return flags of a policy that ties items by a field of theirs."""
+    folder = Path(files["suite"]).parent
+    rows = [
+        {**row, "fields": {"topic": f"t{number // 5}"}}
+        for number, row in enumerate(support.choice_rows(200))
+    ]
+    support.write_jsonl(folder / "ball.jsonl", rows)
+    path = folder.parent / "policy.yaml"
+    path.write_text("capabilities: {reasoning: {cluster: topic, margin: 0.12}}\n")
+    return "--policy", str(path)
+
+
+def dealt(_: Mapping[str, str]) -> tuple[str, ...]:
+    """Return flags by which fewer items are dealt."""
+    return "--items", "150", "--churn", "0.2", "--after-failure", "stop"
+
+
+PLANS: dict[str, Callable[[Mapping[str, str]], tuple[str, ...]]] = {
+    "training data": trained_on, "a target": aimed_at, "clusters": clustered, "items dealt": dealt,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_whatever_the_plan_says_travels(
+    name: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do overlaps with training data, a target's items, fields of items, and shares of them."""
+    scripted(monkeypatch, SCRIPTS["open"][0])
+    flags = PLANS[name](files)
+    code = checked(files, tmp_path, *flags).exit_code
+    assert measured(files, tmp_path, *flags).exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == code
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+
+
+def test_a_policy_may_come_later(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers are measured under none, and judged as if it had been there."""
+    scripted(monkeypatch, SCRIPTS["open"][0])
+    policy = clustered(files)
+    code = checked(files, tmp_path, *policy).exit_code
+    assert measured(files, tmp_path).exit_code == 0
+
+    assert judged(files, tmp_path, *policy).exit_code == code
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+
+
+def test_a_field_that_no_item_has_is_one_line(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy may tie items by what was kept of them alone."""
+    scripted(monkeypatch, all_right)
+    assert measured(files, tmp_path, "--limit", "20").exit_code == 0
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("capabilities: {reasoning: {cluster: author}}\n")
+
+    result = judged(files, tmp_path, "--policy", str(policy))
+
+    assert (result.exit_code, error_of(result)) == (2, "pair.lacks-field")
+
+
+def test_answers_that_are_not_there_are_one_line(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is judged on less than the policy takes."""
+    scripted(monkeypatch, all_right)
+    assert measured(files, tmp_path, "--limit", "20").exit_code == 0
+    for shard in (tmp_path / "store-gpu").glob("questions/*/*/shards/0000.jsonl"):
+        shard.unlink()
+    for name in ("base", "tuned"):
+        shutil.move(files[name], tmp_path / f"gone-{name}")
+
+    monkeypatch.chdir(tmp_path)
+    result = run("compare", "base", "tuned", "--store", str(tmp_path / "store-gpu"))
+
+    assert (result.exit_code, error_of(result)) == (2, "pair.lacks-answers")
+
+
+def error_of(result: Result) -> str:
+    """Return the id of the error that is all that a command printed."""
+    (line,) = result.stderr.splitlines()
+    match = re.match(r"cliffguard: error\[([\w.-]+)\]: ", line)
+    assert match, line
+    return match[1]
+
+
+def test_looks_that_were_taken_travel(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier check of the pair spent is spent, and what `compare` spends is noted."""
+    scripted(monkeypatch, SCRIPTS["open"][0])
+    for store in ("store-check", "store-gpu"):
+        files["out"] = str(tmp_path / "first")
+        first = ("--base", files["base"], "--candidate", files["tuned"], "--suite", files["suite"])
+        where = ("--store", str(tmp_path / store), "--out", files["out"], "--limit", "70")
+        run("check", *first, *where, "--no-diagnose")
+    code = checked(files, tmp_path).exit_code
+    measured(files, tmp_path)
+
+    assert judged(files, tmp_path).exit_code == code
+    text = plain(tmp_path / "judged")
+    assert text == plain(tmp_path / "checked")
+    assert len(json.loads(text)["taken"]) > 4
+    assert list((tmp_path / "store-ci" / "looks").glob("*/*.json"))
+
+
+def test_the_same_bundle_twice_is_the_same_review(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judging what was judged spends nothing; another policy counts what was spent."""
+    scripted(monkeypatch, SCRIPTS["open"][0])
+    measured(files, tmp_path)
+    judged(files, tmp_path)
+    first = plain(tmp_path / "judged")
+
+    judged(files, tmp_path)
+
+    assert plain(tmp_path / "judged") == first
+
+
+def test_several_candidates_travel_together(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is judged as a check of all would, and one of them alone where it is named."""
+    scripted(monkeypatch, loses_hard_levels)
+    other = str(support.write_checkpoint(tmp_path / "other", seed=2))
+    assert checked(files, tmp_path, "--candidate", other).exit_code == 10
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", files["bundle"])
+    sides = (files["base"], files["tuned"], other)
+    assert run("measure", *sides, "--suite", files["suite"], *where).exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == 10
+    for name in ("tuned", "other"):
+        assert plain(tmp_path / "judged" / name) == plain(tmp_path / "checked" / name)
+    assert (tmp_path / "judged" / "overview.json").exists()
+    assert judged(files, tmp_path, "--candidate", "other").exit_code == 0
+    result = judged(files, tmp_path, "--candidate", "nobody")
+    assert (result.exit_code, error_of(result)) == (2, "bundle.candidate")
+
+
+def test_a_pair_of_the_store_goes_by_names_and_fingerprints(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `store ls` shows them, and where the checkpoints are gone; a pair that nobody checked
+    is refused."""
+    scripted(monkeypatch, loses_hard_levels)
+    third = str(support.write_checkpoint(tmp_path / "third", seed=3))
+    store = ("--store", str(tmp_path / "store-gpu"))
+    assert measured(files, tmp_path).exit_code == 0
+    run("measure", third, "--suite", files["suite"], *store)
+    rows = json.loads(run("store", "ls", "--format", "json", *store).stdout)
+    short = {Path(row["checkpoint"]).name: row["fingerprint"][:12] for row in rows}
+    for name in ("base", "tuned", "third"):
+        shutil.move(tmp_path / name, tmp_path / f"gone-{name}")
+
+    monkeypatch.chdir(tmp_path)
+    assert run("compare", "base", "tuned", *store).exit_code == 10
+    assert run("compare", short["base"], short["tuned"], *store).exit_code == 10
+    assert run("compare", "base", "tuned", "--suite", files["suite"], *store).exit_code == 10
+    refused = run("compare", "base", "third", *store)
+    assert (refused.exit_code, error_of(refused)) == (2, "compare.unchecked-pair")
+    refused = run("compare", "base", "tuned", "--limit", "7", *store)
+    assert (refused.exit_code, error_of(refused)) == (2, "compare.several-plans")
+
+
+def test_flags_that_change_nothing_are_refused(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What shapes the questions is said where they are asked, and how two compare of two alone."""
+    scripted(monkeypatch, all_right)
+    assert measured(files, tmp_path).exit_code == 0
+
+    for words, error_id in (
+        (("compare", files["bundle"], "--limit", "5"), "bundle.no-effect"),
+        (("compare", files["bundle"], "--show-config"), "samples.no-plan"),
+        (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
+        (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
+        (("measure", files["base"], files["tuned"], "--base", "x"), "measure.two-bases"),
+        (("measure", files["base"], files["tuned"], files["tuned"]), "candidates.twice"),
+    ):
+        result = run(*words)
+        assert (result.exit_code, error_of(result)) == (2, error_id)
+
+
+def test_a_pair_that_says_nothing_is_not_measured(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pair checks are made where the files lie, and no bundle is written."""
+    scripted(monkeypatch, all_right)
+    support.write_checkpoint(Path(files["tuned"]), seed=0)
+
+    result = measured(files, tmp_path)
+
+    assert (result.exit_code, error_of(result)) == (12, "sides.same-weights")
+    assert not Path(files["bundle"]).exists()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_bundle_is_judged_as_it_would_be_checked(
+    name: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdict, exit code and review are those of `check`; checkpoints and suite are gone."""
+    script, code = SCRIPTS[name]
+    scripted(monkeypatch, script)
+    assert checked(files, tmp_path).exit_code == code
+    assert measured(files, tmp_path).exit_code == 0
+
+    result = judged(files, tmp_path)
+
+    assert result.exit_code == code, result.output
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+
+
+REAL: dict[str, tuple[str, ...]] = {
+    "an adapter, in a chat template": ("--suite", "SUITE", "--chat-template", "base"),
+    "chats with tools": ("--suite", "tools", "--limit", "6", "--chat-template", "TEMPLATE"),
+    "training data, which is placed": ("--suite", "SUITE", "--train", "TRAIN", "--screen"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_answers_of_models_are_judged_as_they_would_be_checked(
+    name: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """So are an adapter's, those of chats, and what loaded models tell of training data."""
+    rows = [{"text": row["prompt"] + " Ann"} for row in support.choice_rows(9)]
+    stands_for = {
+        "SUITE": str(support.write_suite(tmp_path / "suite", n_items=20, n_said=4)),
+        "TRAIN": str(support.write_jsonl(tmp_path / "train.jsonl", rows)),
+        "TEMPLATE": str(tmp_path / "chat.jinja"),
+    }
+    (tmp_path / "chat.jinja").write_text(CHATML)
+    flags = [stands_for.get(word, word) for word in REAL[name]]
+    base, adapter = str(tiny_base), str(tiny_adapter)
+    where = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
+    code = run(
+        "check", "--base", base, "--candidate", adapter, *flags, *where, "--no-diagnose"
+    ).exit_code
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", str(tmp_path / "run.tar"))
+    assert run("measure", base, adapter, *flags, *where).exit_code == 0
+    shutil.rmtree(tmp_path / "suite")
+    (tmp_path / "train.jsonl").unlink()
+    (tmp_path / "chat.jinja").unlink()
+
+    words = ("--store", str(tmp_path / "store-ci"), "--out", str(tmp_path / "judged"))
+    assert run("compare", str(tmp_path / "run.tar"), *words).exit_code == code
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
