@@ -21,19 +21,6 @@ if TYPE_CHECKING:
     from cliffguard.planning.power import PowerAnalysis
 
 
-def is_auto(plan: Plan) -> bool:
-    """Return whether a plan leaves its suites to us. Raises UsageError where it also names some."""
-    from cliffguard.config import AUTO
-
-    if AUTO in plan.suites and len(plan.suites) > 1:
-        raise UsageError(
-            f"--suite auto: stands alone, and not beside {plan.suites[plan.suites[0] == AUTO]}; "
-            "name the suites that you want, or none",
-            id="suite.auto",
-        )
-    return plan.suites == (AUTO,)
-
-
 def with_suites(
     plans: Sequence[Plan],
     sides: Callable[[Plan], Sequence[Checkpoint]],
@@ -47,7 +34,9 @@ def with_suites(
 
     `sides` finds the checkpoints of a plan, the base first. What was chosen is said.
     """
-    if not is_auto(plans[0]):
+    from cliffguard.config import AUTO
+
+    if plans[0].suites != (AUTO,):
         return tuple(plans)
     from cliffguard.cli.analysis import analysis_of
     from cliffguard.engine.distributed import n_processes

@@ -26,6 +26,9 @@ CASES: Cases = {
     "auto beside a suite": Case(
         lambda p: [*p.check(suite="adjacent"), "--suite", "auto"], 2, "suite.auto"
     ),
+    "none beside a suite": Case(
+        lambda p: [*p.check(suite="adjacent"), "--suite", "none"], 2, "plan.suites"
+    ),
     "nothing at all": Case(lambda _: ["check"], 2, "candidate.missing"),
     "negative limit": Case(lambda p: p.check("--limit", -1), 2, "protocol.limit"),
     "limit of nothing": Case(lambda p: p.check("--limit", 0), 2, "protocol.limit"),
