@@ -237,6 +237,7 @@ def measure(
         str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
     ],
     store: opt.StoreFolder = None,
+    max_minutes: opt.MinutesOfAuto = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -244,6 +245,7 @@ def measure(
     """Put the answers of one checkpoint into the store, without a verdict."""
     screen = shown(quiet=quiet, verbose=verbose)
     resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
+    _refuse_minutes(max_minutes, resolved)
     if show_config:
         show([resolved])
         return
@@ -254,6 +256,8 @@ def measure(
         [resolved],
         lambda plan: [find_alone(plan)],
         store=store,
+        minutes=max_minutes,
+        is_alone=True,
         say=None if quiet else screen.say,
     )
     from cliffguard.checkpoints.unchanged import changed_since
@@ -280,3 +284,14 @@ def measure(
         )
 
     with_runner(resolved, work)
+
+
+def _refuse_minutes(minutes: float | None, plan: Plan) -> None:
+    from cliffguard.config import AUTO
+
+    if minutes is not None and plan.suites != (AUTO,):
+        raise UsageError(
+            "--max-minutes: measure asks all items of the suites that are named; it is for suites "
+            "by auto, and --limit for fewer items",
+            id="measure.max-minutes",
+        )

@@ -104,6 +104,12 @@ CASES: Cases = {
     "minutes that are none": Case(
         lambda p: p.check("--max-minutes", "nan"), 2, "max-minutes.not-positive"
     ),
+    "minutes of suites that are named": Case(
+        lambda p: p.measure(p.base, "--max-minutes", 5), 2, "measure.max-minutes"
+    ),
+    "no minutes for a choice": Case(
+        lambda p: ["measure", p.base, "--max-minutes", 0], 2, "max-minutes.not-positive"
+    ),
     "one candidate twice": Case(lambda p: p.check("--candidate", p.tuned), 2, "candidates.twice"),
     "store at an impossible place": Case(
         lambda p: p.check("--store", "/dev/null/x"), 2, "file.not-written"
