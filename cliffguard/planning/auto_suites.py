@@ -60,14 +60,14 @@ class Chosen:
         plan, cost = self.plan, self.analysis
         n_items = n_things(cost.n_planned, "item", ",")
         tokens = f"{cost.n_tokens / 1e6:,.2f} million tokens"
-        asked = f"about {cost.n_expected:,.0f} of {n_items}, {tokens} on both sides"
+        shown = f"about {cost.n_expected:,.0f} of {n_items}, {tokens} on both sides"
         if self.is_alone:
-            asked = f"{n_items}, about {tokens} on this checkpoint"
+            shown = f"{n_items}, about {tokens} on this checkpoint"
         around = "" if plan.target is None else f"{plan.target.name}, and around it "
         alone = "" if plan.target is None else "; --suite none asks the target alone"
         time = f", roughly {max(self.minutes, 0.1):,.1f} minutes here" if self.minutes else ""
         lines = [
-            f"{around}suites by auto: {', '.join(plan.suites)}: {asked}{time}; "
+            f"{around}suites by auto: {', '.join(plan.suites)}: {shown}{time}; "
             f"--suite NAME asks others{alone}"
         ]
         has_margins = len(plan.suites) > 1 and not self.is_alone
