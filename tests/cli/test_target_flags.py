@@ -98,10 +98,10 @@ def test_a_checkpoint_that_is_measured_alone_is_asked_all(
 
     assert result.exit_code == 0, result.output
     planned = re.search(r"by auto: adjacent: ([\d,]+) items, about .* on this", result.stderr)
-    asked = re.search(r"base: ([\d,]+) answers to", result.stderr)
+    n_stored = re.search(r"base: ([\d,]+) answers to", result.stderr)
     assert planned is not None
-    assert asked is not None
-    assert planned[1].replace(",", "") == asked[1].replace(",", "")
+    assert n_stored is not None
+    assert planned[1].replace(",", "") == n_stored[1].replace(",", "")
 
 
 @pytest.mark.parametrize(
