@@ -118,7 +118,7 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     written = dict(written)
     if isinstance(written.get("target"), str):
         written["target"] = {"data": written["target"]}
-    written["suites"] = _suites(written)
+    written["suites"] = _suites(written, source)
     policy = None
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
@@ -137,12 +137,28 @@ AUTO = "auto"
 """Stands for the suites that fit both sides, which the command line chooses before a run."""
 
 
-def _suites(written: Mapping[str, Any]) -> Any:
-    """Return the suites of a plan: what lies around a target alone, unless none is said."""
+def _suites(written: Mapping[str, Any], source: str) -> Any:
+    """Return the suites of a plan, of which one may stand without brackets.
+
+    Where none is named, it is what lies around a target alone.
+    """
     if "suites" not in written:
         return [AROUND_A_TARGET] if "target" in written else []
     suites = written["suites"]
-    return [] if suites in (NO_SUITE, [NO_SUITE], (NO_SUITE,)) else suites
+    names = [suites] if isinstance(suites, str) else suites
+    if not isinstance(names, (list, tuple)):
+        return names
+    for word in (NO_SUITE, AUTO):
+        if word not in names:
+            continue
+        if beside := next((name for name in names if name != word), None):
+            raise ConfigError(
+                f"{source}: suites: {word} stands alone, and not beside {beside}; leave it out, or "
+                "name nothing else",
+                id="suite.auto" if word == AUTO else "plan.suites",
+            )
+        return [] if word == NO_SUITE else [AUTO]
+    return names
 
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
@@ -192,7 +208,7 @@ def schema(kind: str) -> dict[str, Any]:
             described["properties"][key]["anyOf"].append({"type": "string"})
         described["properties"]["churn"]["anyOf"].append({"type": "string"})
         listed = described["properties"]["suites"]
-        described["properties"]["suites"] = _either(listed, {"const": NO_SUITE})
+        described["properties"]["suites"] = _either(listed, {"type": "string"})
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
         described["properties"]["candidate"] = _either(
             described["properties"]["candidate"], several
@@ -313,6 +329,8 @@ def _churn_from(folder: Path, name: Any, where: str) -> Any:
 
 
 def _suites_from(folder: Path, given: Any, where: str) -> Any:
+    if isinstance(given, str):
+        given = [given]
     if not isinstance(given, list):
         return given
     return [

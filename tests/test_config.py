@@ -319,6 +319,26 @@ def test_what_a_plan_needs_is_asked_for(text: str, error: Any, tmp_path: Path) -
         load_plan(plan_file(tmp_path, text=text))
 
 
+@pytest.mark.parametrize(
+    ("suites", "names"),
+    [
+        ("adjacent", ("adjacent",)),
+        ("./mine.yaml", ("{}/mine.yaml",)),
+        ("auto", ("auto",)),
+        ("[auto, auto]", ("auto",)),
+        ("[none, none]", ()),
+    ],
+)
+def test_one_suite_needs_no_brackets(suites: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    """And a word that stands for suites may be there twice."""
+    (tmp_path / "mine.yaml").write_text("name: mine\n")
+    text = f"candidate: c\ntarget: t.jsonl\nsuites: {suites}\n"
+
+    plan = load_plan(plan_file(tmp_path, text=text))
+
+    assert plan.suites == tuple(name.format(tmp_path) for name in names)
+
+
 # --- the traps of YAML ---------------------------------------------------------------------------
 
 

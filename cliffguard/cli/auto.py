@@ -21,19 +21,6 @@ if TYPE_CHECKING:
     from cliffguard.planning.power import PowerAnalysis
 
 
-def is_auto(plan: Plan) -> bool:
-    """Return whether a plan leaves its suites to us. Raises UsageError where it also names some."""
-    from cliffguard.config import AUTO
-
-    if AUTO in plan.suites and len(plan.suites) > 1:
-        raise UsageError(
-            f"--suite auto: stands alone, and not beside {plan.suites[plan.suites[0] == AUTO]}; "
-            "name the suites that you want, or none",
-            id="suite.auto",
-        )
-    return plan.suites == (AUTO,)
-
-
 def with_suites(
     plans: Sequence[Plan],
     sides: Callable[[Plan], Sequence[Checkpoint]],
@@ -41,29 +28,42 @@ def with_suites(
     store: Path | None,
     stops_early: bool = True,
     minutes: float | None = None,
+    is_alone: bool = False,
     say: Callable[[str], None] | None,
 ) -> tuple[Plan, ...]:
     """Return the plans with the suites that `auto` stands for, the same for each candidate.
 
-    `sides` finds the checkpoints of a plan, the base first. What was chosen is said.
+    `sides` finds the checkpoints of a plan, the base first, or the one that `is_alone`. What was
+    chosen is said.
     """
-    if not is_auto(plans[0]):
+    from cliffguard.config import AUTO
+
+    if plans[0].suites != (AUTO,):
         return tuple(plans)
     from cliffguard.cli.analysis import analysis_of
     from cliffguard.engine.distributed import n_processes
     from cliffguard.planning.auto_suites import choose
     from cliffguard.planning.running_time import minutes_of
+    from cliffguard.run.limits import Limits
+
+    Limits(max_minutes=minutes)  # which refuses none, before they choose anything
 
     def analyse(plan: Plan) -> tuple[PowerAnalysis, float | None]:
         # Items that the training data hold make little of the cost.
         analysis, _, base = analysis_of(dataclasses.replace(plan, train=()), store, stops_early)
+        analysis = analysis.of_one_side if is_alone else analysis
         # Processes that answer together choose the same: how fast each one is is its own.
         return analysis, minutes_of(plan, base, analysis) if n_processes() == 1 else None
 
     with doing("choosing suites"):
         all_sides = {side.fingerprint: side for plan in plans for side in sides(plan)}
         chosen = choose(
-            plans[0], list(all_sides.values()), analyse, refusal=_refusal(plans[0]), minutes=minutes
+            plans[0],
+            list(all_sides.values()),
+            analyse,
+            refusal=_refusal(plans[0]),
+            minutes=minutes,
+            is_alone=is_alone,
         )
     if say is not None:
         for line in chosen.lines:

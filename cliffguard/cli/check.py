@@ -245,6 +245,7 @@ def measure(
     ],
     bundle: opt.Bundle = None,
     store: opt.StoreFolder = None,
+    max_minutes: opt.MinutesOfAuto = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -258,6 +259,8 @@ def measure(
     screen = shown(quiet=quiet, verbose=verbose)
     first, *others = checkpoints
     if others or bundle is not None or first.endswith((".yaml", ".yml")):
-        measure_pairs(checkpoints, flags, bundle, store, screen, is_shown=show_config)
+        measure_pairs(
+            checkpoints, flags, bundle, store, screen, minutes=max_minutes, is_shown=show_config
+        )
     else:
-        measure_alone(first, flags, store, screen, is_shown=show_config)
+        measure_alone(first, flags, store, screen, minutes=max_minutes, is_shown=show_config)

@@ -34,18 +34,26 @@ def measure_pairs(
     store: Path | None,
     screen: ProgressOutput,
     *,
+    minutes: float | None,
     is_shown: bool,
 ) -> None:
     """Measure a base with its candidates, and write them into one file where it is wanted."""
     plans = _plans_of(words, flags)
     names_of(plans)  # a candidate that is given twice
+    _refuse_minutes(minutes, plans[0])
     if is_shown:
         return show(plans)
     refuse_lacking()
     from cliffguard.gate import find_sides, with_runner
 
     prompts = say_target(plans, quiet=screen.quiet, is_asked=True)
-    plans = with_suites(plans, find_sides, store=store, say=None if screen.quiet else screen.say)
+    plans = with_suites(
+        plans,
+        find_sides,
+        store=store,
+        minutes=minutes,
+        say=None if screen.quiet else screen.say,
+    )
 
     def work(runner: Runner) -> None:
         answers = open_store(store)
@@ -63,11 +71,13 @@ def measure_alone(
     store: Path | None,
     screen: ProgressOutput,
     *,
+    minutes: float | None,
     is_shown: bool,
 ) -> None:
     """Put the answers of one checkpoint into the store."""
     _refuse_flags_of_pairs(flags)
     resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
+    _refuse_minutes(minutes, resolved)
     if is_shown:
         return show([resolved])
     refuse_lacking()
@@ -80,6 +90,8 @@ def measure_alone(
         [resolved],
         lambda plan: [find_alone(plan)],
         store=store,
+        minutes=minutes,
+        is_alone=True,
         say=None if screen.quiet else screen.say,
     )
 
@@ -135,6 +147,17 @@ def _refuse_flags_of_pairs(flags: Mapping[str, Any]) -> None:
             f"{', '.join(unheard)}: has no effect on one checkpoint alone; leave it out, or name "
             "a base and a candidate",
             id="measure.no-effect",
+        )
+
+
+def _refuse_minutes(minutes: float | None, plan: Plan) -> None:
+    from cliffguard.config import AUTO
+
+    if minutes is not None and plan.suites != (AUTO,):
+        raise UsageError(
+            "--max-minutes: measure asks all items of the suites that are named; it is for suites "
+            "by auto, and --limit for fewer items",
+            id="measure.max-minutes",
         )
 
 

@@ -40,16 +40,18 @@ def compare(
     look: Look,
     levels: Mapping[str, Level] | None = None,
     caveats: Sequence[Caveat] = (),
+    after: Comparison | None = None,
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
     Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha: what this
     run may spend of it, by `levels` (None: as a first run). Of the policy only what was asked
-    enters: margins, alpha, the estimand. `caveats` are those of these answers. The comparison is
-    complete: nothing is added to it once it is judged.
+    enters: margins, alpha, the estimand. `caveats` are those of these answers. Of what came `after`
+    these answers, with them, it takes which levels count. The comparison is complete: nothing is
+    added to it once it is judged.
     """
     levels, policy = levels or {}, case.policy
-    measured = _measured(pairs, case, look, levels)
+    measured = _measured(pairs, case, look, levels, after)
     gating = [
         (row, items) for row, items in measured if policy.role(row.capability, row.ring) == "gating"
     ]
@@ -83,12 +85,16 @@ def compare(
 
 
 def _measured(
-    pairs: Sequence[Pair], case: Case, look: Look, levels: Mapping[str, Level]
+    pairs: Sequence[Pair],
+    case: Case,
+    look: Look,
+    levels: Mapping[str, Level],
+    after: Comparison | None,
 ) -> list[Measured]:
     """Return every capability's statistics, with the answers that they were made of."""
     _, excluded = _planned(look)
     measured = []
-    for suite, capability, items in gathered(pairs, case, look):
+    for suite, capability, items in gathered(pairs, case, look, after):
         row = compare_capability(
             suite,
             capability,
@@ -122,13 +128,16 @@ def gathered(
         for capability in suite.capabilities:
             rows = by_capability.get(capability.name, [])
             surface = known.get(capability.name)
+            n_planned = planned[capability.name].total()
+            if surface is None:
+                surface = _surface(capability, rows, n_planned, case.policy)
             items = gather(
                 rows,
                 margin=_level_margin(case.policy, capability.name),
-                n_planned=planned[capability.name].total(),
+                n_planned=n_planned,
                 stands_alone=case.policy.estimand == "suite",
                 n_at_level=planned[capability.name],
-                surface=_surface(capability, rows, case.policy) if surface is None else surface,
+                surface=surface,
             )
             yield suite, capability, items
 
@@ -155,13 +164,20 @@ def _level_margin(policy: Policy, capability: str) -> float:
 
 
 def _surface(
-    capability: Capability, rows: Sequence[Pair], policy: Policy
+    capability: Capability, rows: Sequence[Pair], n_planned: int, policy: Policy
 ) -> tuple[SurfaceLevel, ...]:
-    """Return the levels that hang on how items look; what a target's answers hang on is its job."""
+    """Return the levels that hang on how items look, and before all is asked those that may.
+
+    What a target's answers hang on is its job.
+    """
     if capability.ring == "target":
         return ()
-    levels = surface_levels(without_copies(with_groups([pair for pair in rows if pair.gates])))
-    if policy.rules(capability.name).surface == "caveat":
+    gating = without_copies(with_groups([pair for pair in rows if pair.gates]))
+    levels = surface_levels(gating)
+    lets_gate = policy.rules(capability.name).surface == "caveat"
+    if lets_gate or len(gating) >= n_planned:
+        levels = tuple(level for level in levels if level.is_proven)
+    if lets_gate:
         return tuple(replace(level, gates=True) for level in levels)
     return levels
 

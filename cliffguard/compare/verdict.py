@@ -56,7 +56,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     mean_held = _mean_held(comparison, policy)
     waits = mean_held is False and not _has_failed(findings, before)
     findings = with_parts(required, findings, policy, share.parts, held_wait=waits)
-    findings = _with_earlier(findings, required, before) + _absent(comparison, policy)
+    findings = _with_earlier(findings, before) + _absent(comparison, policy)
     order = {
         capability.capability: position
         for position, capability in enumerate(comparison.capabilities)
@@ -80,20 +80,10 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     )
 
 
-def _with_earlier(
-    findings: Sequence[Finding], required: Sequence[CapabilityComparison], before: Verdict | None
-) -> list[Finding]:
-    """Return the findings with what failed at the look before, which stays failed.
-
-    Unless levels were left out since: it may have failed by those, and is judged on what is left.
-    """
+def _with_earlier(findings: Sequence[Finding], before: Verdict | None) -> list[Finding]:
+    """Return the findings with what failed at the look before, which stays failed."""
     failed = {} if before is None else {finding.capability: finding for finding in before.findings}
-    moved = {row.capability for row in required if row.counts.n_surface or row.evidence.is_surface}
-    return [
-        still_failed(finding, None if name in moved else failed.get(name))
-        for finding in findings
-        for name in (finding.capability,)
-    ]
+    return [still_failed(finding, failed.get(finding.capability)) for finding in findings]
 
 
 def follows(verdict: Verdict, policy: Policy) -> bool:

@@ -241,13 +241,18 @@ class StratumComparison:
     why: str = ""
 
 
+SURFACE_LEVEL = 0.05
+"""At which a dependence of the base's score is proven, over all levels of a capability."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceLevel:
     """A level, or a task without levels, at which the base's score hangs on how its items look.
 
     `feature` names on what. Between the best and the worst third of items by it lie `effect` of the
-    score (of a base below guessing: what it lacks to guessing), proven with `p_value` after Holm's
-    correction. Where it does not `gate` its items count nowhere: they measure the feature.
+    score (of a base below guessing: what it lacks to guessing), with `p_value` after Holm's
+    correction; above 5 % it is not proven. Where it does not `gate` its items count nowhere: they
+    measure the feature.
     """
 
     task: str
@@ -256,6 +261,11 @@ class SurfaceLevel:
     effect: float
     p_value: float
     gates: bool
+
+    @property
+    def is_proven(self) -> bool:
+        """Return whether the score provably depends on the feature; if not, it may."""
+        return self.p_value <= SURFACE_LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +277,8 @@ class Diagnostics:
     those of the tasks that are classifiers. `uncut` says what would be left of a drop without the
     candidate's answers that were cut (None: none was), `readable` what is lost beside the answers
     that nobody can read (None: there are none). `strata` are the parts in which a cliff could hide.
-    `surface` are the levels at which the base's score depends on how the items look.
+    `surface` are the levels at which the base's score depends on how the items look, and before all
+    items were asked those at which it may.
     """
 
     tasks: tuple[TaskComparison, ...]

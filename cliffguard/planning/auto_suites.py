@@ -43,27 +43,35 @@ Analyse = Callable[[Plan], "tuple[PowerAnalysis, float | None]"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What `auto` came to: the plan with its suites named, and why each other one is `left`."""
+    """What `auto` came to: the plan with its suites named, and why each other one is `left`.
+
+    One side `is_alone` where nothing is compared yet.
+    """
 
     plan: Plan
     analysis: PowerAnalysis
     minutes: float | None
     left: Mapping[str, str]
+    is_alone: bool = False
 
     @property
     def lines(self) -> list[str]:
         """What was chosen, at what cost, and why nothing else was, for the terminal."""
         plan, cost = self.plan, self.analysis
+        n_items = n_things(cost.n_planned, "item", ",")
         tokens = f"{cost.n_tokens / 1e6:,.2f} million tokens"
+        shown = f"about {cost.n_expected:,.0f} of {n_items}, {tokens} on both sides"
+        if self.is_alone:
+            shown = f"{n_items}, about {tokens} on this checkpoint"
         around = "" if plan.target is None else f"{plan.target.name}, and around it "
         alone = "" if plan.target is None else "; --suite none asks the target alone"
         time = f", roughly {max(self.minutes, 0.1):,.1f} minutes here" if self.minutes else ""
         lines = [
-            f"{around}suites by auto: {', '.join(plan.suites)}: about {cost.n_expected:,.0f} of "
-            f"{n_things(cost.n_planned, 'item', ',')}, {tokens} on both sides{time}; "
+            f"{around}suites by auto: {', '.join(plan.suites)}: {shown}{time}; "
             f"--suite NAME asks others{alone}"
         ]
-        if len(plan.suites) > 1 and plan.policy is not None and plan.policy.mean_margin is not None:
+        has_margins = len(plan.suites) > 1 and not self.is_alone
+        if has_margins and plan.policy is not None and plan.policy.mean_margin is not None:
             lines.append(
                 f"margins by auto: {in_points(plan.policy.default_margin)} each, "
                 f"{in_points(plan.policy.mean_margin)} for the mean drop; a policy sets others"
@@ -78,8 +86,9 @@ def choose(
     *,
     refusal: Refusal = lambda *_: None,
     minutes: float | None = None,
+    is_alone: bool = False,
 ) -> Chosen:
-    """Return the plan with the suites that `auto` stands for.
+    """Return the plan with the suites that `auto` stands for; of a side that `is_alone` to measure.
 
     `adjacent` always; of the others those that each of the `sides` can be asked, of which none is a
     `refusal` of its template once it renders the first chats, less the last ones
@@ -95,7 +104,9 @@ def choose(
         why = _too_much(analysis, needed, most)
         if why is None or not names:
             ordered = {name: left[name] for name in IN_TURN if name in left}
-            return Chosen(plan=named, analysis=analysis, minutes=needed, left=ordered)
+            return Chosen(
+                plan=named, analysis=analysis, minutes=needed, left=ordered, is_alone=is_alone
+            )
         left[names.pop()] = why
 
 

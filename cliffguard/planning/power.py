@@ -63,6 +63,12 @@ class PowerAnalysis:
     remarks: tuple[str, ...]
     mean_price: MeanPrice | None = None
 
+    @property
+    def of_one_side(self) -> PowerAnalysis:
+        """The same with the cost of asking one checkpoint everything, which compares nothing."""
+        n_tokens = sum(row.n_asked * row.n_tokens for row in self.capabilities)
+        return replace(self, n_expected=float(self.n_planned), n_tokens=n_tokens)
+
 
 def power_analysis(
     plan: Plan,

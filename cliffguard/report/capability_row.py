@@ -11,7 +11,7 @@ from cliffguard.core.diagnostics import TaskComparison
 from cliffguard.core.reviews import Finding, Outcome
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
-from cliffguard.report.details import details
+from cliffguard.report.details import details, of_levels
 from cliffguard.report.wording import MARKS
 
 
@@ -170,8 +170,14 @@ class CapabilityRow:
         """What the numbers of a measured capability hide, and its labels, a line each."""
         if self.comparison is None:
             return ()
-        lines = details(self.comparison, self.finding.cause, self.reason)
+        lines = details(self.comparison, self.finding)
         return (*lines, self.labels) if self.labels else lines
+
+    @property
+    def of_levels(self) -> str:
+        """Which of its levels do not count, by its name, a line; mostly nothing."""
+        line = of_levels(self.comparison, self.finding) if self.comparison else ""
+        return f"{self.capability}: {line}" if line else ""
 
     @property
     def flips(self) -> str:

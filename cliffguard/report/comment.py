@@ -41,9 +41,9 @@ _SENTENCE_BYTES, _STEP_BYTES = 400, 320
 MOST_ITEMS = 2
 """Items that broke, of a comment."""
 
-Part = Literal["steps", "rows", "why", "items"]
+Part = Literal["steps", "rows", "levels", "why", "items"]
 _FIRST: tuple[Part, ...] = (
-    "steps", *("rows",) * 6, "why", "why", "items", "items", "steps", "steps",
+    "steps", "rows", "levels", *("rows",) * 5, "why", "why", "items", "items", "steps", "steps",
 )  # fmt: skip
 """What an approver needs first."""
 
@@ -62,6 +62,7 @@ def render_comment(
         f"{_headline(page)}",
         foot=f"Candidate {named(page.candidate)}, base {named(page.base)}.{link}",
         rows=[_row(row) for row in not_held(page)],
+        levels=[fitted(line, _STEP_BYTES, write) for line in _of_levels(page)],
         steps=[fitted(step, _STEP_BYTES, write) for step in next_steps.next_steps(page)],
         why=[fitted(pointer.text, _STEP_BYTES, write) for pointer in first_lines(page)],
         items=first_broken(page, closing(page), MOST_ITEMS),
@@ -89,6 +90,7 @@ class _Comment:
     head: str
     foot: str
     rows: Sequence[tuple[str, ...]]
+    levels: Sequence[str]
     steps: Sequence[str]
     why: Sequence[str]
     items: Sequence[Example]
@@ -97,7 +99,7 @@ class _Comment:
         """Return how many of each kind fit, `_FIRST` before the others."""
         n_parts: dict[Part, int] = {part: len(getattr(self, part)) for part in get_args(Part)}
         order: list[Part] = [*_FIRST]
-        for part in ("rows", "why", "steps", "items"):
+        for part in ("rows", "levels", "why", "steps", "items"):
             order += [part] * max(0, n_parts[part] - order.count(part))
         shown: dict[Part, int] = dict.fromkeys(n_parts, 0)
         for part in order:
@@ -113,7 +115,8 @@ class _Comment:
             self.head,
             self._table(shown["rows"]),
             _counted(self.page, len(self.rows) - shown["rows"]),
-            "\n".join(f"- {line}" for line in _first(self.why, shown["why"])),
+            _list(self.levels, shown["levels"]),
+            _list(self.why, shown["why"]),
             self._steps(shown["steps"]),
             self._details(shown["items"]),
             self.foot,
@@ -142,9 +145,17 @@ class _Comment:
         return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
-def _first(lines: Sequence[str], n: int) -> list[str]:
+def _list(lines: Sequence[str], n: int) -> str:
     more = [f"{len(lines) - n} more in the report."] if n < len(lines) else []
-    return [*lines[:n], *more]
+    return "\n".join(f"- {line}" for line in (*lines[:n], *more))
+
+
+def _of_levels(page: Page) -> list[str]:
+    """Return which levels do not count, of what is not held first, then of the rest."""
+    rows = dict.fromkeys(
+        (*(row.of_levels for row in not_held(page)), *(row.of_levels for row in page.rows))
+    )
+    return [line for line in rows if line]
 
 
 def _headline(page: Page) -> str:

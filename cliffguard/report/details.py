@@ -1,25 +1,59 @@
-"""What the numbers of a capability hide: answers that are none, ties, the limit of one side."""
+"""What the numbers of a capability hide: answers that are none, ties, levels left out."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from cliffguard.core.comparisons import CapabilityComparison
-from cliffguard.core.reviews import Cause
-from cliffguard.core.texts import n_things
+from cliffguard.core.diagnostics import SurfaceLevel
+from cliffguard.core.reviews import Finding, Outcome
+from cliffguard.core.texts import n_things, plural
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 
 
-def details(
-    capability: CapabilityComparison, cause: Cause | None, reason: str = ""
-) -> tuple[str, ...]:
-    """Return a line for each; none of what was not measured, nor what `cause` or `reason` says."""
+def details(capability: CapabilityComparison, finding: Finding) -> tuple[str, ...]:
+    """Return a line for each; none of what was not measured, nor what `finding` says."""
     if capability.evidence.drop is None:
         return ()
+    reason = one_line(finding.reason)
     worth = "; ".join(note for note in _worth(capability) if note not in reason)
-    unreadable = "" if cause == "format" else _unreadable(capability)
-    return tuple(line for line in (_missing(capability), unreadable, worth) if line)
+    unreadable = "" if finding.cause == "format" else _unreadable(capability)
+    lines = (_missing(capability), unreadable, worth, of_levels(capability, finding))
+    return tuple(line for line in lines if line)
+
+
+def of_levels(capability: CapabilityComparison, finding: Finding) -> str:
+    """Return which levels do not count, since the base's score hangs on how items look there.
+
+    Of a proven loss also which count though it does, and which may prove to once all is asked. One
+    line; empty where there are none, and where none is left, of which the reason of the finding is.
+    """
+    if capability.evidence.is_surface:
+        return ""
+    groups: dict[tuple[str, str, str], list[SurfaceLevel]] = {}
+    for level in capability.diagnostics.surface:
+        if level.gates and finding.outcome is not Outcome.REGRESSED:
+            continue
+        end = "are left out: the base's score there depends on"
+        if level.gates:
+            end = "count, though the base's score there depends on"
+        if not level.is_proven:
+            end = "may be left out once all is asked: the base's score there may depend on"
+        groups.setdefault((level.task, level.feature, end), []).append(level)
+    return one_line("; ".join(_of_feature(*key, levels) for key, levels in groups.items()))
+
+
+def _of_feature(task: str, feature: str, end: str, levels: Sequence[SurfaceLevel]) -> str:
+    """Return the levels of a task as "levels 4, 5 of places are left out: …, (50 points)"."""
+    numbers_of = [str(level.level) for level in levels if level.level is not None]
+    is_single = len(levels) == 1
+    name = f"{plural(len(levels), 'level')} {', '.join(numbers_of)} of {task}"
+    verb = end.replace("are ", "is ", 1).replace("count,", "counts,", 1) if is_single else end
+    most = 100 * max(level.effect for level in levels)
+    points = f"({'' if is_single else 'up to '}{most:.0f} points)"
+    return f"{name if numbers_of else task} {verb} {feature} {points}"
 
 
 def _missing(capability: CapabilityComparison) -> str:

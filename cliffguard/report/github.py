@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.texts import clip
 from cliffguard.report import next_steps
@@ -30,9 +32,11 @@ def render_github(review: Review, beside: BesideReview | None = None) -> str:
     stands for itself.
     """
     page = lay_out(cleaned(review), beside)
-    if page.outcome is Outcome.PASS:
-        return _next(page)
-    rows = [row for row in not_held(page) if decides(row)]
+    is_pass = page.outcome is Outcome.PASS
+    rows = [] if is_pass else [row for row in not_held(page) if decides(row)]
+    of_levels = [row.of_levels for row in page.rows if row.of_levels and row not in rows]
+    if is_pass:
+        return _next(page, of_levels)
     why = {reason.capability: reason.sentence for reason in reasons(page)}
     lines = [_of(row, why.get(row.capability, "")) for row in rows]
     levels = [_level(row.finding.outcome) for row in rows]
@@ -42,13 +46,16 @@ def render_github(review: Review, beside: BesideReview | None = None) -> str:
     if len(lines) >= MOST:
         more = f"{len(lines) - MOST + 2} more are in the report."
         lines[MOST - 2 :] = [_command(levels[MOST - 2], _verdict(page), more)]
-    return "".join((*lines, _next(page)))
+    return "".join((*lines, _next(page, of_levels)))
 
 
-def _next(page: Page) -> str:
-    """Return the verdict, its exit code and what to do, in the words of every format."""
+def _next(page: Page, of_levels: Sequence[str]) -> str:
+    """Return the verdict, its exit code and what to do, in the words of every format.
+
+    And which levels of what has no annotation do not count.
+    """
     steps = " ".join(f"{n}. {step}" for n, step in enumerate(next_steps.next_steps(page), start=1))
-    message = f"{page.sentence} {next_steps.TITLE}: {steps}"
+    message = " ".join((page.sentence, *map(_ended, of_levels), f"{next_steps.TITLE}: {steps}"))
     title = f"{_verdict(page)}, exit code {page.exit_code}"
     return _command("notice", title, message, _STEPS_CHARACTERS)
 
@@ -62,7 +69,9 @@ def _of(row: CapabilityRow, why: str) -> str:
     return _command(
         _level(outcome),
         f"{_name(row.capability)} {outcome}{_name(how(row))}",
-        " ".join(map(_ended, filter(None, [f"{numbers}{row.reason}".rstrip(), why]))),
+        " ".join(
+            map(_ended, filter(None, [f"{numbers}{row.reason}".rstrip(), row.of_levels, why]))
+        ),
     )
 
 

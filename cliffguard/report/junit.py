@@ -99,7 +99,7 @@ def _add_capability(
         case.set("time", f"{spent.of_tasks(tasks):.3f}")
     if finding.outcome is not Outcome.HELD:
         _add_reason(case, row, why)
-    numbers = _numbers(finding, capability).items()
+    numbers = (_numbers(finding, capability) | {"levels": row.of_levels or None}).items()
     lines = "\n".join(f"{key}: {value}" for key, value in numbers if value is not None)
     ElementTree.SubElement(case, "system-out").text = lines
 

@@ -12,8 +12,9 @@ from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.compare.verdict import judge
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.caveats import Caveat
+from cliffguard.core.comparisons import Comparison
 from cliffguard.core.progress import doing
-from cliffguard.core.reviews import TakenLooks, Verdict
+from cliffguard.core.reviews import Outcome, TakenLooks, Verdict
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.answer_checks import check_answers, differences
 from cliffguard.evaluate.capability_runs import TOGETHER
@@ -141,6 +142,8 @@ def decide(
         levels={name: account.level for name, account in accounts.items()},
         caveats=(*caveats, *uncounted, *_later(case, accounts), *changed),
     )
+    if before is not None:
+        before = judged_anew(before, comparison, pairs, case, look, known)
     verdict = judge(comparison, case.policy, before)
     decision = Decision(
         case=case,
@@ -151,6 +154,38 @@ def decide(
         measured=tuple(measured),
     )
     return decision, accounts
+
+
+def judged_anew(
+    before: Verdict,
+    now: Comparison,
+    pairs: Sequence[Pair],
+    case: Case,
+    look: Look,
+    known: Sequence[TakenLooks],
+) -> Verdict:
+    """Return the verdict at the look before, of what had REGRESSED on the levels that count `now`.
+
+    It may have failed by levels that are left out since. The looks before are judged once more on
+    what is left of it: what had failed by that stays failed, also where it would hold by now.
+    """
+    part_of = {row.capability for row in now.capabilities if row.counts.n_surface}
+    part_of |= {row.capability for row in now.capabilities if row.evidence.is_surface}
+    if not any(f.outcome is Outcome.REGRESSED and f.capability in part_of for f in before.findings):
+        return before
+    verdict: Verdict | None = None
+    for number in sorted({pair.look for pair in pairs})[:-1]:
+        earlier = [pair for pair in pairs if pair.look <= number]
+        accounts = accounts_of(case.runs, known, case.policy, _counted(earlier))
+        levels = {name: account.level for name, account in accounts.items()}
+        comparison = compare(earlier, case, look=look, levels=levels, after=now)
+        verdict = judge(comparison, case.policy, verdict)
+    again = {} if verdict is None else {f.capability: f for f in verdict.findings}
+    findings = tuple(
+        again.get(finding.capability, finding) if finding.capability in part_of else finding
+        for finding in before.findings
+    )
+    return replace(before, findings=findings)
 
 
 def _later(case: Case, accounts: Mapping[str, Account]) -> list[Caveat]:

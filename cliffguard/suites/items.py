@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from cliffguard.core.canonical_json import canonical_json, digest
@@ -14,6 +15,7 @@ from cliffguard.core.items import Item
 from cliffguard.suites.chats import chat_of
 from cliffguard.suites.scorers import SCORERS, Scorer
 from cliffguard.suites.structure.calls import right_calls
+from cliffguard.suites.structure.schemas import meets_schema
 
 ITEM_KEYS = [
     "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
@@ -54,6 +56,8 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
             list(map(scorer.check, answers))
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
+    if metric == "json_schema" and right_key == "expected" and "answer" in row:
+        _refuse_other_answer(row, answers, where)
     if chat is not None and metric == "tool_call":
         _refuse_other_tools(answers, chat, where)
     written = None if chat is None else chat.written
@@ -78,6 +82,17 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         answers=answers if len(answers) > 1 else (),
         chat=written,
     )
+
+
+def _refuse_other_answer(row: dict[str, Any], schemas: Sequence[str], where: str) -> None:
+    """Refuse JSON as `answer` beside the schema that is `expected`, where it keeps to none."""
+    answer = row["answer"]
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    scores = set(map(partial(meets_schema, text), schemas))
+    if "choices" not in row and scores == {0.0}:
+        raise SuiteError(
+            f"{where}: answer: does not keep to the schema that is expected", id="item.answer"
+        )
 
 
 def _refuse_other_tools(answers: Sequence[str], chat: Chat, where: str) -> None:

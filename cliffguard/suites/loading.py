@@ -6,7 +6,7 @@ the built-in suites; anything with a slash or ending in .yaml is a path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,8 +22,9 @@ from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites import ladders, skills
 from cliffguard.suites.items import fields_of, make_item
+from cliffguard.suites.right_answers import refuse_forbidden_calls
 from cliffguard.suites.schema import GeneratedItems, SuiteFile, TaskFile, check_levels, check_task
-from cliffguard.suites.scorers import SCORERS
+from cliffguard.suites.scorers import BY_LIKELIHOOD, SCORERS
 
 _TASK_FORM = 1  # raised whenever the items of a suite file are asked in another way
 
@@ -214,7 +215,7 @@ def make_task(
         stock=written.items is None,
         metric=metric,
         filter=written.filter,
-        chance=written.chance,
+        chance=_chance(written, items, where),
         level=written.level,
         gate_levels=written.gate_levels,
         num_fewshot=written.num_fewshot,
@@ -228,6 +229,21 @@ def make_task(
         ),
         terms=terms,
     )
+
+
+def _chance(written: TaskFile, items: Sequence[Item], where: str) -> float:
+    """Return what guessing earns: what the suite says, or one in as many as there are choices."""
+    n_choices = {len(item.choices) for item in items}
+    if "chance" in written.model_fields_set or written.metric not in BY_LIKELIHOOD or not items:
+        return written.chance
+    if len(n_choices) > 1:
+        mean = sum(1.0 / len(item.choices) for item in items) / len(items)
+        raise SuiteError(
+            f"{where}: has items of {min(n_choices)} to {max(n_choices)} choices; say what "
+            f"guessing earns, `chance: {mean:.3g}` if all choices are equally likely",
+            id="suite.chance",
+        )
+    return 1.0 / n_choices.pop()
 
 
 def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Task:
@@ -271,6 +287,8 @@ def _items(
         item = make_item(
             row, metric=written.metric, level=written.level, where=f"{source}:{number}"
         )
+        if isinstance(written.items, str):  # those that are generated are checked by their digest
+            refuse_forbidden_calls(item, written.metric, f"{source}:{number}")
         if item.id in seen:
             raise SuiteError(
                 f"{source}:{number}: the id {item.id!r} stands already in line {seen[item.id]}",

@@ -7,11 +7,9 @@ the same answer raises `core.items.SCORING`.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
@@ -20,13 +18,12 @@ from cliffguard.core.sandbox.patterns import check_pattern, is_found
 from cliffguard.core.texts import cut_end
 from cliffguard.core.words import squad_words
 from cliffguard.suites.constraints import check_constraints, meets
+from cliffguard.suites.numbers import number_in, number_said
 from cliffguard.suites.structure.call_readers import call_parts, tool_call
 from cliffguard.suites.structure.calls import right_calls
 from cliffguard.suites.structure.json_texts import json_equal, read_json
 from cliffguard.suites.structure.schemas import check_schema, meets_schema
 from cliffguard.suites.structure.texts import check_language, contains, language, same_text
-
-_NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
 
 
 class PatternTooSlow(Exception):
@@ -101,23 +98,12 @@ def token_f1(response: str, answer: str) -> float:
 
 
 def numeric(response: str, answer: str) -> float | None:
-    """Compare the last number that was said with the right one, digit by digit of its value.
+    """Compare the number that an answer ends in with the right one, by their values.
 
     None where no number was said.
     """
-    numbers = _NUMBER.findall(response)
-    return float(number_in(numbers[-1]) == number_in(answer)) if numbers else None
-
-
-def number_in(text: str) -> Decimal:
-    """Return the number that a text is. Raises ValueError for any other text."""
-    try:
-        number = Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a number") from None
-    if not number.is_finite():
-        raise ValueError(f"{text!r} is not a number that can be counted to")
-    return number
+    number = number_said(response)
+    return None if number is None else float(number == number_in(answer))
 
 
 def matches(response: str, pattern: str) -> float:

@@ -26,6 +26,9 @@ CASES: Cases = {
     "auto beside a suite": Case(
         lambda p: [*p.check(suite="adjacent"), "--suite", "auto"], 2, "suite.auto"
     ),
+    "none beside a suite": Case(
+        lambda p: [*p.check(suite="adjacent"), "--suite", "none"], 2, "plan.suites"
+    ),
     "nothing at all": Case(lambda _: ["check"], 2, "candidate.missing"),
     "negative limit": Case(lambda p: p.check("--limit", -1), 2, "protocol.limit"),
     "limit of nothing": Case(lambda p: p.check("--limit", 0), 2, "protocol.limit"),
@@ -100,6 +103,12 @@ CASES: Cases = {
     ),
     "minutes that are none": Case(
         lambda p: p.check("--max-minutes", "nan"), 2, "max-minutes.not-positive"
+    ),
+    "minutes of suites that are named": Case(
+        lambda p: p.measure(p.base, "--max-minutes", 5), 2, "measure.max-minutes"
+    ),
+    "no minutes for a choice": Case(
+        lambda p: ["measure", p.base, "--max-minutes", 0], 2, "max-minutes.not-positive"
     ),
     "one candidate twice": Case(lambda p: p.check("--candidate", p.tuned), 2, "candidates.twice"),
     "store at an impossible place": Case(

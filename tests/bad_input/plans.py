@@ -97,8 +97,11 @@ CASES: Cases = {
     "plan with a number for a base": Case(
         lambda p: p.plan(text="base: 7\ncandidate: a\nsuites: [adjacent]\n"), 2, "plan.base"
     ),
-    "plan with a word for suites": Case(
-        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: adjacent\n"), 2, "plan.suites"
+    "plan with a number for suites": Case(
+        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: 7\n"), 2, "plan.suites"
+    ),
+    "plan with auto among suites": Case(
+        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: [auto, chat]\n"), 2, "suite.auto"
     ),
     "plan with a number among suites": Case(
         lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: [1]\n"), 2, "plan.suites"

@@ -86,6 +86,24 @@ def test_a_target_alone_takes_what_lies_around_it(
     assert "--suite none asks the target alone" in result.stderr
 
 
+def test_a_checkpoint_that_is_measured_alone_is_asked_all(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said to be asked is what is asked, and minutes are of this checkpoint."""
+    scripted(monkeypatch, support.all_right)
+    base = sides[sides.index("--base") + 1]
+    words = [base, *sides[sides.index("--target") :], "--store", str(tmp_path / "store")]
+
+    result = run("measure", *words, "--max-minutes", "30")
+
+    assert result.exit_code == 0, result.output
+    planned = re.search(r"by auto: adjacent: ([\d,]+) items, about .* on this", result.stderr)
+    n_stored = re.search(r"base: ([\d,]+) answers to", result.stderr)
+    assert planned is not None
+    assert n_stored is not None
+    assert planned[1].replace(",", "") == n_stored[1].replace(",", "")
+
+
 @pytest.mark.parametrize(
     ("policy", "code", "sentence"),
     [

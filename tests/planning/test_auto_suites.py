@@ -89,6 +89,16 @@ def test_what_does_not_fit_one_side_is_left(
         assert name not in chosen.plan.suites
 
 
+def test_one_side_is_told_what_it_takes_alone(tmp_path: Path) -> None:
+    """All of its items, once; and no margins, since nothing is compared."""
+    (one_side,) = [side(tmp_path / "a", TOOLS)]
+
+    chosen = choose(PLAN, [one_side], costs(lambda _: 3.0), is_alone=True)
+
+    (line,) = chosen.lines
+    assert ": 100 items, about 1.00 million tokens on this checkpoint, roughly 3.0 minutes" in line
+
+
 def test_adjacent_alone_keeps_the_margins_that_it_has(tmp_path: Path) -> None:
     """A base that is no chat model is judged as it always was."""
     chosen = chosen_for(side(tmp_path / "a", None))

@@ -20,7 +20,7 @@ from cliffguard.compare.diagnostics.answer_places import listed_place, mentioned
 from cliffguard.compare.diagnostics.classes import are_labels
 from cliffguard.compare.pairs import LevelKey, Pair, level_of
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.diagnostics import SurfaceLevel
+from cliffguard.core.diagnostics import SURFACE_LEVEL, SurfaceLevel
 from cliffguard.core.items import Item
 from cliffguard.core.prompt_facts import mentions
 from cliffguard.core.words import bare
@@ -41,7 +41,6 @@ LEAST_ITEMS = 24
 
 BELOW_GUESSING = "a strategy that does worse than guessing"
 
-_LEVEL = 0.05
 _MOST_LABELS = 10
 _LONGER = 1.25  # the long prompts than the short ones, at the least
 _SEED = 20261130
@@ -50,8 +49,8 @@ _SEED = 20261130
 class Surface(NamedTuple):
     """A feature on which the base's scores of one level depend: `effect` in points of the score.
 
-    The third of items with its worst values has a mean of `worst`. `p_value` is after Holm's
-    correction over the features of all levels.
+    The third of items with its worst values has a mean of `worst`. `p_alone` is of this feature at
+    this level, `p_value` after Holm's correction over the features of all levels.
     """
 
     task: str
@@ -59,6 +58,7 @@ class Surface(NamedTuple):
     feature: str
     effect: float
     worst: float
+    p_alone: float
     p_value: float
 
 
@@ -68,28 +68,41 @@ Levels = Mapping[LevelKey, Sequence[Pair]]
 def surface_levels(pairs: Sequence[Pair]) -> tuple[SurfaceLevel, ...]:
     """Return the levels at which the base's score depends on a feature: the strongest of each.
 
-    A level does not gate where the effect is above 20 points and the worst third of items lies
-    less than 15 above guessing: there the feature is most of what is measured. Nor does one that is
-    below guessing. Where all items have one set of labels, which their prompts name in one order
-    or not at all, every feature may be the label in disguise: how well a classifier knows each
-    class is what it is asked, and classes are tested.
+    Also those of which that is proven at 5 % without the correction only, if they would not gate:
+    they may not with more items. A level does not gate where the effect is above 20 points and the
+    worst third of items lies less than 15 above guessing: there the feature is most of what is
+    measured. Nor does one that is below guessing. Where all items have one set of labels, which
+    their prompts name in one order or not at all, every feature may be the label in disguise: how
+    well a classifier knows each class is what it is asked, and classes are tested.
     """
     levels = _levels_of(pairs)
     strongest: dict[LevelKey, SurfaceLevel] = {}
-    for surface in surfaces_of(pairs):
-        rows = levels[surface.task, surface.level]
+    for surface in _all_surfaces(pairs):
+        gates, is_proven = _gates(surface, levels[surface.task, surface.level]), _is_proven(surface)
+        if not is_proven and (gates or surface.p_alone > SURFACE_LEVEL):
+            continue
         row = SurfaceLevel(
             task=surface.task,
             level=surface.level,
             feature=surface.feature,
             effect=surface.effect,
             p_value=surface.p_value,
-            gates=_gates(surface, rows),
+            gates=gates or not is_proven,
         )
         before = strongest.get((row.task, row.level))
-        if before is None or (before.gates, row.effect) > (row.gates, before.effect):
+        if before is None or _strength(row) > _strength(before):
             strongest[row.task, row.level] = row
     return tuple(strongest.values())
+
+
+def _strength(level: SurfaceLevel) -> tuple[bool, bool, float]:
+    return not level.gates, level.is_proven, level.effect
+
+
+def _is_proven(surface: Surface) -> bool:
+    return surface.p_value <= SURFACE_LEVEL and (
+        surface.effect >= LEAST_EFFECT or surface.feature == BELOW_GUESSING
+    )
 
 
 def _gates(surface: Surface, rows: Sequence[Pair]) -> bool:
@@ -112,24 +125,26 @@ def _is_of_classes(feature: str, rows: Sequence[Pair]) -> bool:
 
 
 def surfaces_of(pairs: Sequence[Pair]) -> list[Surface]:
-    """Return the features on which the base's scores provably depend, of each task and level.
+    """Return the features on which the base's scores provably depend, of each task and level."""
+    return [surface for surface in _all_surfaces(pairs) if _is_proven(surface)]
 
-    All that can be read off the items of a level are tested, and corrected for together; one whose
-    effect is small needs no permutation.
+
+def _all_surfaces(pairs: Sequence[Pair]) -> list[Surface]:
+    """Return all that can be read off the items of each level, tested and corrected together.
+
+    One whose effect is small needs no permutation.
     """
     tested = [
-        (Surface(task, level, feature, best - worst, worst, p_value), sample)
+        (Surface(task, level, feature, best - worst, worst, p_value, 1.0), sample)
         for (task, level), rows in _levels_of(pairs).items()
         for feature, best, worst, p_value, sample in (*_tested(rows), *_below_guessing(rows))
     ]
     # As many permutations as the smallest p-value that Holm asks for.
-    enough = math.ceil(2 * len(tested) / _LEVEL)
-    p_values = holm([_p_value(row, sample, enough) for row, sample in tested])
-    proven = zip(tested, p_values, strict=True)
+    enough = math.ceil(2 * len(tested) / SURFACE_LEVEL)
+    alone = [_p_value(row, sample, enough) for row, sample in tested]
     return [
-        row._replace(p_value=p)
-        for (row, _), p in proven
-        if p <= _LEVEL and (row.effect >= LEAST_EFFECT or row.feature == BELOW_GUESSING)
+        row._replace(p_alone=p, p_value=corrected)
+        for (row, _), p, corrected in zip(tested, alone, holm(alone), strict=True)
     ]
 
 
@@ -139,7 +154,7 @@ Sample = tuple[Sequence[float], Sequence[Hashable]]
 
 def _p_value(row: Surface, sample: Sample | None, enough: int) -> float:
     if sample is None or row.effect < LEAST_EFFECT:
-        return row.p_value
+        return row.p_alone
     p_value = p_of_thirds(*sample, np.random.default_rng(_SEED))
     if p_value * (N_PERMUTATIONS + 1) > 1 or enough <= N_PERMUTATIONS:
         return p_value
@@ -277,9 +292,9 @@ _FEATURES: Mapping[str, Callable[[Sequence[Item]], Features]] = {
 
 
 def surface_caveats(capability: str, levels: Sequence[SurfaceLevel]) -> Iterator[Caveat]:
-    """Say at which levels that gate the base's score depends on a feature."""
+    """Say at which levels that gate the base's score provably depends on a feature."""
     for level in levels:
-        if level.gates:
+        if level.gates and level.is_proven:
             where = level.task + (f", level {level.level}" if level.level is not None else "")
             yield Caveat(
                 id="base.surface",

@@ -45,11 +45,23 @@ def keeps_to(schema: Mapping[str, Any], value: Any) -> bool:
         raise Stopped(str(failure)) from None
 
 
+def why_not(schema: Mapping[str, Any], value: Any) -> str | None:
+    """Return why a value does not keep to a schema, as "days: …"; None where it does.
+
+    Raises Stopped past the limits.
+    """
+    try:
+        why = _child.call({"value": value, "schema": schema, "why": True}, seconds=ANSWER_SECONDS)
+    except Failed as failure:
+        raise Stopped(str(failure)) from None
+    return None if why is None else str(why)
+
+
 # --- in the child --------------------------------------------------------------------------------
 
 
 def start() -> Callable[[Any], Any]:
-    """Return what answers the two questions above."""
+    """Return what answers the questions above."""
     from cliffguard.core.canonical_json import canonical_json
 
     sys.setrecursionlimit(_MOST_FRAMES)
@@ -66,9 +78,19 @@ def start() -> Callable[[Any], Any]:
     def answer(question: dict[str, Any]) -> Any:
         if "check" in question:
             return _wrong_with(question["check"], validator_of)
-        return validator_of(question["schema"]).is_valid(question["value"])
+        validator = validator_of(question["schema"])
+        if "why" in question:
+            return _why_not(next(validator.iter_errors(question["value"]), None))
+        return validator.is_valid(question["value"])
 
     return answer
+
+
+def _why_not(error: Any) -> str | None:
+    if error is None:
+        return None
+    where = error.json_path.removeprefix("$").removeprefix(".")
+    return f"{where}: {error.message:.200}" if where else f"{error.message:.200}"
 
 
 def _wrong_with(
@@ -159,16 +181,19 @@ def _pattern_properties(validator: Any, wanted: Any, value: Any, _: Any) -> Iter
     for pattern, schema in wanted.items() if isinstance(value, dict) else ():
         for key in value:
             if regex.search(pattern, key):
-                yield from validator.descend(value[key], schema)
+                yield from validator.descend(value[key], schema, path=key)
 
 
 def _additional_properties(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
     import regex
+    from jsonschema import ValidationError
 
     known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
     for key in value if isinstance(value, dict) else ():
         if key not in known and not any(regex.search(pattern, key) for pattern in patterns):
-            yield from validator.descend(value[key], wanted)
+            if wanted is False:
+                yield ValidationError(f"{key!r} is not among its properties")
+            yield from validator.descend(value[key], wanted, path=key)
 
 
 _WITH_PATTERNS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -30,9 +31,21 @@ def check_schema(schema: str) -> None:
     """Raise ValueError, with the reason, for what is no JSON Schema that can be kept to.
 
     It is an object in JSON of at most 64 KiB and 32 levels, in a dialect that `jsonschema` knows,
-    refers to nothing but itself, and comes to an end.
+    refers to nothing but itself, comes to an end, and does not forbid what it requires.
     """
-    schemas.check_schema(_schema(schema))
+    written = _schema(schema)
+    schemas.check_schema(written)
+    if forbidden := _required_and_forbidden(written):
+        raise ValueError(f"the schema requires {forbidden!r}, and forbids it")
+
+
+def _required_and_forbidden(schema: Mapping[str, Any]) -> str | None:
+    """Return a key that an object has to have and may not, so that nothing keeps to the schema."""
+    known, required = schema.get("properties", {}), schema.get("required", [])
+    is_closed = schema.get("type") == "object" and schema.get("additionalProperties") is False
+    if not is_closed or "patternProperties" in schema:
+        return None
+    return next((name for name in required if name not in known), None)
 
 
 @lru_cache(maxsize=256)

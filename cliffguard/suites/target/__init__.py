@@ -23,6 +23,7 @@ from cliffguard.core.validation import adapter_of, validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.loading import load_suite, make_task, together
+from cliffguard.suites.right_answers import refuse_forbidden_calls
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
 from cliffguard.suites.scorers import OWN_METRICS, SCORERS
@@ -223,6 +224,8 @@ def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite
 def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, str]:
     """Return a commented suite file and its items, by their names, of what is or was read."""
     task = (read or read_target(target)).task
+    for item in task.items:  # which the suite would be refused for
+        refuse_forbidden_calls(item, task.metric, f"{target.data}: {item.id}")
     rows = "".join(json.dumps(as_row(i), ensure_ascii=False) + "\n" for i in task.items)
     scorer = SCORERS.get(task.metric or "")
     is_usual = target.max_tokens is None and scorer and task.max_tokens == scorer.max_tokens

@@ -8,7 +8,7 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import cut_middle
-from cliffguard.suites.scorers import number_in
+from cliffguard.suites.numbers import number_in
 from cliffguard.suites.target.cells import as_text, is_safe, rewritten
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow

@@ -13,8 +13,8 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
+from cliffguard.suites.numbers import number_in
 from cliffguard.suites.rows import has_header
-from cliffguard.suites.scorers import number_in
 from cliffguard.suites.target.cells import texts_in
 from cliffguard.suites.target.chats import chat_in, has_thoughts
 from cliffguard.suites.target.columns import Columns, in_braces, named_parts
