@@ -30,7 +30,7 @@ from cliffguard.run.survey import Survey
 from cliffguard.runners import Runner, TaskPart
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import is_past_lost, looks_path
-from cliffguard.store.pairs import keep_pair_file, pair_files, read_pair_file
+from cliffguard.store.pairs import PairFile, keep_pair_file, pair_files, read_pair_file
 
 FORMAT = 1
 """Version of what is kept of a pair; another one is refused."""
@@ -129,7 +129,8 @@ def with_origin(review: Review, pair: MeasuredPair) -> Review:
 
 def keep_pair(store: Store, pair: MeasuredPair) -> Path:
     """Keep a pair that was measured in the store of its answers; return its file."""
-    return keep_pair_file(store, pair.key, _written(pair))
+    sides = (pair.survey.base.fingerprint, pair.survey.candidate.fingerprint)
+    return keep_pair_file(store, pair.key, PairFile(sides, _written(pair)))
 
 
 def pairs_in(store: Store) -> list[MeasuredPair]:
@@ -139,7 +140,7 @@ def pairs_in(store: Store) -> list[MeasuredPair]:
 
 def read_pair(path: Path) -> MeasuredPair:
     """Return a pair from its file. Raises UsageError for one of another format."""
-    value = read_pair_file(path)
+    value = read_pair_file(path).noted
     if value.get("format") != FORMAT:
         raise UsageError(
             f"{path.name}: is a pair in another format than {FORMAT}, which this version reads; "
