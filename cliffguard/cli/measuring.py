@@ -40,6 +40,10 @@ def measure_pairs(
     names_of(plans)  # a candidate that is given twice
     if is_shown:
         return show(plans)
+    if bundle is not None:
+        from cliffguard.store.maintenance.archive import refuse_unwritable
+
+        refuse_unwritable(bundle)  # before hours are spent on what goes into it
     from cliffguard.gate import find_sides, with_runner
 
     prompts = say_target(plans, quiet=screen.quiet, is_asked=True)

@@ -304,6 +304,37 @@ def test_a_pair_that_says_nothing_is_not_measured(
     assert not Path(files["bundle"]).exists()
 
 
+def test_a_bundle_that_cannot_be_written_is_refused_before_anybody_is_asked(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours of a GPU are not spent on it."""
+    runner = scripted(monkeypatch, all_right)
+    files["bundle"] = str(tmp_path)
+
+    result = measured(files, tmp_path)
+
+    assert (result.exit_code, error_of(result), runner.n_asked) == (2, "out.no-file", 0)
+
+
+def test_a_plan_is_measured_as_it_is_checked(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan's file names base, candidates, suites and a policy."""
+    scripted(monkeypatch, loses_hard_levels)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"base: {files['base']}\ncandidate: {files['tuned']}\nsuites: [{files['suite']}]\n"
+        "policy: {capabilities: {saying: {gate: false}}}\n"
+    )
+    store = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
+    assert run("check", str(plan), "--no-diagnose", *store).exit_code == 10
+    store = ("--store", str(tmp_path / "store-gpu"))
+    assert run("measure", str(plan), "--bundle", files["bundle"], *store).exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == 10
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_bundle_is_judged_as_it_would_be_checked(
     name: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
