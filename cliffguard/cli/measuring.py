@@ -143,8 +143,11 @@ def _measured(
     plans: Sequence[Plan], store: Store, runner: Runner, screen: ProgressOutput
 ) -> list[MeasuredPair]:
     """Measure pairs one after the other, and say what is in the store then."""
-    from cliffguard.gate import measure_pair
+    from cliffguard.gate import measure_pair, refused
 
+    for plan in plans if len(plans) > 1 else ():  # before hours are spent on the others
+        if failure := refused(plan, runner):
+            raise failure
     pairs = []
     for number, plan in enumerate(plans):
         with contextlib.closing(screen):

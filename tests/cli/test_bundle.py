@@ -43,7 +43,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {
         "base": str(support.write_checkpoint(tmp_path / "base", seed=0)),
         "tuned": str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
-        "suite": str(support.write_suite(tmp_path / "suite", n_items=200, n_said=140)),
+        "suite": str(support.write_suite(tmp_path / "suite", n_items=150, n_said=80)),
         "bundle": str(tmp_path / "run.tar"),
     }
 
@@ -109,7 +109,7 @@ def clustered(files: Mapping[str, str]) -> tuple[str, ...]:
     folder = Path(files["suite"]).parent
     rows = [
         {**row, "fields": {"topic": f"t{number // 5}"}}
-        for number, row in enumerate(support.choice_rows(200))
+        for number, row in enumerate(support.choice_rows(150))
     ]
     support.write_jsonl(folder / "ball.jsonl", rows)
     path = folder.parent / "policy.yaml"
@@ -119,7 +119,7 @@ def clustered(files: Mapping[str, str]) -> tuple[str, ...]:
 
 def dealt(_: Mapping[str, str]) -> tuple[str, ...]:
     """Return flags by which fewer items are dealt."""
-    return "--items", "150", "--churn", "0.2", "--after-failure", "stop"
+    return "--items", "140", "--churn", "0.2", "--after-failure", "stop"
 
 
 PLANS: dict[str, Callable[[Mapping[str, str]], tuple[str, ...]]] = {
@@ -245,6 +245,20 @@ def test_several_candidates_travel_together(
     assert judged(files, tmp_path, "--candidate", "other").exit_code == 0
     result = judged(files, tmp_path, "--candidate", "nobody")
     assert (result.exit_code, error_of(result)) == (2, "bundle.candidate")
+
+
+def test_of_several_candidates_none_is_measured_where_one_says_nothing(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle holds all of them or is not written."""
+    runner = scripted(monkeypatch, all_right)
+    copy = str(support.write_checkpoint(tmp_path / "copy", seed=0))
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", files["bundle"])
+
+    result = run("measure", files["base"], files["tuned"], copy, "-s", files["suite"], *where)
+
+    assert (result.exit_code, error_of(result)) == (12, "sides.same-weights")
+    assert runner.n_asked == 0
 
 
 def test_a_pair_of_the_store_goes_by_names_and_fingerprints(
