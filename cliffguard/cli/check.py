@@ -242,6 +242,7 @@ def measure(
         ),
     ],
     bundle: opt.Bundle = None,
+    max_minutes: opt.MaxMinutes = None,
     store: opt.StoreFolder = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
@@ -256,6 +257,9 @@ def measure(
     screen = shown(quiet=quiet, verbose=verbose)
     first, *others = checkpoints
     if others or bundle is not None or first.endswith((".yaml", ".yml")):
-        measure_pairs(checkpoints, flags, bundle, store, screen, is_shown=show_config)
+        measure_pairs(
+            checkpoints, flags, bundle, store, screen,
+            max_minutes=max_minutes, is_shown=show_config,
+        )  # fmt: skip
     else:
-        measure_alone(first, flags, store, screen, is_shown=show_config)
+        measure_alone(first, flags, store, screen, max_minutes=max_minutes, is_shown=show_config)

@@ -33,6 +33,7 @@ def measure_pairs(
     store: Path | None,
     screen: ProgressOutput,
     *,
+    max_minutes: float | None,
     is_shown: bool,
 ) -> None:
     """Measure a base with its candidates, and write them into one file where it is wanted."""
@@ -47,11 +48,12 @@ def measure_pairs(
     from cliffguard.gate import find_sides, with_runner
 
     prompts = say_target(plans, quiet=screen.quiet, is_asked=True)
-    plans = with_suites(plans, find_sides, store=store, say=None if screen.quiet else screen.say)
+    say = None if screen.quiet else screen.say
+    plans = with_suites(plans, find_sides, store=store, minutes=max_minutes, say=say)
 
     def work(runner: Runner) -> None:
         answers = open_store(store)
-        pairs = _measured(plans, answers, runner, screen)
+        pairs = _measured(plans, answers, runner, screen, max_minutes)
         if bundle is not None:
             screen.say(_write_bundle(pairs, answers, bundle))
 
@@ -65,10 +67,11 @@ def measure_alone(
     store: Path | None,
     screen: ProgressOutput,
     *,
+    max_minutes: float | None,
     is_shown: bool,
 ) -> None:
     """Put the answers of one checkpoint into the store."""
-    _refuse_flags_of_pairs(flags)
+    _refuse_flags_of_pairs(flags, max_minutes)
     resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
     if is_shown:
         return show([resolved])
@@ -128,10 +131,11 @@ def _plans_of(words: Sequence[str], flags: Mapping[str, Any]) -> tuple[Plan, ...
     return plans
 
 
-def _refuse_flags_of_pairs(flags: Mapping[str, Any]) -> None:
+def _refuse_flags_of_pairs(flags: Mapping[str, Any], max_minutes: float | None) -> None:
     """Refuse what says how two sides are compared, where there is one."""
     of_pairs = {**opt.POLICY, **opt.SCREEN, **opt.JUDGED}
-    if unheard := spelt({name: flags.get(name) for name in of_pairs}):
+    unheard = spelt({name: flags.get(name) for name in of_pairs})
+    if unheard := [*unheard, *([] if max_minutes is None else ["--max-minutes"])]:
         raise UsageError(
             f"{', '.join(unheard)}: has no effect on one checkpoint alone; leave it out, or name "
             "a base and a candidate",
@@ -140,7 +144,11 @@ def _refuse_flags_of_pairs(flags: Mapping[str, Any]) -> None:
 
 
 def _measured(
-    plans: Sequence[Plan], store: Store, runner: Runner, screen: ProgressOutput
+    plans: Sequence[Plan],
+    store: Store,
+    runner: Runner,
+    screen: ProgressOutput,
+    max_minutes: float | None,
 ) -> list[MeasuredPair]:
     """Measure pairs one after the other, and say what is in the store then."""
     from cliffguard.gate import measure_pair, refused
@@ -150,13 +158,23 @@ def _measured(
             raise failure
     pairs = []
     for number, plan in enumerate(plans):
+        screen.start(f"candidate {number + 1} of {len(plans)}" if len(plans) > 1 else "")
         with contextlib.closing(screen):
             pair = measure_pair(
-                plan, store=store, runner=runner, progress=screen.progress, tell=screen.say
+                plan,
+                store=store,
+                runner=runner,
+                max_minutes=max_minutes,
+                began=screen.began(),
+                progress=screen.progress,
+                tell=screen.say,
             )
         survey = pair.survey
+        how = (
+            "measured" if pair.max_minutes is None else f"in {pair.max_minutes:g} min partly asked"
+        )
         screen.say(
-            f"{survey.candidate.name} against {survey.base.name}: measured on "
+            f"{survey.candidate.name} against {survey.base.name}: {how}, "
             f"{n_things(len(survey.tasks), 'task')}, in {store.root}"
         )
         pairs.append(replace(pair, number=number))

@@ -298,6 +298,7 @@ def test_flags_that_change_nothing_are_refused(
         (("compare", files["bundle"], "--show-config"), "samples.no-plan"),
         (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
         (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
+        (("measure", files["base"], "--max-minutes", "5"), "measure.no-effect"),
         (("measure", files["base"], files["tuned"], "--base", "x"), "measure.two-bases"),
         (("measure", files["base"], files["tuned"], files["tuned"]), "candidates.twice"),
     ):
@@ -328,6 +329,23 @@ def test_a_bundle_that_cannot_be_written_is_refused_before_anybody_is_asked(
     result = measured(files, tmp_path)
 
     assert (result.exit_code, error_of(result), runner.n_asked) == (2, "out.no-file", 0)
+
+
+def test_what_a_limit_of_time_left_out_is_not_judged(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as both sides were asked there is a verdict, which says what ended the run."""
+    runner = scripted(monkeypatch, all_right)
+    with pytest.MonkeyPatch.context() as patched:
+        is_up = property(lambda _: lambda: runner.n_asked >= 300)
+        patched.setattr("cliffguard.run.limits.Limits.is_time_up", is_up)
+        assert measured(files, tmp_path, "--max-minutes", "5").exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == 11
+    comparison = json.loads((tmp_path / "judged" / "review.json").read_text())["comparison"]
+    assert "run.time-limit" in [caveat["id"] for caveat in comparison["caveats"]]
+    n_asked = {row["capability"]: row["n_asked"] for row in comparison["capabilities"]}
+    assert 0 < sum(n_asked.values()) < 230
 
 
 def test_a_plan_is_measured_as_it_is_checked(
