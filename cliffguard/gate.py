@@ -118,18 +118,23 @@ def measure_pair(
     *,
     store: Store,
     runner: Runner,
+    max_minutes: float | None = None,
+    began: float | None = None,
     progress: Progress = silent,
     tell: Callable[[str], None] = unheard,
 ) -> MeasuredPair:
     """Put the answers of base and candidate to all of the plan's items into the store.
 
-    What a verdict takes beside them is kept there, too, and returned. Raises a CliffguardError
-    where the two cannot be compared.
+    What a verdict takes beside them is kept there, too, and returned. `max_minutes` after it
+    `began`, as in `guard`, nothing more is asked. Raises a CliffguardError where the two cannot be
+    compared.
     """
-    limits, audience = Limits(probes=False), Audience(progress, tell)
-    run = prepare(plan, runner, store, None, limits, audience, ()).screened()
-    _, measured = run.measure(run.schedule.everything())
-    pair = measured_pair(run, measured)
+    began = time.monotonic() if began is None else began
+    limits = Limits(probes=False, max_minutes=max_minutes, began=began)
+    run = prepare(plan, runner, store, None, limits, Audience(progress, tell), ()).screened()
+    planned = run.schedule.everything()
+    look, measured = run.measure(planned)
+    pair = measured_pair(run, measured, is_cut=look != planned)
     keep_pair(store, pair)
     return pair
 

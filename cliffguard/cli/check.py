@@ -245,7 +245,7 @@ def measure(
     ],
     bundle: opt.Bundle = None,
     store: opt.StoreFolder = None,
-    max_minutes: opt.MinutesOfAuto = None,
+    max_minutes: opt.MaxMinutes = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -260,7 +260,8 @@ def measure(
     first, *others = checkpoints
     if others or bundle is not None or first.endswith((".yaml", ".yml")):
         measure_pairs(
-            checkpoints, flags, bundle, store, screen, minutes=max_minutes, is_shown=show_config
-        )
+            checkpoints, flags, bundle, store, screen,
+            max_minutes=max_minutes, is_shown=show_config,
+        )  # fmt: skip
     else:
-        measure_alone(first, flags, store, screen, minutes=max_minutes, is_shown=show_config)
+        measure_alone(first, flags, store, screen, max_minutes=max_minutes, is_shown=show_config)

@@ -170,7 +170,8 @@ def _sides_in(plan: str) -> tuple[Path, str, str]:
 
     if not plan.endswith((".yaml", ".yml")):
         raise UsageError(
-            f"{plan}: one side alone; name base and candidate, or a plan of both (a YAML file)",
+            f"{plan}: one side alone; name base and candidate, a plan of both (a YAML file), or "
+            "what `cliffguard measure --bundle` wrote",
             id="compare.one-side",
         )
     read = load_plan(plan)

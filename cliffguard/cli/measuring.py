@@ -34,30 +34,28 @@ def measure_pairs(
     store: Path | None,
     screen: ProgressOutput,
     *,
-    minutes: float | None,
+    max_minutes: float | None,
     is_shown: bool,
 ) -> None:
     """Measure a base with its candidates, and write them into one file where it is wanted."""
     plans = _plans_of(words, flags)
     names_of(plans)  # a candidate that is given twice
-    _refuse_minutes(minutes, plans[0])
     if is_shown:
         return show(plans)
     refuse_lacking()
+    if bundle is not None:
+        from cliffguard.store.maintenance.archive import refuse_unwritable
+
+        refuse_unwritable(bundle)  # before hours are spent on what goes into it
     from cliffguard.gate import find_sides, with_runner
 
     prompts = say_target(plans, quiet=screen.quiet, is_asked=True)
-    plans = with_suites(
-        plans,
-        find_sides,
-        store=store,
-        minutes=minutes,
-        say=None if screen.quiet else screen.say,
-    )
+    say = None if screen.quiet else screen.say
+    plans = with_suites(plans, find_sides, store=store, minutes=max_minutes, say=say)
 
     def work(runner: Runner) -> None:
         answers = open_store(store)
-        pairs = _measured(plans, answers, runner, screen)
+        pairs = _measured(plans, answers, runner, screen, max_minutes)
         if bundle is not None:
             screen.say(_write_bundle(pairs, answers, bundle))
 
@@ -71,13 +69,13 @@ def measure_alone(
     store: Path | None,
     screen: ProgressOutput,
     *,
-    minutes: float | None,
+    max_minutes: float | None,
     is_shown: bool,
 ) -> None:
     """Put the answers of one checkpoint into the store."""
     _refuse_flags_of_pairs(flags)
     resolved = plan_of({**flags, "candidate": [checkpoint]}, chooses=True)
-    _refuse_minutes(minutes, resolved)
+    _refuse_minutes(max_minutes, resolved)
     if is_shown:
         return show([resolved])
     refuse_lacking()
@@ -90,7 +88,7 @@ def measure_alone(
         [resolved],
         lambda plan: [find_alone(plan)],
         store=store,
-        minutes=minutes,
+        minutes=max_minutes,
         is_alone=True,
         say=None if screen.quiet else screen.say,
     )
@@ -151,31 +149,49 @@ def _refuse_flags_of_pairs(flags: Mapping[str, Any]) -> None:
 
 
 def _refuse_minutes(minutes: float | None, plan: Plan) -> None:
+    """Refuse a limit under which one side would have other answers than the other one."""
     from cliffguard.config import AUTO
 
     if minutes is not None and plan.suites != (AUTO,):
         raise UsageError(
-            "--max-minutes: measure asks all items of the suites that are named; it is for suites "
-            "by auto, and --limit for fewer items",
+            "--max-minutes: of one checkpoint alone measure asks all items of the suites that are "
+            "named; it is for pairs and for suites by auto, and --limit for fewer items",
             id="measure.max-minutes",
         )
 
 
 def _measured(
-    plans: Sequence[Plan], store: Store, runner: Runner, screen: ProgressOutput
+    plans: Sequence[Plan],
+    store: Store,
+    runner: Runner,
+    screen: ProgressOutput,
+    max_minutes: float | None,
 ) -> list[MeasuredPair]:
     """Measure pairs one after the other, and say what is in the store then."""
-    from cliffguard.gate import measure_pair
+    from cliffguard.gate import measure_pair, refused
 
+    for plan in plans if len(plans) > 1 else ():  # before hours are spent on the others
+        if failure := refused(plan, runner):
+            raise failure
     pairs = []
     for number, plan in enumerate(plans):
+        screen.start(f"candidate {number + 1} of {len(plans)}" if len(plans) > 1 else "")
         with contextlib.closing(screen):
             pair = measure_pair(
-                plan, store=store, runner=runner, progress=screen.progress, tell=screen.say
+                plan,
+                store=store,
+                runner=runner,
+                max_minutes=max_minutes,
+                began=screen.began(),
+                progress=screen.progress,
+                tell=screen.say,
             )
         survey = pair.survey
+        how = (
+            "measured" if pair.max_minutes is None else f"in {pair.max_minutes:g} min partly asked"
+        )
         screen.say(
-            f"{survey.candidate.name} against {survey.base.name}: measured on "
+            f"{survey.candidate.name} against {survey.base.name}: {how}, "
             f"{n_things(len(survey.tasks), 'task')}, in {store.root}"
         )
         pairs.append(replace(pair, number=number))

@@ -176,13 +176,6 @@ MaxMinutes = Annotated[
         "Imports, hashing, headers, data and loading count, and are not cut short.",
     ),
 ]
-MinutesOfAuto = Annotated[
-    float | None,
-    _looks(
-        "--max-minutes",
-        help="Of suites by auto: what it may take to ask this checkpoint (default: 60).",
-    ),
-]
 
 # --- options of a plan's keys --------------------------------------------------------------------
 

@@ -121,6 +121,7 @@ def verify_store(
         examine,
         examine_lists,
         examine_looks,
+        examine_pairs,
         move_aside,
     )
     from cliffguard.store.maintenance.questions import entries_of
@@ -129,6 +130,7 @@ def verify_store(
     with progress_shown("reading what is stored"):
         entries = entries_of(answers)
         lists, looks = examine_lists(answers), examine_looks(answers)
+        pairs = examine_pairs(answers)
         shared = {damage.path for damage in lists}
         by_folder = {
             entry.folder: [damage for damage in examine(entry) if damage.path not in shared]
@@ -136,7 +138,7 @@ def verify_store(
         }
     damaged = {folder: damages for folder, damages in by_folder.items() if damages}
     n_damaged = len(damaged)
-    damaged |= {damage.path: [damage] for damage in [*lists, *looks]}
+    damaged |= {damage.path: [damage] for damage in [*lists, *looks, *pairs]}
     for folder, damages in damaged.items():
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
         print(one_line(f"{folder}: {damages[0].what}{more}"))
@@ -146,7 +148,7 @@ def verify_store(
         ):
             print(one_line(f"moved aside: {path}"))
     elif damaged:
-        counted = _counted(n_damaged, len(entries), len(lists), len(looks))
+        counted = _counted(n_damaged, len(entries), len(lists), len(looks), len(pairs))
         raise StoreError(
             f"{answers.root}: {counted} damaged; with "
             "--repair what is damaged is moved aside, and the next run asks it again"
@@ -162,14 +164,15 @@ def verify_store(
         )
 
 
-def _counted(n_questions: int, n_all: int, n_lists: int, n_looks: int) -> str:
-    """Say how many questions, lists of items, and files of looks at a pair, are meant."""
+def _counted(n_questions: int, n_all: int, n_lists: int, n_looks: int, n_pairs: int) -> str:
+    """Say how many questions, lists of items, files of looks at a pair, and pairs, are meant."""
     parts = [
         f"{n_questions} of {n_things(n_all, 'question')}" if n_questions else "",
         f"{n_things(n_lists, 'list')} of items" if n_lists else "",
         f"the looks at {n_things(n_looks, 'pair')} of checkpoints" if n_looks else "",
+        f"what is noted of {n_things(n_pairs, 'pair')}" if n_pairs else "",
     ]
-    is_one = (n_questions, n_lists, n_looks) == (0, 1, 0)
+    is_one = (n_questions, n_lists + n_pairs, n_looks) == (0, 1, 0)
     return f"{' and '.join(filter(None, parts))} {'is' if is_one else 'are'}"
 
 

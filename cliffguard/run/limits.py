@@ -16,13 +16,15 @@ class Limits:
     """How far a run goes: with one look or several, and for how many minutes (None: any).
 
     They count from when the run `began` by time.monotonic(). With `probes` some of what changed is
-    asked again after the verdict. Raises UsageError for no minutes.
+    asked again after the verdict. `ends` says whether the time is up in place of the clock. Raises
+    UsageError for no minutes.
     """
 
     stops_early: bool = True
     max_minutes: float | None = None
     probes: bool = True
     began: float = field(default_factory=time.monotonic)
+    ends: Callable[[], bool] | None = None
 
     def __post_init__(self) -> None:
         if self.max_minutes is not None and not self.max_minutes > 0:
@@ -36,6 +38,8 @@ class Limits:
         """What says whether the time is up; `never` itself where there is no limit."""
         if self.max_minutes is None:
             return never
+        if self.ends is not None:
+            return self.ends
         end = self.began + 60.0 * self.max_minutes
         return lambda: time.monotonic() >= end
 

@@ -23,14 +23,14 @@ from cliffguard.core.libraries import installed
 from cliffguard.core.reviews import Commit, Review
 from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.core.validation import adapter_of, validate
-from cliffguard.evaluate.measure import Measurement
+from cliffguard.evaluate.measure import Measurement, TimeUp
 from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.prepare import Run, planned
 from cliffguard.run.survey import Survey
 from cliffguard.runners import Runner, TaskPart
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import is_past_lost, looks_path
-from cliffguard.store.pairs import keep_pair_file, pair_files, read_pair_file
+from cliffguard.store.pairs import PairFile, keep_pair_file, pair_files, read_pair_file
 
 FORMAT = 1
 """Version of what is kept of a pair; another one is refused."""
@@ -46,7 +46,8 @@ class MeasuredPair:
     `runner` is the identity of who answered, `dtype` that of the weights, `questions` are the keys
     of both sides' answers, `versions` those of the libraries that answered. Commits are as in
     `Provenance`. `is_past_lost`: looks were taken at these answers of which the store knows no
-    more. `number`, from 0, is its place among the candidates that were measured together.
+    more. `number`, from 0, is its place among the candidates that were measured together. After
+    `max_minutes` nothing more was asked (None: all was).
     """
 
     survey: Survey
@@ -57,6 +58,7 @@ class MeasuredPair:
     cliffguard_commit: Commit | None
     commit: Commit | None
     is_past_lost: bool
+    max_minutes: float | None = None
     number: int = 0
     format: int = FORMAT
 
@@ -68,8 +70,10 @@ class MeasuredPair:
         return digest([survey.base.fingerprint, survey.candidate.fingerprint, plan, self.runner])
 
 
-def measured_pair(run: Run, measured: Sequence[Measurement]) -> MeasuredPair:
-    """Return what is to be kept of a run that was measured."""
+def measured_pair(
+    run: Run, measured: Sequence[Measurement], *, is_cut: bool = False
+) -> MeasuredPair:
+    """Return what is to be kept of a run that was measured, or `is_cut` by its limit of time."""
     survey, case = run.survey, run.case
     changed = (*changed_since(case.base), *changed_since(case.candidate))
     questions = [key for side in measured for key in side.questions]
@@ -90,6 +94,7 @@ def measured_pair(run: Run, measured: Sequence[Measurement]) -> MeasuredPair:
         versions={name: number for name in ANSWERING if (number := installed(name))},
         cliffguard_commit=own_commit(),
         commit=commit_here(),
+        max_minutes=run.limits.max_minutes if is_cut else None,
         is_past_lost=is_past_lost(run.store, case.base, case.candidate, measured[1].all_questions),
     )
 
@@ -109,8 +114,9 @@ def run_of(pair: MeasuredPair, policy: Policy | None, store: Store) -> Run:
         mark = looks_path(store, survey.base.fingerprint, survey.candidate.fingerprint).stem
         for key in pair.questions:
             store.entry(key).mark_judged(mark)
-    limits = Limits(probes=False)
-    return planned(survey, _Answered(pair), store, limits, Audience()).screened()
+    runner = _Answered(pair)
+    limits = Limits(probes=False, max_minutes=pair.max_minutes, ends=lambda: runner.is_at_end)
+    return planned(survey, runner, store, limits, Audience()).screened()
 
 
 def with_origin(review: Review, pair: MeasuredPair) -> Review:
@@ -129,7 +135,8 @@ def with_origin(review: Review, pair: MeasuredPair) -> Review:
 
 def keep_pair(store: Store, pair: MeasuredPair) -> Path:
     """Keep a pair that was measured in the store of its answers; return its file."""
-    return keep_pair_file(store, pair.key, _written(pair))
+    sides = (pair.survey.base.fingerprint, pair.survey.candidate.fingerprint)
+    return keep_pair_file(store, pair.key, PairFile(sides, _written(pair)))
 
 
 def pairs_in(store: Store) -> list[MeasuredPair]:
@@ -139,7 +146,7 @@ def pairs_in(store: Store) -> list[MeasuredPair]:
 
 def read_pair(path: Path) -> MeasuredPair:
     """Return a pair from its file. Raises UsageError for one of another format."""
-    value = read_pair_file(path)
+    value = read_pair_file(path).noted
     if value.get("format") != FORMAT:
         raise UsageError(
             f"{path.name}: is a pair in another format than {FORMAT}, which this version reads; "
@@ -194,10 +201,14 @@ def _refuse_other_half(survey: Survey, policy: Policy) -> None:
 
 
 class _Answered(Runner):
-    """Who answered a pair, and gives no new answers."""
+    """Who answered a pair, and gives no new answers.
+
+    Where a limit of time ended the measurement it `is_at_end` once more is asked than there is.
+    """
 
     def __init__(self, pair: MeasuredPair) -> None:
         self._pair = pair
+        self.is_at_end = False
 
     @property
     def identity(self) -> str:
@@ -228,6 +239,9 @@ class _Answered(Runner):
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> NoReturn:
         """Refuse: what was not measured is not there."""
+        if self._pair.max_minutes is not None:
+            self.is_at_end = True
+            raise TimeUp("the time was up before it was asked")
         raise UsageError(
             f"{checkpoint.name}: {len(items):,} answers to {task.name} are wanting, which the "
             "policy takes; measure both sides under this policy (`cliffguard measure BASE "

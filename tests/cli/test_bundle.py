@@ -43,7 +43,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {
         "base": str(support.write_checkpoint(tmp_path / "base", seed=0)),
         "tuned": str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
-        "suite": str(support.write_suite(tmp_path / "suite", n_items=200, n_said=140)),
+        "suite": str(support.write_suite(tmp_path / "suite", n_items=150, n_said=80)),
         "bundle": str(tmp_path / "run.tar"),
     }
 
@@ -109,7 +109,7 @@ def clustered(files: Mapping[str, str]) -> tuple[str, ...]:
     folder = Path(files["suite"]).parent
     rows = [
         {**row, "fields": {"topic": f"t{number // 5}"}}
-        for number, row in enumerate(support.choice_rows(200))
+        for number, row in enumerate(support.choice_rows(150))
     ]
     support.write_jsonl(folder / "ball.jsonl", rows)
     path = folder.parent / "policy.yaml"
@@ -119,7 +119,7 @@ def clustered(files: Mapping[str, str]) -> tuple[str, ...]:
 
 def dealt(_: Mapping[str, str]) -> tuple[str, ...]:
     """Return flags by which fewer items are dealt."""
-    return "--items", "150", "--churn", "0.2", "--after-failure", "stop"
+    return "--items", "140", "--churn", "0.2", "--after-failure", "stop"
 
 
 PLANS: dict[str, Callable[[Mapping[str, str]], tuple[str, ...]]] = {
@@ -247,6 +247,20 @@ def test_several_candidates_travel_together(
     assert (result.exit_code, error_of(result)) == (2, "bundle.candidate")
 
 
+def test_of_several_candidates_none_is_measured_where_one_says_nothing(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle holds all of them or is not written."""
+    runner = scripted(monkeypatch, all_right)
+    copy = str(support.write_checkpoint(tmp_path / "copy", seed=0))
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", files["bundle"])
+
+    result = run("measure", files["base"], files["tuned"], copy, "-s", files["suite"], *where)
+
+    assert (result.exit_code, error_of(result)) == (12, "sides.same-weights")
+    assert runner.n_asked == 0
+
+
 def test_a_pair_of_the_store_goes_by_names_and_fingerprints(
     files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +298,7 @@ def test_flags_that_change_nothing_are_refused(
         (("compare", files["bundle"], "--show-config"), "samples.no-plan"),
         (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
         (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
+        (("measure", files["base"], "--max-minutes", "5"), "measure.max-minutes"),
         (("measure", files["base"], files["tuned"], "--base", "x"), "measure.two-bases"),
         (("measure", files["base"], files["tuned"], files["tuned"]), "candidates.twice"),
     ):
@@ -302,6 +317,54 @@ def test_a_pair_that_says_nothing_is_not_measured(
 
     assert (result.exit_code, error_of(result)) == (12, "sides.same-weights")
     assert not Path(files["bundle"]).exists()
+
+
+def test_a_bundle_that_cannot_be_written_is_refused_before_anybody_is_asked(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours of a GPU are not spent on it."""
+    runner = scripted(monkeypatch, all_right)
+    files["bundle"] = str(tmp_path)
+
+    result = measured(files, tmp_path)
+
+    assert (result.exit_code, error_of(result), runner.n_asked) == (2, "out.no-file", 0)
+
+
+def test_what_a_limit_of_time_left_out_is_not_judged(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as both sides were asked there is a verdict, which says what ended the run."""
+    runner = scripted(monkeypatch, all_right)
+    with pytest.MonkeyPatch.context() as patched:
+        is_up = property(lambda _: lambda: runner.n_asked >= 300)
+        patched.setattr("cliffguard.run.limits.Limits.is_time_up", is_up)
+        assert measured(files, tmp_path, "--max-minutes", "5").exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == 11
+    comparison = json.loads((tmp_path / "judged" / "review.json").read_text())["comparison"]
+    assert "run.time-limit" in [caveat["id"] for caveat in comparison["caveats"]]
+    n_asked = {row["capability"]: row["n_asked"] for row in comparison["capabilities"]}
+    assert 0 < sum(n_asked.values()) < 230
+
+
+def test_a_plan_is_measured_as_it_is_checked(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan's file names base, candidates, suites and a policy."""
+    scripted(monkeypatch, loses_hard_levels)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"base: {files['base']}\ncandidate: {files['tuned']}\nsuites: [{files['suite']}]\n"
+        "policy: {capabilities: {saying: {gate: false}}}\n"
+    )
+    store = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
+    assert run("check", str(plan), "--no-diagnose", *store).exit_code == 10
+    store = ("--store", str(tmp_path / "store-gpu"))
+    assert run("measure", str(plan), "--bundle", files["bundle"], *store).exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == 10
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

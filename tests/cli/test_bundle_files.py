@@ -79,7 +79,7 @@ def noted(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     def resealed(data: bytes) -> bytes:
         value = json.loads(data)
         del value["seal"]
-        change(value)
+        change(value["noted"])
         return json.dumps({**value, "seal": digest(value)}).encode()
 
     return repacked(alter)
@@ -186,6 +186,24 @@ def test_a_bundle_can_be_imported_and_judged_by_name(
     assert run("store", "import", str(bundle), *store).exit_code == 0
 
     assert run("compare", "base", "tuned", *store).exit_code == 10
+
+
+def test_a_damaged_pair_of_a_store_is_seen_and_moved_aside(bundle: Path, tmp_path: Path) -> None:
+    """`store verify` reads what was noted of pairs, and `prune` removes it with its checkpoint."""
+    store = ("--store", str(tmp_path / "store"))
+    run("store", "import", str(bundle), *store)
+    shown = run("store", "prune", "--checkpoint", "tuned", *store).stdout
+    assert "a pair that was measured" in shown
+    (pair,) = (tmp_path / "store" / "pairs").iterdir()
+    flip = bytearray(pair.read_bytes())
+    flip[len(flip) // 2] ^= 1
+    pair.write_bytes(flip)
+
+    assert run("store", "verify", *store).exit_code == 12
+    refused = run("compare", "base", "tuned", *store)
+    assert (refused.exit_code, error_of(refused)) == (12, "pair.damaged")
+    assert run("store", "verify", "--repair", *store).exit_code == 0
+    assert run("store", "verify", *store).exit_code == 0
 
 
 LIBRARIES = (

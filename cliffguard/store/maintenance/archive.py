@@ -29,7 +29,7 @@ from cliffguard.core.errors import (
     StoreError,
     UsageError,
 )
-from cliffguard.core.files import is_special, user_path, write_error
+from cliffguard.core.files import is_special, user_path, write_error, write_whole
 from cliffguard.core.hashing import sha256_now
 from cliffguard.store.answers import Store
 from cliffguard.store.item_lists import BESIDE, LISTS, list_path
@@ -111,11 +111,24 @@ def _plain(name: str, n_bytes: int) -> tarfile.TarInfo:
     return member
 
 
+def refuse_unwritable(out: Path) -> None:
+    """Refuse a path at which no archive could be written."""
+    out = user_path(str(out), UsageError)
+    _refuse_no_file(out)
+    probe = out.with_name(f".{out.name}.part")
+    write_whole(probe, "", follows=False)
+    probe.unlink()
+
+
+def _refuse_no_file(path: Path) -> None:
+    if not path.name or is_special(path) or path.is_dir():
+        raise UsageError(f"{path}: is no place for a file; name one", id="out.no-file")
+
+
 @contextlib.contextmanager
 def _written_whole(path: Path) -> Iterator[io.BufferedWriter]:
     """Lend a stream whose file is put in its place when all is written."""
-    if not path.name or is_special(path):
-        raise UsageError(f"{path}: is no place for a file; name one", id="out.no-file")
+    _refuse_no_file(path)
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.part")
     try:

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from cliffguard.core.errors import (
     CliffguardError,
@@ -31,7 +30,7 @@ from cliffguard.store.maintenance.archive import MANIFEST, QUESTION, WITH_PAIRS,
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.pruning import STAGING
 from cliffguard.store.outcomes import PackingTrial, outcomes, read_outcome
-from cliffguard.store.pairs import keep_pair_file, pair_files, read_pair_file
+from cliffguard.store.pairs import PairFile, keep_pair_file, pair_files, read_pair_file
 from cliffguard.store.shards import in_shards
 from cliffguard.store.types import are
 
@@ -221,7 +220,7 @@ def _whole_trials(path: Path, staged: Store) -> list[Path]:
     return trials
 
 
-def _whole_pair(path: Path, file: Path) -> tuple[str, dict[str, Any]]:
+def _whole_pair(path: Path, file: Path) -> tuple[str, PairFile]:
     """Return the name of a pair's file in an archive, and what it notes, which match its seal."""
     try:
         return file.stem, read_pair_file(file)

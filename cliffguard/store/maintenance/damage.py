@@ -14,6 +14,7 @@ from cliffguard.store.entry import Entry
 from cliffguard.store.item_lists import all_lists, is_list
 from cliffguard.store.looks import all_looks, read_looks
 from cliffguard.store.maintenance.questions import describe
+from cliffguard.store.pairs import pair_files, read_pair_file
 from cliffguard.store.shards import in_shards
 from cliffguard.store.types import are
 
@@ -70,6 +71,17 @@ def examine_looks(store: Store) -> list[Damage]:
             is_whole = False
         if not is_whole:
             damages.append(Damage(path=path, what="does not hold the looks that were taken"))
+    return damages
+
+
+def examine_pairs(store: Store) -> list[Damage]:
+    """Return the files of pairs that were measured which are damaged."""
+    damages: list[Damage] = []
+    for path in pair_files(store):
+        try:
+            read_pair_file(path)
+        except StoreError:
+            damages.append(Damage(path=path, what="does not hold a pair that was measured"))
     return damages
 
 

@@ -18,9 +18,10 @@ from cliffguard.store.answers import Store
 from cliffguard.store.entry import Entry
 from cliffguard.store.item_lists import all_lists, list_path
 from cliffguard.store.looks import all_looks, pairs_with
-from cliffguard.store.maintenance.damage import examine, examine_looks, outermost
+from cliffguard.store.maintenance.damage import examine, examine_looks, examine_pairs, outermost
 from cliffguard.store.maintenance.questions import KEY, StoredQuestion, describe, entries_of
 from cliffguard.store.outcomes import FOLDERS, FileRemarks, PackingTrial, outcomes, read_outcome
+from cliffguard.store.pairs import pair_files, read_pair_file
 
 _A_DAY_S = 86_400.0
 
@@ -44,7 +45,8 @@ def removable(
 ) -> list[Removable]:
     """Return the questions that meet all of the conditions that are given.
 
-    With a checkpoint's questions go the looks that were taken at it, and what came of trying it;
+    With a checkpoint's questions go the looks that were taken at it, what came of trying it, and
+    what is noted of its pairs;
     with the last question that asks them a list of items. `is_unreadable` means what of these is
     damaged, and with it what lies about: what was moved aside, and what killed runs left a day
     ago or earlier. `now` is in seconds since 1970.
@@ -69,7 +71,8 @@ def removable(
         removals += _leftovers(store, now, older_than_s or 0.0)
     looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
     tried = _outcomes(store, None if checkpoint is None else fingerprints, is_unreadable)
-    beside = [*looks, *tried]
+    pairs = _pairs(store, None if checkpoint is None else fingerprints, is_unreadable)
+    beside = [*looks, *tried, *pairs]
     removals += [
         file for file in beside if now - file.path.stat().st_mtime >= (older_than_s or 0.0)
     ]
@@ -144,6 +147,16 @@ def _outcomes(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Re
     return removals
 
 
+def _pairs(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
+    """Return what is noted of these checkpoints' pairs (None: any), or what of it is damaged."""
+    damaged = {damage.path: damage.what for damage in examine_pairs(store)}
+    if is_unreadable:
+        return [] if of is not None else [_removable(path, damaged[path]) for path in damaged]
+    whole = [path for path in pair_files(store) if path not in damaged]
+    kept = [path for path in whole if of is None or {*read_pair_file(path).sides} & of]
+    return [_removable(path, "a pair that was measured") for path in kept]
+
+
 def _described(entry: Entry) -> StoredQuestion | None:
     try:
         return describe(entry)
@@ -162,7 +175,7 @@ def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]
         *(path for path in store.root.glob("*-*") if _STAGED.fullmatch(path.name)),
         *(
             path
-            for folder in ("questions", "looks", "items", *FOLDERS)
+            for folder in ("questions", "looks", "items", "pairs", *FOLDERS)
             for path in (store.root / folder).rglob(".*")
             if _PART.fullmatch(path.name)
         ),
