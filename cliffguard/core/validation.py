@@ -118,18 +118,16 @@ def _as_mapping(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
     key, value = str(first["loc"][-1]) if first["loc"] else "", first["input"]
     records: dict[Any, dict[str, Any]] = _described(adapter).get("$defs", {})
     record = records.get(first.get("ctx", {}).get("class_name"), {})
-    properties: dict[str, dict[str, Any]] = record.get("properties", {})
-    name = next(iter(properties), "")
-    body = properties.get(name, {})
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and "number" in {kind.get("type") for kind in (body, *body.get("anyOf", ()))}:
+    name = next(iter(record.get("properties", ())), "")
+    if name in _MEANT and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"; write {key}: {{{name}: {value:g}}}"
     names = [value] if isinstance(value, str) else value
     if not name and isinstance(names, list) and names and isinstance(names[0], str):
-        return f"; write {key}: {{{names[0]}: {{}}}}"
+        return f"; write {key}: {{{names[0]}: …}}"
     return f", such as {key}: {{{name}: …}}" if name else ""
 
 
+_MEANT = {"margin", "min_gain"}  # by whoever writes a bare number
 _PLAIN = {("str",), ("bool",), ("int",), ("float",)}
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
