@@ -24,11 +24,12 @@ from cliffguard.compare.evidence import (
     grouping_of,
     mean_score,
 )
-from cliffguard.compare.pairs import Pair
+from cliffguard.compare.pairs import Pair, by_task
+from cliffguard.compare.strata import LEAST_ITEMS
 from cliffguard.core.answers import Answer
 from cliffguard.core.behaviours import Behaviour, finding_name
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
-from cliffguard.core.diagnostics import Diagnostics
+from cliffguard.core.diagnostics import Diagnostics, StratumComparison
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import Policy, Ring
 from cliffguard.evaluate.ledger import Level
@@ -204,8 +205,45 @@ def _compared(
             n_clusters=None if grouping is None else grouping.n_clusters,
         ),
         evidence=evidence or _no_evidence(policy.margin(finding_name(behaviour)), level),
-        diagnostics=Diagnostics(tasks=(), ladders=(), behaviour=None),
+        diagnostics=Diagnostics(
+            tasks=(),
+            ladders=(),
+            behaviour=None,
+            strata=() if is_share or not is_known else _tasks_beyond(scored, answers, policy),
+        ),
     )
+
+
+def _tasks_beyond(
+    scored: Sequence[Pair], answers: _Generated, policy: Policy
+) -> tuple[StratumComparison, ...]:
+    """Return the tasks whose mean length moved by more than the margin, of several.
+
+    Long answers outweigh short ones in the mean of all. It is said, and not tested.
+    """
+    margin, tasks = policy.margin(finding_name("length")), by_task(scored)
+    moved = []
+    for rows in tasks if len(tasks) > 1 else ():
+        base, candidate = (mean_score(sides_of(pair)[side] for pair in rows) for side in (0, 1))
+        if len(rows) < LEAST_ITEMS or answers.limit * base < _LEAST_TOKENS:
+            continue
+        if (change := abs(candidate / base - 1.0)) > margin:
+            moved.append(
+                StratumComparison(
+                    kind="task",
+                    name=rows[0].task.name,
+                    n_planned=len(rows),
+                    n_asked=len(rows),
+                    n_items=len(rows),
+                    base_mean=1.0,
+                    candidate_mean=candidate / base,
+                    drop=change,
+                    margin=margin,
+                    p_beyond=None,
+                    why="lengths are judged over all tasks together",
+                )
+            )
+    return tuple(moved)
 
 
 def _lacks(pair: Pair) -> bool:

@@ -46,7 +46,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     gating = [row for row in by_role["gating"] if row.behaviour is None]
     share = shares(
         len(gating),
-        has_parts=any(capability.diagnostics.strata for capability in required),
+        has_parts=any(row.diagnostics.strata for row in required if row.behaviour is None),
     )
     findings = [
         *(judge_target(capability, policy) for capability in by_role["target"]),

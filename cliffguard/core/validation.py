@@ -107,10 +107,27 @@ def _explain(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
         return f"{where}: unknown key{_nearest_key(str(first['loc'][-1]), _described(adapter))}"
     if first["type"] in {"missing", "missing_argument"}:
         return f"{where}: missing"
+    if first["type"] in ("dataclass_type", "dict_type"):
+        return f"{where}: must be a mapping of keys{_as_mapping(first, adapter)}".removeprefix(": ")
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     return f"{where}: {message}" if where else message
 
 
+def _as_mapping(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
+    """Return how a bare value would be written under the key that it was meant for."""
+    key, value = str(first["loc"][-1]) if first["loc"] else "", first["input"]
+    records: dict[Any, dict[str, Any]] = _described(adapter).get("$defs", {})
+    record = records.get(first.get("ctx", {}).get("class_name"), {})
+    name = next(iter(record.get("properties", ())), "")
+    if name in _MEANT and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"; write {key}: {{{name}: {value:g}}}"
+    names = [value] if isinstance(value, str) else value
+    if not name and isinstance(names, list) and names and isinstance(names[0], str):
+        return f"; write {key}: {{{names[0]}: …}}"
+    return f", such as {key}: {{{name}: …}}" if name else ""
+
+
+_MEANT = {"margin", "min_gain"}  # by whoever writes a bare number
 _PLAIN = {("str",), ("bool",), ("int",), ("float",)}
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 

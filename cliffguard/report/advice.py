@@ -10,8 +10,10 @@ from pathlib import Path
 
 from cliffguard.compare.diagnosis import NO_MODEL, NOT_PROBED
 from cliffguard.compare.kept_texts import is_left_out
+from cliffguard.core.behaviours import Behaviour
 from cliffguard.core.diagnosis import CauseName, PatternKind
 from cliffguard.core.errors import UsageError
+from cliffguard.core.reviews import Outcome
 from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.report.clean import one_line
@@ -28,6 +30,8 @@ _MORE_MENDS = (
 """In the reasons why probes ended: those that a run of more items, or a longer one, mends."""
 
 _RESCUE = "cliffguard rescue"  # which takes no plan of a half
+
+_MOST_BEHAVIOURS = 2  # of a report's steps
 
 MOST_STEPS = 3
 """Of one capability; more are in the documentation."""
@@ -57,11 +61,12 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceTable:
-    """All steps by name, and the names of those that follow from each cause and pattern."""
+    """All steps by name, and the names of those that follow from each cause, pattern, behaviour."""
 
     steps: dict[str, Advice]
     causes: dict[CauseName, tuple[str, ...]]
     patterns: dict[PatternKind, tuple[str, ...]]
+    behaviours: dict[Behaviour, tuple[str, ...]]
 
 
 @cache
@@ -108,6 +113,20 @@ def first_advice(page: Page) -> str:
     return ""
 
 
+def behaviour_advice(page: Page) -> list[str]:
+    """Return the first step for each behaviour that regressed, a line each, two at most."""
+    table, lines = advice_table(), []
+    for row in page.rows:
+        behaviour, is_lost = row.finding.behaviour, row.finding.outcome is Outcome.REGRESSED
+        if behaviour is None or not is_lost or row.finding.role == "monitored":
+            continue
+        step = table.steps[table.behaviours[behaviour][0]]
+        command = _command(step.command, page)
+        shown = f" `{command}`" if command else ""
+        lines.append(f"Try first, for {row.capability}: {_lower(_do(step, page))}{shown}")
+    return lines[:_MOST_BEHAVIOURS]
+
+
 def source_name(source: str) -> str:
     """Return a source as a reader looks it up."""
     return f"arXiv {source}" if source[:4].isdigit() else source.removeprefix("https://")
@@ -116,9 +135,7 @@ def source_name(source: str) -> str:
 def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
     """Return a step that names the candidate's own step, the pattern, and what kept it before."""
     pattern, why = reason.pattern, reason.diagnosis.unprobed
-    do = step.do
-    if step.at_step and step_of(page.review.plan.candidate) is not None:
-        do = step.at_step.format(step=f"{step_of(page.review.plan.candidate):,}")
+    do = _do(step, page)
     if step.where_tried and _was_tried(why):
         do = step.where_tried.replace("{why}", one_line(why))
     if pattern is not None:
@@ -126,15 +143,26 @@ def _made_out(step: Advice, reason: Reason, page: Page) -> Advice:
             do = step.of_no_word
         is_bare = step.without_words and is_left_out(pattern)
         do = step.without_words if is_bare else do.replace("{pattern}", named(pattern))
-    return replace(step, do=do, command=_command(step.command, reason, page))
+    key, name = "" if pattern is None else pattern.key, reason.diagnosis.capability
+    return replace(step, do=do, command=_command(step.command, page, key=key, name=name))
 
 
-def _command(command: str, reason: Reason, page: Page) -> str:
-    """Return a command as the reader's shell takes it; empty where it lacks what it is about."""
+def _do(step: Advice, page: Page) -> str:
+    number = step_of(page.review.plan.candidate)
+    return (
+        step.at_step.format(step=f"{number:,}") if step.at_step and number is not None else step.do
+    )
+
+
+def _command(command: str, page: Page, *, key: str = "", name: str = "") -> str:
+    """Return a command as the reader's shell takes it; empty where it lacks what it is about.
+
+    That may be the `key` of a pattern, and the `name` of a capability.
+    """
     plan, candidate = plan_in(page.review, page.folder), page.review.plan.candidate
     words = {
-        "KEY": "" if reason.pattern is None else reason.pattern.key,
-        "NAME": reason.diagnosis.capability,
+        "KEY": key,
+        "NAME": name,
         FOLDER: page.folder,
         "PLAN": plan,
         "{candidate}": candidate,

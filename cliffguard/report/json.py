@@ -16,7 +16,7 @@ from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, 
 from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.overviews import Overview
-from cliffguard.core.reviews import REVIEW_FORMAT, Review
+from cliffguard.core.reviews import REVIEW_FORMAT, Finding, Outcome, Review
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import cut_middle
 from cliffguard.core.validation import adapter_of, validate
@@ -125,12 +125,34 @@ def _refuse_contradiction(review: Review, source: str) -> None:
             f"measured; {_NEXT}",
             id="review.damaged",
         )
+    for number, finding in enumerate(review.verdict.findings):
+        if (why := _other_than_measured(finding, review)) is not None:
+            raise UsageError(
+                f"{source}: verdict.findings.{number}.{why}; {_NEXT}", id="review.damaged"
+            )
     if not follows(review.verdict, review.plan.policy or Policy()):
         raise UsageError(
             f"{source}: verdict.outcome: {review.verdict.outcome} does not follow from "
             f"verdict.findings; {_NEXT}",
             id="review.damaged",
         )
+
+
+def _other_than_measured(finding: Finding, review: Review) -> str | None:
+    """Return what of a finding the policy or the comparison says otherwise; None where nothing.
+
+    By these a loss would fail no gate, though its outcome stands there.
+    """
+    policy, rows = review.plan.policy or Policy(), review.comparison.capabilities
+    role = policy.role(finding.capability, finding.ring)
+    is_usual = review.plan.policy is None and finding.ring == "target"  # whose gain is demanded
+    if finding.role != role and not is_usual:
+        return f"role: {finding.role}, and by the policy it is {role}"
+    row = next((row for row in rows if row.capability == finding.capability), None)
+    if row is not None and finding.ring != row.ring:
+        return f"ring: {finding.ring}, and in the comparison it is {row.ring}"
+    is_idle = finding.outcome is Outcome.NOT_MEASURED and row is not None and row.cannot_fail
+    return None if finding.counts or is_idle else "counts: false, though it can pass or fail"
 
 
 def _plain(value: Any, where: str) -> Any:

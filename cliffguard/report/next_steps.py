@@ -9,7 +9,7 @@ from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.report import numbers
-from cliffguard.report.advice import first_advice
+from cliffguard.report.advice import behaviour_advice, first_advice
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.commands import FOLDER, broken_command
@@ -34,7 +34,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
         is_skill = not lost or any(row.finding.behaviour is None for row in lost)
         where = f" {where_broken(page)}" if is_skill else ""
         steps.append(f"Do not ship this candidate: {names}.{where}")
-        steps += filter(None, [first_advice(page)])
+        steps += filter(None, [first_advice(page), *behaviour_advice(page)])
     steps += _look_first(page)
     steps += open_steps(page, counted)
     steps += _enough(page, counted)

@@ -97,6 +97,12 @@ CASES: Cases = {
     "plan with a number for a base": Case(
         lambda p: p.plan(text="base: 7\ncandidate: a\nsuites: [adjacent]\n"), 2, "plan.base"
     ),
+    "a margin without its key": Case(
+        lambda p: p.plan("policy: {behaviour: {length: 0.1}}\n"), 2, "policy.behaviour"
+    ),
+    "behaviours in a list": Case(
+        lambda p: p.plan("policy: {behaviour: [length, cut]}\n"), 2, "policy.behaviour"
+    ),
     "plan with a number for suites": Case(
         lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: 7\n"), 2, "plan.suites"
     ),

@@ -24,6 +24,7 @@ from cliffguard.core.reviews import Finding
 from cliffguard.core.settings import CapabilityPolicy, EvalSettings
 from cliffguard.planning.power import power_analysis
 from cliffguard.report import render
+from cliffguard.report.advice import advice_table
 from cliffguard.report.json import read_review, render_json
 from cliffguard.report.overview.build import build
 from cliffguard.report.overview.sources import NamedReview
@@ -114,6 +115,14 @@ def alike(_: bool, number: int) -> Reply:
     return Reply(n_tokens=10 + number % 21)
 
 
+def assert_has_step(review: Review, behaviour: Behaviour) -> None:
+    """Every format says what to try first, as the table has it."""
+    step = advice_table().steps[advice_table().behaviours[behaviour][0]]
+    for format in ("text", "markdown", "comment", "junit", "github"):
+        text = " ".join(render(review, format).split())
+        assert f"Try first, for behaviour: {behaviour}: {step.do[:6].lower()}" in text
+
+
 # --- what becomes of the gate ---------------------------------------------------------------------
 
 
@@ -139,6 +148,7 @@ def test_43_percent_more_tokens_fail(plan: Plan, store: Store) -> None:
     assert (row.evidence.base_mean, row.evidence.candidate_mean) == (1.0, pytest.approx(1.43, 0.01))
     assert row.evidence.drop == pytest.approx(0.43, abs=0.01)
     assert "behaviour: length regressed (100.0 → 142.9 %)" in review.verdict.sentence
+    assert_has_step(review, "length")
 
 
 def test_shorter_answers_fail_as_longer_ones_do(plan: Plan, store: Store) -> None:
@@ -149,6 +159,34 @@ def test_shorter_answers_fail_as_longer_ones_do(plan: Plan, store: Store) -> Non
     assert finding.outcome is Outcome.REGRESSED
     assert row.evidence.drop == pytest.approx(0.30, abs=0.01)
     assert row.evidence.candidate_mean == pytest.approx(0.70, abs=0.01)
+
+
+def test_a_task_whose_short_answers_grew_is_named(tmp_path: Path, store: Store) -> None:
+    """Under the long ones of another, which outweigh it: the mean holds, and the steps name it."""
+    more = "\n      - {name: label, items: label.jsonl, metric: exact_match, max_tokens: 64}\n"
+    suite = support.write_suite(tmp_path, text=SUITE.rstrip() + more, n_items=90, n_said=300)
+    rows = [
+        {"id": f"label-5{n:02d}", "prompt": f"Label {n}:", "answer": "a label"} for n in range(90)
+    ]
+    support.write_jsonl(tmp_path / "label.jsonl", rows)
+    plan = Plan(
+        base=str(support.write_checkpoint(tmp_path / "base", seed=0)),
+        candidate=str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
+        suites=(str(suite),),
+    )
+
+    def voice(is_candidate: bool, number: int) -> Reply:
+        return Reply(n_tokens=(2 + is_candidate) if number >= 500 else 40 + number % 3)
+
+    review = judged(plan, store, voice, gating("length"))
+
+    row, finding = of(review, "length")
+    (part,) = row.diagnostics.strata
+    assert finding.outcome is Outcome.HELD
+    assert (part.name, part.candidate_mean, part.p_beyond) == ("label", 1.5, None)
+    text = " ".join(render(review, "text").split())
+    assert "not tested and lost more than its margin: label of behaviour: length (100.0 →" in text
+    assert "behaviour: length by its parts" in text
 
 
 def test_answers_that_are_alike_pass_and_are_told_of(plan: Plan, store: Store) -> None:
@@ -210,6 +248,7 @@ def test_a_rise_beyond_the_margin_fails(
     assert finding.reason == "a rise beyond the margin is proven"
     assert (row.counts.n_broken, row.counts.n_fixed, row.counts.n_items) == (30, 0, 300)
     assert row.in_own_numbers(row.evidence.candidate_mean) == pytest.approx(0.1)
+    assert_has_step(review, behaviour)
 
 
 def replace_text(text: str) -> Callable[[Reply], Reply]:

@@ -15,6 +15,7 @@ from cliffguard.cli.app import app
 from cliffguard.compare.diagnosis import NOT_PROBED
 from cliffguard.compare.kept_texts import kept_pattern
 from cliffguard.compare.repeat_command import LIVE
+from cliffguard.core.behaviours import MARGINS
 from cliffguard.core.diagnosis import CAUSES, CapabilityDiagnosis, PatternKind, UntestedCause
 from cliffguard.core.half import Half
 from cliffguard.core.reviews import SAMPLES
@@ -60,9 +61,10 @@ def test_every_cause_and_kind_of_pattern_has_steps() -> None:
 
     assert set(table.causes) == set(CAUSES)
     assert set(table.patterns) == set(KINDS)
-    named = {name for each in (*table.causes.values(), *table.patterns.values()) for name in each}
-    assert named == set(table.steps)
-    assert all((*table.causes.values(), *table.patterns.values()))
+    assert set(table.behaviours) == set(MARGINS)
+    rows = (*table.causes.values(), *table.patterns.values(), *table.behaviours.values())
+    assert {name for each in rows for name in each} == set(table.steps)
+    assert all(rows)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -91,7 +93,8 @@ def test_the_documentation_explains_no_step_that_is_gone() -> None:
 def test_the_documentation_lists_what_follows_from_what() -> None:
     """A row a cause and a row a kind of pattern, with its steps in their order."""
     table = advice_table()
-    for key, names in (*table.causes.items(), *table.patterns.items()):
+    rows = (*table.causes.items(), *table.patterns.items(), *table.behaviours.items())
+    for key, names in rows:
         listed = ", ".join(f"[{name}](#{name})" for name in names)
         assert f"| {key.replace('_', '-')} | {listed} |" in PAGE
 

@@ -280,6 +280,29 @@ def test_a_loss_whose_finding_is_left_out_is_no_pass() -> None:
         read_review(json.dumps(value), "r.json")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"counts": False}, "counts: false, though it can pass or fail"),
+        ({"role": "monitored"}, "role: monitored, and by the policy it is gating"),
+        ({"role": "monitored", "ring": "control"}, "ring: control, and in the comparison it is"),
+    ],
+)
+def test_a_loss_that_is_said_to_count_nothing_is_no_pass(
+    changes: dict[str, Any], words: str
+) -> None:
+    """By one word of its finding it would open the gate, its own outcome untouched."""
+    value = json.loads(render_json(samples.failed()))
+    verdict = value["verdict"]
+    for finding in verdict["findings"]:
+        if finding["outcome"] == "REGRESSED":
+            finding.update(changes)
+    verdict.update(outcome="PASS", pooled=None)
+
+    with support.refused("review.damaged", 2, "r.json: verdict.findings.", words):
+        read_review(json.dumps(value), "r.json")
+
+
 @pytest.mark.parametrize("format", sorted(RENDERERS))
 def test_a_review_that_was_read_is_rendered_as_the_one_that_was_written(format: str) -> None:
     """Whatever order things had before: what report makes is what the run wrote."""

@@ -126,10 +126,10 @@ def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:
         for row in page.rows
         if row.finding.role == role and row.comparison is not None
     ]
-    n_gating = sum(row.finding.role == "gating" and row.comparison is not None for row in page.rows)
-    share = shares(
-        n_gating, has_parts=any(capability.diagnostics.strata for capability in required)
-    ).parts
+    skills = [row for row in page.rows if row.comparison and row.finding.behaviour is None]
+    n_gating = sum(row.finding.role == "gating" for row in skills)
+    has_parts = any(row.diagnostics.strata for row in required if row.behaviour is None)
+    share = shares(n_gating, has_parts=has_parts).parts
     findings = [row.finding for row in page.rows]
     tested = adjusted_parts(required, findings, policy, share)
     return policy.alpha, {(name, part.kind, part.name): p for (name, part), p in tested}
