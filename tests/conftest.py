@@ -8,6 +8,7 @@ import itertools
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -39,6 +40,8 @@ os.environ.update(
 from cliffguard.cli import display
 from cliffguard.compare import ladder_levels
 from cliffguard.core import commits, hashing
+from cliffguard.core.libraries import installed
+from cliffguard.core.sandbox import Apart
 from cliffguard.runners import lmeval_tasks
 from cliffguard.stats.onset import find_onset
 from cliffguard.store import answers
@@ -50,6 +53,9 @@ gc.disable()
 # The tree of commands is made once, not by each test that runs one; what a run notes on it is gone.
 _tree_of = cache(typer.main.get_command)
 typer.testing._get_command = lambda app: copy.copy(_tree_of(app))
+
+# What runs a tokenizer's chat template takes a third of a second to start: one serves all tests.
+_child_of = cache(Apart)
 
 _numbers = itertools.count()
 
@@ -80,19 +86,26 @@ def no_store_of_the_user(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_index_of_tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the workers of a run share lm-eval's index of tasks, which one reads in seven seconds."""
-    read, path = lmeval_tasks._read_index, tmp_path_factory.getbasetemp().parent / "index.pickle"
+def one_index_of_tasks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep lm-eval's index of tasks for all workers and later runs: to read it takes ten seconds.
 
-    def shared() -> Any:
+    It lies in pytest's cache, for this environment and release alone.
+    """
+    read, cached = lmeval_tasks._read_index, getattr(request.config, "cache", None)
+
+    def kept() -> Any:
+        whose = hashing.sha256_of_text(f"{sys.prefix} {sys.version} {installed('lm-eval')}")
+        path = cached.mkdir("lm-eval") / f"{whose}.pickle"
         with FileLock(path.with_suffix(".lock")):
             if not path.exists():
-                path.write_bytes(pickle.dumps(read()))
+                part = path.with_suffix(".part")
+                part.write_bytes(pickle.dumps(read()))
+                part.replace(path)
             return pickle.loads(path.read_bytes())
 
     with pytest.MonkeyPatch.context() as patched:
-        if "PYTEST_XDIST_WORKER" in os.environ:  # else the folder is not this run's alone
-            patched.setattr(lmeval_tasks, "_read_index", shared)
+        if cached is not None:
+            patched.setattr(lmeval_tasks, "_read_index", kept)
         yield
 
 
@@ -110,6 +123,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder_levels, "find_onset", find)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(display, "PATIENCE_SECONDS", 60.0)
+    if (templates := sys.modules.get("cliffguard.engine.templates")) is not None:  # torch is loaded
+        monkeypatch.setattr(templates, "Apart", _child_of)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -197,6 +198,14 @@ def byte_tokenizer() -> Any:
 
 def save_tiny_llama(folder: Path, *, seed: int, max_length: int = 512) -> None:
     """Save a random Llama of two layers, large enough in scale that its answers differ."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _tiny_llama(seed, max_length).items():
+        (folder / name).write_bytes(content)
+
+
+@cache
+def _tiny_llama(seed: int, max_length: int) -> dict[str, bytes]:
+    """Return the files of the Llama by name, made once for all tests that save it."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -214,8 +223,10 @@ def save_tiny_llama(folder: Path, *, seed: int, max_length: int = 512) -> None:
         eos_token_id=tokenizer.eos_token_id,
     )
     torch.manual_seed(seed)
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with TemporaryDirectory() as folder:
+        LlamaForCausalLM(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
 def save_tiny_adapter(folder: Path, base: Path, *, seed: int = 0) -> None:

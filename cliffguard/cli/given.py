@@ -45,10 +45,9 @@ def plans_of(
         )
     if any(plan.offline for plan in plans):
         hold(no_connection())
-    if any(plan.target is not None for plan in plans):
-        from cliffguard.suites.target.reading import read_once
+    from cliffguard.suites.read_once import read_once
 
-        hold(read_once())
+    hold(read_once())
     return plans
 
 

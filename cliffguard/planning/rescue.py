@@ -47,6 +47,7 @@ from cliffguard.run.prepare import Run, prepare
 from cliffguard.run.rescued import digests_of, origin_of, text_of
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
+from cliffguard.suites.read_once import read_once
 
 Say = Callable[[str], None]
 
@@ -97,6 +98,12 @@ class Rescue:
         Raises a CliffguardError where the candidate cannot be scaled, the judged half can prove
         nothing, or a comparison cannot be made; what was asked until then is stored.
         """
+        with read_once():  # of each scale the same suites
+            return self._run(witness, command)
+
+    def _run(
+        self, witness: Callable[[Decision], None] | None, command: str | None
+    ) -> tuple[RescueRecord, Review | None]:
         refuse_unscalable(self.base, self.candidate)
         whole = self._prepared(self.plan)
         halves = halved(whole.tasks, self.plan.protocol, whole.case.policy)

@@ -22,6 +22,7 @@ from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites import ladders, skills
 from cliffguard.suites.items import fields_of, make_item
+from cliffguard.suites.read_once import once
 from cliffguard.suites.right_answers import refuse_forbidden_calls
 from cliffguard.suites.schema import GeneratedItems, SuiteFile, TaskFile, check_levels, check_task
 from cliffguard.suites.scorers import BY_LIKELIHOOD, SCORERS
@@ -48,7 +49,14 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
 
     Raises SuiteError with file and line for anything that is wrong inside.
     """
-    path, written = read_suite(name, folder=folder)
+    path = _find(name, folder or Path())
+    if not is_path(name):
+        return _load_shipped(path)
+    return once(path.absolute(), lambda: _load(path))
+
+
+def _load(path: Path) -> Suite:
+    written = _written(path)
     capabilities = tuple(
         Capability(
             name=capability,
@@ -73,6 +81,9 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
         capabilities=capabilities,
         digest=digest(content),
     )
+
+
+_load_shipped = cache(_load)  # no file of these changes while a program runs
 
 
 def read_suite(name: str, *, folder: Path | None = None) -> tuple[Path, SuiteFile]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from cliffguard.cli.app import app
 from cliffguard.core.errors import CliffguardError
+from tests.support import write_suite
 
 IMPOSSIBLE = ("a" * 300, "9" * 5000, "\0", "\udcff")
 
@@ -58,6 +59,10 @@ def test_what_cannot_be_meant_is_refused_in_words(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
     rest = [word for other in others for word in spelt(other, "there")]
+    if (
+        words in {("plan",), ("doctor",)} and parameter.name != "suites"
+    ):  # else they read all suites
+        rest += ["--suite", str(write_suite(tmp_path / "suite", n_items=3, n_said=2))]
     for value in IMPOSSIBLE:
         result = CliRunner().invoke(app, [*words, *spelt(parameter, value), *rest])
         failure = result.exception

@@ -364,11 +364,14 @@ APART: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-@pytest.fixture(params=APART)
-def apart(request: pytest.FixtureRequest, biased_base: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", params=APART)
+def apart(
+    request: pytest.FixtureRequest, biased_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """An adapter that cannot be switched off."""
-    APART[request.param](tmp_path / "adapter", biased_base)
-    return tmp_path / "adapter"
+    folder = tmp_path_factory.mktemp("apart") / "adapter"
+    APART[request.param](folder, biased_base)
+    return folder
 
 
 def test_an_adapter_that_changes_the_base_is_kept_apart(apart: Path, biased_base: Path) -> None:

@@ -46,15 +46,17 @@ def test_items_are_printed_without_loss(hostile: Workspace) -> None:
     assert json.loads(result.stdout.splitlines()[0])["prompt"].startswith(HOSTILE)
 
 
-@pytest.mark.parametrize("name", ["text", "markdown", "html", "junit", "json", "comment", "github"])
 def test_a_check_of_a_hostile_suite_is_printed_clean(
-    hostile: Workspace, name: str, always_right: object
+    hostile: Workspace, always_right: object
 ) -> None:
-    """From the files to stdout and stderr, in every format."""
-    words = [word for word in hostile.check("--format", name) if word != "-q"]
+    """From the files to stdout and stderr, and from its review in every format."""
+    check = run([word for word in hostile.check("--format", "text") if word != "-q"])
+    reports = [
+        run(["report", str(hostile.out), "--format", name])
+        for name in ("markdown", "html", "junit", "json", "comment", "github")
+    ]
 
-    result = run(words)
-
-    assert result.exit_code == 0, result.output
-    assert UNSAFE.search(result.stdout) is None
-    assert UNSAFE.search(result.stderr) is None
+    for result in (check, *reports):
+        assert result.exit_code == 0, result.output
+        assert UNSAFE.search(result.stdout) is None
+        assert UNSAFE.search(result.stderr) is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import pytest
 
 from cliffguard import Plan, Policy, Store, guard
 from cliffguard.core.items import Item
-from cliffguard.core.reviews import Outcome
+from cliffguard.core.rescues import RescueRecord
+from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.settings import EvalSettings
 from cliffguard.gate import find_sides
 from cliffguard.planning.rescue import Rescue
@@ -50,11 +53,12 @@ class Bench:
     root: Path
     runner: FakeRunner
     plan: Plan
+    stored: Path | None = None
 
     @property
     def store(self) -> Store:
         """Return the store, as another process would open it."""
-        return Store(self.root / "store")
+        return Store((self.stored or self.root) / "store")
 
     def rescue(self, **settings: Any) -> Rescue:
         """Return a rescue of the plan."""
@@ -103,6 +107,37 @@ def late(scale: float) -> float:
     return 0.0 if scale <= 0.5 else scale - 0.5
 
 
+@dataclass(frozen=True)
+class Rescued:
+    """The first rescue of a bench, which loses late: for all tests that only look at it."""
+
+    work: Bench
+    record: RescueRecord
+    review: Review
+    lines: tuple[str, ...]
+    n_asked: int
+
+    def going_on(self, folder: Path) -> Bench:
+        """Return the bench with a store of its own, for further runs."""
+        shutil.copytree(self.work.root / "store", folder / "store")
+        return replace(self.work, runner=FakeRunner(self.work.runner.script), stored=folder)
+
+
+@cache
+def rescued_in(folder: Path) -> Rescued:
+    """Return what a rescue did in a folder, once."""
+    work, lines = bench(folder, late), list[str]()
+    record, review = work.rescue(tell=lines.append).run()
+    assert review is not None
+    return Rescued(work, record, review, tuple(lines), work.runner.n_asked)
+
+
+@pytest.fixture
+def rescued(tmp_path_factory: pytest.TempPathFactory) -> Rescued:
+    """The rescue, made by the first test that asks for it, as quick as its own would be."""
+    return rescued_in(tmp_path_factory.getbasetemp() / "rescued")
+
+
 def steep(scale: float) -> float:
     """Lose a lot at once."""
     return 0.0 if scale == 0.0 else 0.3 + scale / 10
@@ -116,11 +151,10 @@ def half_as_much(scale: float) -> float:
 # --- which scale, and on which items -------------------------------------------------------------
 
 
-def test_without_a_target_the_largest_scale_that_passes_is_judged(tmp_path: Path) -> None:
+def test_without_a_target_the_largest_scale_that_passes_is_judged(rescued: Rescued) -> None:
     """It keeps most of the fine-tune."""
-    record, review = bench(tmp_path, late).rescue().run()
+    record, review = rescued.record, rescued.review
 
-    assert review is not None
     assert {point.scale: point.fitness for point in record.points} == {
         0.0: "out", 0.25: "passes", 0.5: "passes", 0.75: "out", 1.0: "out",
     }  # fmt: skip
@@ -209,11 +243,9 @@ def suites_of(plan: Plan) -> Any:
     return read(plan)
 
 
-def test_only_the_judged_half_is_noted_in_the_ledger(tmp_path: Path) -> None:
+def test_only_the_judged_half_is_noted_in_the_ledger(rescued: Rescued) -> None:
     """Looks at the selection spend no alpha: nothing is decided there."""
-    work = bench(tmp_path, late)
-    _, review = work.rescue().run()
-    assert review is not None
+    work, review = rescued.work, rescued.review
     base, _ = find_sides(work.plan)
     _, scaled = find_sides(review.plan)
     n_judged = {c.capability: c.counts.n_planned for c in review.comparison.capabilities}
@@ -252,28 +284,23 @@ def test_it_costs_at_most_one_and_a_half_checks(grid: tuple[float, ...], tmp_pat
     assert "not stored" not in lines[1]
 
 
-def test_what_is_not_stored_of_both_sides_is_foretold(tmp_path: Path) -> None:
+def test_what_is_not_stored_of_both_sides_is_foretold(rescued: Rescued) -> None:
     """The base's answers to all items, the candidate's to the selection."""
-    work, lines = bench(tmp_path, late), list[str]()
+    n_absent = 600 + len(rescued.record.selection)
 
-    record, _ = work.rescue(tell=lines.append).run()
-
-    assert f"{600 + len(record.selection)} of base and candidate that are not stored" in lines[1]
+    assert f"{n_absent} of base and candidate that are not stored" in rescued.lines[1]
 
 
-def test_a_second_rescue_asks_nothing(tmp_path: Path) -> None:
+def test_a_second_rescue_asks_nothing(rescued: Rescued, tmp_path: Path) -> None:
     """And finds the same, to the byte but for what it asked."""
-    work = bench(tmp_path, late)
-    first, review = work.rescue().run()
-    n_asked = work.runner.n_asked
+    work = rescued.going_on(tmp_path)
 
-    second, again = work.rescue().run()
+    second, again = work.rescue(folder=tmp_path / "out").run()
 
-    assert work.runner.n_asked == n_asked
-    assert second == replace(first, n_asked=0)
+    assert work.runner.n_asked == 0
+    assert second == replace(rescued.record, n_asked=0)
     assert again is not None
-    assert review is not None
-    assert again.verdict == review.verdict
+    assert again.verdict == rescued.review.verdict
 
 
 class Interrupted(FakeRunner):
@@ -289,10 +316,11 @@ class Interrupted(FakeRunner):
 
 
 @pytest.mark.parametrize("most", [pytest.param(200, marks=pytest.mark.slow), 1250])
-def test_an_interrupted_rescue_goes_on_from_the_store(most: int, tmp_path: Path) -> None:
+def test_an_interrupted_rescue_goes_on_from_the_store(
+    most: int, rescued: Rescued, tmp_path: Path
+) -> None:
     """Nothing that was stored is asked again, and no scaled checkpoint is left lying."""
-    whole = bench(tmp_path / "whole", late)
-    record, _ = whole.rescue().run()
+    record = rescued.record
     work = bench(tmp_path / "cut", late)
     work.runner = runner = Interrupted(work.runner.script)
     runner.most = most
@@ -305,7 +333,7 @@ def test_an_interrupted_rescue_goes_on_from_the_store(most: int, tmp_path: Path)
 
     assert [point.fitness for point in again.points] == [p.fitness for p in record.points]
     assert (again.chosen, again.outcome) == (record.chosen, record.outcome)
-    assert runner.n_asked == whole.runner.n_asked
+    assert runner.n_asked == rescued.n_asked
 
 
 # --- what is left --------------------------------------------------------------------------------
@@ -329,14 +357,12 @@ def test_a_check_of_the_judged_half_asks_nothing_and_says_the_same(tmp_path: Pat
 
 
 def test_a_check_of_all_items_is_a_further_run_and_says_what_half_of_them_did(
-    tmp_path: Path,
+    rescued: Rescued, tmp_path: Path
 ) -> None:
     """The looks at the judged half have spent alpha, and the selection looks better than it is."""
-    work = bench(tmp_path, late)
-    record, review = work.rescue().run()
-    assert review is not None
+    record, review = rescued.record, rescued.review
 
-    whole = work.guard(candidate=review.plan.candidate)
+    whole = rescued.going_on(tmp_path).guard(candidate=review.plan.candidate)
 
     assert any("run 2" in text for text in support.caveat_texts(whole, "alpha.later-run"))
     (text,) = support.caveat_texts(whole, "rescue.chosen-by-these")
@@ -346,11 +372,8 @@ def test_a_check_of_all_items_is_a_further_run_and_says_what_half_of_them_did(
     assert all((now or 1) < (before or 0) for now, before in zip(levels, first, strict=True))
 
 
-def test_a_check_of_other_items_says_nothing_of_it(tmp_path: Path) -> None:
+def test_a_check_of_other_items_says_nothing_of_it(rescued: Rescued, tmp_path: Path) -> None:
     """None of them had a part in the choice."""
-    work = bench(tmp_path, late)
-    _, review = work.rescue().run()
-    assert review is not None
     other = support.write_suite(tmp_path / "other", text=SUITE.replace("RING", "general"))
     rows = [json.loads(line) for line in (tmp_path / "other" / "ball.jsonl").open()]
     support.write_jsonl(
@@ -361,7 +384,9 @@ def test_a_check_of_other_items_says_nothing_of_it(tmp_path: Path) -> None:
         tmp_path / "other" / "say.jsonl", [{"id": "say-1", "prompt": "Hm:", "answer": "m"}]
     )
 
-    whole = work.guard(candidate=review.plan.candidate, suites=(str(other),))
+    whole = rescued.going_on(tmp_path).guard(
+        candidate=rescued.review.plan.candidate, suites=(str(other),)
+    )
 
     assert "rescue.chosen-by-these" not in support.caveat_ids(whole)
 
@@ -375,13 +400,10 @@ def test_a_record_that_nobody_can_read_is_a_caveat(content: str, tmp_path: Path)
     assert "rescue.unreadable" in support.caveat_ids(work.guard())
 
 
-def test_the_record_lies_beside_the_weights_too(tmp_path: Path) -> None:
+def test_the_record_lies_beside_the_weights_too(rescued: Rescued) -> None:
     """Whoever gets the checkpoint alone knows how its scale was chosen."""
-    work = bench(tmp_path, late)
+    out = rescued.work.root / "out"
 
-    work.rescue().run()
-
-    out = tmp_path / "out"
     assert (out / "rescue.json").read_bytes() == (out / "model" / "rescue.json").read_bytes()
     assert not (out / ".scales").exists()
     assert scale_of(str(out / "model")) == pytest.approx(0.5)

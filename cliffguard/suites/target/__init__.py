@@ -23,6 +23,7 @@ from cliffguard.core.validation import adapter_of, validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.loading import load_suite, make_task, together
+from cliffguard.suites.read_once import once
 from cliffguard.suites.right_answers import refuse_forbidden_calls
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
@@ -50,7 +51,6 @@ from cliffguard.suites.target.reading import (
     blank_row_caveats,
     left_out_notes,
     list_notes,
-    readings,
     without_conflicts,
 )
 from cliffguard.suites.target.repeated import refuse_lines_of_names, repeats_names
@@ -123,10 +123,7 @@ def read_target(target: TargetData, *, offline: bool = False, hub: bool = False)
 
     Raises SuiteError, with an id `target.…` and the flag that mends it, for what is not read right.
     """
-    known = readings()
-    if (key := (target, offline, hub)) not in known:
-        known[key] = _read(target, offline=offline, hub=hub)
-    return known[key]
+    return once((target, offline, hub), lambda: _read(target, offline=offline, hub=hub))
 
 
 def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:

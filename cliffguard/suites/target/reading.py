@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,25 +20,6 @@ from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import is_passages, says
 from cliffguard.suites.target.metrics import ScoringPlan
 from cliffguard.suites.target.rights import unwrapped
-
-_readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
-
-
-@contextmanager
-def read_once() -> Iterator[None]:
-    """Read the data of each target once in the block, however often they are asked for."""
-    before = _readings.set({})
-    try:
-        yield
-    finally:
-        _readings.reset(before)
-
-
-def readings() -> dict[Any, Reading]:
-    """Return what was read so far in the block of `read_once`; outside of one, nothing."""
-    known = _readings.get()
-    return {} if known is None else known
-
 
 MOST_CONFLICTS = 0.05
 """Share of rows that may be left out since others answer their prompt otherwise."""
