@@ -18,6 +18,8 @@ from cliffguard.core.settings import RunnerSettings
 from tests import support
 from tests.fake_runner import FakeRunner, Script
 from tests.runners.test_chats import CHATML
+from tests.runners.test_data_override import ARC
+from tests.runners.test_data_override import suite as suite_of
 from tests.support import all_right, loses_hard_levels
 
 
@@ -385,9 +387,26 @@ def test_a_bundle_is_judged_as_it_would_be_checked(
 
 REAL: dict[str, tuple[str, ...]] = {
     "an adapter, in a chat template": ("--suite", "SUITE", "--chat-template", "base"),
-    "chats with tools": ("--suite", "tools", "--limit", "6", "--chat-template", "TEMPLATE"),
+    "chats with tools": ("--suite", "tools", "--limit", "2", "--chat-template", "TEMPLATE"),
+    "a task of lm-eval, tied by a field": ("--suite", "STOCK", "--data", "DATA", "-p", "POLICY"),
     "training data, which is placed": ("--suite", "SUITE", "--train", "TRAIN", "--screen"),
 }
+
+
+def written(folder: Path) -> dict[str, str]:
+    """Write what the flags above name into a folder; return what stands for each name."""
+    rows = [{"text": row["prompt"] + " Ann"} for row in support.choice_rows(9)]
+    arc = [{**document, "topic": f"t{n // 2}"} for n, document in enumerate(ARC)]
+    (folder / "policy.yaml").write_text("capabilities: {c: {cluster: topic}}\n")
+    (folder / "chat.jinja").write_text(CHATML)
+    return {
+        "SUITE": str(support.write_suite(folder, n_items=20, n_said=4)),
+        "TRAIN": str(support.write_jsonl(folder / "train.jsonl", rows)),
+        "TEMPLATE": str(folder / "chat.jinja"),
+        "STOCK": str(suite_of(folder, "arc_easy")),
+        "DATA": f"arc_easy={support.write_jsonl(folder / 'arc.jsonl', arc)}",
+        "POLICY": str(folder / "policy.yaml"),
+    }
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -395,14 +414,9 @@ def test_answers_of_models_are_judged_as_they_would_be_checked(
     name: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
 ) -> None:
     """So are an adapter's, those of chats, and what loaded models tell of training data."""
-    rows = [{"text": row["prompt"] + " Ann"} for row in support.choice_rows(9)]
-    stands_for = {
-        "SUITE": str(support.write_suite(tmp_path / "suite", n_items=20, n_said=4)),
-        "TRAIN": str(support.write_jsonl(tmp_path / "train.jsonl", rows)),
-        "TEMPLATE": str(tmp_path / "chat.jinja"),
-    }
-    (tmp_path / "chat.jinja").write_text(CHATML)
-    flags = [stands_for.get(word, word) for word in REAL[name]]
+    (tmp_path / "files").mkdir()
+    files = written(tmp_path / "files")
+    flags = [files.get(word, word) for word in REAL[name]]
     base, adapter = str(tiny_base), str(tiny_adapter)
     where = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
     code = run(
@@ -410,9 +424,7 @@ def test_answers_of_models_are_judged_as_they_would_be_checked(
     ).exit_code
     where = ("--store", str(tmp_path / "store-gpu"), "--bundle", str(tmp_path / "run.tar"))
     assert run("measure", base, adapter, *flags, *where).exit_code == 0
-    shutil.rmtree(tmp_path / "suite")
-    (tmp_path / "train.jsonl").unlink()
-    (tmp_path / "chat.jinja").unlink()
+    shutil.rmtree(tmp_path / "files")
 
     words = ("--store", str(tmp_path / "store-ci"), "--out", str(tmp_path / "judged"))
     assert run("compare", str(tmp_path / "run.tar"), *words).exit_code == code
