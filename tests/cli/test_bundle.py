@@ -14,7 +14,10 @@ from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.core.items import Item
-from cliffguard.core.settings import RunnerSettings
+from cliffguard.core.settings import EvalSettings, Policy, RunnerSettings
+from cliffguard.run.halves import halved
+from cliffguard.run.policies import with_margins
+from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.fake_runner import FakeRunner, Script
 from tests.runners.test_chats import CHATML
@@ -367,6 +370,34 @@ def test_a_plan_is_measured_as_it_is_checked(
 
     assert judged(files, tmp_path).exit_code == 10
     assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+
+
+def test_one_half_of_the_items_travels_with_its_account(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a fine-tune whose scale was chosen; under another policy its halves are other ones."""
+    scripted(monkeypatch, all_right)
+    suite = load_suite(files["suite"])
+    policy = with_margins(Policy(), (suite,))
+    half = halved(suite.tasks, EvalSettings(chat_template="none"), policy).half("judged")
+    plan = {
+        "base": files["base"], "candidate": files["tuned"], "suites": [files["suite"]],
+        "half": {"part": half.part, "digest": half.digest}, "policy": {"default_margin": 0.05},
+    }  # fmt: skip
+    path = tmp_path / "plan.yaml"
+    path.write_text(json.dumps(plan))
+    store = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
+    code = run("check", str(path), "--no-diagnose", *store).exit_code
+    store = ("--store", str(tmp_path / "store-gpu"))
+    assert run("measure", str(path), "--bundle", files["bundle"], *store).exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == code
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+    assert len(list((tmp_path / "store-ci" / "looks").glob("*/*.json"))) == 2
+    other = tmp_path / "policy.yaml"
+    other.write_text("default_margin: 0.1\n")
+    result = judged(files, tmp_path, "--policy", str(other))
+    assert (result.exit_code, error_of(result)) == (2, "pair.half")
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
