@@ -301,6 +301,7 @@ def test_flags_that_change_nothing_are_refused(
     for words, error_id in (
         (("compare", files["bundle"], "--limit", "5"), "bundle.no-effect"),
         (("compare", files["bundle"], "--show-config"), "samples.no-plan"),
+        (("compare", files["bundle"], "--after", "review.json"), "after.only-samples"),
         (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
         (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
         (("measure", files["base"], "--max-minutes", "5"), "measure.no-effect"),
