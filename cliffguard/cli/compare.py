@@ -63,9 +63,11 @@ def compare(
     with contextlib.ExitStack() as kept:
         with failure_recorded(out):
             to.output = output_of(output_format, comment_id, report_url, out)
-            measured = None if after else measured_in(base, candidate, only, flags, store, kept)
-            if measured is not None and show_config:
-                raise _not_shown("what was measured has its plan with it")
+            measured = measured_in(base, candidate, only, flags, store, kept)
+            if measured is not None:
+                _refuse_after(after)
+                if show_config:
+                    raise _not_shown("what was measured has its plan with it")
         if measured is None:
             code = _compared(base, candidate, flags, after or (), context, to, show_config)
         else:
@@ -138,11 +140,7 @@ def _plan_of(
     after: Sequence[Path] | None,
 ) -> Plan:
     """Return the plan of a comparison of stored answers."""
-    if after:
-        raise UsageError(
-            "--after: is for folders of samples; the store knows its own looks",
-            id="after.only-samples",
-        )
+    _refuse_after(after)
     if path is not None:
         return _whole(plan_of(flags, path))
     if not overrides(flags).keys() & {"suites", "target"}:
@@ -151,6 +149,14 @@ def _plan_of(
         for name in (base, candidate):
             refuse_other_folder(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _refuse_after(after: Sequence[Path] | None) -> None:
+    if after:
+        raise UsageError(
+            "--after: is for folders of samples; the store knows its own looks",
+            id="after.only-samples",
+        )
 
 
 def _whole(plan: Plan) -> Plan:

@@ -146,14 +146,32 @@ def pairs_in(store: Store) -> list[MeasuredPair]:
 
 def read_pair(path: Path) -> MeasuredPair:
     """Return a pair from its file. Raises UsageError for one of another format."""
-    value = read_pair_file(path).noted
-    if value.get("format") != FORMAT:
-        raise UsageError(
-            f"{path.name}: is a pair in another format than {FORMAT}, which this version reads; "
-            "measure it again with this version",
-            id="pair.format",
+    value = dict(read_pair_file(path).noted)
+    if value.get("format") == FORMAT:
+        pair = validate(adapter_of(MeasuredPair), value, path.name, UsageError)
+        # What a later version knows and this one would drop may have decided something.
+        if _is_within(value, _written(pair)):
+            return pair
+    raise UsageError(
+        f"{path.name}: is a pair in another format than {FORMAT}, as this version reads it; "
+        "measure it again with this version",
+        id="pair.format",
+    )
+
+
+def _is_within(value: Any, whole: Any) -> bool:
+    """Return whether all that JSON says stands in other JSON, too."""
+    if isinstance(value, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and _is_within(part, whole[key]) for key, part in value.items()
         )
-    return validate(adapter_of(MeasuredPair), value, path.name, UsageError)
+    if isinstance(value, list):
+        return (
+            isinstance(whole, list)
+            and len(value) == len(whole)
+            and all(map(_is_within, value, whole))
+        )
+    return bool(value == whole)
 
 
 def _written(record: MeasuredPair | Plan) -> Any:

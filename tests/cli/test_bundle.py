@@ -14,10 +14,15 @@ from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.core.items import Item
-from cliffguard.core.settings import RunnerSettings
+from cliffguard.core.settings import EvalSettings, Policy, RunnerSettings
+from cliffguard.run.halves import halved
+from cliffguard.run.policies import with_margins
+from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.fake_runner import FakeRunner, Script
 from tests.runners.test_chats import CHATML
+from tests.runners.test_data_override import ARC
+from tests.runners.test_data_override import suite as suite_of
 from tests.support import all_right, loses_hard_levels
 
 
@@ -296,6 +301,7 @@ def test_flags_that_change_nothing_are_refused(
     for words, error_id in (
         (("compare", files["bundle"], "--limit", "5"), "bundle.no-effect"),
         (("compare", files["bundle"], "--show-config"), "samples.no-plan"),
+        (("compare", files["bundle"], "--after", "review.json"), "after.only-samples"),
         (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
         (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
         (("measure", files["base"], "--max-minutes", "5"), "measure.max-minutes"),
@@ -367,6 +373,34 @@ def test_a_plan_is_measured_as_it_is_checked(
     assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
 
 
+def test_one_half_of_the_items_travels_with_its_account(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a fine-tune whose scale was chosen; under another policy its halves are other ones."""
+    scripted(monkeypatch, all_right)
+    suite = load_suite(files["suite"])
+    policy = with_margins(Policy(), (suite,))
+    half = halved(suite.tasks, EvalSettings(chat_template="none"), policy).half("judged")
+    plan = {
+        "base": files["base"], "candidate": files["tuned"], "suites": [files["suite"]],
+        "half": {"part": half.part, "digest": half.digest}, "policy": {"default_margin": 0.05},
+    }  # fmt: skip
+    path = tmp_path / "plan.yaml"
+    path.write_text(json.dumps(plan))
+    store = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
+    code = run("check", str(path), "--no-diagnose", *store).exit_code
+    store = ("--store", str(tmp_path / "store-gpu"))
+    assert run("measure", str(path), "--bundle", files["bundle"], *store).exit_code == 0
+
+    assert judged(files, tmp_path).exit_code == code
+    assert plain(tmp_path / "judged") == plain(tmp_path / "checked")
+    assert len(list((tmp_path / "store-ci" / "looks").glob("*/*.json"))) == 2
+    other = tmp_path / "policy.yaml"
+    other.write_text("default_margin: 0.1\n")
+    result = judged(files, tmp_path, "--policy", str(other))
+    assert (result.exit_code, error_of(result)) == (2, "pair.half")
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_bundle_is_judged_as_it_would_be_checked(
     name: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -385,9 +419,26 @@ def test_a_bundle_is_judged_as_it_would_be_checked(
 
 REAL: dict[str, tuple[str, ...]] = {
     "an adapter, in a chat template": ("--suite", "SUITE", "--chat-template", "base"),
-    "chats with tools": ("--suite", "tools", "--limit", "6", "--chat-template", "TEMPLATE"),
+    "chats with tools": ("--suite", "tools", "--limit", "2", "--chat-template", "TEMPLATE"),
+    "a task of lm-eval, tied by a field": ("--suite", "STOCK", "--data", "DATA", "-p", "POLICY"),
     "training data, which is placed": ("--suite", "SUITE", "--train", "TRAIN", "--screen"),
 }
+
+
+def written(folder: Path) -> dict[str, str]:
+    """Write what the flags above name into a folder; return what stands for each name."""
+    rows = [{"text": row["prompt"] + " Ann"} for row in support.choice_rows(9)]
+    arc = [{**document, "topic": f"t{n // 2}"} for n, document in enumerate(ARC)]
+    (folder / "policy.yaml").write_text("capabilities: {c: {cluster: topic}}\n")
+    (folder / "chat.jinja").write_text(CHATML)
+    return {
+        "SUITE": str(support.write_suite(folder, n_items=20, n_said=4)),
+        "TRAIN": str(support.write_jsonl(folder / "train.jsonl", rows)),
+        "TEMPLATE": str(folder / "chat.jinja"),
+        "STOCK": str(suite_of(folder, "arc_easy")),
+        "DATA": f"arc_easy={support.write_jsonl(folder / 'arc.jsonl', arc)}",
+        "POLICY": str(folder / "policy.yaml"),
+    }
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -395,14 +446,9 @@ def test_answers_of_models_are_judged_as_they_would_be_checked(
     name: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
 ) -> None:
     """So are an adapter's, those of chats, and what loaded models tell of training data."""
-    rows = [{"text": row["prompt"] + " Ann"} for row in support.choice_rows(9)]
-    stands_for = {
-        "SUITE": str(support.write_suite(tmp_path / "suite", n_items=20, n_said=4)),
-        "TRAIN": str(support.write_jsonl(tmp_path / "train.jsonl", rows)),
-        "TEMPLATE": str(tmp_path / "chat.jinja"),
-    }
-    (tmp_path / "chat.jinja").write_text(CHATML)
-    flags = [stands_for.get(word, word) for word in REAL[name]]
+    (tmp_path / "files").mkdir()
+    files = written(tmp_path / "files")
+    flags = [files.get(word, word) for word in REAL[name]]
     base, adapter = str(tiny_base), str(tiny_adapter)
     where = ("--store", str(tmp_path / "store-check"), "--out", str(tmp_path / "checked"))
     code = run(
@@ -410,9 +456,7 @@ def test_answers_of_models_are_judged_as_they_would_be_checked(
     ).exit_code
     where = ("--store", str(tmp_path / "store-gpu"), "--bundle", str(tmp_path / "run.tar"))
     assert run("measure", base, adapter, *flags, *where).exit_code == 0
-    shutil.rmtree(tmp_path / "suite")
-    (tmp_path / "train.jsonl").unlink()
-    (tmp_path / "chat.jinja").unlink()
+    shutil.rmtree(tmp_path / "files")
 
     words = ("--store", str(tmp_path / "store-ci"), "--out", str(tmp_path / "judged"))
     assert run("compare", str(tmp_path / "run.tar"), *words).exit_code == code

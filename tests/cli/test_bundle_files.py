@@ -145,6 +145,9 @@ ALTERED: dict[str, tuple[Callable[[Path], None], tuple[int, str]]] = {
     ),
     "a pair against its seal": (repacked(unsealed), DAMAGED),
     "a pair of tomorrow": (noted(lambda value: value.update(format=2)), (2, "pair.format")),
+    "a key of tomorrow": (
+        noted(lambda value: value["survey"].update(more=1)), (2, "pair.format"),
+    ),
     "a pair of nothing": (noted(lambda value: value.pop("survey")), (2, "file.unexpected")),
     "a pair of other answers": (
         noted(lambda value: value.update(runner="somebody else")), (2, "pair.lacks-answers"),
