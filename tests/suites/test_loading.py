@@ -15,6 +15,7 @@ from cliffguard.core.items import Suite, Task
 from cliffguard.suites import ladders
 from cliffguard.suites import loading as room
 from cliffguard.suites.loading import load_suite, load_suites
+from cliffguard.suites.read_once import read_once
 from tests import support
 
 CHOICE = {"id": "a", "prompt": "Who?", "choices": ["Ann", "Bob"], "answer": "Ann", "hops": 1}
@@ -489,3 +490,25 @@ def test_all_that_was_written_is_in_a_suites_digest(old: str, new: str, tmp_path
 def test_the_checkouts_suites_come_first() -> None:
     """In a checkout the built-in suites are those of the checkout, not of an older install."""
     assert room.suites_folder() == Path(__file__).parent.parent.parent / "suites"
+
+
+def test_a_command_reads_a_suite_once(tmp_path: Path) -> None:
+    """In a block within a block, too; behind them a file that has changed is read again."""
+    path = support.write_suite(tmp_path, n_items=3)
+    with read_once():
+        first = load_suite(str(path))
+        support.write_suite(tmp_path, n_items=6)
+        with read_once():
+            assert load_suite(path.name, folder=tmp_path) is first
+        assert load_suite(str(path)) is first
+
+    assert load_suite(str(path)).digest != first.digest
+
+
+def test_a_suite_that_cannot_be_read_is_tried_again(tmp_path: Path) -> None:
+    """Only what was read is kept."""
+    with read_once():
+        with pytest.raises(SuiteError):
+            load_suite(str(tmp_path / "small.yaml"))
+
+        assert load_suite(str(support.write_suite(tmp_path))).name == "small"
