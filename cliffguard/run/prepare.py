@@ -218,4 +218,4 @@ def _planned(overlaps: Sequence[Contamination], look: Look) -> tuple[Contaminati
 
 
 def _at_look(progress: Progress, number: int, step: Step) -> None:
-    progress(replace(step, look=number))
+    progress(replace(step, look=number or None))  # 0: all is measured, and no look is taken
