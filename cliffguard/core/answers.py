@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.chats import effective
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.items import SCORING, Task
+from cliffguard.core.items import SCORING, SCORING_OF, Task
 from cliffguard.core.settings import EvalSettings
 
 QUESTION_FORMAT = 1
@@ -48,7 +48,9 @@ class Question:
             "task_digest": self.task.digest,
             "protocol": {**protocol, "dtype": self.dtype},
             "runner": self.runner,
-            "scoring": SCORING,
+            "scoring": SCORING
+            if self.task.stock
+            else SCORING_OF.get(self.task.metric or "", SCORING),
             "replicate": self.replicate,
             **({} if ORDER == 1 else {"order": ORDER}),
         }

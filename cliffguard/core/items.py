@@ -54,6 +54,8 @@ class Item:
 SCORING = 2
 """Raised whenever a metric of own items gives another score to the same answer: part of every key.
 """
+SCORING_OF = {"numeric": 3}
+"""Of a metric that alone has changed since: answers to tasks of others are found again."""
 
 RIGHT_OR_WRONG = frozenset(
     {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "em", "pass@1"}

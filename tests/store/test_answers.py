@@ -538,6 +538,15 @@ def test_the_version_of_the_metrics_is_in_the_key(monkeypatch: pytest.MonkeyPatc
     assert question().key != before
 
 
+def test_a_metric_that_changed_alone_has_a_version_of_its_own() -> None:
+    """`numeric` reads more than it did: its answers are asked again, and no others."""
+    numeric = replace(question(), task=replace(task(), metric="numeric", stock=False))
+    stock = replace(question(), task=replace(task(), metric="numeric", stock=True))
+
+    assert question().preimage()["scoring"] == stock.preimage()["scoring"] == 2
+    assert numeric.preimage()["scoring"] == 3
+
+
 def test_no_two_of_those_questions_share_a_key() -> None:
     """All keys above differ from each other, too."""
     assert len({question.key for question in IN_THE_KEY.values()}) == len(IN_THE_KEY)
