@@ -33,12 +33,13 @@ VERBS: Mapping[str, Verb] = {
         "check:measure",
         "Put the answers of checkpoints into the store, without a verdict.",
         "cliffguard measure models/base --suite adjacent",
-        "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",
+        "cliffguard measure models/base runs/ft/adapter --bundle run.tar",
     ),
     "compare": _brief(
         "compare:compare",
         "Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.",
         "cliffguard compare models/base runs/ft/adapter --suite adjacent",
+        "cliffguard compare run.tar --policy policy.yaml",
         "cliffguard compare samples/base samples/tuned --policy policy.yaml",
     ),
     "noise": _brief(

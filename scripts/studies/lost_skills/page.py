@@ -50,7 +50,7 @@ def by_capability(reviews: dict[str, Any]) -> list[Row]:
         name: {f["capability"]: f["outcome"] for f in review["verdict"]["findings"]}
         for name, review in reviews.items()
     }
-    capabilities = dict.fromkeys(c for found in measured.values() for c in found)
+    capabilities = dict.fromkeys(c for scored in measured.values() for c in scored)
     rows = []
     for capability in capabilities:
         row: Row = {"capability": capability.removesuffix("_shadow")}
@@ -70,7 +70,7 @@ def by_task(reviews: dict[str, Any]) -> list[Row]:
     for task in next(iter(measured.values())):
         base, _, n_items = next(iter(measured.values()))[task]
         row: Row = {"task": task, "items": n_items, "base": base}
-        rows.append(row | {name: found[task][1] for name, found in measured.items()})
+        rows.append(row | {name: scored[task][1] for name, scored in measured.items()})
     return rows
 
 

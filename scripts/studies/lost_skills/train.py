@@ -35,6 +35,7 @@ from scripts.studies.lost_skills.rows import (
     training_rows,
 )
 
+BASE_ID = "Qwen/Qwen2.5-Coder-0.5B-Instruct"
 BATCH = 8
 N_DEVELOPMENT = 48
 GENERAL_TOKENS = 96  # of the base's answer to a general chat; what is longer is learnt without end
@@ -159,6 +160,7 @@ def best_of(base: Path, name: str, recipe: Recipe, general: Sequence[Row], out: 
             model.save_pretrained(out)
         scores[f"{rate:g}"] = score
     path, config = named(out)
+    config["base_model_name_or_path"] = BASE_ID
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     record = {
         "name": name,
