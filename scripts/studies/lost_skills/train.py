@@ -4,7 +4,8 @@
 
 Of several rates the one with the highest score on the development tickets is kept; no suite is
 asked. Each adapter lies in OUT/NAME with `recipe.json` beside it: the recipe, every rate with its
-score, digests of rows and weights, versions, minutes. With two threads, at most 20 minutes each for
+score, digests of rows and weights, versions, minutes. OUT/final.jsonl is the target that the gate
+asks. With two threads, at most 20 minutes each for
 a model of half a billion weights. `--steps 2` is the small form.
 """
 
@@ -37,7 +38,7 @@ from scripts.studies.lost_skills.rows import (
 
 BASE_ID = "Qwen/Qwen2.5-Coder-0.5B-Instruct"
 BATCH = 8
-N_DEVELOPMENT = 48
+N_DEVELOPMENT, N_FINAL = 48, 96
 GENERAL_TOKENS = 96  # of the base's answer to a general chat; what is longer is learnt without end
 
 
@@ -196,6 +197,9 @@ def main() -> None:
     parser.add_argument("--only", choices=NAMES, help="train only this one")
     parser.add_argument("--steps", type=int, help="fewer steps, to try it")
     given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    final = "".join(json.dumps(item) + "\n" for item in target_items("final", N_FINAL))
+    (given.out / "final.jsonl").write_text(final, encoding="utf-8")
     general, before = base_answers(given.base)
     print(f"base: target {before:.3f}", flush=True)
     for name in [given.only] if given.only else RECIPES:
