@@ -22,6 +22,7 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.libraries import installed
 from cliffguard.core.reviews import Commit, Review
 from cliffguard.core.settings import EvalSettings, Plan, Policy
+from cliffguard.core.texts import n_things
 from cliffguard.core.validation import adapter_of, validate
 from cliffguard.evaluate.measure import Measurement, TimeUp
 from cliffguard.run.limits import Audience, Limits
@@ -261,8 +262,8 @@ class _Answered(Runner):
             self.is_at_end = True
             raise TimeUp("the time was up before it was asked")
         raise UsageError(
-            f"{checkpoint.name}: {len(items):,} answers to {task.name} are wanting, which the "
-            "policy takes; measure both sides under this policy (`cliffguard measure BASE "
+            f"{checkpoint.name}: {n_things(len(items), 'answer', ',')} to {task.name} lacking, that "
+            "the policy takes; measure both sides under this policy (`cliffguard measure BASE "
             "CANDIDATE --policy`)",
             id="pair.lacks-answers",
         )

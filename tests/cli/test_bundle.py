@@ -304,7 +304,10 @@ def test_flags_that_change_nothing_are_refused(
         (("compare", files["bundle"], "--after", "review.json"), "after.only-samples"),
         (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
         (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
-        (("measure", files["base"], "--max-minutes", "5"), "measure.max-minutes"),
+        (
+            ("measure", files["base"], "--suite", "chat", "--max-minutes", "5"),
+            "measure.max-minutes",
+        ),
         (("measure", files["base"], files["tuned"], "--base", "x"), "measure.two-bases"),
         (("measure", files["base"], files["tuned"], files["tuned"]), "candidates.twice"),
     ):

@@ -680,4 +680,4 @@ def test_measure_knows_no_training_data(plan: Plan) -> None:
     done = CliRunner().invoke(app, ["measure", plan.candidate, "--train", plan.train[0]])
 
     assert done.exit_code == 2
-    assert "error[usage.no-such-option]" in done.stderr
+    assert "error[measure.no-effect]" in done.stderr
