@@ -262,8 +262,8 @@ class _Answered(Runner):
             self.is_at_end = True
             raise TimeUp("the time was up before it was asked")
         raise UsageError(
-            f"{checkpoint.name}: {n_things(len(items), 'answer', ',')} to {task.name} lacking, that "
-            "the policy takes; measure both sides under this policy (`cliffguard measure BASE "
+            f"{checkpoint.name}: lacks {n_things(len(items), 'answer', ',')} to {task.name} that the "
+            "policy takes; measure both sides under this policy (`cliffguard measure BASE "
             "CANDIDATE --policy`)",
             id="pair.lacks-answers",
         )
