@@ -42,11 +42,11 @@ def measure_pairs(
     names_of(plans)  # a candidate that is given twice
     if is_shown:
         return show(plans)
-    refuse_lacking()
     if bundle is not None:
-        from cliffguard.store.maintenance.archive import refuse_unwritable
+        from cliffguard.store.maintenance.archive import make_room
 
-        refuse_unwritable(bundle)  # before hours are spent on what goes into it
+        make_room(bundle)  # before hours are spent on what goes into it
+    refuse_lacking()
     from cliffguard.gate import find_sides, with_runner
 
     prompts = say_target(plans, quiet=screen.quiet, is_asked=True)

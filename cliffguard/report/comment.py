@@ -7,7 +7,7 @@ reference or link.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -62,7 +62,7 @@ def render_comment(
         f"{_headline(page)}",
         foot=f"Candidate {named(page.candidate)}, base {named(page.base)}.{link}",
         rows=[_row(row) for row in not_held(page)],
-        levels=[fitted(line, _STEP_BYTES, write) for line in _of_levels(page)],
+        levels=[_whole_parts(line, write) for line in _of_levels(page)],
         steps=[fitted(step, _STEP_BYTES, write) for step in next_steps.next_steps(page)],
         why=[fitted(pointer.text, _STEP_BYTES, write) for pointer in first_lines(page)],
         items=first_broken(page, closing(page), MOST_ITEMS),
@@ -156,6 +156,17 @@ def _of_levels(page: Page) -> list[str]:
         (*(row.of_levels for row in not_held(page)), *(row.of_levels for row in page.rows))
     )
     return [line for line in rows if line]
+
+
+def _whole_parts(line: str, write: Callable[[str], str]) -> str:
+    """Return a line about levels with as many of its parts as fit, each of them whole."""
+    parts = line.split("; ")
+    for n_left in range(len(parts)):
+        kept = parts[: len(parts) - n_left]
+        text = write("; ".join([*kept, f"{n_left} more in the report"] if n_left else kept))
+        if n_bytes_of(text) <= _STEP_BYTES:
+            return text
+    return fitted(parts[0], _STEP_BYTES, write)
 
 
 def _headline(page: Page) -> str:

@@ -17,7 +17,7 @@ from cliffguard.checkpoints.unchanged import changed_since
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.commits import commit_here, own_commit
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.libraries import installed
 from cliffguard.core.reviews import Commit, Review
@@ -32,6 +32,7 @@ from cliffguard.runners import Runner, TaskPart
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import is_past_lost, looks_path
 from cliffguard.store.pairs import PairFile, keep_pair_file, pair_files, read_pair_file
+from cliffguard.suites.directions import lower_is_better
 
 FORMAT = 1
 """Version of what is kept of a pair; another one is refused."""
@@ -111,6 +112,7 @@ def run_of(pair: MeasuredPair, policy: Policy | None, store: Store) -> Run:
         _refuse_other_half(survey, policy)
         survey = replace(survey, plan=replace(survey.plan, policy=policy))
         _refuse_lacking_fields(survey, policy)
+        _refuse_other_directions(survey, policy)
     if pair.is_past_lost:
         mark = looks_path(store, survey.base.fingerprint, survey.candidate.fingerprint).stem
         for key in pair.questions:
@@ -147,16 +149,37 @@ def pairs_in(store: Store) -> list[MeasuredPair]:
 
 def read_pair(path: Path) -> MeasuredPair:
     """Return a pair from its file. Raises UsageError for one of another format."""
-    value = dict(read_pair_file(path).noted)
+    file = read_pair_file(path)
+    value = dict(file.noted)
     if value.get("format") == FORMAT:
         pair = validate(adapter_of(MeasuredPair), value, path.name, UsageError)
         # What a later version knows and this one would drop may have decided something.
         if _is_within(value, _written(pair)):
-            return pair
+            return _consistent(pair, file.sides, path)
     raise UsageError(
         f"{path.name}: is a pair in another format than {FORMAT}, as this version reads it; "
         "measure it again with this version",
         id="pair.format",
+    )
+
+
+def _consistent(pair: MeasuredPair, sides: tuple[str, str], path: Path) -> MeasuredPair:
+    """Return a pair, unless it says what no measurement writes: a seal finds accidents alone."""
+    survey = pair.survey
+    names = {capability.name for suite in survey.suites for capability in suite.capabilities}
+    ids = [[item.id for item in task.items] for task in survey.tasks]
+    if (
+        sides == (survey.base.fingerprint, survey.candidate.fingerprint)
+        and len(set(sides)) == len(sides)
+        and pair.questions
+        and all(t.capability in names and 0 <= (t.chance or 0) < 1 for t in survey.tasks)
+        and all(len(set(of_task)) == len(of_task) for of_task in ids)
+    ):
+        return pair
+    raise StoreError(
+        f"{path.name}: the record of a pair contradicts itself, as no measurement writes it; "
+        "measure the pair again",
+        id="pair.damaged",
     )
 
 
@@ -207,6 +230,25 @@ def _refuse_lacking_fields(survey: Survey, policy: Policy) -> None:
                     "with --policy, or name another field",
                     id="pair.lacks-field",
                 )
+
+
+def _refuse_other_directions(survey: Survey, policy: Policy) -> None:
+    """Refuse `lower_is_better` of a policy where the scores were taken the other way round."""
+    for task in survey.tasks:
+        wanted = policy.rules(task.capability).lower_is_better
+        if wanted is None or wanted is bool(task.lower_is_better):
+            continue
+        if not task.stock:  # of ours all are better high, whatever a policy says
+            lower_is_better(
+                task.metric or "", task=task.name, capability=task.capability, policy=wanted,
+                stated=False,
+            )  # fmt: skip
+        raise UsageError(
+            f"policy.capabilities.{task.capability}.lower_is_better: {str(wanted).lower()}, and "
+            f"{task.name} was measured under {str(not wanted).lower()}; measure both sides under "
+            "this policy (`cliffguard measure BASE CANDIDATE --policy`)",
+            id="pair.direction",
+        )
 
 
 def _refuse_other_half(survey: Survey, policy: Policy) -> None:
@@ -262,8 +304,8 @@ class _Answered(Runner):
             self.is_at_end = True
             raise TimeUp("the time was up before it was asked")
         raise UsageError(
-            f"{checkpoint.name}: lacks {n_things(len(items), 'answer', ',')} to {task.name} that the "
-            "policy takes; measure both sides under this policy (`cliffguard measure BASE "
+            f"{checkpoint.name}: lacks {n_things(len(items), 'answer', ',')} to {task.name}, which "
+            "the policy takes; measure both sides under this policy (`cliffguard measure BASE "
             "CANDIDATE --policy`)",
             id="pair.lacks-answers",
         )

@@ -35,9 +35,14 @@ def keep_pair_file(store: Store, key: str, pair: PairFile) -> Path:
     """Keep what is to be noted of a pair; the last one counts."""
     store.begin()
     value = {"sides": list(pair.sides), "noted": dict(pair.noted)}
-    path = store.root / "pairs" / f"{key[:16]}.json"
+    path = pair_path(store, key)
     write_whole(path, json.dumps({**value, "seal": digest(value)}, sort_keys=True) + "\n")
     return path
+
+
+def pair_path(store: Store, key: str) -> Path:
+    """Return where a pair is noted; of its key only the beginning matters."""
+    return store.root / "pairs" / f"{key[:16]}.json"
 
 
 def pair_files(store: Store) -> list[Path]:

@@ -9,30 +9,60 @@ import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-_FRACTION = r"(?<![\d/])\d{1,18}/[1-9]\d{0,17}(?![\d/])"
+_SIGN = r"(?:(?<![\w)])[-+\u2212\u2013])?"  # one behind a word or a number joins: "A-17", "10-12"
 _PLAIN = r"(?:\d[\d,]*\.?\d*|\.\d+)"
-# A hyphen behind a word or a number joins: "A-17", "10-12".
-_NUMBER = re.compile(rf"(?:(?<![\w)])[-+\u2212])?(?:{_FRACTION}|{_PLAIN})")
-_FINAL = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}|^[ \t]*####[ \t]*(\S.*)", re.MULTILINE)
-_LATEX_FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
-_ASIDE = re.compile(r"\([^()=]*\)[\s.!*]*\Z")
+_RATIO = r"(?<![\d/])\d{1,18}/[1-9]\d{0,17}(?![\d/])"
+_NUMBER = re.compile(rf"({_SIGN})(?:(?:(\d{{1,18}})[ ]+)?({_RATIO})|({_PLAIN}))")
+
+# What is said about a number and holds others, or parts its sign from it → what is read instead.
+_CLEANED = (
+    (re.compile(r"(?<=\d)\s?(?=\\[dt]?frac)"), " "),
+    (re.compile(r"\\[dt]?frac\s*\{\s*(-?)\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}"), r"\1\2/\3 "),
+    (re.compile(r"\{,\}|\\[,!;]"), ""),
+    (re.compile(r"\\(?:text|mathrm|textbf)\s*\{[^{}]*\}"), " "),
+    (re.compile(r"(?<=[\w})])\^(?:\{?\d+\}?|\{?\\circ\}?)"), ""),  # an exponent
+    (re.compile(r"\b([cdkm]?m|in|ft|yd)[23]\b"), r"\1"),
+    (re.compile(r"([-+\u2212\u2013])[ ]?\\?[$\u20ac\u00a3](?=[\d.])"), r"\1"),
+    (re.compile(r"(?:\[\^?\d{1,4}\]\s{0,3})+\.?\Z"), ""),  # footnotes
+)
+_BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+# As GSM8K ends; "#### Step 2" and "#### 2. Add" are headings.
+_HASHED = re.compile(
+    r"^[ \t]*####(?![ \t]*\d+[.):][ \t]+\w)[ \t]*((?:[^\w\n]|(?:final )?answer|is)*\d.*)",
+    re.M | re.I,
+)
+# Brackets at the end, unless they are what is said: "is (12)", "= (3)", "in all: ($54)".
+_ASIDE = re.compile(
+    r"(?<!\bis)(?<![=:*(])\s\((?!\s*[$\u20ac\u00a3]?[\d.,]+\s*\))[^()=]*\)[\s.!*]*\Z"
+)
 
 
 def number_said(text: str) -> Decimal | Fraction | None:
-    """Return the last number of an answer; None where it holds none.
+    """Return the number that an answer ends in; None where it holds none.
 
-    Of an answer that marks its end (`\\boxed{…}`, or a line that begins with `####`) it is the last
-    one there. What stands in brackets at the end is an aside, unless it says `=`, or nothing else
-    on its line is a number. `3/4` is three quarters.
+    Of an answer that marks its end (`\\boxed{…}`, or a line `#### 12`) it is the first one there,
+    or behind a `=` the last; else it is the last one. What stands in brackets at the end is an
+    aside, unless nothing else on its line is a number. `3/4` is three quarters, `3 1/2` is 3.5.
     """
-    text = _LATEX_FRACTION.sub(r"\1/\2", text.replace("{,}", ","))
-    marked = [boxed or line for boxed, line in _FINAL.findall(text)]
-    for part in (*marked[-1:], text):
-        numbers = _NUMBER.findall(_without_aside(part))
-        if numbers:
-            above, _, below = numbers[-1].partition("/")
-            return Fraction(number_in(above)) / int(below) if below else number_in(above)
-    return None
+    text = text.rstrip()
+    for pattern, instead in _CLEANED:
+        text = pattern.sub(instead, text)
+    for marked in (_BOXED.findall(text)[-1:], _HASHED.findall(text)[-1:]):
+        for end in marked:
+            if numbers := _NUMBER.findall(end):
+                return _value(*numbers[-1 if "=" in end else 0])
+    numbers = _NUMBER.findall(_without_aside(text))
+    return _value(*numbers[-1]) if numbers else None
+
+
+def _value(sign: str, whole: str, ratio: str, plain: str) -> Decimal | Fraction:
+    if not ratio:
+        return number_in(sign + plain)
+    above, _, below = ratio.partition("/")
+    value = Fraction(int(above), int(below))
+    # "2 1/2" is one number, "step 2 18/20" is none.
+    value += int(whole) if whole and value < 1 else 0
+    return value if sign in ("", "+") else -value
 
 
 def _without_aside(text: str) -> str:
@@ -43,7 +73,8 @@ def _without_aside(text: str) -> str:
 def number_in(text: str) -> Decimal:
     """Return the number that a text is. Raises ValueError for any other text."""
     try:
-        number = Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
+        plain = re.sub("[\u2212\u2013]", "-", text.strip().replace(",", ""))
+        number = Decimal(plain.rstrip("."))
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
     if not number.is_finite():

@@ -98,3 +98,19 @@ def test_a_comment_with_many_levels_is_short() -> None:
 
     assert len(text.encode()) <= MOST_BYTES
     assert text.count("left out") >= 1
+
+
+def test_a_comment_cuts_between_levels() -> None:
+    """A level keeps its reason: what does not fit is counted."""
+    features = ("the place listed last", "the label", "how long the prompt is", "mentions")
+    review = with_levels(
+        samples.crowded(), samples.crowded().comparison.capabilities[0].capability,
+        *(replace(level(n, gates=False), feature=f"{feature} of these") for n, feature in
+          enumerate(features * 3)),
+    )  # fmt: skip
+    (line,) = [line for line in render(review, "comment").splitlines() if "left out" in line]
+
+    assert "…" not in line
+    assert "more in the report" in line or all(
+        f"{feature} of these" in line for feature in features
+    )

@@ -7,8 +7,10 @@ fetched, and the registry of other schemas is empty.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from cliffguard.core.sandbox.process import Apart, Failed, Stopped
@@ -196,7 +198,21 @@ def _additional_properties(validator: Any, wanted: Any, value: Any, schema: Any)
             yield from validator.descend(value[key], wanted, path=key)
 
 
+def _multiple_of(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """Count in decimals: in binary 4.35 is no multiple of 0.01."""
+    from jsonschema import ValidationError
+
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and (not math.isfinite(value) or _exact(value) % _exact(wanted)):
+        yield ValidationError(f"{value} is not a multiple of {wanted}")
+
+
+def _exact(number: int | float) -> Fraction:
+    return Fraction(number if isinstance(number, int) else repr(number))
+
+
 _WITH_PATTERNS = {
+    "multipleOf": _multiple_of,
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,

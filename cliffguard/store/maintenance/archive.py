@@ -111,13 +111,17 @@ def _plain(name: str, n_bytes: int) -> tarfile.TarInfo:
     return member
 
 
-def refuse_unwritable(out: Path) -> None:
-    """Refuse a path at which no archive could be written."""
+def make_room(out: Path) -> None:
+    """Remove the archive of an earlier run, which a run that fails would leave to be judged.
+
+    Refuses a path at which no archive could be written.
+    """
     out = user_path(str(out), UsageError)
     _refuse_no_file(out)
     probe = out.with_name(f".{out.name}.part")
     write_whole(probe, "", follows=False)
     probe.unlink()
+    out.unlink(missing_ok=True)
 
 
 def _refuse_no_file(path: Path) -> None:

@@ -30,7 +30,13 @@ from cliffguard.store.maintenance.archive import MANIFEST, QUESTION, WITH_PAIRS,
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.pruning import STAGING
 from cliffguard.store.outcomes import PackingTrial, outcomes, read_outcome
-from cliffguard.store.pairs import PairFile, keep_pair_file, pair_files, read_pair_file
+from cliffguard.store.pairs import (
+    PairFile,
+    keep_pair_file,
+    pair_files,
+    pair_path,
+    read_pair_file,
+)
 from cliffguard.store.shards import in_shards
 from cliffguard.store.types import are
 
@@ -71,6 +77,8 @@ def read_archive(store: Store, path: Path) -> ImportSummary:
         pairs = [_whole_pair(path, file) for file in pair_files(Store(folder))]
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
+        for name, pair in pairs:
+            _refuse_other_pair(path, store, name, pair)
         store.begin()
         for pair_looks in looks:
             with turn(store, pair_looks.base, pair_looks.candidate):
@@ -248,6 +256,18 @@ def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:
             continue
         if old.read_shard(number, items).answers != new.read_shard(number, items).answers:
             raise _conflict(path, old, f"other answers in shard {number}")
+
+
+def _refuse_other_pair(path: Path, store: Store, name: str, new: PairFile) -> None:
+    """Refuse a pair that the store notes otherwise: by its policy and caveats it is judged."""
+    there = pair_path(store, name)
+    if there.is_file() and read_pair_file(there).noted != new.noted:
+        raise IntegrityError(
+            f"{path}: has another record of the pair {there}; nothing of it was imported. It was "
+            "measured twice, under another policy or version: `cliffguard compare` judges the file "
+            "itself, and --store imports it into a store of its own",
+            id="archive.conflict",
+        )
 
 
 def _conflict(path: Path, old: Entry, what: str) -> IntegrityError:

@@ -63,6 +63,15 @@ def test_an_answer_keeps_to_a_schema_or_is_no_json(response: str, score: float |
     assert SCORER.score(response, PERSON) == score
 
 
+def test_multiples_are_counted_in_decimals() -> None:
+    """In binary 4.35 is no multiple of 0.01; numbers of any size have an end."""
+    price = '{"type": "number", "multipleOf": 0.01}'
+    SCORER.check(price)
+
+    assert [SCORER.score(said, price) for said in ("4.35", "1e300", "7")] == [1.0, 1.0, 1.0]
+    assert [SCORER.score(said, price) for said in ("4.355", "1e-300", "1e999")][:2] == [0.0, 0.0]
+
+
 def test_answers_of_64_levels_and_64_kib_are_read() -> None:
     """Under a schema that refers to itself at each of them."""
     schema = '{"anyOf": [{"type": "null"}, {"type": "array", "items": {"allOf": [{"$ref": "#"}]}}]}'
