@@ -43,7 +43,7 @@ def test_no_imported_record_replaces_one_that_is_there(
 ) -> None:
     """By its policy a pair is judged, and a loose one would let a loss pass."""
     here, bundle = str(tmp_path / "here"), str(tmp_path / "loose.tar")
-    loose = policy_of(tmp_path, "capabilities: {reasoning: {margin: 0.9}}\n")
+    loose = policy_of(tmp_path, "capabilities: {reasoning: {margin: 0.5}}\n")
     there = ("--store", str(tmp_path / "there"), "--policy", loose, "--bundle", bundle)
     assert run(*sides, *there).exit_code == 0
     assert run(*sides, "--store", here).exit_code == 0
