@@ -478,3 +478,10 @@ def test_one_candidate_is_asked_on_after_a_failure(
     plans = load_plans(plan_file(tmp_path, text=f"{text}suites: [adjacent]\n"))
 
     assert {plan.after_failure for plan in plans} == {after_failure}
+
+
+def test_one_name_needs_no_brackets_in_python() -> None:
+    """A text is one suite, and not its letters."""
+    plan = Plan(candidate="tuned", base="base", suites="chat", train="rows.jsonl")  # type: ignore[arg-type]
+
+    assert (plan.suites, plan.train) == (("chat",), ("rows.jsonl",))

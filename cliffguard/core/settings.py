@@ -275,6 +275,9 @@ class Plan:
     )
 
     def __post_init__(self) -> None:
+        for name in ("suites", "train"):  # one name needs no brackets, in Python as in a file
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, (value,))
         if not self.candidate.strip() or (self.base is not None and not self.base.strip()):
             raise bad_key(
                 "plan", "candidate", "or base is an empty name; name a directory or a model"

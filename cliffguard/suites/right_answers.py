@@ -38,6 +38,17 @@ def refuse_forbidden_calls(item: Item, metric: str | None, where: str) -> None:
 def _why_not(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
     try:
         check_schema(canonical_json(schema))
-        return why_not(schema, arguments)
+        return why_not(_with_nulls(schema), arguments)
     except (ValueError, Stopped):
         return None
+
+
+def _with_nulls(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema whose `nullable` arguments, as OpenAPI has them, may be null."""
+    properties = {
+        name: {"anyOf": [part, {"type": "null"}]}
+        if isinstance(part, dict) and part.get("nullable") is True
+        else part
+        for name, part in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": properties} if properties else dict(schema)

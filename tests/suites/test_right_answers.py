@@ -67,6 +67,22 @@ def test_what_no_schema_forbids_is_let(parameters: Any, tmp_path: Path) -> None:
     assert len(items_of(tmp_path, rows, "metric: tool_call")) == 1
 
 
+def test_null_is_right_where_a_tool_says_nullable(tmp_path: Path) -> None:
+    """As in OpenAPI; no schema of JSON forbids the word."""
+    nullable = {"type": "object", "properties": {"city": {"type": "string", "nullable": True}}}
+
+    assert items_of(tmp_path, [calling({"city": None}, nullable)], "metric: tool_call")
+    with support.refused("item.answer", 2, "None is not of type 'string'"):
+        items_of(tmp_path, [calling({"city": None})], "metric: tool_call")
+
+
+def test_a_text_that_looks_like_json_may_be_a_text(tmp_path: Path) -> None:
+    """ "5" keeps to a schema of texts."""
+    row = {"question": "Write it.", "expected": {"type": "string", "enum": ["5"]}, "answer": "5"}
+
+    assert items_of(tmp_path, [row], "metric: json_schema")
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [
