@@ -151,8 +151,14 @@ def _other_than_measured(finding: Finding, review: Review) -> str | None:
     row = next((row for row in rows if row.capability == finding.capability), None)
     if row is not None and finding.ring != row.ring:
         return f"ring: {finding.ring}, and in the comparison it is {row.ring}"
+    p_held = None if row is None else row.evidence.p_held
+    if finding.outcome is Outcome.HELD and p_held is not None and p_held > _MOST_HELD:
+        return f"outcome: HELD, and in the comparison p_held is {p_held:g}"
     is_idle = finding.outcome is Outcome.NOT_MEASURED and row is not None and row.cannot_fail
     return None if finding.counts or is_idle else "counts: false, though it can pass or fail"
+
+
+_MOST_HELD = 0.5  # of p_held under any policy: alpha is smaller
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -303,6 +303,21 @@ def test_a_loss_that_is_said_to_count_nothing_is_no_pass(
         read_review(json.dumps(value), "r.json")
 
 
+def test_a_loss_that_is_said_to_be_held_is_no_pass() -> None:
+    """Its p-value, beside it, says that nothing was excluded."""
+    value = json.loads(render_json(samples.failed()))
+    verdict = value["verdict"]
+    lost = {f["capability"] for f in verdict["findings"] if f["outcome"] == "REGRESSED"}
+    for finding in verdict["findings"]:
+        finding["outcome"] = "HELD"
+    for row in value["comparison"]["capabilities"]:
+        row["p_held"] = 1.0 if row["capability"] in lost else row["p_held"]
+    verdict.update(outcome="PASS", pooled=None)
+
+    with support.refused("review.damaged", 2, "outcome: HELD, and in the comparison p_held is 1"):
+        read_review(json.dumps(value), "r.json")
+
+
 @pytest.mark.parametrize("format", sorted(RENDERERS))
 def test_a_review_that_was_read_is_rendered_as_the_one_that_was_written(format: str) -> None:
     """Whatever order things had before: what report makes is what the run wrote."""
