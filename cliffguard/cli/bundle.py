@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cliffguard.cli.console import ProgressOutput, failure_recorded
-from cliffguard.cli.flag_values import overrides, spelt
+from cliffguard.cli.flag_values import spelt
 from cliffguard.cli.given import open_store
 from cliffguard.cli.outcome import (
     Output,
@@ -25,15 +25,14 @@ from cliffguard.cli.outcome import (
     worst,
 )
 from cliffguard.cli.overview import finish_overview
+from cliffguard.cli.stored_pairs import is_of, pair_named
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import user_path
-from cliffguard.core.hub_names import is_said, without_prefix
+from cliffguard.core.hub_names import is_said
 from cliffguard.core.progress import doing
-from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
-    from cliffguard.core.checkpoint import Checkpoint
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Policy
     from cliffguard.core.texts import Texts
@@ -82,7 +81,7 @@ def measured_in(
     if candidate is None or _lies_somewhere(base) or _lies_somewhere(candidate):
         return None
     answers = open_store(store)
-    pair = _pair_named(answers, base, candidate, flags)
+    pair = pair_named(answers, base, candidate, flags)
     return None if pair is None else Measured([pair], answers)
 
 
@@ -137,7 +136,12 @@ def _named(
         )
     if candidate is None:
         return pairs
-    chosen = [pair for pair in pairs if _is_of(pair.survey.candidate, candidate)]
+    chosen = [
+        pair
+        for pair in pairs
+        for side in [pair.survey.candidate]
+        if is_of(candidate, side.name, side.fingerprint)
+    ]
     if len(chosen) != 1:
         names = [pair.survey.candidate.name for pair in pairs]
         raise UsageError(
@@ -146,72 +150,6 @@ def _named(
             id="bundle.candidate",
         )
     return chosen
-
-
-def _is_of(side: Checkpoint, name: str) -> bool:
-    """Return whether a side is meant: by name, the last part of it, or fingerprint."""
-    names = (side.name, PurePath(side.name).name)
-    is_long = len(name) >= _FEWEST_DIGITS
-    return without_prefix(name) in names or (is_long and side.fingerprint.startswith(name))
-
-
-_FEWEST_DIGITS = 6  # of a fingerprint that stands for a checkpoint
-
-
-def _pair_named(
-    store: Store, base: str, candidate: str, flags: Mapping[str, Any]
-) -> MeasuredPair | None:
-    """Return the pair of a store that two names and what is given of a plan mean.
-
-    None where the store knows nothing of these names. Raises UsageError where it has answers of
-    both, and nobody checked them as a pair.
-    """
-    from cliffguard.config import as_written
-    from cliffguard.run.measured import pairs_in
-    from cliffguard.store.maintenance.questions import describe, entries_of
-
-    pairs = [
-        pair
-        for pair in pairs_in(store)
-        if _is_of(pair.survey.base, base) and _is_of(pair.survey.candidate, candidate)
-    ]
-    if not pairs:
-        rows = [describe(entry) for entry in entries_of(store)]
-        if not all(any(row.is_of(name) for row in rows) for name in (base, candidate)):
-            return None
-        raise UsageError(
-            f"{base}, {candidate}: {store.root} holds answers of both, and nobody checked their "
-            "files as a pair; run `cliffguard measure BASE CANDIDATE` where they lie",
-            id="compare.unchecked-pair",
-        )
-    given = {key: value for key, value in overrides(flags).items() if key != "policy"}
-    meant = [pair for pair in pairs if _has(as_written(pair.survey.plan), given)]
-    if len(meant) != 1:
-        plans = "; ".join(sorted(_described(pair) for pair in pairs))
-        raise UsageError(
-            f"{base}, {candidate}: were measured under {n_things(len(pairs), 'plan')} ({plans}), "
-            f"and {len(meant) or 'none'} of them fit; name one with --suite and --limit",
-            id="compare.several-plans",
-        )
-    return meant[0]
-
-
-def _has(written: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Return whether a plan says all that is given of it, section by section."""
-    return all(
-        _has(written.get(key) or {}, value)
-        if isinstance(value, Mapping)
-        else written.get(key) == value
-        for key, value in given.items()
-    )
-
-
-def _described(pair: MeasuredPair) -> str:
-    survey = pair.survey
-    fingerprints = f"{survey.base.fingerprint[:12]} and {survey.candidate.fingerprint[:12]}"
-    limit = survey.plan.protocol.limit
-    suites = ", ".join(suite.name for suite in survey.suites)
-    return f"{fingerprints} on {suites}{'' if limit is None else f', limit {limit}'}"
 
 
 def judge(measured: Measured, policy: Policy | None, command: str, to: Reporting) -> int:
