@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from cliffguard.cli.outcome import (
 from cliffguard.cli.overview import finish_overview
 from cliffguard.cli.stored_pairs import is_of, pair_named
 from cliffguard.core.errors import UsageError, nearest
-from cliffguard.core.files import user_path
+from cliffguard.core.files import is_special, user_path
 from cliffguard.core.hub_names import is_said
 from cliffguard.core.progress import doing
 
@@ -70,7 +71,9 @@ def measured_in(
 
     What a bundle holds is there as long as the stack is.
     """
-    if _is_bundle(base, candidate):
+    if candidate is not None:
+        _refuse_bundle_as_side(base, candidate)
+    elif _is_bundle(base):
         _refuse_other_flags(flags)
         return _unpacked(base, only, Path(kept.enter_context(_folder())))
     if only is not None:
@@ -88,14 +91,33 @@ def measured_in(
 _folder = partial(tempfile.TemporaryDirectory, prefix="cliffguard-")
 
 
-def _is_bundle(base: str, candidate: str | None) -> bool:
+def _is_bundle(path: str) -> bool:
     """Return whether what stands for both sides is a file, and no plan and no samples."""
     from cliffguard.runners.lmeval_import import is_logged
 
-    if candidate is not None or base.endswith((".yaml", ".yml")):
-        return False
-    is_samples = is_logged(base) and not base.endswith(".tar")  # of which one side is not enough
-    return user_path(base, UsageError).is_file() and not is_samples
+    if _TAR.search(path):  # also one that is not there, or compressed: what reads it says so
+        return True
+    if is_special(user_path(path, UsageError)):
+        raise UsageError(
+            f"{path}: a pipe or a device cannot be read as a bundle; write it into a file first",
+            id="archive.none",
+        )
+    is_plan = path.endswith((".yaml", ".yml"))
+    return user_path(path, UsageError).is_file() and not is_plan and not is_logged(path)
+
+
+_TAR = re.compile(r"\.(?:tar(?:\.\w+)?|tgz)$")
+
+
+def _refuse_bundle_as_side(base: str, candidate: str) -> None:
+    for side in (base, candidate):
+        if side.endswith(".tar") and not user_path(side, UsageError).is_dir():
+            raise UsageError(
+                f"{side}: a bundle has both sides in it; give it alone (`cliffguard compare "
+                f"{side}`), with --candidate NAME for one of several; an archive of lm-eval's "
+                "samples is unpacked first",
+                id="bundle.as-side",
+            )
 
 
 def _lies_somewhere(side: str) -> bool:
