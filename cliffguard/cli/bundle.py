@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cliffguard.cli.console import ProgressOutput, failure_recorded
-from cliffguard.cli.flag_values import overrides, spelt
+from cliffguard.cli.flag_values import spelt
 from cliffguard.cli.given import open_store
 from cliffguard.cli.outcome import (
     Output,
@@ -25,15 +26,14 @@ from cliffguard.cli.outcome import (
     worst,
 )
 from cliffguard.cli.overview import finish_overview
+from cliffguard.cli.stored_pairs import is_of, pair_named
 from cliffguard.core.errors import UsageError, nearest
-from cliffguard.core.files import user_path
-from cliffguard.core.hub_names import is_said, without_prefix
+from cliffguard.core.files import is_special, user_path
+from cliffguard.core.hub_names import is_said
 from cliffguard.core.progress import doing
-from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
-    from cliffguard.core.checkpoint import Checkpoint
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Policy
     from cliffguard.core.texts import Texts
@@ -71,7 +71,9 @@ def measured_in(
 
     What a bundle holds is there as long as the stack is.
     """
-    if _is_bundle(base, candidate):
+    if candidate is not None:
+        _refuse_bundle_as_side(base, candidate)
+    elif _is_bundle(base):
         _refuse_other_flags(flags)
         return _unpacked(base, only, Path(kept.enter_context(_folder())))
     if only is not None:
@@ -82,21 +84,40 @@ def measured_in(
     if candidate is None or _lies_somewhere(base) or _lies_somewhere(candidate):
         return None
     answers = open_store(store)
-    pair = _pair_named(answers, base, candidate, flags)
+    pair = pair_named(answers, base, candidate, flags)
     return None if pair is None else Measured([pair], answers)
 
 
 _folder = partial(tempfile.TemporaryDirectory, prefix="cliffguard-")
 
 
-def _is_bundle(base: str, candidate: str | None) -> bool:
+def _is_bundle(path: str) -> bool:
     """Return whether what stands for both sides is a file, and no plan and no samples."""
     from cliffguard.runners.lmeval_import import is_logged
 
-    if candidate is not None or base.endswith((".yaml", ".yml")):
-        return False
-    is_samples = is_logged(base) and not base.endswith(".tar")  # of which one side is not enough
-    return user_path(base, UsageError).is_file() and not is_samples
+    if _TAR.search(path):  # also one that is not there, or compressed: what reads it says so
+        return True
+    if is_special(user_path(path, UsageError)):
+        raise UsageError(
+            f"{path}: a pipe or a device cannot be read as a bundle; write it into a file first",
+            id="archive.none",
+        )
+    is_plan = path.endswith((".yaml", ".yml"))
+    return user_path(path, UsageError).is_file() and not is_plan and not is_logged(path)
+
+
+_TAR = re.compile(r"\.(?:tar(?:\.\w+)?|tgz)$")
+
+
+def _refuse_bundle_as_side(base: str, candidate: str) -> None:
+    for side in (base, candidate):
+        if side.endswith(".tar") and not user_path(side, UsageError).is_dir():
+            raise UsageError(
+                f"{side}: a bundle has both sides in it; give it alone (`cliffguard compare "
+                f"{side}`), with --candidate NAME for one of several; an archive of lm-eval's "
+                "samples is unpacked first",
+                id="bundle.as-side",
+            )
 
 
 def _lies_somewhere(side: str) -> bool:
@@ -137,7 +158,12 @@ def _named(
         )
     if candidate is None:
         return pairs
-    chosen = [pair for pair in pairs if _is_of(pair.survey.candidate, candidate)]
+    chosen = [
+        pair
+        for pair in pairs
+        for side in [pair.survey.candidate]
+        if is_of(candidate, side.name, side.fingerprint)
+    ]
     if len(chosen) != 1:
         names = [pair.survey.candidate.name for pair in pairs]
         raise UsageError(
@@ -146,72 +172,6 @@ def _named(
             id="bundle.candidate",
         )
     return chosen
-
-
-def _is_of(side: Checkpoint, name: str) -> bool:
-    """Return whether a side is meant: by name, the last part of it, or fingerprint."""
-    names = (side.name, PurePath(side.name).name)
-    is_long = len(name) >= _FEWEST_DIGITS
-    return without_prefix(name) in names or (is_long and side.fingerprint.startswith(name))
-
-
-_FEWEST_DIGITS = 6  # of a fingerprint that stands for a checkpoint
-
-
-def _pair_named(
-    store: Store, base: str, candidate: str, flags: Mapping[str, Any]
-) -> MeasuredPair | None:
-    """Return the pair of a store that two names and what is given of a plan mean.
-
-    None where the store knows nothing of these names. Raises UsageError where it has answers of
-    both, and nobody checked them as a pair.
-    """
-    from cliffguard.config import as_written
-    from cliffguard.run.measured import pairs_in
-    from cliffguard.store.maintenance.questions import describe, entries_of
-
-    pairs = [
-        pair
-        for pair in pairs_in(store)
-        if _is_of(pair.survey.base, base) and _is_of(pair.survey.candidate, candidate)
-    ]
-    if not pairs:
-        rows = [describe(entry) for entry in entries_of(store)]
-        if not all(any(row.is_of(name) for row in rows) for name in (base, candidate)):
-            return None
-        raise UsageError(
-            f"{base}, {candidate}: {store.root} holds answers of both, and nobody checked their "
-            "files as a pair; run `cliffguard measure BASE CANDIDATE` where they lie",
-            id="compare.unchecked-pair",
-        )
-    given = {key: value for key, value in overrides(flags).items() if key != "policy"}
-    meant = [pair for pair in pairs if _has(as_written(pair.survey.plan), given)]
-    if len(meant) != 1:
-        plans = "; ".join(sorted(_described(pair) for pair in pairs))
-        raise UsageError(
-            f"{base}, {candidate}: were measured under {n_things(len(pairs), 'plan')} ({plans}), "
-            f"and {len(meant) or 'none'} of them fit; name one with --suite and --limit",
-            id="compare.several-plans",
-        )
-    return meant[0]
-
-
-def _has(written: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Return whether a plan says all that is given of it, section by section."""
-    return all(
-        _has(written.get(key) or {}, value)
-        if isinstance(value, Mapping)
-        else written.get(key) == value
-        for key, value in given.items()
-    )
-
-
-def _described(pair: MeasuredPair) -> str:
-    survey = pair.survey
-    fingerprints = f"{survey.base.fingerprint[:12]} and {survey.candidate.fingerprint[:12]}"
-    limit = survey.plan.protocol.limit
-    suites = ", ".join(suite.name for suite in survey.suites)
-    return f"{fingerprints} on {suites}{'' if limit is None else f', limit {limit}'}"
 
 
 def judge(measured: Measured, policy: Policy | None, command: str, to: Reporting) -> int:

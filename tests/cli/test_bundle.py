@@ -288,7 +288,7 @@ def test_a_pair_of_the_store_goes_by_names_and_fingerprints(
     refused = run("compare", "base", "third", *store)
     assert (refused.exit_code, error_of(refused)) == (2, "compare.unchecked-pair")
     refused = run("compare", "base", "tuned", "--limit", "7", *store)
-    assert (refused.exit_code, error_of(refused)) == (2, "compare.several-plans")
+    assert (refused.exit_code, error_of(refused)) == (2, "compare.other-plan")
 
 
 def test_flags_that_change_nothing_are_refused(

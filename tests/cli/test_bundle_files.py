@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -178,6 +181,36 @@ def test_an_unaltered_bundle_is_judged_after_it_was_packed_again(
     repacked(lambda rows: rows)(path)
 
     assert run("compare", str(path)).exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "error_id"),
+    [
+        (("nope.tar",), "archive.no-file"),
+        (("nope.tar.gz",), "archive.no-file"),
+        (("packed.tar.gz",), "archive.none"),
+        (("pipe",), "archive.none"),
+        (("run.tar", "run.tar"), "bundle.as-side"),
+        (("base", "nope.tar"), "bundle.as-side"),
+        (("nope",), "compare.one-side"),
+    ],
+)
+def test_what_is_called_like_a_bundle_is_refused_as_one(
+    words: tuple[str, ...],
+    error_id: str,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody who misspelt a file or packed it is asked for the other side."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(bundle, "run.tar")
+    Path("packed.tar.gz").write_bytes(gzip.compress(bundle.read_bytes()))
+    os.mkfifo("pipe")
+
+    result = run("compare", *words)
+
+    assert (result.exit_code, error_of(result)) == (2, error_id)
 
 
 def test_a_bundle_can_be_imported_and_judged_by_name(
