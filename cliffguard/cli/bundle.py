@@ -196,8 +196,8 @@ def judge(
     reviews: dict[int, Review] = {}
     form = None if several and to.output.form == "json" else to.output.form
 
-    def ask(plan: Plan, place: Path, remarks: Sequence[Caveat]) -> tuple[CandidateReview, int]:
-        number, folder = places.index(place), None if to.out is None else place
+    def ask(plan: Plan, where: Path, remarks: Sequence[Caveat]) -> tuple[CandidateReview, int]:
+        number, folder = places.index(where), None if to.out is None else where
         chosen = policy if choose is None else plan.policy
         with failure_recorded(folder):
             review, decision = _reviewed(
