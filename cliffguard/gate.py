@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from cliffguard.checkpoints.sides import find_alone, find_sides, is_full
@@ -144,15 +145,17 @@ def judge_measured(
     policy: Policy | None,
     *,
     store: Store,
+    caveats: Sequence[Caveat] = (),
     witness: Callable[[Decision], None] | None = None,
     command: str | None = None,
 ) -> Review:
     """Judge a pair that was measured, by its answers in `store`: neither side need be here.
 
-    `policy` None: the one under which it was measured. Raises UsageError where answers are wanting
-    that the policy takes.
+    `policy` None: the one under which it was measured. `caveats` stand in every report. Raises
+    UsageError where answers are wanting that the policy takes.
     """
     run = run_of(pair, policy, store)
+    run = replace(run, case=replace(run.case, caveats=(*caveats, *run.case.caveats)))
     return with_origin(_reviewed(run, witness, command), pair)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,9 +16,9 @@ from cliffguard.cli.flag_values import spelt
 from cliffguard.cli.given import open_store
 from cliffguard.cli.outcome import (
     Output,
-    contained,
     finished,
     folders_of,
+    in_turn,
     names_of,
     prepare,
     print_together,
@@ -34,9 +34,11 @@ from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
+    from cliffguard.core.caveats import Caveat
     from cliffguard.core.reviews import Review
-    from cliffguard.core.settings import Policy
+    from cliffguard.core.settings import Plan, Policy
     from cliffguard.core.texts import Texts
+    from cliffguard.planning.selection import Choice
     from cliffguard.run.measured import MeasuredPair
     from cliffguard.store.answers import Store
 
@@ -174,51 +176,90 @@ def _named(
     return chosen
 
 
-def judge(measured: Measured, policy: Policy | None, command: str, to: Reporting) -> int:
+def judge(
+    measured: Measured, policy: Policy | None, choose: Choice | None, command: str, to: Reporting
+) -> int:
     """Judge pairs one after the other, print and write what comes of it; return the exit code.
 
-    `policy` None: the one under which each was measured. Looks at these pairs of which the store
-    knows count, and those of this run are noted there.
+    `policy` None: the one under which each was measured. `choose` is the flag of that name. Looks
+    at these pairs of which the store knows count, and those of this run are noted there.
     """
-    pairs = measured.pairs
+    from cliffguard.planning.selection import CandidateReview, remark, shippable
+
+    pairs = _for_choice(measured.pairs, policy, choose)
     plans = [pair.survey.plan for pair in pairs]
     several = len(pairs) > 1
-    folders: list[Path | None] = [None] * len(pairs)
+    # Without folders numbers stand for them: a candidate is known again by its own.
+    places = [Path(str(number)) for number in range(len(pairs))]
     if to.out is not None:
-        folders = [prepare(folder) for folder in folders_of(to.out, plans)]
-    codes: list[int] = []
+        places = [prepare(folder) for folder in folders_of(to.out, plans)]
     reviews: dict[int, Review] = {}
     form = None if several and to.output.form == "json" else to.output.form
-    for number, (pair, folder) in enumerate(zip(pairs, folders, strict=True)):
-        with contained(codes) if several else contextlib.nullcontext():
-            with failure_recorded(folder):
-                review = _reviewed(pair, measured.answers, policy, command, folder, to)
-            reviews[number] = review
-            codes.append(finished(review, folder, to.screen, to.output._replace(form=form)))
+
+    def ask(plan: Plan, where: Path, remarks: Sequence[Caveat]) -> tuple[CandidateReview, int]:
+        number, folder = places.index(where), None if to.out is None else where
+        chosen = policy if choose is None else plan.policy
+        with failure_recorded(folder):
+            review, decision = _reviewed(
+                pairs[number], measured.answers, chosen, remarks, command, folder, to
+            )
+        reviews[number] = review
+        code = finished(review, folder, to.screen, to.output._replace(form=form))
+        return CandidateReview(review, decision.pairs), code
+
+    codes = in_turn(plans, places, choose, ask, remark(choose, plans) if choose else ())
     if several and to.out is not None:
-        there = [folder for folder in folders if folder is not None]
-        finish_overview(names_of(plans), there, reviews, to.out, to.screen)
+        finish_overview(names_of(plans), places, reviews, to.out, to.screen)
     print_together(plans, reviews, to.output.form)
-    return worst(codes)
+    if choose is None:
+        return worst(codes)
+    to.screen.say(shippable(choose, names_of(plans), [code == 0 for code in codes]))
+    return 0 if 0 in codes else worst(codes)
+
+
+def _for_choice(
+    pairs: Sequence[MeasuredPair], policy: Policy | None, choose: Choice | None
+) -> Sequence[MeasuredPair]:
+    """Return the pairs under what each may spend of alpha where one of them is chosen."""
+    from cliffguard.planning.selection import shared
+    from cliffguard.run.policies import default_policy
+
+    if choose is None:
+        return pairs
+    plans = [  # with a policy each, since their suites need not be here
+        replace(plan, policy=policy or plan.policy or default_policy(pair.survey.suites))
+        for pair in pairs
+        for plan in [pair.survey.plan]
+    ]
+    return [
+        replace(pair, survey=replace(pair.survey, plan=plan))
+        for pair, plan in zip(pairs, shared(plans, choose), strict=True)
+    ]
 
 
 def _reviewed(
     pair: MeasuredPair,
     answers: Store,
     policy: Policy | None,
+    remarks: Sequence[Caveat],
     command: str,
     folder: Path | None,
     to: Reporting,
-) -> Review:
+) -> tuple[Review, Decision]:
     """Return the review of a pair after the looks that the store knows, which knows of its own."""
     from cliffguard.gate import judge_measured
 
     decisions: list[Decision] = []
     with _shared_looks(pair, answers, open_store(to.store)):
         review = judge_measured(
-            pair, policy, store=answers, witness=decisions.append, command=command
+            pair,
+            policy,
+            store=answers,
+            caveats=remarks,
+            witness=decisions.append,
+            command=command,
         )
-    return recorded(review, decisions, folder, to.texts)
+    return recorded(review, decisions, folder, to.texts), decisions[-1]
 
 
 @contextlib.contextmanager

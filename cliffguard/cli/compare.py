@@ -42,6 +42,7 @@ def compare(
         str | None, typer.Argument(help="The candidate's directory, name or fingerprint.")
     ] = None,
     only: opt.OfBundle = None,
+    choose: opt.Choose = None,
     after: opt.After = None,
     out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
@@ -64,6 +65,11 @@ def compare(
         with failure_recorded(out):
             to.output = output_of(output_format, comment_id, report_url, out)
             measured = measured_in(base, candidate, only, flags, store, kept)
+            if measured is None and choose is not None:
+                raise UsageError(
+                    "--choose: is for a bundle of several candidates; leave it out",
+                    id="choose.one-candidate",
+                )
             if measured is not None:
                 _refuse_after(after)
                 if show_config:
@@ -72,7 +78,7 @@ def compare(
             code = _compared(base, candidate, flags, after or (), context, to, show_config)
         else:
             again = said_again(context, without={*_OUTPUT, *_LOUDNESS})
-            code = judge(measured, _policy_of(None, flags["policy"]), again, to)
+            code = judge(measured, _policy_of(None, flags["policy"]), choose, again, to)
     raise typer.Exit(0 if exit_zero else code)
 
 

@@ -252,6 +252,61 @@ def test_several_candidates_travel_together(
     assert (result.exit_code, error_of(result)) == (2, "bundle.candidate")
 
 
+@pytest.mark.parametrize("name", ["any", "last"])
+@pytest.mark.parametrize("script", [*SCRIPTS, "either", "near"])
+def test_one_of_several_is_chosen_as_a_check_would(
+    name: str, script: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alpha is shared among all of a bundle, or they are tested in order; reviews say so."""
+    either: dict[str, Script] = {
+        "either": lambda name, item: float("other" in name or loses_hard_levels(name, item)),
+        "near": lambda name, item: float("base" in name or hash_of(item) % 33 > 0),
+    }
+    scripted(monkeypatch, either[script] if script in either else SCRIPTS[script][0])
+    others = [str(support.write_checkpoint(tmp_path / f"other{n}", seed=n)) for n in (2, 3)]
+    named = [word for path in others for word in ("--candidate", path)]
+    result = checked(files, tmp_path, *named, "--choose", name)
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", files["bundle"])
+    sides = (files["base"], files["tuned"], *others)
+    assert run("measure", *sides, "--suite", files["suite"], *where).exit_code == 0
+
+    later = judged(files, tmp_path, "--choose", name)
+
+    assert later.exit_code == result.exit_code, later.output
+    there = sorted(path.parent.name for path in (tmp_path / "checked").glob("*/review.json"))
+    assert there == sorted(p.parent.name for p in (tmp_path / "judged").glob("*/review.json"))
+    for folder in there:
+        assert plain(tmp_path / "judged" / folder) == plain(tmp_path / "checked" / folder)
+    refused = run("compare", files["bundle"], "--candidate", "tuned", "--choose", name)
+    assert (refused.exit_code, error_of(refused)) == (2, "choose.one-candidate")
+
+
+def twins(name: str, item: Item) -> float:
+    """Script: all candidates break and fix the same items."""
+    index = int(item.id.rpartition("-")[2]) if item.level is not None else -1
+    return float(index < 0 or index % 11 != (0 if "base" in name else 5))
+
+
+@pytest.mark.slow
+def test_near_twins_of_a_bundle_share_more_of_alpha(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open at an equal share is judged again, as it is by `check`."""
+    scripted(monkeypatch, twins)
+    files["suite"] = str(support.write_suite(tmp_path / "suite", n_items=300, n_said=120))
+    others = [str(support.write_checkpoint(tmp_path / f"other{n}", seed=n)) for n in (2, 3)]
+    named = [word for path in others for word in ("--candidate", path)]
+    assert checked(files, tmp_path, *named, "--choose", "any").exit_code == 0
+    where = ("--store", str(tmp_path / "store-gpu"), "--bundle", files["bundle"])
+    sides = (files["base"], files["tuned"], *others)
+    assert run("measure", *sides, "--suite", files["suite"], *where).exit_code == 0
+
+    assert judged(files, tmp_path, "--choose", "any").exit_code == 0
+    for name in ("tuned", "other2", "other3"):
+        assert "choose.raised-alpha" in plain(tmp_path / "judged" / name)
+        assert plain(tmp_path / "judged" / name) == plain(tmp_path / "checked" / name)
+
+
 def test_of_several_candidates_none_is_measured_where_one_says_nothing(
     files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +358,7 @@ def test_flags_that_change_nothing_are_refused(
         (("compare", files["bundle"], "--show-config"), "samples.no-plan"),
         (("compare", files["bundle"], "--after", "review.json"), "after.only-samples"),
         (("compare", files["base"], files["tuned"], "--candidate", "x"), "bundle.candidate"),
+        (("compare", files["base"], files["tuned"], "--choose", "any"), "choose.one-candidate"),
         (("measure", files["base"], "--train", "x.jsonl"), "measure.no-effect"),
         (
             ("measure", files["base"], "--suite", "chat", "--max-minutes", "5"),
