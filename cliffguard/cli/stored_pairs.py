@@ -116,7 +116,7 @@ def _under_plan(
         (pair, keys)
         for pair in pairs
         for keys in [_keys_of(pair.survey.plan)]
-        if all(keys.get(key) == value for key, value in given.items())
+        if all(_has(keys, key, value) for key, value in given.items())
     ]
     if not fitting:
         words = [word for word in spelt(flags) if word != "--policy"]
@@ -145,11 +145,17 @@ def _under_plan(
     return plain[0]
 
 
+def _has(keys: Mapping[str, Any], key: str, value: Any) -> bool:
+    """Return whether a plan says this of a key, or of each part of it: a churn of all shares."""
+    parts = [part for path, part in keys.items() if path.startswith(f"{key}.")]
+    return all(part == value for part in parts) if parts else bool(keys.get(key) == value)
+
+
 def _keys_of(plan: Plan) -> dict[str, Any]:
     """Return what a plan says of its questions, by the paths of its keys."""
     from cliffguard.config import as_written
 
-    apart = ("base", "candidate", "policy", "churn")  # the sides are known by their fingerprints
+    apart = ("base", "candidate", "policy")  # the sides are known by their fingerprints
     return {
         key: value
         for key, value in _keys(as_written(plan)).items()

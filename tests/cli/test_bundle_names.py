@@ -134,6 +134,18 @@ def test_the_whole_is_chosen_beside_a_part(
         assert review["plan"]["protocol"]["limit"] == limit
 
 
+def test_a_plan_is_named_by_what_it_was_measured_with(
+    measure: Callable[..., None], elsewhere: Callable[[], None]
+) -> None:
+    """The flags of `measure`, whichever they were, name what it left."""
+    flags = ("--items", "200", "--churn", "0.05")
+    measure(*flags)
+    elsewhere()
+    result = run("compare", "base", "tuned", *STORE, *flags)
+    assert result.exit_code in (0, 10, 11), result.output
+    assert refused("--churn", "0.2")[0] == "compare.other-plan"
+
+
 def test_a_suite_that_changed_is_no_longer_what_was_measured(
     measure: Callable[..., None], elsewhere: Callable[[], None]
 ) -> None:
