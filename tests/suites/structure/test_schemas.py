@@ -68,8 +68,8 @@ def test_multiples_are_counted_in_decimals() -> None:
     price = '{"type": "number", "multipleOf": 0.01}'
     SCORER.check(price)
 
-    assert [SCORER.score(said, price) for said in ("4.35", "1e300", "7")] == [1.0, 1.0, 1.0]
-    assert [SCORER.score(said, price) for said in ("4.355", "1e-300", "1e999")][:2] == [0.0, 0.0]
+    assert [SCORER.score(text, price) for text in ("4.35", "1e300", "7")] == [1.0, 1.0, 1.0]
+    assert [SCORER.score(text, price) for text in ("4.355", "1e-300", "1e999")][:2] == [0.0, 0.0]
 
 
 def test_answers_of_64_levels_and_64_kib_are_read() -> None:

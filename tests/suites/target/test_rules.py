@@ -95,7 +95,7 @@ def test_the_first_rule_that_fits_all_answers_counts(
         ("Version 2.5.1", None),
         ("B12", None),
         ("5 apples", None),
-        ("-$5", None),
+        ("-$5", "-5"),
     ],
 )
 def test_a_number_at_the_end_is_what_numeric_reads(
