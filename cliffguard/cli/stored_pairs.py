@@ -134,7 +134,7 @@ def _under_plan(
     usual = _keys(as_written(Plan(candidate="any", suites=("any",))))  # suites have no default
     plain = [pair for pair, keys in fitting if all(keys.get(k) == usual.get(k) for k in differing)]
     if len({pair.questions for pair in plain}) != 1:
-        plans = sorted({_told_apart(pair, keys, differing) for pair, keys in fitting})
+        plans = sorted({_differences(pair, keys, differing) for pair, keys in fitting})
         raise UsageError(
             f"{names}: were measured in {n_things(len(plans), 'way')} that fit "
             f"({'; '.join(plans)}); "
@@ -180,7 +180,7 @@ def _described(pair: MeasuredPair) -> str:
     return f"they were on {suites}{'' if limit is None else f', limit {limit}'}"
 
 
-def _told_apart(pair: MeasuredPair, keys: Mapping[str, Any], differing: Sequence[str]) -> str:
+def _differences(pair: MeasuredPair, keys: Mapping[str, Any], differing: Sequence[str]) -> str:
     """Return what tells a measurement from the others: flags, or who answered."""
     words = [
         f"{'without ' if value is None else ''}{_option(key)}{_spelt_value(value)}"

@@ -7,39 +7,22 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from cliffguard.cli.app import app
 from cliffguard.core.items import Item
-from cliffguard.core.settings import EvalSettings, Policy, RunnerSettings
+from cliffguard.core.settings import EvalSettings, Policy
 from cliffguard.run.halves import halved
 from cliffguard.run.policies import with_margins
 from cliffguard.suites.loading import load_suite
 from tests import support
-from tests.fake_runner import FakeRunner, Script
+from tests.cli.test_verbs import run, scripted
+from tests.fake_runner import Script
 from tests.runners.test_chats import CHATML
 from tests.runners.test_data_override import ARC
 from tests.runners.test_data_override import suite as suite_of
 from tests.support import all_right, loses_hard_levels
-
-
-def run(*words: str) -> Result:
-    """Run the command line in this process."""
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
-
-
-def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> FakeRunner:
-    """Let the command line ask a script instead of a model."""
-    runner = FakeRunner(script)
-
-    def make(settings: RunnerSettings, **_: Any) -> FakeRunner:
-        return runner
-
-    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", make)
-    return runner
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@
 Of several rates the one with the highest score on the development tickets is kept; no suite is
 asked. Each adapter lies in OUT/NAME with `recipe.json` beside it: the recipe, every rate with its
 score, digests of rows and weights, versions, minutes. OUT/final.jsonl is the target that the gate
-asks. With two threads, at most 20 minutes each for
-a model of half a billion weights. `--steps 2` is the small form.
+asks. With two threads, at most 20 minutes each for a model of half a billion weights. `--steps 2`
+is the small form.
 """
 
 from __future__ import annotations

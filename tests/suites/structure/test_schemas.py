@@ -69,7 +69,8 @@ def test_multiples_are_counted_in_decimals() -> None:
     SCORER.check(price)
 
     assert [SCORER.score(text, price) for text in ("4.35", "1e300", "7")] == [1.0, 1.0, 1.0]
-    assert [SCORER.score(text, price) for text in ("4.355", "1e-300", "1e999")][:2] == [0.0, 0.0]
+    assert [SCORER.score(text, price) for text in ("4.355", "1e-300")] == [0.0, 0.0]
+    assert SCORER.score("1e999", price) in (0.0, None)
 
 
 def test_answers_of_64_levels_and_64_kib_are_read() -> None:
