@@ -8,8 +8,10 @@ READY := $(VENV)/.ready
 # Bytecode is kept, or the workers and each program that a test starts compile all modules again.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
+FAST := not slow and not gpu and not browser and not extern and not study
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test coverage test-slow test-gpu fuzz golden schemas pages docs clean
+.PHONY: help setup demo check format test coverage test-slow test-extern test-gpu fuzz golden schemas pages docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,13 +44,16 @@ format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 test: $(READY)  ## fast tests, offline, about five minutes on two cores
-	$(PYTEST) -m "not slow and not gpu and not browser"
+	$(PYTEST) -m "$(FAST)"
 
 coverage: $(READY)  ## the fast tests once more, with the branches that they take; fails below the floor
-	$(PYTEST) -m "not slow and not gpu and not browser" --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "$(FAST)" --cov --cov-report=term:skip-covered
 
 test-slow: $(READY)  ## the real model, the wheel, the browser
-	$(PYTEST) -m "(slow or browser) and not gpu"
+	$(PYTEST) -m "(slow or browser) and not gpu and not extern and not study"
+
+test-extern: $(READY)  ## foreign packages at pinned versions, each in an environment of its own in build/extern
+	$(BIN)/python -m pytest -m extern tests/extern
 
 test-gpu: $(READY)  ## needs a CUDA device
 	$(BIN)/python -m pytest -m gpu
