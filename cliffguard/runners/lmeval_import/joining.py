@@ -115,7 +115,7 @@ def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
         choices=sample.choices,
         answer=sample.target,
         level=None,
-        cluster=None,
+        cluster=sample.cluster,
         answers=() if right == sample.target else (right,),
         prompt_sha256=prompts.prompt_sha256,
         facts=prompts.facts,
