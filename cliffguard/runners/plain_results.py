@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +212,11 @@ def _scored(path: Path, task: _Task) -> TaskScores:
     is_said = task.is_high is not None and task.undirected is None
     return TaskScores(
         path=path,
-        samples=task.samples,
+        # Of items that ask the same, one says nothing that another does not.
+        samples={
+            name: sample if sample.cluster else replace(sample, cluster=sample.prompt_hash or None)
+            for name, sample in task.samples.items()
+        },
         scores={_SCORE: task.scores},
         higher_is_better={"score": task.is_high} if is_said and task.is_high is not None else {},
         undirected=None if task.undirected is None else f"{path}:{task.undirected}",

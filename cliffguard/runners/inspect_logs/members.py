@@ -59,6 +59,8 @@ class Members:
         try:
             with self._path.open("rb") as file:
                 content = self._unpacked(file, member)
+        except UsageError:  # which is a ValueError, too
+            raise
         except OSError as failure:
             raise _unreadable(self._path, failure) from None
         except _ZIP_DAMAGE as failure:
