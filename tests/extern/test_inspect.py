@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Mapping
 from math import fsum
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.report.json import read_review
 from tests.extern.environments import run_in
 
 pytestmark = pytest.mark.extern
@@ -48,18 +51,34 @@ def made(
     return folder / request.param, json.loads(done.stdout.splitlines()[-1]), python
 
 
-def compared(made: Made, task: str, policy: Mapping[str, Any], out: Path) -> dict[str, Any]:
-    """Return the capability of a task in the review that the command line writes."""
+COMPARE = """
+import json, sys
+from cliffguard import Policy
+from cliffguard.core.settings import CapabilityPolicy
+from cliffguard.gate import compare_samples
+from cliffguard.report import render
+for task, rules, *sides in json.load(sys.stdin):
+    policy = Policy(capabilities={task: CapabilityPolicy(**rules)})
+    print(json.dumps(render(compare_samples(*sides, policy), "json")))
+"""
+
+
+@pytest.fixture(scope="module")
+def capabilities(made: Made) -> list[CapabilityComparison]:
+    """What comes of each comparison in `CHOSEN`, and of `unreduced` at the end."""
     _, told, python = made
-    sides = [told[task][side]["path"] for side in ("base", "candidate")]
-    rules = out.parent / "policy.yaml"
-    rules.write_text(json.dumps({"capabilities": {task: policy}}))
-    words = ("compare", *sides, "--policy", rules, "--out", out, "-q")
-    done = run_in(python, "-m", "cliffguard", *words)
-    assert done.returncode in (0, 10, 11), done.stdout + done.stderr
-    review = json.loads((out / "review.json").read_text())
-    (capability,) = review["comparison"]["capabilities"]
-    return dict(capability)
+    wanted = []
+    for task, metric, reducer, is_named in (*CHOSEN, ("unreduced", "", "", False)):
+        named = {"metric": metric, "filter": reducer, "lower_is_better": False}
+        sides = [told[task][side]["path"] for side in ("base", "candidate")]
+        wanted.append([task, named if is_named else {}, *sides])
+    done = subprocess.run(
+        [python, "-c", COMPARE],
+        input=json.dumps(wanted), capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    reviews = [read_review(json.loads(line), "review.json") for line in done.stdout.splitlines()]
+    return [capability for review in reviews for capability in review.comparison.capabilities]
 
 
 def numbers(side: Mapping[str, Any], metric: str, reducer: str) -> dict[str, float | None]:
@@ -68,14 +87,13 @@ def numbers(side: Mapping[str, Any], metric: str, reducer: str) -> dict[str, flo
     return {entry["id"]: entry["number"] for entry in chosen}
 
 
-@pytest.mark.parametrize(("task", "metric", "reducer", "is_named"), CHOSEN)
+@pytest.mark.parametrize("chosen", CHOSEN, ids=lambda chosen: "-".join(chosen[:3]))
 def test_numbers_are_those_of_inspect(
-    made: Made, tmp_path: Path, task: str, metric: str, reducer: str, is_named: bool
+    made: Made, capabilities: list[CapabilityComparison], chosen: tuple[str, str, str, bool]
 ) -> None:
     """n, both means, and how many samples changed either way."""
-    named = {"metric": metric, "filter": reducer, "lower_is_better": False} if is_named else {}
-
-    capability = compared(made, task, named, tmp_path / "review")
+    task, metric, reducer, _ = chosen
+    capability = capabilities[CHOSEN.index(chosen)]
 
     base, candidate = (
         numbers(made[1][task][side], metric, reducer) for side in ("base", "candidate")
@@ -85,15 +103,15 @@ def test_numbers_are_those_of_inspect(
         for name, number in base.items()
         if number is not None and candidate.get(name) is not None
     ]
-    counts, evidence = capability["counts"], capability["evidence"]
-    assert counts["n_items"] == len(pairs) > 0
-    assert counts["n_broken"] == sum(b > c for b, c in pairs if c is not None)
-    assert counts["n_fixed"] == sum(b < c for b, c in pairs if c is not None)
-    assert evidence["base_mean"] == pytest.approx(fsum(b for b, _ in pairs) / len(pairs))
-    assert evidence["candidate_mean"] == pytest.approx(fsum(c or 0 for _, c in pairs) / len(pairs))
+    counts, evidence = capability.counts, capability.evidence
+    assert counts.n_items == len(pairs) > 0
+    assert counts.n_broken == sum(b > c for b, c in pairs if c is not None)
+    assert counts.n_fixed == sum(b < c for b, c in pairs if c is not None)
+    assert evidence.base_mean == pytest.approx(fsum(b for b, _ in pairs) / len(pairs))
+    assert evidence.candidate_mean == pytest.approx(fsum(c or 0 for _, c in pairs) / len(pairs))
     for side, numbered, mean in (
-        ("base", base, evidence["base_mean"]),
-        ("candidate", candidate, evidence["candidate_mean"]),
+        ("base", base, evidence.base_mean),
+        ("candidate", candidate, evidence.candidate_mean),
     ):
         (result,) = (
             result
@@ -105,14 +123,16 @@ def test_numbers_are_those_of_inspect(
             assert mean == pytest.approx(result["mean"])
 
 
-def test_epochs_without_a_reducer_are_averaged(made: Made, tmp_path: Path) -> None:
+def test_epochs_without_a_reducer_are_averaged(
+    made: Made, capabilities: list[CapabilityComparison]
+) -> None:
     """A document is an item, however often it was asked."""
-    capability = compared(made, "unreduced", {}, tmp_path / "review")
+    capability = capabilities[-1]
 
     means = [made[1]["unreduced"][side]["results"][0]["mean"] for side in ("base", "candidate")]
-    assert capability["counts"]["n_items"] == 12
-    assert capability["evidence"]["base_mean"] == pytest.approx(means[0])
-    assert capability["evidence"]["candidate_mean"] == pytest.approx(means[1])
+    assert capability.counts.n_items == 12
+    assert capability.evidence.base_mean == pytest.approx(means[0])
+    assert capability.evidence.candidate_mean == pytest.approx(means[1])
 
 
 def test_a_folder_of_logs_is_all_of_its_tasks(made: Made, tmp_path: Path) -> None:
@@ -125,14 +145,15 @@ def test_a_folder_of_logs_is_all_of_its_tasks(made: Made, tmp_path: Path) -> Non
     )
 
     assert done.returncode == 11, done.stdout + done.stderr
-    comparison = json.loads((out / "review.json").read_text())["comparison"]
+    review = read_review((out / "review.json").read_text(), "review.json")
+    comparison = review.comparison
     missing = {
-        capability["capability"]: capability["counts"]["n_missing_base"]
-        for capability in comparison["capabilities"]
+        capability.capability: capability.counts.n_missing_base
+        for capability in comparison.capabilities
     }
     nothing = dict.fromkeys(told, 0)
     assert missing == {**nothing, "errors": 2, "died": 10, "cancelled": 7}
-    ids = {caveat["id"] for caveat in comparison["caveats"]}
+    ids = {caveat.id for caveat in comparison.caveats}
     assert {"results.unknown", "samples.unfinished", "samples.chosen-filter"} <= ids
     assert "samples.log-disagrees" not in ids
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.prompt_facts import facts_of
@@ -150,8 +149,8 @@ def _sample(name: str, document: LoggedDocument, wanted: Sequence[str], texts: T
     fields = {**document.metadata, "metadata": document.metadata, "id": name}
     return Sample(
         document=name,
-        document_hash=digest([document.input, document.choices, document.target]),
-        prompt_hash=digest(document.prompt) if document.is_whole else "",
+        document_hash=_digest([document.input, document.choices, document.target]),
+        prompt_hash=_digest(document.prompt) if document.is_whole else "",
         score=None,
         prompt=kept,
         target=target,
@@ -159,13 +158,16 @@ def _sample(name: str, document: LoggedDocument, wanted: Sequence[str], texts: T
         is_choice=False,
         is_readable=True,
         choices=(),  # what was chosen stands in the text, by a letter
-        trace=bytes.fromhex(sha256_of_text(json.dumps(completions)))
-        if len(text) >= TELLING
-        else None,
+        trace=bytes.fromhex(_digest(completions)) if len(text) >= TELLING else None,
         fields=fields_of(fields, wanted),
         prompt_sha256=sha256,
         facts=facts,
     )
+
+
+def _digest(value: Any) -> str:
+    """Return a digest of what JSON of others holds: NaN, and halves of characters, too."""
+    return sha256_of_text(json.dumps(value, sort_keys=True))
 
 
 def _prompt(row: Mapping[str, Any]) -> tuple[list[Message], bool]:
