@@ -90,7 +90,7 @@ def _from_inspect(base: str, candidate: str, policy: Policy, texts: Texts) -> Im
         inspect_logs.read_logs(base, "base", policy, texts),
         inspect_logs.read_logs(candidate, "candidate", policy, texts),
     )
-    return paired(sides, policy, inspect_logs.SOURCE, inspect_logs.UNKNOWN)
+    return paired(sides, policy, inspect_logs.SOURCE, inspect_logs.WHO_ANSWERED)
 
 
 def _from_plain(base: str, candidate: str, policy: Policy, _: Texts) -> Imported:

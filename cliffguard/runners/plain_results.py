@@ -92,7 +92,7 @@ def _tasks(path: Path, wanted: Sequence[str]) -> dict[str, _Task]:
             raise _wrong(where, f"task is {in_words(name)}, and must be a name")
         _add(tasks.setdefault(name, _Task()), name, where, line, row, wanted)
     if not tasks:
-        raise UsageError(f"{path}: holds no line; {_AGAIN}", id="samples.empty")
+        raise IntegrityError(f"{path}: holds no line; {_AGAIN}", id="samples.empty")
     return tasks
 
 

@@ -353,7 +353,7 @@ def test_a_scorer_that_gives_no_share_is_passed(tmp_path: Path) -> None:
         ('{"eval": {"task": "t"', 12, "samples.torn"),
         ('{"eval": {"model": "m"}}', 12, "samples.no-sample"),
         ('{"version": 3, "eval": {"task": "t"}}', 2, "samples.log-version"),
-        ('{"version": 2, "eval": {"task": "t"}, "samples": null}', 2, "samples.empty"),
+        ('{"version": 2, "eval": {"task": "t"}, "samples": null}', 2, "samples.only-results"),
         ('{"eval": {"task": "t"}, "samples": [7]}', 12, "samples.not-an-object"),
         ('{"eval": {"task": "t"}, "samples": [{}]}', 12, "samples.missing-key"),
         ('{"eval": {"task": "t"}, "samples": [{"id": 1}, {"id": "1"}]}', 12, "samples.twice"),

@@ -187,7 +187,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, wrong: Row, what: str) -> None:
         ),
         ([row(1)], [row(2)], 12, "sides.asked-otherwise", "no document in common"),
         ([row(1)], [row(1, task="t")], 12, "sides.other-tasks", "results only in"),
-        ([row(1)], "", 2, "samples.empty", "candidate.jsonl"),
+        ([row(1)], "", 12, "samples.empty", "candidate.jsonl"),
         ([row(1)], '{"id": 1, "score": 1,}', 12, "samples.torn", "candidate.jsonl:1"),
         ([row(1)], json.dumps(row(1)) + "\n[]", 12, "samples.not-an-object", "candidate.jsonl:2"),
         ([row(1)], b'{"id": "\xff", "score": 1}', 12, "samples.not-utf8", "candidate.jsonl"),

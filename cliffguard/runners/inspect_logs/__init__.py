@@ -23,7 +23,7 @@ from cliffguard.runners.lmeval_logs.sample import plain_setting
 from cliffguard.runners.scored import ScoredSide, Source, TaskScores, wanted_fields
 
 SOURCE = Source("samples that inspect_ai logged", "inspect_ai", "reducer")
-UNKNOWN = Caveat(
+WHO_ANSWERED = Caveat(
     id="results.unknown",
     text="Which weights answered is not known: a log of inspect_ai names a model only.",
 )
@@ -64,7 +64,7 @@ def read_logs(name: str, side: str, policy: Policy, texts: Texts) -> ScoredSide:
             raise UsageError(
                 f"{log.path}: holds no sample ({_status(log)}); run inspect_ai with --log-samples, "
                 "or leave the log out",
-                id="samples.empty",
+                id="samples.only-results",
             )
         tasks[task] = _scored(log, documents, wanted_fields(policy), texts)
         caveats += _remarks(side, log, documents, tasks[task])

@@ -114,7 +114,7 @@ def _plain(path: Path) -> LogFile:
             raise UsageError(
                 f"{path}: is longer than the {MOST_JSON:,} bytes that are read at once; give the "
                 "log as .eval (`inspect log convert --to eval`)",
-                id="samples.too-long",
+                id="samples.large-log",
             )
         content = path.read_bytes()
     except OSError as failure:

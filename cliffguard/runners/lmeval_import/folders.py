@@ -1,7 +1,7 @@
 """Where a run's samples lie: in the folder that is named, one or two below it, or in one file.
 
 `--output_path DIR` of lm-eval 0.4.3 and later makes `DIR/MODEL/samples_TASK_DATE.jsonl`; before, it
-is `DIR/MODEL_ARGS_TASK.jsonl`. docs/lm-eval-samples.md has the table.
+is `DIR/MODEL_ARGS_TASK.jsonl`. docs/logged-samples.md has the table.
 """
 
 from __future__ import annotations
