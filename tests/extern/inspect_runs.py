@@ -107,8 +107,8 @@ def shares() -> Any:
     """Shares, as a model that grades gives them, and of some answers none."""
 
     async def score(state: Any, target: Any) -> Score:
-        said = state.output.completion
-        return Score(value=float("nan") if said == "no idea" else len(said) * 7 % 10 / 10)
+        text = state.output.completion
+        return Score(value=float("nan") if text == "no idea" else len(text) * 7 % 10 / 10)
 
     return score
 
@@ -211,7 +211,7 @@ def unreduced() -> Task:
 def numbers_of(log: EvalLog) -> list[dict[str, Any]]:
     """Return what inspect_ai makes of a log's samples, by scorer and reducer."""
     to_float = value_to_float()
-    said = []
+    entries = []
     for reduction in log.reductions or []:
         for sample in reduction.samples:
             parts = sample.value if isinstance(sample.value, dict) else {"": sample.value}
@@ -220,8 +220,8 @@ def numbers_of(log: EvalLog) -> list[dict[str, Any]]:
                 metric = f"{reduction.scorer}/{key}" if key else reduction.scorer
                 where = {"metric": metric, "reducer": reduction.reducer or "mean"}
                 number = None if math.isnan(number) else number
-                said.append({**where, "id": str(sample.sample_id), "number": number})
-    return said
+                entries.append({**where, "id": str(sample.sample_id), "number": number})
+    return entries
 
 
 def results_of(log: EvalLog) -> list[dict[str, Any]]:
@@ -256,8 +256,8 @@ def main(folder: str, form: str) -> None:
     for side in ("base", "candidate"):
         for path in sorted((Path(folder) / form / side).iterdir()):
             log = read_eval_log(str(path))
-            said = {"path": str(path), "status": log.status, "results": results_of(log)}
-            summary.setdefault(log.eval.task, {})[side] = {**said, "numbers": numbers_of(log)}
+            entry = {"path": str(path), "status": log.status, "results": results_of(log)}
+            summary.setdefault(log.eval.task, {})[side] = {**entry, "numbers": numbers_of(log)}
     print("\n" + json.dumps(summary))
 
 

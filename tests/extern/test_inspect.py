@@ -66,11 +66,11 @@ for task, rules, *sides in json.load(sys.stdin):
 @pytest.fixture(scope="module")
 def capabilities(made: Made) -> list[CapabilityComparison]:
     """What comes of each comparison in `CHOSEN`, and of `unreduced` at the end."""
-    _, told, python = made
+    _, summary, python = made
     wanted = []
     for task, metric, reducer, is_named in (*CHOSEN, ("unreduced", "", "", False)):
         named = {"metric": metric, "filter": reducer, "lower_is_better": False}
-        sides = [told[task][side]["path"] for side in ("base", "candidate")]
+        sides = [summary[task][side]["path"] for side in ("base", "candidate")]
         wanted.append([task, named if is_named else {}, *sides])
     done = subprocess.run(
         [python, "-c", COMPARE],
@@ -137,7 +137,7 @@ def test_epochs_without_a_reducer_are_averaged(
 
 def test_a_folder_of_logs_is_all_of_its_tasks(made: Made, tmp_path: Path) -> None:
     """What failed or was not reached is missing, and the header contradicts no score."""
-    folder, told, python = made
+    folder, summary, python = made
     out = tmp_path / "review"
 
     done = run_in(
@@ -151,7 +151,7 @@ def test_a_folder_of_logs_is_all_of_its_tasks(made: Made, tmp_path: Path) -> Non
         capability.capability: capability.counts.n_missing_base
         for capability in comparison.capabilities
     }
-    nothing = dict.fromkeys(told, 0)
+    nothing = dict.fromkeys(summary, 0)
     assert missing == {**nothing, "errors": 2, "died": 10, "cancelled": 7}
     ids = {caveat.id for caveat in comparison.caveats}
     assert {"results.unknown", "samples.unfinished", "samples.chosen-filter"} <= ids

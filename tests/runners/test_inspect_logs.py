@@ -149,8 +149,8 @@ def test_what_failed_is_missing(tmp_path: Path) -> None:
     assert counts(review)[0::3] == (4, 3)
     (capability,) = review.comparison.capabilities
     assert capability.counts.n_missing_base == 1
-    (said,) = support.caveat_texts(review, "samples.unfinished")
-    assert "its status is cancelled, with 5 of 7 documents; 1 answer failed" in said
+    (text,) = support.caveat_texts(review, "samples.unfinished")
+    assert "its status is cancelled, with 5 of 7 documents; 1 answer failed" in text
 
 
 def test_what_one_side_was_not_to_ask_does_not_count(tmp_path: Path) -> None:
@@ -221,6 +221,10 @@ def test_the_logs_of_two_models_are_not_one_side(tmp_path: Path) -> None:
 
     assert (error.exit_code, error.id) == (2, "samples.several-models")
     assert "vllm/base: 2026-01-01T10-00-00+00-00_task_x.json" in str(error)
+
+    for path in sorted(tmp_path.glob("*.json")):  # nor where both bear one name, in two folders
+        write(tmp_path / "in" / path.stem[:10] / path.name, log("base"))
+    assert refused((tmp_path / "in", tmp_path / "in")).id == "samples.several-models"
 
 
 def test_a_checkpoint_beside_logs_is_a_checkpoint(tmp_path: Path) -> None:
@@ -333,10 +337,10 @@ def test_a_scorer_that_gives_no_share_is_passed(tmp_path: Path) -> None:
     paths = pair(tmp_path, change)
 
     review = compared(paths)
-    (said,) = support.caveat_texts(review, "samples.chosen-metric")
-    assert "judged by includes" in said
-    assert "length is 12" in said
-    assert "word is a text of 6 characters" in said
+    (text,) = support.caveat_texts(review, "samples.chosen-metric")
+    assert "judged by includes" in text
+    assert "length is 12" in text
+    assert "word is a text of 6 characters" in text
     for rules, id in (
         ({"metric": "length"}, "samples.no-score"),
         ({"metric": "nothing"}, "samples.no-metric"),

@@ -64,8 +64,8 @@ def test_scores_are_paired_by_id(tmp_path: Path) -> None:
     assert by_name["results"].evidence.candidate_mean == pytest.approx(0.8)
     assert by_name["rouge"].evidence.drop == pytest.approx(0.25)
     assert review.verdict.outcome is Outcome.FAIL
-    (said,) = support.caveat_texts(review, "results.unknown")
-    assert "what 300 of 300 lines asked (no prompt_sha256)" in said
+    (text,) = support.caveat_texts(review, "results.unknown")
+    assert "what 300 of 300 lines asked (no prompt_sha256)" in text
 
 
 def test_what_is_better_low_is_turned(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_one_prompt_twice_is_no_new_evidence(tmp_path: Path) -> None:
     rows = [row(n, prompt_sha256=f"{n % 10:064x}") for n in range(20)]
     review = compared(tmp_path, rows, rows)
     assert review.comparison.capabilities[0].counts.n_clusters == 10
-    (said,) = support.caveat_texts(review, "results.unknown")
-    assert "prompt_sha256" not in said
+    (text,) = support.caveat_texts(review, "results.unknown")
+    assert "prompt_sha256" not in text
 
 
 LINES = [json.dumps(row(n)).encode() for n in (1, 2)]

@@ -34,7 +34,14 @@ def find_logs(name: str) -> LoggedRuns:
     if path.is_file():
         log = open_log(path)
         return LoggedRuns(newest={log.task: log}, older=())
-    logs = [open_log(file) for file in _logs(path)]
+    files = list(_logs(path))
+    if len(folders := list(dict.fromkeys(str(file.parent) for file in files))) > 1:
+        raise UsageError(
+            f"{name}: holds logs in {n_things(len(folders), 'folder')} "
+            f"({first_and_more(folders, _N_NAMED)}); name the folder of one model",
+            id="samples.several-models",
+        )
+    logs = [open_log(file) for file in files]
     models = {str(log.eval.get("model")): log.path for log in logs}
     if len(models) > 1:
         named = first_and_more([f"{m}: {p.name}" for m, p in sorted(models.items())], _N_NAMED)
