@@ -95,7 +95,7 @@ _folder = partial(tempfile.TemporaryDirectory, prefix="cliffguard-")
 
 def _is_bundle(path: str) -> bool:
     """Return whether what stands for both sides is a file, and no plan and no samples."""
-    from cliffguard.runners.lmeval_import import is_logged
+    from cliffguard.runners.logged import is_logged
 
     if _TAR.search(path):  # also one that is not there, or compressed: what reads it says so
         return True

@@ -55,10 +55,11 @@ def compare(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
+    """Judge two checkpoints from stored answers, or two runs from what was logged of them.
 
-    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
-    loaded. Of what `measure` left of a pair nothing else need be there.
+    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file; of inspect_ai
+    a log or a folder of them; of others a JSONL of ids and scores. No model is loaded. Of what
+    `measure` left of a pair nothing else need be there.
     """
     to = Reporting(out=out, store=store, screen=shown(quiet=quiet, verbose=verbose), texts=texts)
     with contextlib.ExitStack() as kept:
@@ -92,7 +93,7 @@ def _compared(
     is_shown: bool,
 ) -> int:
     """Judge what lies at two places, or at those of a plan; return the exit code."""
-    from cliffguard.runners.lmeval_import import is_logged
+    from cliffguard.runners.logged import is_logged
 
     path = None
     decisions: list[Decision] = []
@@ -150,7 +151,7 @@ def _plan_of(
     if path is not None:
         return _whole(plan_of(flags, path))
     if not overrides(flags).keys() & {"suites", "target"}:
-        from cliffguard.runners.lmeval_import import refuse_other_folder
+        from cliffguard.runners.logged import refuse_other_folder
 
         for name in (base, candidate):
             refuse_other_folder(name)
@@ -267,14 +268,14 @@ def _refuse_others(
 ) -> None:
     """Refuse one folder of samples beside a checkpoint, and flags about checkpoints beside two."""
     if len(logged) == 1:
-        from cliffguard.runners.lmeval_import import refuse_other_folder
+        from cliffguard.runners.logged import refuse_other_folder
 
         other = candidate if logged[0] == base else base
         refuse_other_folder(other)
         does_not = "does not" if user_path(other, UsageError).exists() else "is no path"
         raise UsageError(
-            f"{logged[0]} holds samples that lm-eval logged, and {other} {does_not}; compare two "
-            "folders of samples, or two checkpoints",
+            f"{logged[0]} holds logged samples, and {other} {does_not}; compare samples with "
+            "samples, or two checkpoints",
             id="samples.one-side",
         )
     if unheard := [name for name in spelt(flags) if name != "--policy"]:

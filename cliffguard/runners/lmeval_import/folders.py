@@ -1,7 +1,7 @@
 """Where a run's samples lie: in the folder that is named, one or two below it, or in one file.
 
 `--output_path DIR` of lm-eval 0.4.3 and later makes `DIR/MODEL/samples_TASK_DATE.jsonl`; before, it
-is `DIR/MODEL_ARGS_TASK.jsonl`. docs/lm-eval-samples.md has the table.
+is `DIR/MODEL_ARGS_TASK.jsonl`. docs/logged-samples.md has the table.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def is_logged(name: str) -> bool:
     if path.is_file():
         names = (_OLD, _NOT_UNPACKED, _ARCHIVE)
         return any(known.fullmatch(unmarked(path.name)) for known in names)
-    if not path.is_dir() or _is_checkpoint(path):
+    if not path.is_dir() or is_checkpoint(path):
         return False
     return any(_of_lm_eval(file.name) for folder in _reached(path) for file in _inside(folder))
 
@@ -85,11 +85,12 @@ def is_logged(name: str) -> bool:
 def refuse_other_folder(name: str) -> None:
     """Raise UsageError for a folder that is there, and holds neither samples nor a checkpoint."""
     path = user_path(name, UsageError)
-    if path.is_dir() and not _is_checkpoint(path) and not is_logged(name):
+    if path.is_dir() and not is_checkpoint(path) and not is_logged(name):
         _refuse_archive(file for folder in _reached(path) for file in _inside(folder))
         raise UsageError(
-            f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor a "
-            f"checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there is {_contents(path)}",
+            f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor of "
+            f"inspect_ai's logs (.eval) nor a checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there "
+            f"is {_contents(path)}",
             id="samples.none-found",
         )
 
@@ -175,7 +176,8 @@ def left_out(side: str, run: LoggedRun) -> Iterator[Caveat]:
 # --- folders -------------------------------------------------------------------------------------
 
 
-def _is_checkpoint(folder: Path) -> bool:
+def is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder is a checkpoint, whatever else lies in it."""
     return any((folder / file).exists() for file in _CHECKPOINT_FILES)
 
 
