@@ -188,6 +188,8 @@ def judge(
 
     pairs = _for_choice(measured.pairs, policy, choose)
     plans = [pair.survey.plan for pair in pairs]
+    if to.output.tracking is not None:
+        to.output.tracking.refuse_several([plan.candidate for plan in plans])
     several = len(pairs) > 1
     # Without folders numbers stand for them: a candidate is known again by its own.
     places = [Path(str(number)) for number in range(len(pairs))]
@@ -259,7 +261,7 @@ def _reviewed(
             witness=decisions.append,
             command=command,
         )
-    return recorded(review, decisions, folder, to.texts), decisions[-1]
+    return recorded(review, decisions, folder, to.texts, to.output.tracking), decisions[-1]
 
 
 @contextlib.contextmanager

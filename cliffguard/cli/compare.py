@@ -16,6 +16,7 @@ from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, output_of, prepare, recorded
+from cliffguard.cli.tracking import tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 
@@ -49,6 +50,9 @@ def compare(
     output_format: opt.OutputFormat = None,
     comment_id: opt.CommentId = None,
     report_url: opt.ReportUrl = None,
+    track: opt.Track = None,
+    promote: opt.Promote = None,
+    promote_model: opt.PromoteModel = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
     show_config: opt.ShowConfig = False,
@@ -63,7 +67,8 @@ def compare(
     to = Reporting(out=out, store=store, screen=shown(quiet=quiet, verbose=verbose), texts=texts)
     with contextlib.ExitStack() as kept:
         with failure_recorded(out):
-            to.output = output_of(output_format, comment_id, report_url, out)
+            tracking = tracking_of(track, promote, promote_model)
+            to.output = output_of(output_format, comment_id, report_url, out, tracking)
             measured = measured_in(base, candidate, only, flags, store, kept)
             if measured is None and choose is not None:
                 raise UsageError(
@@ -79,6 +84,8 @@ def compare(
         else:
             again = said_again(context, without={*_OUTPUT, *_LOUDNESS})
             code = judge(measured, _policy_of(None, flags["policy"]), choose, again, to)
+    if tracking is not None:
+        tracking.send(code, out, to.screen)
     raise typer.Exit(0 if exit_zero else code)
 
 
@@ -120,7 +127,7 @@ def _compared(
             again = _command(folder, context, store=to.store, texts=to.texts)
             protocol = _protocol(flags, path)
             review = _from_store(resolved, protocol, to.store, again, decisions.append)
-        review = recorded(review, decisions, folder, to.texts)
+        review = recorded(review, decisions, folder, to.texts, to.output.tracking)
     return finished(review, folder, to.screen, to.output)
 
 
@@ -135,7 +142,9 @@ def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
 
 
 _LOUDNESS = ("quiet", "verbose")
-_OUTPUT = ("output_format", "comment_id", "report_url", "exit_zero")
+_OUTPUT = (
+    "output_format", "comment_id", "report_url", "exit_zero", "track", "promote", "promote_model",
+)  # fmt: skip
 
 
 def _plan_of(
