@@ -39,8 +39,9 @@ def read(run):
         "flips": "flips.json" in files and mlflow.load_table("flips.json", [id]).to_dict("list"),
     }
 runs = client.search_runs([gate.experiment_id], order_by=["attributes.start_time"])
-versions = {v.version: v.tags for v in client.search_model_versions("name='support'")}
-aliases = client.get_registered_model("support").aliases
+versions = {str(v.version): v.tags for v in client.search_model_versions("name='support'")}
+known = client.get_registered_model("support").aliases
+aliases = {name: str(version) for name, version in known.items()}
 print(json.dumps({"runs": [read(run) for run in runs], "versions": versions, "aliases": aliases}))
 """
 TRAINING = """
@@ -81,7 +82,7 @@ def test_a_comparison_is_a_run(gate: Gate) -> None:
     assert {step for steps in run["steps"].values() for step, _ in steps} == {200}
     assert run["tags"]["cliffguard.verdict"] == "FAIL"
     assert run["tags"]["cliffguard.sentence"] == gate.review()["verdict"]["sentence"]
-    assert run["flips"]["item"] == gate.flips()
+    assert [*map(str, run["flips"]["item"])] == gate.flips()
     assert set(run["flips"]["change"]) == {"broken"}
     assert run["report"] == (gate.root / "out" / "report.html").read_text()
 
@@ -126,7 +127,7 @@ def test_the_run_of_a_training_gets_steps_and_stays_open(gate: Gate) -> None:
     assert (run["name"], run["status"]) == ("sft", "RUNNING")
     assert [step for step, _ in run["steps"]["cliffguard/gsm8k/drop"]] == [200, 300]
     assert run["steps"]["loss"] == [[50, 1.0]]
-    assert run["flips"]["item"] == gate.flips()
+    assert [*map(str, run["flips"]["item"])] == gate.flips()
 
 
 def test_a_server_that_does_not_answer_is_one_warning(gate: Gate) -> None:

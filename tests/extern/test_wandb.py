@@ -90,7 +90,7 @@ def test_a_comparison_is_a_run(gate: Gate) -> None:
     assert numbers == pytest.approx({**gate.metrics(), "cliffguard/step": 200}, abs=1e-12)
     (table,) = run["tables"]
     assert [row[0] for row in table["data"]] == gate.flips()
-    assert history["flips"]["nrows"] == len(gate.flips())
+    assert history["flips.nrows"] == len(gate.flips())
     assert ["evaluation", "cliffguard-checkpoint-200", ["report.html"]] in run["artefacts"]
     assert run["config"]["cliffguard"]["cliffguard.verdict"] == "FAIL"
     # Neither what else is installed, nor the machine's load.

@@ -14,8 +14,12 @@ from cliffguard.core.errors import UsageError
 from cliffguard.integrations.trackers import Promotion
 from cliffguard.integrations.trackers.records import COLUMNS, TrackedRun
 
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-"""Its usual settings wait for minutes until they say that a server is not there."""
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # else it is minutes until a server is not there
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+"""Where its environment says nothing else."""
 _TABLE = "flips.json"
 _TABLES_TAG = "mlflow.loggedArtifacts"  # by which its pages find tables
 _MOST_METRICS = 1000  # in one request
@@ -25,7 +29,7 @@ class MlflowTracker:
     """Runs in the experiment, and on the server, that MLflow's environment names."""
 
     def __init__(self) -> None:
-        for name, value in _PATIENCE.items():
+        for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
         import mlflow
 

@@ -27,6 +27,7 @@ class WandbTracker:
     """Runs in the project, and on the server or in the folder, that W&B's environment names."""
 
     def __init__(self) -> None:
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # its crashes, to its makers
         import wandb
 
         self.wandb: Any = wandb
