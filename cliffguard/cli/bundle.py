@@ -188,8 +188,6 @@ def judge(
 
     pairs = _for_choice(measured.pairs, policy, choose)
     plans = [pair.survey.plan for pair in pairs]
-    if to.output.tracking is not None:
-        to.output.tracking.refuse_several([plan.candidate for plan in plans])
     several = len(pairs) > 1
     # Without folders numbers stand for them: a candidate is known again by its own.
     places = [Path(str(number)) for number in range(len(pairs))]

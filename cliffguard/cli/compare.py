@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.bundle import Reporting, judge, measured_in
+from cliffguard.cli.bundle import Measured, Reporting, judge, measured_in
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, output_of, prepare, recorded
-from cliffguard.cli.tracking import tracking_of
+from cliffguard.cli.tracking import Tracking, tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 
@@ -76,9 +76,7 @@ def compare(
                     id="choose.one-candidate",
                 )
             if measured is not None:
-                _refuse_after(after)
-                if show_config:
-                    raise _not_shown("what was measured has its plan with it")
+                _refuse_beside(measured, after, tracking, is_shown=show_config)
         if measured is None:
             code = _compared(base, candidate, flags, after or (), context, to, show_config)
         else:
@@ -164,6 +162,17 @@ def _plan_of(
         for name in (base, candidate):
             refuse_other_folder(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _refuse_beside(
+    measured: Measured, after: Sequence[Path] | None, tracking: Tracking | None, *, is_shown: bool
+) -> None:
+    """Refuse what cannot stand beside pairs that were measured."""
+    _refuse_after(after)
+    if tracking is not None:
+        tracking.refuse_several([pair.survey.plan.candidate for pair in measured.pairs])
+    if is_shown:
+        raise _not_shown("what was measured has its plan with it")
 
 
 def _refuse_after(after: Sequence[Path] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cliffguard.cli.console import ProgressOutput, hold
-from cliffguard.core.errors import UsageError, nearest
+from cliffguard.core.errors import CliffguardError, UsageError, nearest, redacted
 from cliffguard.core.libraries import refuse_lacking_extra
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import cut_middle
@@ -44,10 +45,15 @@ class Tracking:
         from cliffguard.report import write_reports
         from cliffguard.report.items import write_items
 
-        folder = tempfile.TemporaryDirectory(prefix="cliffguard-")
-        hold(folder)
-        write_reports(write_items(review, Path(folder.name), results), Path(folder.name))
-        self.note(review, Path(folder.name))
+        try:
+            scratch = tempfile.TemporaryDirectory(prefix="cliffguard-", ignore_cleanup_errors=True)
+            hold(scratch)
+            folder = Path(scratch.name)
+            write_reports(write_items(review, folder, results), folder)
+        except (CliffguardError, OSError) as failure:  # nobody but a tracker misses them
+            _warn(", ".join(self.trackers), redacted(str(failure)))
+        else:
+            self.note(review, folder)
 
     def refuse_several(self, candidates: Sequence[str]) -> None:
         """Raise UsageError where a version of a model would stand for several candidates."""
@@ -67,24 +73,24 @@ class Tracking:
 
         if not self.reports:
             return
-        reports = self._named()
+        try:
+            reports = self._named()
+        except CliffguardError as failure:  # a name of another machine
+            _warn(", ".join(self.trackers), str(failure))
+            return
         group = None if len(reports) == 1 else (out and out.name) or "cliffguard"
         for tracker in self.trackers:
             promotion = self._promotion(code) if tracker in REGISTRIES else None
             with doing(f"sending to {tracker}"):
                 sent = send(tracker, reports, group=group, promotion=promotion)
-            for where in sent.runs:
-                screen.say(f"{tracker}: {where}")
-            if sent.alias is not None:
-                screen.say(f"{tracker}: {self.model} is {sent.alias}")
+            with contextlib.suppress(BrokenPipeError):  # a reader that left decides nothing
+                for where in sent.runs:
+                    screen.say(f"{tracker}: {where}")
+                if sent.alias is not None:
+                    screen.say(f"{tracker}: {self.model} is {sent.alias}")
             if sent.failure is not None:
                 is_open = promotion is not None and promotion.alias is not None and not sent.alias
-                kept = f"; {self.alias} was not set" if is_open else ""
-                print(
-                    f"cliffguard: warning[track.failed]: {tracker}: {sent.failure}{kept}; the "
-                    "verdict stands, and the same command sends again what it has stored",
-                    file=sys.stderr,
-                )
+                _warn(tracker, sent.failure + (f"; {self.alias} was not set" if is_open else ""))
 
     def _named(self) -> list[Reported]:
         """Return the reports by names as their folders have them."""
@@ -110,6 +116,15 @@ class Tracking:
         )
 
 
+def _warn(tracker: str, failure: str) -> None:
+    line = (
+        f"cliffguard: warning[track.failed]: {tracker}: {failure}; the verdict stands, and the "
+        "same command sends again what it has stored"
+    )
+    with contextlib.suppress(BrokenPipeError):
+        print(line, file=sys.stderr)
+
+
 _VERDICTS = {0: "PASS", 10: "FAIL", 11: "INCONCLUSIVE"}
 
 
@@ -122,6 +137,10 @@ def tracking_of(
         _refuse_promotion(named, alias, model)
     for name in named:
         refuse_lacking_extra(name)
+    if named:
+        from cliffguard.integrations.trackers.sending import seconds_each
+
+        seconds_each()
     return Tracking(trackers=named, alias=alias, model=model) if named else None
 
 

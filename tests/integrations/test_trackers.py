@@ -247,6 +247,39 @@ def test_a_tracker_that_fails_is_one_warning(
     assert line.endswith("the verdict stands, and the same command sends again what it has stored")
 
 
+def test_a_disk_that_is_full_changes_no_exit_code(
+    tmp_path: Path, tracker: FakeTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where not even the reports for a tracker can be written."""
+    words = ["compare", *samples(tmp_path), "-q"]
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+
+    without, within = run([*words, *TRACK]), run([*words, *TRACK, "--out", str(tmp_path / "gate")])
+
+    for done in (without, within):
+        assert done.exit_code == 10
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("cliffguard: warning[track.failed]: mlflow: ")
+    assert tracker.calls() == []
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-3", "nan", "inf", "1e9"])
+def test_a_limit_that_is_no_time_is_refused_first(
+    workspace: Workspace,
+    losing: FakeRunner,
+    tracker: FakeTracker,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: str,
+) -> None:
+    """Not after hours."""
+    monkeypatch.setenv("CLIFFGUARD_TRACK_SECONDS", seconds)
+
+    done = run(workspace.check(*TRACK))
+
+    assert (done.exit_code, losing.n_asked) == (2, 0)
+    assert done.stderr.startswith("cliffguard: error[track.seconds]: CLIFFGUARD_TRACK_SECONDS=")
+
+
 def test_what_hangs_is_ended(
     reports: Path, tracker: FakeTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

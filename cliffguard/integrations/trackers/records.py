@@ -111,7 +111,7 @@ def _drops(row: CapabilityComparison) -> Iterator[tuple[str, float | None]]:
 
 _REFUSED = re.compile(r"[^\w. -]|^[. ]+|[. ]+$")  # by one tracker or another, or read as a path
 _MOST_CHARACTERS = 100
-_RESERVED = {"verdict"}  # which names a metric of its own
+_RESERVED = {"verdict", "step", "sentence"}  # which name something else
 
 
 def metric_part(name: str) -> str:

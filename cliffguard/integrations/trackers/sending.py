@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from cliffguard.core.errors import HIDDEN, redacted
-from cliffguard.core.texts import clip, n_things
+from cliffguard.core.errors import HIDDEN, UsageError, redacted
+from cliffguard.core.texts import clip, cut_middle, n_things
 from cliffguard.integrations.trackers import Promotion, Reported, TrackerName
 from cliffguard.report.clean import one_line
 
@@ -25,6 +25,7 @@ SECONDS = 120.0
 
 SECONDS_VARIABLE = "CLIFFGUARD_TRACK_SECONDS"
 """Sets another limit."""
+_MOST_SECONDS = 86_400.0
 
 
 class Sent(NamedTuple):
@@ -48,31 +49,40 @@ def send(
     """Let a tracker log comparisons as runs, in their order, then promote; return what it did.
 
     `group` names what several comparisons belong to (None: there is one). Nothing a tracker does is
-    raised: it may print, fail, exit or hang. What ends this process ends the tracker's.
+    raised: it may print, fail, exit or hang. What ends this process ends the tracker's. Raises
+    UsageError for a limit of time that is none.
     """
-    seconds = _limit() * max(1, len(reports))
-    with TemporaryDirectory(prefix="cliffguard-") as folder:
-        answers = Path(folder) / "answers.jsonl"
-        task = {
-            "tracker": tracker,
-            "answers": str(answers),
-            "runs": [(name, os.path.abspath(where)) for name, where in reports],
-            "group": group,
-            "promotion": None if promotion is None else asdict(promotion),
-        }
-        try:
-            ended = _run(json.dumps(task).encode(), Path(folder) / "printed.txt", seconds)
-        except OSError as failure:
-            ended = f"its process could not be started: {failure}"
-        return _sent(_lines(answers), ended)
-
-
-def _limit() -> float:
+    seconds = seconds_each() * max(1, len(reports))
+    task = {
+        "tracker": tracker,
+        "runs": [(name, os.path.abspath(where)) for name, where in reports],
+        "group": group,
+        "promotion": None if promotion is None else asdict(promotion),
+    }
     try:
-        seconds = float(os.environ.get(SECONDS_VARIABLE, SECONDS))
+        with TemporaryDirectory(prefix="cliffguard-", ignore_cleanup_errors=True) as folder:
+            answers = Path(folder) / "answers.jsonl"
+            task["answers"] = str(answers)
+            ended = _run(json.dumps(task).encode(), Path(folder) / "printed.txt", seconds)
+            return _sent(_lines(answers), ended)
+    except OSError as failure:  # a disk that is full, a process that cannot be started
+        return Sent((), None, _harmless(f"could not be started: {failure}"))
+
+
+def seconds_each() -> float:
+    """Return the seconds of a tracker for a comparison. Raises UsageError for what is no time."""
+    given = os.environ.get(SECONDS_VARIABLE, "")
+    try:
+        seconds = float(given or SECONDS)
     except ValueError:
-        return SECONDS
-    return seconds if seconds > 0 else SECONDS
+        seconds = -1.0
+    if not 0.0 < seconds <= _MOST_SECONDS:
+        raise UsageError(
+            f"{SECONDS_VARIABLE}={cut_middle(given)}: is no number of seconds from 0 to "
+            f"{_MOST_SECONDS:,.0f}; correct it, or unset it for {SECONDS:g}",
+            id="track.seconds",
+        )
+    return seconds
 
 
 _START = (
@@ -89,7 +99,8 @@ def _run(task: bytes, printed: Path, seconds: float) -> str:
     path = json.dumps([folder or os.getcwd() for folder in sys.path])
     with printed.open("wb") as file:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, path],
+            # Libraries print signs that the locale may not have.
+            [sys.executable, "-I", "-X", "utf8", "-c", _START, path],
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
