@@ -130,6 +130,23 @@ def test_the_run_of_a_training_gets_steps_and_stays_open(gate: Gate) -> None:
     assert [*map(str, run["flips"]["item"])] == gate.flips()
 
 
+def test_several_checkpoints_lie_below_one_run(gate: Gate) -> None:
+    """It has their drops as a curve."""
+    before = gate.read(READ)["runs"]
+
+    gate.send("ft/checkpoint-100", "ft/checkpoint-200", "ft/checkpoint-300")
+
+    above, *runs = new_runs(gate, before)
+    assert above["name"] == "gate"
+    assert {run["status"] for run in (above, *runs)} == {"FINISHED"}
+    assert {run["tags"]["mlflow.parentRunId"] for run in runs} == {above["id"]}
+    verdicts = {run["name"]: run["tags"]["cliffguard.verdict"] for run in runs}
+    assert list(verdicts.values()) == ["PASS", "FAIL", "FAIL"]
+    curve = above["steps"]["cliffguard/gsm8k/drop"]
+    assert curve == [run["steps"]["cliffguard/gsm8k/drop"][0] for run in runs]
+    assert [step for step, _ in curve] == [100, 200, 300]
+
+
 def test_a_server_that_does_not_answer_is_one_warning(gate: Gate) -> None:
     """Without the password in its address."""
     done = gate.compare(

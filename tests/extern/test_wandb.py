@@ -122,6 +122,16 @@ def test_the_run_of_a_training_is_added_to(gate: Gate) -> None:
     assert (run["id"], run["name"], run["job"]) == ("abc123", "", "")
 
 
+def test_several_checkpoints_are_a_group(gate: Gate) -> None:
+    """Each is a run of its own, also where the environment names a run."""
+    gate.send("ft/checkpoint-100", "ft/checkpoint-200", WANDB_RUN_ID="abc123")
+
+    runs = read(gate)
+    assert {run["name"] for run in runs} == {"checkpoint-100", "checkpoint-200"}
+    assert {run["group"] for run in runs} == {"abc123"}
+    assert "abc123" not in {run["id"] for run in runs}
+
+
 def test_who_is_not_logged_in_gets_one_warning(gate: Gate) -> None:
     """Nobody is asked for a key, and nothing waits."""
     done = gate.compare("ft/checkpoint-200", WANDB_MODE="online", HOME=str(gate.root))

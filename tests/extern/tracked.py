@@ -7,11 +7,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.bad_input.place import run
 from tests.extern.environments import python_with, run_in
 from tests.runners.test_imports import scored, write
 
 _CODES = {"PASS": 0, "FAIL": 10, "INCONCLUSIVE": 11}
 _MAIN = "import os, sys; os.chdir(sys.argv.pop(1)); from cliffguard.cli import main; main()"
+
+_SEND = """
+import json, sys
+from pathlib import Path
+from cliffguard.integrations.trackers import Reported
+from cliffguard.integrations.trackers.sending import send
+reports = [Reported(Path(folder).name, Path(folder)) for folder in sys.argv[2:]]
+print(json.dumps(send(sys.argv[1], reports, group="gate")))
+"""
 
 
 def write_sides(root: Path) -> None:
@@ -35,6 +45,15 @@ class Gate:
         """Compare a candidate with the base, and track it; its reports lie in out/."""
         words = ["compare", "base", candidate, "--track", self.tracker, "--out", "out", "-q"]
         return run_in(self.python, "-c", _MAIN, self.root, *words, *more, **{**self.env, **env})
+
+    def send(self, *candidates: str, **env: str) -> None:
+        """Send the reports of several candidates together."""
+        folders = [self.root / "gates" / Path(candidate).name for candidate in candidates]
+        for candidate, folder in zip(candidates, folders, strict=True):
+            sides = (str(self.root / "base"), str(self.root / candidate))
+            run(["compare", *sides, "--out", str(folder), "-q"])
+        runs, _, failure = self.read(_SEND, self.tracker, *folders, **env)
+        assert (len(runs), failure) == (len(candidates), None)
 
     def review(self) -> dict[str, Any]:
         """Return the review that was written last."""
