@@ -138,9 +138,9 @@ Track = Annotated[
     list[str] | None,
     _output(
         "--track",
-        metavar="mlflow|wandb|tensorboard",
-        help="Then log drops, verdict, flips and report there, as its own environment says. "
-        "Repeatable.",
+        metavar="TRACKER",
+        help="mlflow, wandb, tensorboard: log drops, verdict, flips and report there, as its own "
+        "environment says. Repeatable.",
     ),
 ]
 Promote = Annotated[

@@ -12,6 +12,7 @@ from cliffguard.core.files import write_whole
 from cliffguard.integrations.trackers.records import COLUMNS, PREFIX, Row, TrackedRun
 from cliffguard.report import markdown
 
+_MOST_OF_NAME = 60  # characters: a folder's name has 255 bytes
 _IN_FOLDER = re.compile(r"[^\w.-]|^\.+")
 
 
@@ -29,7 +30,8 @@ class TensorBoardTracker:
     def _logged(self, run: TrackedRun) -> Path:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        folder = self.folder / _IN_FOLDER.sub("_", run.series if run.step is not None else run.name)
+        name = run.series if run.step is not None else run.name
+        folder = self.folder / _IN_FOLDER.sub("_", name)[-_MOST_OF_NAME:]
         texts = {
             f"{PREFIX}/sentence": f"**{run.tags[f'{PREFIX}.verdict']}** "
             + markdown.escape(run.tags[f"{PREFIX}.sentence"]),

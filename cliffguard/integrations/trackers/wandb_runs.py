@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from cliffguard.core.texts import clip_start
 from cliffguard.integrations.trackers.records import COLUMNS, PREFIX, TrackedRun
 
 _INIT_SECONDS = 60.0
@@ -19,7 +20,7 @@ _VARIABLES = {
     "group": "WANDB_RUN_GROUP",
 }
 """What an argument would overrule."""
-_MOST_OF_NAME = 128  # characters of an artefact's
+_MOST_OF_NAME = 128  # characters, of a run's and of an artefact's
 _IN_ARTEFACT = re.compile(r"[^\w.-]", re.ASCII)
 
 
@@ -49,7 +50,11 @@ class WandbTracker:
         how: dict[str, Any] = {"project": PREFIX, "resume": "allow"}
         if not is_named:
             how = {"project": PREFIX, "job_type": PREFIX, "group": group}
-            how |= {} if group is None and "WANDB_NAME" in os.environ else {"name": run.name}
+            how |= (
+                {}
+                if group is None and "WANDB_NAME" in os.environ
+                else {"name": clip_start(run.name, _MOST_OF_NAME)}
+            )
         given = {key for key, variable in _VARIABLES.items() if variable in os.environ}
         with self.wandb.init(
             **{key: value for key, value in how.items() if key not in given},
