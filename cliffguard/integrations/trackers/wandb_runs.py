@@ -50,11 +50,8 @@ class WandbTracker:
         how: dict[str, Any] = {"project": PREFIX, "resume": "allow"}
         if not is_named:
             how = {"project": PREFIX, "job_type": PREFIX, "group": group}
-            how |= (
-                {}
-                if group is None and "WANDB_NAME" in os.environ
-                else {"name": clip_start(run.name, _MOST_OF_NAME)}
-            )
+            if group is not None or "WANDB_NAME" not in os.environ:
+                how["name"] = clip_start(run.name, _MOST_OF_NAME)
         given = {key for key, variable in _VARIABLES.items() if variable in os.environ}
         with self.wandb.init(
             **{key: value for key, value in how.items() if key not in given},
