@@ -259,7 +259,7 @@ def _reviewed(
             witness=decisions.append,
             command=command,
         )
-    return recorded(review, decisions, folder, to.texts), decisions[-1]
+    return recorded(review, decisions, folder, to.texts, to.output.tracking), decisions[-1]
 
 
 @contextlib.contextmanager

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.bundle import Reporting, judge, measured_in
+from cliffguard.cli.bundle import Measured, Reporting, judge, measured_in
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, output_of, prepare, recorded
+from cliffguard.cli.tracking import Tracking, tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 
@@ -49,6 +50,9 @@ def compare(
     output_format: opt.OutputFormat = None,
     comment_id: opt.CommentId = None,
     report_url: opt.ReportUrl = None,
+    track: opt.Track = None,
+    promote: opt.Promote = None,
+    promote_model: opt.PromoteModel = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
     show_config: opt.ShowConfig = False,
@@ -64,7 +68,8 @@ def compare(
     to = Reporting(out=out, store=store, screen=shown(quiet=quiet, verbose=verbose), texts=texts)
     with contextlib.ExitStack() as kept:
         with failure_recorded(out):
-            to.output = output_of(output_format, comment_id, report_url, out)
+            tracking = tracking_of(track, promote, promote_model)
+            to.output = output_of(output_format, comment_id, report_url, out, tracking)
             measured = measured_in(base, candidate, only, flags, store, kept)
             if measured is None and choose is not None:
                 raise UsageError(
@@ -72,14 +77,14 @@ def compare(
                     id="choose.one-candidate",
                 )
             if measured is not None:
-                _refuse_after(after)
-                if show_config:
-                    raise _not_shown("what was measured has its plan with it")
+                _refuse_beside(measured, after, tracking, is_shown=show_config)
         if measured is None:
             code = _compared(base, candidate, flags, after or (), context, to, show_config)
         else:
             again = said_again(context, without={*_OUTPUT, *_LOUDNESS})
             code = judge(measured, _policy_of(None, flags["policy"]), choose, again, to)
+    if tracking is not None:
+        tracking.send(code, out, to.screen)
     raise typer.Exit(0 if exit_zero else code)
 
 
@@ -121,7 +126,7 @@ def _compared(
             again = _command(folder, context, store=to.store, texts=to.texts)
             protocol = _protocol(flags, path)
             review = _from_store(resolved, protocol, to.store, again, decisions.append)
-        review = recorded(review, decisions, folder, to.texts)
+        review = recorded(review, decisions, folder, to.texts, to.output.tracking)
     return finished(review, folder, to.screen, to.output)
 
 
@@ -136,7 +141,9 @@ def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
 
 
 _LOUDNESS = ("quiet", "verbose")
-_OUTPUT = ("output_format", "comment_id", "report_url", "exit_zero")
+_OUTPUT = (
+    "output_format", "comment_id", "report_url", "exit_zero", "track", "promote", "promote_model",
+)  # fmt: skip
 
 
 def _plan_of(
@@ -156,6 +163,17 @@ def _plan_of(
         for name in (base, candidate):
             refuse_other_folder(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _refuse_beside(
+    measured: Measured, after: Sequence[Path] | None, tracking: Tracking | None, *, is_shown: bool
+) -> None:
+    """Refuse what cannot stand beside pairs that were measured."""
+    _refuse_after(after)
+    if tracking is not None:
+        tracking.refuse_several([pair.survey.plan.candidate for pair in measured.pairs])
+    if is_shown:
+        raise _not_shown("what was measured has its plan with it")
 
 
 def _refuse_after(after: Sequence[Path] | None) -> None:

@@ -16,7 +16,13 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets
 OPTIONAL = {"bitsandbytes": "--quantization", "vllm": "--model vllm"}
 """What is not needed, and what for."""
 
-EXTRAS = {"run": "running models", "figures": "drawing figures"}
+EXTRAS = {
+    "run": "running models",
+    "figures": "drawing figures",
+    "mlflow": "--track mlflow",
+    "wandb": "--track wandb",
+    "tensorboard": "--track tensorboard",
+}
 """What is installed by `pip install 'cliffguard[NAME]'`, and what for."""
 _USES = {
     "pyarrow": "reading Parquet and Arrow files",
@@ -74,6 +80,12 @@ def refuse_lacking() -> None:
         lacking = [name for name in _brought_by(extra) if not is_there(_MODULES.get(name, name))]
         if lacking:
             raise _not_installed(lacking, extra)
+
+
+def refuse_lacking_extra(extra: str) -> None:
+    """Raise UsageError where the package for which an extra of the same name is, is not there."""
+    if not is_there(extra):
+        raise _not_installed([extra], extra)
 
 
 @contextmanager

@@ -21,7 +21,33 @@ def asked_after(workspace: Workspace) -> list[object]:
     return [*words, "--after", workspace.write("r.json", "{}")]
 
 
+VERSION = ("--promote-model", "models:/support/7")
+
 CASES: Cases = {
+    "a tracker that we have not": Case(lambda p: p.check("--track", "mlfow"), 2, "track.unknown"),
+    "promotion without a registry": Case(
+        lambda p: p.check("--track", "wandb", "--promote", "champion", *VERSION),
+        2,
+        "promote.no-registry",
+    ),
+    "promotion of nothing": Case(
+        lambda p: p.check("--track", "mlflow", "--promote", "champion"), 2, "promote.no-model"
+    ),
+    "a model without an alias": Case(
+        lambda p: p.check("--track", "mlflow", *VERSION), 2, "promote.no-alias"
+    ),
+    "promotion of what an alias points to": Case(
+        lambda p: p.check(
+            "--track", "mlflow", "--promote", "a", "--promote-model", "models:/support@a"
+        ),
+        2,
+        "promote.model",
+    ),
+    "promotion to a name that the registry keeps for itself": Case(
+        lambda p: p.check("--track", "mlflow", "--promote", "latest", *VERSION),
+        2,
+        "promote.alias",
+    ),
     "no candidate": Case(lambda p: p.check(candidate=None), 2, "candidate.missing"),
     "auto beside a suite": Case(
         lambda p: [*p.check(suite="adjacent"), "--suite", "auto"], 2, "suite.auto"

@@ -31,12 +31,14 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("gate",),
     ("planning", "report", "demo"),
+    ("integrations",),
     ("cli",),
 )
 TIER = {package: tier for tier, packages in enumerate(ORDER) for package in packages}
 LATE = (
     "torch", "transformers", "tokenizers", "peft", "lm_eval", "datasets", "pyarrow", "matplotlib",
     "accelerate", "safetensors", "gguf", "huggingface_hub", "psutil", "requests", "rouge_score",
+    "mlflow", "wandb", "tensorboard",
 )  # fmt: skip
 LIGHT = (
     "core",
@@ -49,7 +51,7 @@ LIGHT = (
     "run",
     "planning",
 )
-LIGHT += ("report", "cli")
+LIGHT += ("report", "integrations", "cli")
 HEAVY = {
     "torch": {"engine"},
     "transformers": {"engine", "core"},  # core: the child process that renders chat templates
@@ -57,6 +59,9 @@ HEAVY = {
     "lm_eval": {"runners", "engine"},
     "datasets": {"runners", "suites"},
     "matplotlib": {"report"},
+    "mlflow": {"integrations"},
+    "wandb": {"integrations"},
+    "tensorboard": {"integrations"},
 }
 FILES = sorted(
     path.relative_to(PACKAGE)

@@ -1,0 +1,1 @@
+"""Other people's programs that cliffguard works in, or tells: each imported when it is named."""
