@@ -31,6 +31,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("gate",),
     ("planning", "report", "demo"),
+    ("integrations",),
     ("cli",),
 )
 TIER = {package: tier for tier, packages in enumerate(ORDER) for package in packages}
@@ -49,7 +50,7 @@ LIGHT = (
     "run",
     "planning",
 )
-LIGHT += ("report", "cli")
+LIGHT += ("report", "integrations", "cli")
 HEAVY = {
     "torch": {"engine"},
     "transformers": {"engine", "core"},  # core: the child process that renders chat templates

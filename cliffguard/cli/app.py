@@ -63,6 +63,10 @@ VERBS: Mapping[str, Verb] = {
         "Draw the figures of reviews, the same bytes every time; print the files that were "
         "written.",
     ),
+    "card": Verb(
+        "card:card",
+        "Write what a fine-tune kept into its model card, between two marks; all else stays.",
+    ),
     "flips": Verb("flips:flips", "List the items that changed; exit 0 also where there is none."),
     "init": _brief(
         "init:init",
