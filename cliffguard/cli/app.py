@@ -95,6 +95,10 @@ VERBS: Mapping[str, Verb] = {
             }
         },
     ),
+    "skill": Verb(
+        "skill:skill",
+        "Print the skill for agents: ten situations, the command for each, and its exit code.",
+    ),
     "suites": Verb("suite_health:suites_app", "List, show and check suites."),  # all of them
     "store": Verb("store:store_app", "Look after the stored answers."),
 }
