@@ -65,7 +65,8 @@ def card(
             file=sys.stderr,
         )
     if path is not None:
-        model_card.write_card(path, made)
+        if made != content:
+            model_card.write_card(path, made)
         print(path)
     if push is not None:
         print(model_card.push_card(push, made))

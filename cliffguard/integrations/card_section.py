@@ -14,13 +14,14 @@ _MARK = re.compile(r" {0,3}<!--\s*cliffguard:(begin|end)\s*-->\s*")
 _FENCE = re.compile(r"((?:[ \t]*(?:[-*+>]|\d{1,9}[.)])[ \t]*)*)([ \t]*)(`{3,}(?=[^`]*$)|~{3,})")
 
 
-def with_section(text: str, section: str, where: str, newline: str = "\n") -> str:
+def with_section(text: str, section: str, where: str, newline: str = "\n", *, head: int = 0) -> str:
     """Return a card with `section` between the marks that it has; else at its end.
 
-    The section's lines end in line feeds, and here in `newline`, as the card's own. Raises
-    UsageError where the marks are not one pair, or a block of code never ends.
+    The section's lines end in line feeds, and here in `newline`, as the card's own. In the first
+    `head` characters, which are YAML, nothing is a mark. Raises UsageError where the marks are not
+    one pair, or a block of code never ends.
     """
-    marks, section = list(_marks(text, where)), section.replace("\n", newline)
+    marks, section = list(_marks(text, where, head)), section.replace("\n", newline)
     if not marks:
         if text and not text.endswith(("\n", "\r")):
             text += newline
@@ -37,11 +38,13 @@ def with_section(text: str, section: str, where: str, newline: str = "\n") -> st
     return text[:begin] + section + text[end:]
 
 
-def _marks(text: str, where: str) -> Iterator[tuple[str, int, int, int]]:
+def _marks(text: str, where: str, head: int) -> Iterator[tuple[str, int, int, int]]:
     """Yield the marks outside of code: kind, where each line begins and ends, and its number."""
     at, fence, opened = 0, None, 0
     for number, line in enumerate(_LINES.findall(text), start=1):
-        if fence is None:
+        if at < head:
+            pass
+        elif fence is None:
             match = _FENCE.match(line.rstrip("\r\n"))
             if match and (match[1] or len(match[2].expandtabs(4)) < 4):
                 fence, opened = (match[3], match[1].strip()), number

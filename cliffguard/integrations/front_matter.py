@@ -57,6 +57,12 @@ def with_entries(text: str, entry: Entry | None, where: str, newline: str = "\n"
     return text[:begin] + changed + text[match.end() :]
 
 
+def head_of(text: str) -> int:
+    """Return how many characters the front matter of a card takes, up to its last line."""
+    match = _EMPTY.match(text) or _BLOCK.match(text)
+    return match.end() if match else 0
+
+
 def _placed(
     kept: str, former: tuple[int, str] | None, entry: Entry | None, where: str, newline: str
 ) -> str:

@@ -19,7 +19,7 @@ from cliffguard.core.files import read_error, write_whole
 from cliffguard.core.hub_names import is_offline, without_prefix
 from cliffguard.core.reviews import Finding, Review
 from cliffguard.integrations.card_section import with_section
-from cliffguard.integrations.front_matter import with_entries
+from cliffguard.integrations.front_matter import head_of, with_entries
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.markdown import escape, escape_cell, table_of
@@ -53,7 +53,8 @@ def with_card(content: bytes, review: Review, where: str, *, section_only: bool 
         results = list(_results_of(review))
         entry = partial(_model, one_line(review.comparison.candidate.label), results)
         text = with_entries(text, entry if results else None, where, newline)
-    return mark + with_section(text, section_of(review), where, newline).encode()
+    made = with_section(text, section_of(review), where, newline, head=head_of(text))
+    return mark + made.encode()
 
 
 def begins_with_mark(content: bytes) -> bool:

@@ -69,6 +69,7 @@ HEADS = {
     "anchors": "---\na: &a [x, y]\nb: *a\nc: &c\n  d: 1\ne:\n  <<: *c\n---\n",
     "quotes": "---\nlicense: 'mit'\ntitle: \"# cliffguard: begin\"\ndate: 2024-01-01\n---\n",
     "a text at its end": "---\nlicense: mit\nabout: |+\n  # a line\n  two\n\n---  \n",
+    "code and a mark in a value": ("---\nabout: |\n  ```py\n  <!-- cliffguard:begin -->\n---\n"),
     "empty": "---\n---\n",
     "comments alone": "---\n# nothing yet\n---\n",
     "after blanks": "\n\n---\nlicense: mit\n---\n",

@@ -14,14 +14,26 @@ from xml.etree import ElementTree
 import pytest
 
 from tests import support
+from tests.ci.two_stages import furnish, verbs_called
 
 CHECKOUT = Path(__file__).parent.parent.parent
 EXAMPLES = CHECKOUT / "reports" / "examples"
 PLAN = """\
 base: models/base
 candidate: runs/ft/adapter
-suites: [support-tickets, adjacent]
+suites: [suite.yaml]
 policy: {target: {min_gain: 0.05}}
+"""
+SUITE = """\
+name: short
+version: 1
+description: the capabilities of the committed reviews, without their items
+capabilities:
+  support_tickets: {ring: target, tasks: [{name: a, items: say.jsonl, metric: exact_match}]}
+  multi_step_reasoning: {ring: adjacent, tasks: [{name: b, items: say.jsonl, metric: exact_match}]}
+  reading_in_context: {ring: adjacent, tasks: [{name: c, items: say.jsonl, metric: exact_match}]}
+  out_of_domain_qa: {ring: general, tasks: [{name: d, items: say.jsonl, metric: exact_match}]}
+  control: {ring: control, tasks: [{name: e, items: say.jsonl, metric: exact_match}]}
 """
 CHECK = f"""\
 import json, os, shutil, sys
@@ -41,6 +53,8 @@ ADJACENT = ("multi_step_reasoning", "reading_in_context", "out_of_domain_qa", "c
 def folder(tmp_path: Path) -> Path:
     """A folder with a plan and a test of somebody."""
     (tmp_path / "gate.yaml").write_text(PLAN)
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    support.write_jsonl(tmp_path / "say.jsonl", support.generated_rows(2))
     (tmp_path / "test_theirs.py").write_text("def test_theirs(): pass\n")
     (tmp_path / "check.py").write_text(CHECK)
     return tmp_path
@@ -49,14 +63,15 @@ def folder(tmp_path: Path) -> Path:
 def run(
     folder: Path, *words: str, shows: str = "", code: int = 0, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a folder; the plugin is loaded once, whether or not it is installed."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cliffguard", "-rs"]
+    """Run pytest in a folder; of the plugins that are installed it loads ours, and xdist."""
+    plugins = ("-p", "cliffguard.integrations.pytest_plugin", "-p", "xdist")
     return subprocess.run(
-        [*command, "-p", "cliffguard.integrations.pytest_plugin", *words],
+        [sys.executable, "-m", "pytest", "-rs", *plugins, *words],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": str(CHECKOUT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "CLIFFGUARD_CMD": f"{sys.executable} {folder / 'check.py'}",
             "CALLS": str(folder / "calls"),
             "SHOWS": shows,
@@ -279,22 +294,21 @@ def test_a_command_that_is_not_there_is_an_error(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_is_measured(folder: Path, tiny_base: Path, tiny_adapter: Path) -> None:
-    """By the command of this environment, over two workers, with what it needs and no stand-in."""
-    support.write_suite(folder / "suite", n_items=40)
-    (folder / "gate.yaml").write_text(
-        f"base: {tiny_base}\ncandidate: {tiny_adapter}\nsuites: [suite/small.yaml]\n"
-        "policy: {default_margin: 0.5}\n"
+def test_a_model_is_measured_once(tiny_base: Path, tmp_path: Path) -> None:
+    """By the command that is in PATH, over two workers, without a stand-in."""
+    env = furnish(tmp_path, tiny_base)
+    plan = (tmp_path / "gate.yaml").read_text()
+    (tmp_path / "gate.yaml").write_text(f"{plan}policy: policy.yaml\n")
+    words = ("-v", "-n", "2", "--cliffguard-plan", "gate.yaml", "--cliffguard-out", "out")
+
+    done = run(tmp_path, *words, **{**env, "CLIFFGUARD_CMD": "cliffguard"})
+
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"PASSED gate.yaml::(\w+)", done.stdout) == ["saying", "verdict"]
+    assert verbs_called(tmp_path) == ["check"]
+    assert (
+        json.loads((tmp_path / "out" / "review.json").read_text())["verdict"]["outcome"] == "PASS"
     )
-    words = ("-n", "2", "--cliffguard-plan", "gate.yaml", "--cliffguard-out", "out")
-
-    done = run(folder, *words, CLIFFGUARD_CMD="", CLIFFGUARD_STORE=str(folder / "store"))
-
-    review = json.loads((folder / "out" / "review.json").read_text())
-    is_open = review["verdict"]["outcome"] == "PASS"
-    assert done.returncode == (0 if is_open else 1), done.stdout
-    assert ("verdict" in done.stdout.partition("short test summary")[2]) is not is_open
-    assert "Traceback" not in done.stdout
 
 
 # --- without the flag ----------------------------------------------------------------------------
