@@ -63,6 +63,10 @@ VERBS: Mapping[str, Verb] = {
         "Draw the figures of reviews, the same bytes every time; print the files that were "
         "written.",
     ),
+    "card": Verb(
+        "card:card",
+        "Write what a fine-tune kept into its model card, between two marks; all else stays.",
+    ),
     "flips": Verb("flips:flips", "List the items that changed; exit 0 also where there is none."),
     "init": _brief(
         "init:init",
@@ -90,6 +94,10 @@ VERBS: Mapping[str, Verb] = {
                 "help_option_names": [],  # its --help is lm-eval's
             }
         },
+    ),
+    "skill": Verb(
+        "skill:skill",
+        "Print the skill for agents: ten situations, the command for each, and its exit code.",
     ),
     "suites": Verb("suite_health:suites_app", "List, show and check suites."),  # all of them
     "store": Verb("store:store_app", "Look after the stored answers."),
