@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliffguard.integrations.trackers.records import metric_part, step_and_series
+from cliffguard.integrations.trackers.records import metric_part, metrics_of, step_and_series
+from tests.report import samples
 
 MLFLOW = re.compile(r"^[/\w.\- :]*$")
 """What MLflow takes for a metric (mlflow/utils/validation.py), beside the form of a path."""
@@ -39,6 +41,24 @@ def test_usual_names_stay() -> None:
     assert [metric_part(name) for name in usual] == [*usual]
     assert metric_part("verdict").startswith("verdict-")
     assert metric_part("a/b") != metric_part("a:b") != metric_part("a_b") == "a_b"
+
+
+def test_a_name_in_two_suites_is_two_metrics() -> None:
+    """Each has its suite before it; what nobody measured has none."""
+    review = samples.failed()
+    first = review.comparison.capabilities[0]
+    evidence = replace(first.evidence, drop=0.25, drop_interval=None)
+    again = replace(first, suite="another", evidence=evidence)
+    unknown = replace(first, capability="unknown", evidence=replace(evidence, drop=None))
+    comparison = replace(review.comparison, capabilities=(first, again, unknown))
+
+    metrics = dict(metrics_of(replace(review, comparison=comparison)))
+
+    assert metrics[f"cliffguard/another.{first.capability}/drop"] == 0.25
+    assert metrics[f"cliffguard/{first.suite}.{first.capability}/drop"] == first.evidence.drop
+    assert {name.split("/")[1] for name in metrics} == {
+        f"another.{first.capability}", f"{first.suite}.{first.capability}", "verdict",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

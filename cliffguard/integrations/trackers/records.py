@@ -79,7 +79,7 @@ def tracked(reported: Reported) -> TrackedRun:
         name=reported.name,
         step=step,
         series=series,
-        metrics=dict(_metrics(review)),
+        metrics=dict(metrics_of(review)),
         tags=_tags(review),
         review=review,
         folder=reported.folder,
@@ -89,7 +89,7 @@ def tracked(reported: Reported) -> TrackedRun:
 # --- metrics -------------------------------------------------------------------------------------
 
 
-def _metrics(review: Review) -> Iterator[tuple[str, float]]:
+def metrics_of(review: Review) -> Iterator[tuple[str, float]]:
     """Yield the numbers of a review by their names, in score units 0…1; none that is none."""
     rows = review.comparison.capabilities
     n_of_name = Counter(row.capability for row in rows)
