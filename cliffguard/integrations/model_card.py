@@ -47,7 +47,7 @@ def with_card(content: bytes, review: Review, where: str, *, section_only: bool 
             id="text.not-utf-8",
         ) from None
     review = cleaned(review)
-    first = re.search(r"\r\n|\r|\n", text)
+    first = re.search(r"\r\n|\n", text)  # behind a lone \r a hub sees no end of the YAML
     newline = first[0] if first else "\n"
     if not section_only:
         results = list(_results_of(review))

@@ -231,6 +231,7 @@ REFUSED = {
     "braces": ("---\n{license: mit}\n---\n", "card.front-matter"),
     "a list": ("---\n- a\n---\n", "card.front-matter"),
     "a rule": ("---\nA text.\n---\n", "card.front-matter"),
+    "keys behind an empty head": ("---\n---\nlicense: mit\n---\n", "card.front-matter"),
     "no end": ("---\nlicense: mit\n\n# Title\n", "card.front-matter"),
     "blanks behind its first line": ("--- \nlicense: mit\n---\n", "card.front-matter"),
     "no YAML": ("---\na: [\n---\n", "card.front-matter"),
