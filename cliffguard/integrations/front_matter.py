@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ def with_entries(text: str, entry: Entry | None, where: str, newline: str = "\n"
             return text
         block = _marked(f"{INDEX}:\n{entry(None)}", "", newline)
         return f"---{newline}{block}---{newline}{text}"
+    if match.re is _EMPTY:
+        _refuse_keys_behind(text, where)
     begin = match.end(1)
     kept, former = _without_ours(text[begin : match.end()], where)
     changed = _placed(kept, former, entry, where, newline)
@@ -121,6 +124,15 @@ def _without_ours(text: str, where: str) -> tuple[str, tuple[int, str] | None]:
     kept = text[:begin] + text[end:]
     _refuse_in_value(text, kept, where)
     return kept, (begin, indent)
+
+
+def _refuse_keys_behind(text: str, where: str) -> None:
+    """Raise UsageError where a hub reads keys behind an empty front matter, up to the next rule."""
+    block, keys = _BLOCK.match(text), False
+    with suppress(yaml.YAMLError, ValueError):
+        keys = block is not None and bool(_events(block[2]))
+    if keys:
+        raise _refused(where, "its front matter has a `---` before its keys")
 
 
 def _refuse_in_value(text: str, kept: str, where: str) -> None:

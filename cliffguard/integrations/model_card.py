@@ -22,7 +22,7 @@ from cliffguard.integrations.card_section import with_section
 from cliffguard.integrations.front_matter import head_of, with_entries
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
-from cliffguard.report.markdown import escape, escape_cell, table_of
+from cliffguard.report.markdown import escape_cell, table_of
 from cliffguard.report.page import lay_out
 
 CARD = "README.md"
@@ -47,7 +47,7 @@ def with_card(content: bytes, review: Review, where: str, *, section_only: bool 
             id="text.not-utf-8",
         ) from None
     review = cleaned(review)
-    first = re.search(r"\r\n|\r|\n", text)
+    first = re.search(r"\r\n|\n", text)  # behind a lone \r a hub sees no end of the YAML
     newline = first[0] if first else "\n"
     if not section_only:
         results = list(_results_of(review))
@@ -74,13 +74,14 @@ def section_of(review: Review) -> str:
     )  # fmt: skip
     base, candidate = review.comparison.base, review.comparison.candidate
     suites = ", ".join(
-        f"{escape(suite.name)} {suite.version} (`{suite.digest[:_SHOWN]}`)"
+        f"{escape_cell(suite.name)} {suite.version} (`{suite.digest[:_SHOWN]}`)"
         for suite in review.provenance.suites
     )
+    version = review.provenance.cliffguard_version
     lines = [
         "## Retention",
         f"{page.mark} **{page.outcome}**: what this fine-tune kept of its base, "
-        f"{escape(page.base)}, by cliffguard {escape(review.provenance.cliffguard_version)}. "
+        f"{escape_cell(page.base)}, by cliffguard {escape_cell(version)}. "
         "A drop is base − fine-tune; HELD: one as large as the margin is excluded.",
         table_of(head, "lllrrrrr", [_cells(row) for row in page.rows]),
         f"Base `{base.fingerprint[:_SHOWN]}`, fine-tune `{candidate.fingerprint[:_SHOWN]}`"

@@ -231,6 +231,7 @@ REFUSED = {
     "braces": ("---\n{license: mit}\n---\n", "card.front-matter"),
     "a list": ("---\n- a\n---\n", "card.front-matter"),
     "a rule": ("---\nA text.\n---\n", "card.front-matter"),
+    "keys behind an empty head": ("---\n---\nlicense: mit\n---\n", "card.front-matter"),
     "no end": ("---\nlicense: mit\n\n# Title\n", "card.front-matter"),
     "blanks behind its first line": ("--- \nlicense: mit\n---\n", "card.front-matter"),
     "no YAML": ("---\na: [\n---\n", "card.front-matter"),
@@ -348,6 +349,9 @@ def test_a_card_is_printed_or_written(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == printed.stdout
     assert yaml.safe_load(printed.stdout.split("---\n")[1])["model-index"]
     assert "✗ **FAIL**" in printed.stdout
+    assert (
+        f"by cliffguard {review('cliff').provenance.cliffguard_version}. A drop" in printed.stdout
+    )
 
 
 def test_a_byte_order_mark_is_kept_and_said(tmp_path: Path) -> None:
