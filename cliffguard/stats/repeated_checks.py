@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +178,7 @@ def judge_run(
     The same input gives the same result, and a further row changes nothing of what earlier rows
     proved.
     """
-    streams = _streams(changes, plan, clusters or {})
+    streams = _checked_items(changes, plan, clusters or {})
     of_all = _TOGETHER if len(streams) > 1 else 0.0
     alpha = plan.alpha * (1.0 - of_all) / len(streams)
     findings = {
@@ -185,7 +186,7 @@ def judge_run(
     }
     together = None
     if of_all:
-        everything = _Stream(
+        everything = CheckedItems(
             np.concatenate([stream.rows for stream in streams.values()], axis=1),
             np.concatenate([stream.limits for stream in streams.values()]),
             np.concatenate([stream.groups for stream in streams.values()]),
@@ -195,52 +196,28 @@ def judge_run(
 
 
 @dataclass(frozen=True, slots=True)
-class _Stream:
-    """What one test sees: a capability, or all.
+class CheckedItems:
+    """The items of one test, at every check so far.
 
-    `rows` has shape (k, n_items), `limits` half the margin of every item, `groups` the place of
-    the cluster of every item, from 0 on.
+    Attributes
+    ----------
+    rows : ndarray, shape (k, n_items)
+        Changes, NaN where there is none.
+    limits : ndarray, shape (n_items,)
+        Half of each item's margin; what is tested is their mean.
+    groups : ndarray of int, shape (n_items,)
+        Number of each item's cluster, from 0 on.
     """
 
     rows: FloatArray
     limits: FloatArray
     groups: NDArray[np.int64]
 
-    def per_group(self, values: FloatArray) -> FloatArray:
-        """Return sums over clusters of values, shape (n_items,), where none is NaN."""
-        return np.bincount(self.groups, weights=values).astype(float)
-
-    def means(self, row: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """Return the mean of every cluster with a score, and their weights; None if all are 1."""
-        sizes = self.per_group((~np.isnan(row)).astype(float))
-        has_score = sizes > 0.0
-        sums, sizes = self.per_group(np.nan_to_num(row))[has_score], sizes[has_score]
-        if (sizes == 1.0).all():
-            return sums, None
-        return sums / sizes, sizes / sizes.max()
-
-    def p_value(self, row: FloatArray) -> float:
-        """Return the p-value of "the drop at this check is the limit or less"."""
-        scored = ~np.isnan(row)
-        if not scored.any():
-            return 1.0
-        x, weights = self.means(row)
-        return p_at_most(x, float(self.limits[scored].mean()), weights=weights)
-
-    def deviations(self) -> FloatArray:
-        """Return sums over clusters of changes less their mean; no score deviates by nothing."""
-        n_scored = np.maximum((~np.isnan(self.rows)).sum(axis=1, keepdims=True), 1)
-        means = np.nansum(self.rows, axis=1, keepdims=True) / n_scored
-        return np.stack([self.per_group(row) for row in np.nan_to_num(self.rows - means)])
-
     def judged(self, *, n_checks: int, alpha: float) -> CheckFinding:
-        """Judge the last check, after those before."""
-        correlations = neighbour_correlations(self.deviations())
-        levels = check_levels(correlations, n_checks=n_checks, alpha=alpha)
+        """Judge the last check, after those before; parameters as in `check_levels`."""
+        levels = self.levels(n_checks=n_checks, alpha=alpha)
         proven_at = tuple(
-            k
-            for k, (row, level) in enumerate(zip(self.rows, levels, strict=True))
-            if level > 0.0 and self.p_value(row) <= level
+            k for k, level in enumerate(levels) if level > 0.0 and self.p_value(k) <= level
         )
         last, level = self.rows[-1], levels[-1]
         scored = last[~np.isnan(last)]
@@ -248,23 +225,61 @@ class _Stream:
         drop = float(scored.mean()) if len(scored) else None
         return CheckFinding(len(scored), drop, low, high, level, proven_at)
 
+    def levels(self, *, n_checks: int, alpha: float) -> tuple[float, ...]:
+        """Return the level of every check, by the correlations that the items show."""
+        n_scored = np.maximum((~np.isnan(self.rows)).sum(axis=1, keepdims=True), 1)
+        means = np.nansum(self.rows, axis=1, keepdims=True) / n_scored
+        deviations = np.nan_to_num(self.rows - means)  # no score deviates by nothing
+        by_group = np.stack([self._sums(row) for row in deviations])
+        return check_levels(neighbour_correlations(by_group), n_checks=n_checks, alpha=alpha)
+
+    def p_value(self, k: int) -> float:
+        """Return the p-value of "the drop at this check is the limit or less"."""
+        scored = ~np.isnan(self.rows[k])
+        if not scored.any():
+            return 1.0
+        return _p_at_most(*self._means(self.rows[k]), float(self.limits[scored].mean()))
+
     def _bounds(self, row: FloatArray, level: float) -> tuple[float, float]:
         if level <= 0.0 or np.isnan(row).all():
             return -1.0, 1.0
-        x, weights = self.means(row)
+        x, weights = self._means(row)
         interval = mean_interval(x, confidence=1.0 - 2.0 * level, weights=weights)
         if not np.isnan(row).any():
             return interval.low, interval.high
-        worst, weights = self.means(np.nan_to_num(row, nan=1.0))
+        worst, weights = self._means(np.nan_to_num(row, nan=1.0))
         high = mean_interval(worst, confidence=1.0 - 2.0 * level, weights=weights).high
         return interval.low, high
 
+    def _means(self, row: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return the mean of every cluster with a score, and their weights; None if all are 1."""
+        sizes = self._sums((~np.isnan(row)).astype(float))
+        has_score = sizes > 0.0
+        sums, sizes = self._sums(np.nan_to_num(row))[has_score], sizes[has_score]
+        if (sizes == 1.0).all():
+            return np.sort(sums), None
+        return sums / sizes, sizes / sizes.max()
 
-def _streams(
+    def _sums(self, values: FloatArray) -> FloatArray:
+        return np.bincount(self.groups, weights=values).astype(float)
+
+
+def _p_at_most(x: FloatArray, weights: FloatArray | None, limit: float) -> float:
+    """Return `p_at_most`, remembered: every check asks again about all checks before it."""
+    return _remembered_p(x.tobytes(), None if weights is None else weights.tobytes(), limit)
+
+
+@lru_cache(maxsize=4096)
+def _remembered_p(x: bytes, weights: bytes | None, limit: float) -> float:
+    each = None if weights is None else np.frombuffer(weights)
+    return p_at_most(np.frombuffer(x), limit, weights=each)
+
+
+def _checked_items(
     changes: Mapping[str, Sequence[Sequence[float]] | FloatArray],
     plan: RunPlan,
     clusters: Mapping[str, Sequence[Hashable]],
-) -> dict[str, _Stream]:
+) -> dict[str, CheckedItems]:
     if set(changes) != set(plan.margins):
         raise ValueError(f"changes of {sorted(changes)}, planned {sorted(plan.margins)}.")
     places: dict[Hashable, int] = {}
@@ -279,7 +294,7 @@ def _streams(
         if len(names) != rows.shape[1]:
             raise ValueError(f"{name}: {len(names)} cluster names for {rows.shape[1]} items.")
         groups = np.array([places.setdefault(key, len(places)) for key in names])
-        streams[name] = _Stream(rows, np.full(len(names), _LIMIT * margin), groups)
+        streams[name] = CheckedItems(rows, np.full(len(names), _LIMIT * margin), groups)
     if len({len(stream.rows) for stream in streams.values()}) > 1:
         raise ValueError("every capability takes part in every check.")
     return streams
