@@ -31,6 +31,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("gate",),
     ("planning", "report", "demo"),
+    ("integrations",),
     ("cli",),
 )
 TIER = {package: tier for tier, packages in enumerate(ORDER) for package in packages}
@@ -52,7 +53,11 @@ LIGHT = (
 LIGHT += ("report", "cli")
 HEAVY = {
     "torch": {"engine"},
-    "transformers": {"engine", "core"},  # core: the child process that renders chat templates
+    "transformers": {
+        "engine",
+        "core",
+        "integrations",
+    },  # core: the child process that renders chat templates
     "peft": {"engine"},
     "lm_eval": {"runners", "engine"},
     "datasets": {"runners", "suites"},
