@@ -18,7 +18,6 @@ from cliffguard.config import load_plan
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
-from cliffguard.engine.distributed import n_processes
 from cliffguard.integrations.cadence import Cadence, Every
 from cliffguard.integrations.checks import PREFIX, Check, Record, record_from
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
@@ -154,7 +153,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             model,
             _tokenizer(others.get("processing_class")),
             store=self.store,
-            n_processes=n_processes(),
+            n_processes=args.world_size,
         )
         tell = _tell if state.is_world_process_zero else _silent
         if line is not None:
