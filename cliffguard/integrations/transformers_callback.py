@@ -156,8 +156,9 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             n_processes=args.world_size,
         )
         tell = _tell if state.is_world_process_zero else _silent
-        if line is not None:
-            tell(line)
+        for each in (line, _no_best_yet(args, self._cadence)):
+            if each is not None:
+                tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
         if args.metric_for_best_model in _names("target_gain") and self._standing_lacks_gain():
@@ -249,15 +250,27 @@ def _names(number: str) -> tuple[str, str]:
     return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
 
 
+_SMALLEST = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
+
+
 def _refuse_wrong_best(args: Any) -> None:
     """Refuse to keep the checkpoint that lost most."""
-    worse = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
-    if args.metric_for_best_model in worse and args.greater_is_better:
+    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
         raise UsageError(
             f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
             "greater_is_better would keep the worst; set greater_is_better=False",
             id="training.best-model",
         )
+
+
+def _no_best_yet(args: Any, cadence: Cadence) -> str | None:
+    """Return a line where evaluations before the first check would look like the best."""
+    if args.metric_for_best_model not in _SMALLEST or cadence.every == "eval":
+        return None
+    return (
+        f"metric_for_best_model={args.metric_for_best_model}: evaluations before the first check "
+        'count as 0, which no later one beats; use every="eval"'
+    )
 
 
 def _tokenizer(processing_class: Any) -> Any:
