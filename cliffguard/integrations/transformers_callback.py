@@ -11,14 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers import DefaultFlowCallback, Trainer, TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from cliffguard.config import load_plan
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
-from cliffguard.engine.distributed import n_processes
 from cliffguard.integrations.cadence import Cadence, Every
 from cliffguard.integrations.checks import PREFIX, Check, Record, record_from
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
@@ -91,9 +90,12 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return
         if plan is None:
             raise UsageError("CliffguardCallback needs a plan", id="training.no-plan")
-        _refuse_unknown("on_fail", on_fail, ("log", "stop"))
-        _refuse_unknown("on_error", on_error, ("log", "raise"))
-        _refuse_unknown("where", where, ("live", "subprocess"))
+        if on_fail not in ("log", "stop"):
+            raise UsageError(f"on_fail={on_fail!r}: it is log or stop", id="training.on-fail")
+        if on_error not in ("log", "raise"):
+            raise UsageError(f"on_error={on_error!r}: it is log or raise", id="training.on-error")
+        if where not in ("live", "subprocess"):
+            raise UsageError(f"where={where!r}: it is live or subprocess", id="training.where")
         if where == "subprocess":
             raise UsageError(
                 'where="subprocess" is not there yet; use where="live", or check what is saved: '
@@ -126,13 +128,13 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self._go_first()
 
     def _go_first(self) -> None:
-        """Stand before early stopping, which reads at an evaluation what is written here."""
+        """Stand before all that read at an evaluation what is written here: early stopping."""
         if self.trainer is None:
             return
         handler = self.trainer.callback_handler
         others = [each for each in handler.callbacks if each is not self]
-        stoppers = [n for n, each in enumerate(others) if isinstance(each, EarlyStoppingCallback)]
-        at = min(stoppers, default=len(others))
+        flow = [n for n, each in enumerate(others) if isinstance(each, DefaultFlowCallback)]
+        at = max(flow, default=-1) + 1
         # Another list: the trainer may be going through this one.
         handler.callbacks = [*others[:at], self, *others[at:]]
 
@@ -151,11 +153,12 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             model,
             _tokenizer(others.get("processing_class")),
             store=self.store,
-            n_processes=n_processes(),
+            n_processes=args.world_size,
         )
         tell = _tell if state.is_world_process_zero else _silent
-        if line is not None:
-            tell(line)
+        for each in (line, _no_best_yet(args, self._cadence)):
+            if each is not None:
+                tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
         if args.metric_for_best_model in _names("target_gain") and self._standing_lacks_gain():
@@ -229,7 +232,10 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
                 state.log_history.append({**numbers, "step": check.step})
             else:
                 # Not a trainer's own: TRL's averages, and forgets, what was logged of the training.
+                # And what the training is to log at this step counts as logged by it.
+                is_to_log = self.trainer.control.should_log
                 Trainer.log(self.trainer, numbers)
+                self.trainer.control.should_log = is_to_log
 
     def _standing_lacks_gain(self) -> bool:
         return self._run is not None and self._run.standing.target_gain is None
@@ -244,10 +250,12 @@ def _names(number: str) -> tuple[str, str]:
     return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
 
 
+_SMALLEST = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
+
+
 def _refuse_wrong_best(args: Any) -> None:
     """Refuse to keep the checkpoint that lost most."""
-    worse = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
-    if args.metric_for_best_model in worse and args.greater_is_better:
+    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
         raise UsageError(
             f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
             "greater_is_better would keep the worst; set greater_is_better=False",
@@ -255,11 +263,14 @@ def _refuse_wrong_best(args: Any) -> None:
         )
 
 
-def _refuse_unknown(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(
-            f"{name}={value!r}: it is {' or '.join(known)}", id=f"training.{name.replace('_', '-')}"
-        )
+def _no_best_yet(args: Any, cadence: Cadence) -> str | None:
+    """Return a line where evaluations before the first check would look like the best."""
+    if args.metric_for_best_model not in _SMALLEST or cadence.every == "eval":
+        return None
+    return (
+        f"metric_for_best_model={args.metric_for_best_model}: evaluations before the first check "
+        'count as 0, which no later one beats; use every="eval"'
+    )
 
 
 def _tokenizer(processing_class: Any) -> Any:
