@@ -30,7 +30,8 @@ class ProcessGroup:
     def __init__(self) -> None:
         import torch.distributed as dist
 
-        if not dist.is_initialized():
+        self._is_ours = not dist.is_initialized()
+        if self._is_ours:
             dist.init_process_group("gloo", timeout=_PATIENCE)
         self._group = dist.new_group(backend="gloo", timeout=_PATIENCE)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
@@ -52,10 +53,10 @@ class ProcessGroup:
         return words
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group; what others had begun before, such as a trainer, goes on."""
         import torch.distributed as dist
 
-        dist.destroy_process_group()
+        dist.destroy_process_group(None if self._is_ours else self._group)
 
 
 def _with_all(talk: Callable[[], T]) -> T:

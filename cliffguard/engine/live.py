@@ -7,10 +7,12 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import try_to_load_from_cache
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError, UsageError
@@ -22,14 +24,61 @@ def unwrapped(model: Any) -> Any:
     """Return the model inside a data-parallel wrapper; refuse one whose weights lie elsewhere."""
     while hasattr(model, "module") and not hasattr(model, "get_input_embeddings"):
         model = model.module
+    # FSDP 1 keeps the names of parameters, and puts slices of them in their stead.
+    is_sliced = any(type(part).__name__ == "FullyShardedDataParallel" for part in model.modules())
     for name, parameter in model.named_parameters():
         is_elsewhere = parameter.numel() == 0 or parameter.device.type == "meta"
-        if is_elsewhere or hasattr(parameter, "full_tensor"):
+        # FSDP 2 and tensor parallelism have tensors in parts, and ZeRO-3 marks what it gathers.
+        is_elsewhere |= hasattr(parameter, "full_tensor") or hasattr(parameter, "ds_id")
+        if is_sliced or is_elsewhere:
             raise UsageError(
-                f"{name} lies on several devices or on none; save a checkpoint, and check that",
+                f"{name} lies on several devices or on none (FSDP, ZeRO-3); save a checkpoint, and "
+                "check that: cliffguard check BASE CHECKPOINT",
                 id="live.several-devices",
             )
     return model
+
+
+def quantization_of(model: Any) -> str | None:
+    """Return what the weights were quantised to, as people say it: `4bit`; None for whole ones."""
+    for bits in (4, 8):
+        if getattr(model, f"is_loaded_in_{bits}bit", False):
+            return f"{bits}bit"
+    config = getattr(model.config, "quantization_config", None)
+    if config is None:
+        return None
+    settings = config if isinstance(config, dict) else config.to_dict()
+    if isinstance(width := settings.get("bits"), int):
+        return f"{width}bit"
+    return str(settings.get("quant_method", "quantised"))
+
+
+def resized(model: Any) -> str | None:
+    """Return how the embeddings differ from the base's own in number, in words; None: they do not.
+
+    As far as the base is named by an adapter, and its config is on this machine.
+    """
+    embeddings = getattr(model.get_input_embeddings(), "weight", None)
+    n_rows = None if embeddings is None else len(embeddings)
+    for config in model.peft_config.values():
+        name = getattr(config, "base_model_name_or_path", None)
+        n_before = _rows_of(name) if name else None
+        if None not in (n_before, n_rows) and n_before != n_rows:
+            return f"{n_rows:,} rows, and {n_before:,} in {name}"
+    return None
+
+
+def _rows_of(name: str) -> int | None:
+    """Return how many tokens a base knows, by its config in a folder or in the hub's cache."""
+    path: Any = Path(name, "config.json")
+    try:
+        if not path.is_file():
+            path = try_to_load_from_cache(name, "config.json")
+        config = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = {**config, **(config.get("text_config") or {})}.get("vocab_size")
+    except (OSError, TypeError, ValueError, AttributeError):  # not there, or of a form of its own
+        return None
+    return rows if isinstance(rows, int) else None
 
 
 Tensors = dict[str, torch.Tensor]
@@ -75,8 +124,13 @@ def settings_of(model: Any, *, with_adapters: bool = True) -> list[Any]:
         config.to_dict() for config in (model.config, generation, *tuned) if config is not None
     ]
     kept = [{k: v for k, v in config.items() if k not in _NOT_SETTINGS} for config in configs]
-    settings = [{k: str(v) for k, v in config.items()} for config in kept]
+    settings = [{k: _spelled(v) for k, v in config.items()} for config in kept]
     return [*settings, _adapters(model)] if with_adapters else settings
+
+
+def _spelled(value: Any) -> str:
+    """Return a setting as text; of a set, which each process has in another order, in one order."""
+    return str(sorted(map(str, value)) if isinstance(value, (set, frozenset)) else value)
 
 
 def weight_versions(model: Any) -> tuple[tuple[str, int, int], ...]:

@@ -170,13 +170,21 @@ class ParallelRunner(Runner):
                 name, arguments = order
                 self._peers.gather(self._tried(name, arguments))
 
-    def close(self) -> None:
-        """Let the workers go."""
+    def dismiss(self) -> None:
+        """Let the workers return from `serve`; they may serve again."""
         # One that is interrupted in the middle of an order leaves: the others, who wait for its
         # part, see the connection close.
         if self.leads and not self._is_ordering:
             with contextlib.suppress(InfrastructureError):  # who has left needs no farewell
                 self._peers.hear(None)
+
+    def broadcast(self, word: Any = None) -> Any:
+        """Return in every process what the leader says, while nobody serves."""
+        return self._peers.hear(word)
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self.dismiss()
         self._peers.close()
 
     # --- what every process does when it is told -------------------------------------------------

@@ -54,7 +54,11 @@ LIGHT = (
 LIGHT += ("report", "integrations", "cli")
 HEAVY = {
     "torch": {"engine"},
-    "transformers": {"engine", "core"},  # core: the child process that renders chat templates
+    "transformers": {
+        "engine",
+        "core",
+        "integrations",
+    },  # core: the child process that renders chat templates
     "peft": {"engine"},
     "lm_eval": {"runners", "engine"},
     "datasets": {"runners", "suites"},

@@ -1,0 +1,293 @@
+"""Checks of a model in memory, between two steps of its training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any, TypeVar
+
+from cliffguard.compare.clusters import with_groups
+from cliffguard.compare.comparison import gathered
+from cliffguard.compare.repeat_command import LIVE
+from cliffguard.compare.write_review import Decision
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
+from cliffguard.core.items import Suite, Task
+from cliffguard.core.settings import EvalSettings, Plan, Policy
+from cliffguard.evaluate.measure import measure, n_absent
+from cliffguard.integrations.checks import Check, Counted, Losses, Start
+from cliffguard.run.limits import Audience, Limits
+from cliffguard.run.look import take_look
+from cliffguard.run.policies import gating
+from cliffguard.run.prepare import Run, planned
+from cliffguard.run.survey import Survey, survey_of, whole_policy
+from cliffguard.runners.live import LiveRunner
+from cliffguard.store.answers import Store, default_store_folder
+from cliffguard.store.shards import in_order
+
+MOST_ITEMS = 64
+"""Items of a capability that a check asks at the most."""
+
+T = TypeVar("T")
+
+_LIMITS = Limits(stops_early=False, probes=False)
+
+
+def refuse_live(model: Any, tokenizer: Any, plan: Plan) -> None:
+    """Raise UsageError for a model that cannot be asked in the middle of its training."""
+    LiveRunner(model, tokenizer, name="the model", settings=plan.runner).refuse_no_base()
+
+
+class LiveChecks:
+    """Asks the model in memory, and of its base what the store does not hold yet.
+
+    With adapters the base is the same weights with adapters off; of full weights it is the model
+    before its first step. Under data-parallel training every process makes the same calls, and
+    answers its share.
+    """
+
+    def __init__(
+        self, plan: Plan, model: Any, tokenizer: Any, *, store: Path | str | None, n_processes: int
+    ) -> None:
+        # Of a run in training there is no time for what comes beside a verdict.
+        self._plan = replace(plan, screen=False, items=None, half=None)
+        self._store = Store(store if store is not None else default_store_folder())
+        self._live = LiveRunner(model, tokenizer, name="the model", settings=plan.runner)
+        self._live.refuse_no_base()
+        self._runner: Any = self._live  # or all processes' together, with the same methods
+        if n_processes > 1:
+            from cliffguard.runners.live_parallel import ParallelLiveRunner
+
+            self._runner = ParallelLiveRunner(self._live)
+        self._is_parallel = n_processes > 1
+        self._survey: Survey | None = None
+        self._n_checks = 0
+
+    def begin(self, n_checks: int, base: Checkpoint | None, *, is_trained: bool) -> Start:
+        """Look at suites, policy and model, and ask the base what is not stored of it."""
+        if is_trained and base is None and not self._live.has_adapters:
+            raise UsageError(
+                "full weights that are trained already, by a run that was not checked: the base is "
+                "in memory no longer; begin the training anew, or check saved checkpoints: "
+                "cliffguard check BASE CHECKPOINT",
+                id="training.no-base",
+            )
+        self._n_checks = n_checks
+        return self._together(lambda: self._begin(base))
+
+    def take(self, step: int) -> Sequence[Check]:
+        """Ask the model as it is now."""
+        return (self._together(lambda: self._take(step)),)
+
+    def close(self) -> Sequence[Check]:
+        """Leave the other processes; nothing is still to come."""
+        if self._is_parallel:
+            self._runner.close()
+        return ()
+
+    # --- what the leader does ---------------------------------------------------------------------
+
+    def _begin(self, known: Checkpoint | None) -> Start:
+        began = time.perf_counter()
+        base, trained = self._runner.at_start()
+        if known is not None and not self._live.has_adapters:
+            base, trained = known, replace(trained, name="trained")
+        elif known is not None and known.weights != base.weights:
+            raise UsageError(
+                "the weights beneath the adapters are not those of the run that goes on here; "
+                "resume it with its own base",
+                id="training.other-base",
+            )
+        survey, _ = survey_of(
+            self._plan, self._runner, self._store, (base, trained), _LIMITS, Audience()
+        )
+        policy = whole_policy(survey.plan, survey.suites)
+        tasks = few_items(survey.tasks, survey.suites, policy, survey.plan.protocol)
+        self._survey = replace(survey, tasks=tasks)
+        n_asked, n_items = self._ask_base(known)
+        return Start(
+            base=base,
+            alpha=policy.alpha,
+            has_target="target" in _rings(survey.suites, tasks),
+            n_asked=n_asked,
+            n_items=n_items,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _ask_base(self, known: Checkpoint | None) -> tuple[int, int]:
+        """Ask the base what is absent; return how many items that was, and of how many."""
+        run = self._run_of(self._survey)
+        look, base, protocol = run.schedule.everything(), run.case.base, run.plan.protocol
+        n_items = sum(series.n_planned for series in look)
+        n = n_absent(base, look, protocol=protocol, store=self._store, runner=self._runner)
+        if n and known is not None and not self._live.has_adapters:
+            raise UsageError(
+                f"full weights that are trained already: the base is no longer in memory, and {n} "
+                f"of its {n_items} answers are not in the store ({self._store.root}); use the "
+                "store with which the run began",
+                id="training.no-base",
+            )
+        measure(base, look, protocol=protocol, store=self._store, runner=self._runner)
+        return n, n_items
+
+    def _take(self, step: int) -> Check:
+        began, n_before = time.perf_counter(), self._runner.n_tokens()
+        assert self._survey is not None, "begin comes first"
+        candidate = self._runner.now(f"step {step}", self._survey.base)
+        run = self._run_of(replace(self._survey, candidate=candidate))
+        look = run.schedule.next(None)
+        assert look is not None, "a schedule has at least one look"
+        decision = take_look(run, look, None)
+        losses, counted = losses_of(decision)
+        return Check(
+            step=step,
+            losses=losses,
+            counted=counted,
+            gain=_gain(decision),
+            review=run.review(decision, LIVE),
+            seconds=time.perf_counter() - began,
+            n_tokens=self._runner.n_tokens() - n_before,
+        )
+
+    def _run_of(self, survey: Survey | None) -> Run:
+        """Return the run of a check: of alpha it has an equal part."""
+        assert survey is not None, "begin comes first"
+        policy = survey.plan.policy or whole_policy(survey.plan, survey.suites)
+        policy = replace(policy, alpha=policy.alpha / self._n_checks)
+        survey = replace(survey, plan=replace(survey.plan, policy=policy))
+        caveat = Caveat(
+            id="training.check",
+            text=f"A check in training, one of {self._n_checks}, on at most {MOST_ITEMS} items of "
+            "each capability and with its part of alpha; check the saved model before it ships.",
+        )
+        return planned(survey, self._runner, self._store, _LIMITS, Audience(), (caveat,))
+
+    def _together(self, work: Callable[[], T]) -> T:
+        """Return in every process what the leader's work comes to, or raise its failure."""
+        if not self._is_parallel:
+            return work()
+        result: T | None = None
+        failure: CliffguardError | None = None
+        if self._runner.leads:
+            try:
+                result = work()
+            except CliffguardError as error:
+                failure = error
+            except Exception as error:  # or the others wait for ever
+                failure = InfrastructureError(f"a check failed: {error!r}", id="training.failed")
+            self._runner.dismiss()
+        else:
+            self._runner.serve()
+        result, failure = self._runner.broadcast((result, failure))
+        if failure is not None:
+            raise failure
+        assert result is not None, "work returns something"
+        return result
+
+
+# --- what is asked, and what is counted ----------------------------------------------------------
+
+
+def few_items(
+    tasks: Sequence[Task], suites: Sequence[Suite], policy: Policy, protocol: EvalSettings
+) -> tuple[Task, ...]:
+    """Return the tasks of what gates and of the target, with `MOST_ITEMS` a capability at the most.
+
+    Its tasks take turns, each in its own seeded order. Raises UsageError where nothing gates.
+    """
+    gates = gating(suites, policy)
+    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
+    kept: dict[str, list[str]] = {}
+    for capability in {task.capability: None for task in tasks}:
+        if capability in gates | targets:
+            mine = [task for task in tasks if task.capability == capability]
+            kept |= _turns(mine, protocol)
+    if not any(kept.get(task.name) and task.capability in gates for task in tasks):
+        raise UsageError(
+            "no capability gates, so that no check could find a loss; add a suite: adjacent",
+            id="training.nothing-gates",
+        )
+    # Of other items another task: its answers are no part of the whole one's shards.
+    return tuple(
+        replace(
+            task,
+            items=tuple(item for item in task.items if item.id in set(kept[task.name])),
+            digest=digest([task.digest, "in training", kept[task.name]]),
+        )
+        for task in tasks
+        if kept.get(task.name)
+    )
+
+
+def _turns(tasks: Sequence[Task], protocol: EvalSettings) -> dict[str, list[str]]:
+    """Return which items of a capability's tasks are asked, by the name of the task."""
+    orders = {
+        task.name: [
+            item.id
+            for item in in_order(task, protocol)
+            if task.gates(item) and item.id not in task.excluded
+        ]
+        for task in tasks
+    }
+    longest = max(map(len, orders.values()), default=0)
+    dealt = [
+        (name, ids[turn])
+        for turn in range(longest)
+        for name, ids in orders.items()
+        if turn < len(ids)
+    ]
+    kept: dict[str, list[str]] = {name: [] for name in orders}
+    for name, item_id in dealt[:MOST_ITEMS]:
+        kept[name].append(item_id)
+    return kept
+
+
+def _rings(suites: Sequence[Suite], tasks: Sequence[Task]) -> set[str]:
+    asked_about = {task.capability for task in tasks}
+    capabilities = [capability for suite in suites for capability in suite.capabilities]
+    return {c.ring for c in capabilities if c.name in asked_about}
+
+
+def losses_of(decision: Decision) -> tuple[Losses, Counted]:
+    """Return what each gating capability lost, item by item, and how that counts.
+
+    Raises IntegrityError where nothing counts.
+    """
+    case, comparison = decision.case, decision.comparison
+    margins = {row.capability: row.evidence.margin for row in comparison.capabilities}
+    pairs = [
+        replace(pair, group=None)
+        for _, capability, items in gathered(decision.pairs, case, decision.look, comparison)
+        if case.policy.role(capability.name, capability.ring) == "gating"
+        for pair in items.gating
+    ]
+    losses: dict[str, tuple[float | None, ...]] = {}
+    groups: dict[str, tuple[int, ...]] = {}
+    for number, pair in enumerate(with_groups(pairs)):  # also over capabilities
+        name, group = pair.task.capability, -1 - number if pair.group is None else pair.group
+        losses[name] = (*losses.get(name, ()), pair.change if pair.is_scored else None)
+        groups[name] = (*groups.get(name, ()), group)
+    if not losses:
+        raise IntegrityError(
+            "the base has nothing to lose in any capability that gates; choose a suite that it can "
+            "answer",
+            id="training.nothing-to-lose",
+        )
+    return losses, Counted(margins={name: margins[name] for name in losses}, groups=groups)
+
+
+def _gain(decision: Decision) -> float | None:
+    """Return the mean gain of the targets, in score units; None where none was measured."""
+    gains = [
+        row.evidence.candidate_mean - row.evidence.base_mean
+        for row in decision.comparison.capabilities
+        if row.ring == "target"
+        and row.evidence.candidate_mean is not None
+        and row.evidence.base_mean is not None
+    ]
+    return fmean(gains) if gains else None

@@ -1,0 +1,292 @@
+"""A callback of transformers' Trainer, and of the trainers that are made of it, such as TRL's.
+
+    callback = attach(trainer, "gate.yaml", every="eval", on_fail="stop")
+
+It looks on: weights, optimizer and randomness are, bit for bit, what they are without it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import DefaultFlowCallback, Trainer, TrainerCallback
+from transformers.trainer_callback import ExportableState
+
+from cliffguard.config import load_plan
+from cliffguard.core.errors import UsageError
+from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
+from cliffguard.core.settings import Plan
+from cliffguard.integrations.cadence import Cadence, Every
+from cliffguard.integrations.checks import PREFIX, Check, Record, record_from
+from cliffguard.integrations.live_checks import LiveChecks, refuse_live
+from cliffguard.integrations.training import TrainingChecks
+
+_NAME = "CliffguardCallback"
+_UNDECIDED = EXIT_CODES[Outcome.INCONCLUSIVE]
+
+
+def attach(
+    trainer: Any,
+    plan: Plan | Path | str,
+    *,
+    every: Every = "eval",
+    on_fail: Literal["log", "stop"] = "log",
+    where: Literal["live", "subprocess"] = "live",
+    on_error: Literal["log", "raise"] = "log",
+    store: Path | str | None = None,
+) -> CliffguardCallback:
+    """Check what a trainer trains, while it does; return the callback that does it.
+
+    `every` says when: at each evaluation, at each saved checkpoint, or after so many steps.
+    `on_fail="stop"` ends the training once a loss is proven. A check that fails is logged once,
+    unless `on_error` is "raise". `store` None: where answers usually lie.
+
+    Raises UsageError for what cannot be checked, in one line that says what to use instead.
+    """
+    callback = CliffguardCallback(
+        plan, every=every, on_fail=on_fail, where=where, on_error=on_error, store=store
+    )
+    callback.join(trainer)
+    return callback
+
+
+class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Checks the model of a trainer: what `attach` puts there, with the same arguments.
+
+    After the training `review` is that of the last check (None: there was none), and `exit_code` is
+    0, 10 or 11 as the last check stands, or that of the failure where none came to its end.
+    """
+
+    review: Review | None = None
+    exit_code: int = _UNDECIDED
+    _first: CliffguardCallback | None = None
+
+    def __new__(cls, *_: Any, **__: Any) -> CliffguardCallback:
+        """Return a callback of a class of its own.
+
+        A trainer that restores its callbacks makes each anew by its class, without a plan: it gets
+        the same one, and so does whoever waits for its review.
+        """
+        if cls._first is not None:
+            return cls._first
+        mine = type(_NAME, (cls,), {})
+        callback: CliffguardCallback = super().__new__(mine)
+        type(callback)._first = callback
+        return callback
+
+    def __init__(
+        self,
+        plan: Plan | Path | str | None = None,
+        *,
+        every: Every = "eval",
+        on_fail: Literal["log", "stop"] = "log",
+        where: Literal["live", "subprocess"] = "live",
+        on_error: Literal["log", "raise"] = "log",
+        store: Path | str | None = None,
+    ) -> None:
+        if plan is None and hasattr(self, "plan"):  # made anew by a trainer
+            return
+        if plan is None:
+            raise UsageError("CliffguardCallback needs a plan", id="training.no-plan")
+        if on_fail not in ("log", "stop"):
+            raise UsageError(f"on_fail={on_fail!r}: it is log or stop", id="training.on-fail")
+        if on_error not in ("log", "raise"):
+            raise UsageError(f"on_error={on_error!r}: it is log or raise", id="training.on-error")
+        if where not in ("live", "subprocess"):
+            raise UsageError(f"where={where!r}: it is live or subprocess", id="training.where")
+        if where == "subprocess":
+            raise UsageError(
+                'where="subprocess" is not there yet; use where="live", or check what is saved: '
+                "cliffguard check BASE CHECKPOINT",
+                id="training.where",
+            )
+        self.plan = plan if isinstance(plan, Plan) else load_plan(plan)
+        self.cadence = Cadence(every)
+        self.on_fail, self.on_error, self.store = on_fail, on_error, store
+        self.trainer: Any = None
+        self._run: TrainingChecks | None = None
+
+    # --- joining a trainer ------------------------------------------------------------------------
+
+    def join(self, trainer: Any) -> None:
+        """Become a callback of a trainer, before those that stop early."""
+        handler = trainer.callback_handler
+        if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
+            raise UsageError("the trainer has this callback already", id="training.twice")
+        if getattr(trainer, "is_fsdp_enabled", False):
+            raise UsageError(
+                "under FSDP no process holds the model whole; check saved checkpoints: cliffguard "
+                "check BASE CHECKPOINT",
+                id="live.several-devices",
+            )
+        refuse_live(trainer.model, _tokenizer(trainer.processing_class), self.plan)
+        _refuse_wrong_best(trainer.args)
+        handler.add_callback(self)
+        self.trainer = trainer
+        self._go_first()
+
+    def _go_first(self) -> None:
+        """Stand before all that read at an evaluation what is written here: early stopping."""
+        if self.trainer is None:
+            return
+        handler = self.trainer.callback_handler
+        others = [each for each in handler.callbacks if each is not self]
+        flow = [n for n, each in enumerate(others) if isinstance(each, DefaultFlowCallback)]
+        at = max(flow, default=-1) + 1
+        # Another list: the trainer may be going through this one.
+        handler.callbacks = [*others[:at], self, *others[at:]]
+
+    # --- what a trainer calls ---------------------------------------------------------------------
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: Any = None, **others: Any
+    ) -> None:
+        """Refuse what cannot be checked, and ask the base."""
+        self._go_first()
+        _refuse_wrong_best(args)
+        self._cadence, line = self.cadence.settled(args)
+        planned = self._planned(args, state)
+        checks = LiveChecks(
+            self.plan,
+            model,
+            _tokenizer(others.get("processing_class")),
+            store=self.store,
+            n_processes=args.world_size,
+        )
+        tell = _tell if state.is_world_process_zero else _silent
+        for each in (line, _no_best_yet(args, self._cadence)):
+            if each is not None:
+                tell(each)
+        self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
+        self._run.begin(planned, state.global_step)
+        if args.metric_for_best_model in _names("target_gain") and self._standing_lacks_gain():
+            raise UsageError(
+                "metric_for_best_model: the plan has no target, so that no gain is measured",
+                id="training.best-model",
+            )
+        # Of a checkpoint without it, the trainer would look it up in vain when it saves the next.
+        state.stateful_callbacks.setdefault(_NAME, self.state())
+        if state.global_step and self._cadence.every == "save":
+            self._check(state, control)  # the checkpoint was written before its check was made
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Check, where so many steps lie between two checks."""
+        n_steps = self._cadence.n_steps
+        if n_steps is not None and state.global_step % n_steps == 0:
+            self._check(state, control)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Check, where checkpoints are followed."""
+        if self._cadence.every == "save":
+            self._check(state, control)
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any
+    ) -> None:
+        """Check, where evaluations are followed; write into the metrics how the run stands."""
+        if self._run is None:
+            return
+        if self._cadence.every == "eval":
+            self._check(state, control)
+        if metrics is not None:
+            metrics.update(self._run.standing.metrics())
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Say how many checks were made."""
+        if self._run is not None:
+            self._log(self._run.end(state.global_step), state)
+            self.review, self.exit_code = self._run.review, self._run.exit_code
+
+    def state(self) -> dict[str, Any]:
+        """Return what the trainer keeps in trainer_state.json."""
+        record = None if self._run is None else self._run.record.as_json()
+        return {"args": {}, "attributes": {"record": record}}
+
+    # --- how it is done ---------------------------------------------------------------------------
+
+    def _planned(self, args: Any, state: Any) -> Record:
+        """Return what is known of the run: it begins, goes on, or is tried again by itself."""
+        kept = state.stateful_callbacks.get(_NAME, {}).get("attributes", {}).get("record")
+        if state.global_step and kept is not None:
+            return record_from(kept)
+        planned = Record(n_checks=self._cadence.n_checks(args, state))
+        if self._run is not None and self._run.is_open:  # with a smaller batch, on the same weights
+            return Record(n_checks=planned.n_checks, base=self._run.record.base)
+        return planned
+
+    def _check(self, state: Any, control: Any) -> None:
+        assert self._run is not None, "training has begun"
+        self._log(self._run.take(state.global_step), state)
+        self.review, self.exit_code = self._run.review, self._run.exit_code
+        if self.on_fail == "stop" and self._run.standing.proven:
+            control.should_training_stop = True
+
+    def _log(self, checks: Any, state: Any) -> None:
+        """Log each check as an evaluation of its own."""
+        assert self._run is not None, "training has begun"
+        for check in checks:
+            numbers = {**self._run.standing.metrics(), **_costs(check)}
+            if self.trainer is None:
+                state.log_history.append({**numbers, "step": check.step})
+            else:
+                # Not a trainer's own: TRL's averages, and forgets, what was logged of the training.
+                # And what the training is to log at this step counts as logged by it.
+                is_to_log = self.trainer.control.should_log
+                Trainer.log(self.trainer, numbers)
+                self.trainer.control.should_log = is_to_log
+
+    def _standing_lacks_gain(self) -> bool:
+        return self._run is not None and self._run.standing.target_gain is None
+
+
+def _costs(check: Check) -> dict[str, float]:
+    return {f"{PREFIX}seconds": round(check.seconds, 3), f"{PREFIX}tokens": check.n_tokens}
+
+
+def _names(number: str) -> tuple[str, str]:
+    """Return both names by which a trainer knows a number of ours."""
+    return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
+
+
+_SMALLEST = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
+
+
+def _refuse_wrong_best(args: Any) -> None:
+    """Refuse to keep the checkpoint that lost most."""
+    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
+        raise UsageError(
+            f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
+            "greater_is_better would keep the worst; set greater_is_better=False",
+            id="training.best-model",
+        )
+
+
+def _no_best_yet(args: Any, cadence: Cadence) -> str | None:
+    """Return a line where evaluations before the first check would look like the best."""
+    if args.metric_for_best_model not in _SMALLEST or cadence.every == "eval":
+        return None
+    return (
+        f"metric_for_best_model={args.metric_for_best_model}: evaluations before the first check "
+        'count as 0, which no later one beats; use every="eval"'
+    )
+
+
+def _tokenizer(processing_class: Any) -> Any:
+    """Return the tokenizer of a trainer's processing class."""
+    tokenizer = getattr(processing_class, "tokenizer", processing_class)
+    if not hasattr(tokenizer, "get_vocab"):
+        raise UsageError(
+            "the trainer has no tokenizer to ask with; give it processing_class=tokenizer",
+            id="training.no-tokenizer",
+        )
+    return tokenizer
+
+
+def _tell(line: str) -> None:
+    print(f"cliffguard: {line}", file=sys.stderr)
+
+
+def _silent(line: str) -> None:
+    """Of several processes the first speaks."""

@@ -1,0 +1,155 @@
+"""Backend of a model in memory: adapters switched, identities hashed where the weights lie."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.settings import EvalSettings, RunnerSettings
+from cliffguard.engine import live
+from cliffguard.engine.smoke_test import probe, refuse_no_numbers
+from cliffguard.engine.windows import settled, window_of_model
+from cliffguard.runners.local_backends import CliffguardBackend
+
+if TYPE_CHECKING:
+    from cliffguard.engine.divergence import Side
+
+
+class LiveBackend(CliffguardBackend):
+    """Switches the adapters of a model in memory; everything else is loaded from files."""
+
+    def __init__(self, network: Any, tokenizer: Any, settings: RunnerSettings) -> None:
+        super().__init__(settings, allow_pickle=False)
+        self._network = network
+        self._tokenizer = tokenizer
+        # Of each identity: are its adapters on, and which weights it stands for.
+        self._known: dict[str, tuple[bool, live.Sums]] = {}
+        self._base_weights: tuple[live.Sums, str] | None = None
+        self._tried: set[str] = set()
+
+    def base(self, name: str) -> Checkpoint:
+        """Return the identity of the weights without their adapters, hashed as they change."""
+        return self._identity(f"{self.base_name} of {name}", is_on=False)
+
+    @property
+    def base_name(self) -> str:
+        """What the base is called: of quantised weights with their bits, since it is no other."""
+        bits = live.quantization_of(self._network)
+        return "base" if bits is None else f"base ({bits})"
+
+    def candidate(self, name: str) -> Checkpoint:
+        """Return the identity of the model as it is now."""
+        return self._identity(name, is_on=True)
+
+    def stand_in(self, base: Checkpoint) -> Checkpoint:
+        """Return what training will make of full weights that are `base` as long as it begins."""
+        later = replace(base, name="trained", weights=digest(["trained", base.weights]))
+        self._known[later.fingerprint] = self._known[base.fingerprint]
+        return later
+
+    def _identity(self, name: str, *, is_on: bool) -> Checkpoint:
+        base, added = live.parts(self._network)
+        sums = live.sums(base)
+        if self._base_weights is None or self._base_weights[0] != sums:
+            self._base_weights = (sums, live.digest_of(base))
+        is_adapted = is_on and bool(added)
+        tokenizer = self._tokenizer
+        checkpoint = Checkpoint(
+            name=name,
+            revision=None,
+            weights=self._base_weights[1],
+            adapter=live.digest_of(added) if is_adapted else None,
+            tokenizer=live.tokenizer_digest(tokenizer),
+            chat_template=digest(tokenizer.chat_template) if tokenizer.chat_template else None,
+            settings=digest(live.settings_of(self._network, with_adapters=is_adapted)),
+            notes=(
+                Caveat(
+                    id="checkpoint.in-memory",
+                    text=f"{name} was asked in memory, in the middle of its training.",
+                ),
+            ),
+            files=None,
+        )
+        self._known[checkpoint.fingerprint] = (
+            is_on,
+            live.sums({**base, **added} if is_on else base),
+        )
+        return checkpoint
+
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
+        """Return the lm-eval model of a checkpoint, its adapters switched."""
+        if checkpoint.files is not None:
+            return super().model(checkpoint, protocol, dtype)
+        self._switch(checkpoint)
+        self._refuse_no_numbers(checkpoint)
+        model = self._wrapped(self._network, self._tokenizer, protocol)
+        model.reuse_prefix_cache = False  # a step of training may come between two shards
+        return model
+
+    def _refuse_no_numbers(self, checkpoint: Checkpoint) -> None:
+        """Let the model compute once, as one that is loaded does before its first answer."""
+        if checkpoint.fingerprint in self._tried:
+            return
+        is_on, _ = self._known[checkpoint.fingerprint]
+        with self.explained(checkpoint):
+            refuse_no_numbers(checkpoint.name, probe(self._network, adapted=is_on))
+        self._tried.add(checkpoint.fingerprint)
+
+    def _switch(self, checkpoint: Checkpoint) -> None:
+        is_on, sums = self._known.get(checkpoint.fingerprint, (False, None))
+        base, added = live.parts(self._network)
+        if sums is None or sums != live.sums({**base, **added} if is_on else base):
+            raise IntegrityError(
+                f"{checkpoint.name}: the model in memory is another by now; ask for sides() again",
+                id="live.changed",
+            )
+        self._network.eval()
+        if not hasattr(self._network, "peft_config"):
+            return
+        if is_on:
+            self._network.base_model.enable_adapter_layers()
+        else:
+            self._network.base_model.disable_adapter_layers()
+
+    def sides(
+        self, base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings, dtype: str
+    ) -> tuple[Side, Side]:
+        """Return both, ready to run in turns over the weights in memory."""
+        from cliffguard.engine.divergence import Side
+
+        if not {base.fingerprint, candidate.fingerprint} <= self._known.keys():
+            raise UsageError(
+                "screen: both sides must be in memory; leave screen out", id="live.screen"
+            )
+        base_side, candidate_side = (
+            Side(
+                name=side.name,
+                lm=self.model(side, protocol, dtype),
+                switch_on=partial(self._switch, side),
+            )
+            for side in (base, candidate)
+        )
+        return base_side, candidate_side
+
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
+        """Return how many tokens the model in memory reads; UsageError where nothing says it."""
+        if checkpoint.files is not None:
+            return super().window(checkpoint, protocol)
+        window = window_of_model(self._network.config, self._tokenizer)
+        return settled(checkpoint.name, window, protocol.max_length)
+
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Return whether both are the model in memory, with adapters and without."""
+        if {base.fingerprint, candidate.fingerprint} <= self._known.keys():
+            return True
+        return super().holds_both(base, candidate)
+
+    def _wrapped(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> Any:
+        # A wrapper may set a padding token: on a copy of its own.
+        return super()._wrapped(network, copy.deepcopy(tokenizer), protocol)
