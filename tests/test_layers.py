@@ -31,6 +31,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("gate",),
     ("planning", "report", "demo"),
+    ("sweep",),
     ("cli",),
 )
 TIER = {package: tier for tier, packages in enumerate(ORDER) for package in packages}
