@@ -102,32 +102,29 @@ def sweep(
 ) -> None:
     """Check many checkpoints of one plan on several workers, and report them in one overview."""
     from cliffguard.cli.given import open_store, show
-    from cliffguard.cli.sweep_run import Extent, Sweep, plans_of_sweep
+    from cliffguard.cli.sweep_results import SweepResults
+    from cliffguard.cli.sweep_run import Extent, Sweep, SweepOutput, plans_of_sweep
 
     screen = shown(quiet=quiet, verbose=verbose)
     if not watch and until is not None:
         raise UsageError("--until: is for --watch; leave it out", id="sweep.no-watch")
     with failure_recorded(out):
-        pattern_plan, found = plans_of_sweep(plan, flags, candidates, watches=watch, choose=choose)
+        first_plan, there = plans_of_sweep(plan, flags, candidates, watches=watch, choose=choose)
     if show_config:
-        show([pattern_plan])
+        show([first_plan])
         return
     with failure_recorded(out):
         refuse_lacking()
         from cliffguard.sweep.engines import executor_of
 
+        out = out or Path("cliffguard-out") / "sweep"
         run = Sweep(
-            plan=pattern_plan,
+            plan=first_plan,
             patterns=candidates,
-            found=found,
-            out=out or Path("cliffguard-out") / "sweep",
-            store=open_store(store),
-            store_folder=store,
-            screen=screen,
-            texts=texts,
             extent=Extent(not no_early_stop, diagnose, choose, watch, until, idle_minutes),
+            output=SweepOutput(out, open_store(store), store, texts, screen),
+            results=SweepResults(out=out, is_in_order=choose == "last"),
         )
-        codes = run.run(
-            executor_of(executor, pattern_plan, n_workers=workers, n_threads=threads_per_worker)
-        )
+        engine = executor_of(executor, first_plan, n_workers=workers, n_threads=threads_per_worker)
+        codes = run.run(there, engine)
     raise typer.Exit(run.exit_code(codes, is_zero=exit_zero))

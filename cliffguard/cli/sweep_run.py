@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections import ChainMap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -13,16 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from cliffguard.cli.console import ProgressOutput, complain, failure_recorded, remove_reports
 from cliffguard.cli.given import plans_of
 from cliffguard.cli.outcome import prepare, recorded, worst
-from cliffguard.cli.overview import finish_overview, overview_of, remove_overview
+from cliffguard.cli.overview import remove_overview
+from cliffguard.cli.sweep_results import SweepResults
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import are_both
 from cliffguard.core.texts import n_things
-from cliffguard.report.overview.sources import NOT_TRIED
 from cliffguard.sweep.candidates import (
     Candidate,
     Watched,
-    by_numbers,
     is_there,
     matching,
     refuse_none,
@@ -33,18 +30,15 @@ from cliffguard.sweep.driver import Driver, Due
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
     from cliffguard.core.caveats import Caveat
-    from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
     from cliffguard.core.texts import Texts
-    from cliffguard.planning.selection import CandidateReview, Choice
+    from cliffguard.planning.selection import Choice
     from cliffguard.runners import Runner
     from cliffguard.store.answers import Store
     from cliffguard.sweep.executors import Executor
     from cliffguard.sweep.runner import Workers
 
 _AT_ONCE = 2  # candidates for each worker: while one is judged, the others are asked
-_OVERVIEW_SECONDS = 5.0  # between two overviews, at least; and most of the time none is written
-_OVERVIEW_SHARE = 0.05  # of the driver's time
 
 
 class Extent(NamedTuple):
@@ -56,23 +50,6 @@ class Extent(NamedTuple):
     watches: bool
     until: int | None
     idle_minutes: float
-
-
-class _Shown(NamedTuple):
-    """Of how many candidates the overview was written last, and when it may be again."""
-
-    n: int
-    next: float
-
-
-class _Table(NamedTuple):
-    """What an overview is made of: `reviews` and `reasons` by the place of their candidate."""
-
-    names: list[str]
-    folders: list[Path]
-    reviews: Mapping[int, Review]
-    out: Path
-    reasons: Mapping[int, str]
 
 
 def plans_of_sweep(
@@ -115,34 +92,35 @@ def plans_of_sweep(
             "are there; sweep them once more then, without --watch",
             id="sweep.choose-watch",
         )
-    found = [] if watches else matching(patterns, plan.base)
+    candidates = [] if watches else matching(patterns, plan.base)
     if not watches:
-        refuse_none(patterns, found)
-    return plan, found
+        refuse_none(patterns, candidates)
+    return plan, candidates
+
+
+class SweepOutput(NamedTuple):
+    """Where reports and answers go; `store_folder` and `texts` are the flags of a command."""
+
+    out: Path
+    store: Store
+    store_folder: Path | None
+    texts: Texts
+    screen: ProgressOutput
 
 
 @dataclass(kw_only=True)
 class Sweep:
-    """The candidates of one sweep, and what came of each."""
+    """The candidates of one sweep, each with its plan, and what came of them."""
 
     plan: Plan
     patterns: Sequence[str]
-    found: list[Candidate]
-    out: Path
-    store: Store
-    store_folder: Path | None
-    screen: ProgressOutput
-    texts: Texts
     extent: Extent
+    output: SweepOutput
+    results: SweepResults
     plans: list[Plan] = field(default_factory=list)
-    codes: dict[int, int] = field(default_factory=dict)
-    reviews: dict[int, Review] = field(default_factory=dict)
-    vanished: dict[int, None] = field(default_factory=dict)  # in their order
     remarks: tuple[Caveat, ...] = ()
-    pairs: dict[int, CandidateReview] = field(default_factory=dict)
-    _shown: _Shown = field(default_factory=lambda: _Shown(0, 0.0))
 
-    def run(self, executor: Executor) -> list[int]:
+    def run(self, candidates: Sequence[Candidate], executor: Executor) -> list[int]:
         """Walk all candidates by the workers, and return the exit code of each that has one.
 
         Raises InfrastructureError where every one vanished before its verdict.
@@ -151,25 +129,25 @@ class Sweep:
         from cliffguard.sweep.dealing import Dealer
         from cliffguard.sweep.runner import Workers
 
-        remove_overview(self.out)
-        prepare(self.out)
-        self._plan(self.found)
+        remove_overview(self.output.out)
+        prepare(self.output.out)
+        self._plan(candidates)
         try:
             dealer = Dealer(executor)
             for line in executor.resources():
-                self.screen.say(line)
-            workers = Workers(dealer, runner_for(self.plan))
-            self._drive(workers)
+                self.output.screen.say(line)
+            self._drive(Workers(dealer, runner_for(self.plan)))
         finally:
             executor.cancel()
-            self._finish()
-        if not self.codes:
+            self.results.finish(self.output.screen)
+        if not self.results.codes:
+            n = n_things(len(self.results.vanished), "folder")
             raise InfrastructureError(
-                f"no checkpoint was judged: {n_things(len(self.vanished), 'folder')} vanished, and "
-                "nothing else came; let the trainer keep more of them (save_total_limit)",
+                f"no checkpoint was judged: {n} vanished, and nothing else came; let the trainer "
+                "keep more of them (save_total_limit), and run again",
                 id="sweep.nothing-judged",
             )
-        return [self.codes[number] for number in sorted(self.codes)]
+        return [self.results.codes[number] for number in sorted(self.results.codes)]
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all, as `check` of several has it."""
@@ -177,15 +155,16 @@ class Sweep:
         if self.extent.choose is not None:
             from cliffguard.planning.selection import shippable
 
-            there = [number for number in range(len(self.plans)) if number not in self.vanished]
-            names = [self.plans[number].candidate for number in there]
+            vanished = self.results.vanished
+            names = [plan.candidate for n, plan in enumerate(self.plans) if n not in vanished]
             passed = [code == 0 for code in codes]
-            self.screen.say(shippable(self.extent.choose, names, passed))
+            self.output.screen.say(shippable(self.extent.choose, names, passed))
             code = 0 if 0 in codes else code
         return 0 if is_zero and set(codes) <= {0, 10, 11} else code
 
-    def _plan(self, candidates: Iterable[Candidate]) -> None:
+    def _plan(self, candidates: Sequence[Candidate]) -> None:
         """Give each candidate its plan; those that are chosen from share alpha."""
+        self.results.candidates += candidates
         self.plans += [replace(self.plan, candidate=each.path) for each in candidates]
         if self.extent.choose is not None:
             from cliffguard.planning.selection import remark, shared
@@ -200,91 +179,15 @@ class Sweep:
         whom = n_things(len(self.plans), "checkpoint")
         whom = "the checkpoints that come" if self.extent.watches else whom
         with doing(f"asking {whom} by {n_things(n_workers, 'worker')}"):
-            driver.run(self._due(driver), self._tick)
-        if choose == "any":
-            self._judge_again(workers)
-
-    def _judge_again(self, workers: Workers) -> None:
-        """Judge what is open at what each may spend once all were asked."""
-        from cliffguard.planning.selection import raised, raised_remark
-
-        judged = [self.pairs.get(number) for number in range(len(self.plans))]
-        again = raised(judged, self.plans)
-        for number, plan in again.items():
-            self.plans[number] = plan
-            self.remarks = (raised_remark(plan, len(self.plans)),)
-        numbers = iter([list(again)])
-        driver = Driver(workers.dealer, lambda n: self._walk(n, workers), n_at_once=1)
-        driver.run(lambda: next(numbers, None), self._tick)
-
-    # --- one candidate ---------------------------------------------------------------------------
-
-    def _walk(self, number: int, workers: Workers) -> None:
-        """Take one candidate from its files to its reports, in its turn."""
-        name, folder = self.found[number].name, self.out / self.found[number].name
-        began = time.monotonic()
-        try:
-            with failure_recorded(folder):
-                code = self._judged(number, folder, workers, began)
-        except (CliffguardError, OSError, RuntimeError) as failure:
-            if not is_there(self.found[number].path):
-                remove_reports(folder)
-                self.vanished[number] = None
-                self.screen.say(f"! {name}: its folder vanished before its verdict")
-                return
-            if not isinstance(failure, CliffguardError) or failure is workers.dealer.unfit:
-                raise
-            complain(failure)
-            code = failure.exit_code
-        self.codes[number] = code
-        outcome = str(self.reviews[number].verdict.outcome) if number in self.reviews else "!"
-        n_done = len(self.codes) + len(self.vanished)
-        of = "" if self.extent.watches else f" of {len(self.plans)}"
-        self.screen.say(f"{name}: {outcome}, exit {code} ({n_done}{of})")
-
-    def _judged(self, number: int, folder: Path, workers: Workers, began: float) -> int:
-        from cliffguard.compare.repeat_command import command
-        from cliffguard.core.timing import Timings
-        from cliffguard.gate import guard
-        from cliffguard.planning.selection import CandidateReview
-        from cliffguard.report import write_reports
-        from cliffguard.sweep.runner import SweepRunner
-
-        prepare(folder)
-        decisions: list[Decision] = []
-        review = guard(
-            self.plans[number],
-            store=self.store,
-            runner=cast("Runner", SweepRunner(workers, number)),
-            stops_early=self.extent.stops_early,
-            probes=self.extent.diagnoses,
-            caveats=self.remarks,
-            witness=decisions.append,
-            command=command(
-                "check",
-                folder,
-                stops_early=self.extent.stops_early,
-                diagnoses=self.extent.diagnoses,
-                store=self.store_folder,
-                texts=self.texts,
-            ),
-        )
-        review = recorded(review, decisions, folder, self.texts)
-        timings = Timings(wall_seconds=round(time.monotonic() - began, 3), stages={})
-        write_reports(review, folder, timings)
-        self.reviews[number] = review
-        if self.extent.choose == "any":
-            self.pairs[number] = CandidateReview(review, decisions[-1].pairs)
-        return review.verdict.exit_code
-
-    # --- all of them -----------------------------------------------------------------------------
+            driver.run(self._due(driver), self.results.tick)
+            if choose == "any":
+                self._judge_again(workers)
 
     def _due(self, driver: Driver) -> Due:
-        extent = self.extent
+        extent, results = self.extent, self.results
         if not extent.watches:
             is_last = extent.choose == "last"
-            codes: Mapping[int, int | None] = ChainMap({}, self.codes, self.vanished)  # type: ignore[arg-type]
-            return InTurn(len(self.plans), codes, one_by_one=is_last)
+            return InTurn(len(self.plans), results.codes, results.vanished, one_by_one=is_last)
         return Coming(
             Watched(self.patterns, self.plan.base),
             self._taken,
@@ -295,39 +198,79 @@ class Sweep:
 
     def _taken(self, candidate: Candidate) -> int:
         """Return the number of a candidate that has come."""
-        self.found.append(candidate)
         self._plan([candidate])
-        return len(self.found) - 1
+        return len(self.plans) - 1
 
-    def _tick(self) -> None:
-        """Write the overview of what was judged, every now and then."""
-        n, now = len(self.codes) + len(self.vanished), time.monotonic()
-        if n == self._shown.n or now < self._shown.next or not self.reviews:
-            return
-        with contextlib.suppress(CliffguardError):  # what is wrong with it is said at the end
-            overview_of(*self._all(sorted({*self.codes, *self.vanished}))).write()
-        took = time.monotonic() - now
-        self._shown = _Shown(n, now + took + max(_OVERVIEW_SECONDS, took / _OVERVIEW_SHARE))
+    def _judge_again(self, workers: Workers) -> None:
+        """Judge what is open at what each may spend once all were asked."""
+        from cliffguard.planning.selection import raised, raised_remark
 
-    def _finish(self) -> None:
-        names, folders, reviews, out, reasons = self._all(range(len(self.found)))
-        finish_overview(names, folders, reviews, out, self.screen, reasons)
+        judged = [self.results.pairs.get(number) for number in range(len(self.plans))]
+        again = raised(judged, self.plans)
+        for number, plan in again.items():
+            self.plans[number] = plan
+            self.remarks = (raised_remark(plan, len(self.plans)),)
+        numbers = iter([list(again)])
+        driver = Driver(workers.dealer, lambda n: self._walk(n, workers), n_at_once=1)
+        driver.run(lambda: next(numbers, None), self.results.tick)
 
-    def _all(self, numbers: Iterable[int]) -> _Table:
-        """Return what an overview of some candidates is made of, in the order of their names."""
-        order = sorted(numbers, key=lambda number: by_numbers(self.found[number].name))
-        places = range(len(order))
-        names = [self.found[number].name for number in order]
-        return _Table(
-            names,
-            [self.out / name for name in names],
-            {place: self.reviews[order[place]] for place in places if order[place] in self.reviews},
-            self.out,
-            {place: self._reason(order[place]) for place in places},
+    # --- one candidate ---------------------------------------------------------------------------
+
+    def _walk(self, number: int, workers: Workers) -> None:
+        """Take one candidate from its files to its reports, in its turn."""
+        results, say = self.results, self.output.screen.say
+        name, folder = results.candidates[number].name, results.folder(number)
+        try:
+            with failure_recorded(folder):
+                code = self._judged(number, folder, workers)
+        except (CliffguardError, OSError, RuntimeError) as failure:
+            if not is_there(results.candidates[number].path):
+                remove_reports(folder)
+                results.vanished[number] = None
+                say(f"! {name}: its folder vanished before its verdict")
+                return
+            if not isinstance(failure, CliffguardError) or failure is workers.dealer.unfit:
+                raise
+            complain(failure)
+            code = failure.exit_code
+        results.codes[number] = code
+        review = results.reviews.get(number)
+        what = "no verdict" if review is None else str(review.verdict.outcome)
+        of = "" if self.extent.watches else f" of {len(self.plans)}"
+        say(f"{name}: {what}, exit {code} ({results.n_ended}{of})")
+
+    def _judged(self, number: int, folder: Path, workers: Workers) -> int:
+        from cliffguard.compare.repeat_command import command
+        from cliffguard.core.timing import Timings
+        from cliffguard.gate import guard
+        from cliffguard.planning.selection import CandidateReview
+        from cliffguard.report import write_reports
+        from cliffguard.sweep.runner import SweepRunner
+
+        began, output = time.monotonic(), self.output
+        prepare(folder)
+        decisions: list[Decision] = []
+        review = guard(
+            self.plans[number],
+            store=output.store,
+            runner=cast("Runner", SweepRunner(workers, number)),
+            stops_early=self.extent.stops_early,
+            probes=self.extent.diagnoses,
+            caveats=self.remarks,
+            witness=decisions.append,
+            command=command(
+                "check",
+                folder,
+                stops_early=self.extent.stops_early,
+                diagnoses=self.extent.diagnoses,
+                store=output.store_folder,
+                texts=output.texts,
+            ),
         )
-
-    def _reason(self, number: int) -> str:
-        """Return why a candidate without a review or a failure has none."""
-        if number in self.vanished:
-            return "its folder vanished before its verdict"
-        return NOT_TRIED if self.extent.choose == "last" else "the sweep ended before its verdict"
+        review = recorded(review, decisions, folder, output.texts)
+        timings = Timings(wall_seconds=round(time.monotonic() - began, 3), stages={})
+        write_reports(review, folder, timings)
+        self.results.reviews[number] = review
+        if self.extent.choose == "any":
+            self.results.pairs[number] = CandidateReview(review, decisions[-1].pairs)
+        return review.verdict.exit_code

@@ -151,8 +151,8 @@ def _state(path: str) -> Mapping[str, tuple[int, int]]:
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                found = entry.stat()
-                state[entry.name] = (found.st_size, found.st_mtime_ns)
+                facts = entry.stat()
+                state[entry.name] = (facts.st_size, facts.st_mtime_ns)
     except OSError:
         return {}
     return state

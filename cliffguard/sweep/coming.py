@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from cliffguard.sweep.candidates import Candidate, Watched
 
@@ -11,32 +11,30 @@ _LOOK_SECONDS = 1.0  # between two looks at the folders
 
 
 class InTurn:
-    """The numbers of candidates that are all there; `one_by_one`, the next after one that passed.
+    """The numbers of candidates that are all there; `one_by_one`, the next after each that passed.
 
-    `codes` has the exit code of each that was judged, or None of one that could not be.
+    `codes` has the exit code of each that was judged, `vanished` those that could not be.
     """
 
-    def __init__(self, n: int, codes: Mapping[int, int | None], *, one_by_one: bool) -> None:
+    def __init__(
+        self, n: int, codes: Mapping[int, int], vanished: Collection[int], *, one_by_one: bool
+    ) -> None:
         self._n = n
         self._codes = codes
+        self._vanished = vanished
         self._one_by_one = one_by_one
         self._next = 0
 
     def __call__(self) -> Sequence[int] | None:
         """Return the numbers whose turn it is; None: there will be no more."""
-        if self._next == self._n or self._has_ended():
+        if self._next == self._n or (self._one_by_one and any(self._codes.values())):
             return None
+        begun = self._next
         if not self._one_by_one:
-            numbers = range(self._n)
-        elif self._next > 0 and self._next - 1 not in self._codes:
-            return ()
-        else:
-            numbers = range(self._next, self._next + 1)
-        self._next = numbers.stop
-        return numbers
-
-    def _has_ended(self) -> bool:
-        return self._one_by_one and any(code not in (0, None) for code in self._codes.values())
+            self._next = self._n
+        elif begun == 0 or begun - 1 in self._codes or begun - 1 in self._vanished:
+            self._next += 1
+        return range(begun, self._next)
 
 
 class Coming:
@@ -63,14 +61,14 @@ class Coming:
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._n_taken = 0
-        self._active = self._looked = -float("inf")
-        self._has_begun = False
+        self._looked = -float("inf")
+        self._active: float | None = None  # when there was anything to do last
 
     def __call__(self) -> Sequence[int] | None:
         """Return the numbers of those that are new; None: there will be no more."""
         now = self._clock()
-        if not self._has_begun:
-            self._has_begun, self._active = True, now
+        if self._active is None:
+            self._active = now
         if self._until is not None and self._n_taken >= self._until:
             return None
         if now - self._looked < _LOOK_SECONDS:

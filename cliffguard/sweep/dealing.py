@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cliffguard.core.errors import CliffguardError, InfrastructureError
-from cliffguard.sweep.executors import Executor, Outcome, Suites, Work
+from cliffguard.sweep.executors import Executor, KnownSuites, Work, WorkOutcome
 
 _MOST_LOSSES = 3
 """Workers that may be lost over one unit before it counts as what kills them."""
@@ -25,12 +25,12 @@ class Unit:
 
     key: Hashable
     work: Work
-    suites: Suites | None
+    suites: KnownSuites | None
     holder: str
     rank: int
     n_waiting: int = 1
     n_losses: int = 0
-    outcome: Outcome | None = None
+    outcome: WorkOutcome | None = None
     stop: BaseException | None = None
 
     @property
@@ -99,7 +99,13 @@ class Dealer:
     # --- for a candidate, in its turn ------------------------------------------------------------
 
     def submit(
-        self, key: Hashable, work: Work, *, holder: str, rank: int, suites: Suites | None = None
+        self,
+        key: Hashable,
+        work: Work,
+        *,
+        holder: str,
+        rank: int,
+        suites: KnownSuites | None = None,
     ) -> Unit:
         """Return the unit of a work, which waits for a worker unless somebody asked for the same.
 
@@ -168,7 +174,7 @@ class Dealer:
 
     # --- for the driver --------------------------------------------------------------------------
 
-    def take(self, came: Sequence[tuple[int, Outcome]]) -> None:
+    def take(self, came: Sequence[tuple[int, WorkOutcome]]) -> None:
         """Note what came of works, give workers their next, and wake who waits for it."""
         with self._change:
             for worker, outcome in came:
@@ -195,7 +201,7 @@ class Dealer:
                 bench.unit = None
             self._change.notify_all()
 
-    def _take(self, worker: int, outcome: Outcome) -> None:
+    def _take(self, worker: int, outcome: WorkOutcome) -> None:
         bench = self._benches[worker]
         unit, bench.unit = bench.unit, None
         bench.seconds += outcome.seconds
@@ -208,12 +214,12 @@ class Dealer:
             if unit.n_losses < _MOST_LOSSES and self._stop is None:
                 self._pending.insert(0, unit)
                 return
-            outcome = Outcome(failure=_lost(worker, unit))
+            outcome = WorkOutcome(failure=_lost(worker, unit))
         elif outcome.is_unfit and outcome.failure is not None:
             error = outcome.failure
             text = f"worker {worker + 1}: {error}"
             self.unfit = type(error)(text, id=error.id)
-            outcome = Outcome(failure=self.unfit)
+            outcome = WorkOutcome(failure=self.unfit)
         self.n_done += 1
         unit.outcome = outcome
 

@@ -28,7 +28,7 @@ class WorkerSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Suites(NamedTuple):
+class KnownSuites(NamedTuple):
     """The suites that a worker has to know before it is asked, and what it must find in them.
 
     `digests` are of the driver's tasks; `identity` and `dtype` are the first worker's.
@@ -50,12 +50,12 @@ class Work(NamedTuple):
 
     name: str
     arguments: Sequence[Any]
-    suites: Suites | None = None
+    suites: KnownSuites | None = None
     part: TaskPart | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class WorkOutcome:
     """What came of a worker's work: its result, an error of ours, or the traceback of a crash.
 
     `is_lost`: the worker is gone, and what it had in hand with it. `is_unfit`: it failed before it
@@ -85,7 +85,7 @@ class Executor(Interface):
     def submit(self, worker: int, work: Work) -> None:
         """Give a worker that has nothing in hand its next work."""
 
-    def wait(self, seconds: float) -> Sequence[tuple[int, Outcome]]:
+    def wait(self, seconds: float) -> Sequence[tuple[int, WorkOutcome]]:
         """Return what came of works since the last call, each with its worker's number.
 
         Returns as soon as there is one, and after so many seconds at most.

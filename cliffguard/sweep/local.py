@@ -19,7 +19,7 @@ from functools import partial
 
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.engine.devices import visible_gpus
-from cliffguard.sweep.executors import Executor, Outcome, Work, WorkerSettings
+from cliffguard.sweep.executors import Executor, Work, WorkerSettings, WorkOutcome
 from cliffguard.sweep.worker import Worker, ignore_signals
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -35,7 +35,7 @@ class LocalExecutor(Executor):
         self._settings = settings
         self._devices = devices_of(settings.plan.runner, n_workers)
         self._pools: dict[int, ProcessPoolExecutor] = {}
-        self._outcomes: queue.Queue[tuple[int, Outcome]] = queue.Queue()
+        self._outcomes: queue.Queue[tuple[int, WorkOutcome]] = queue.Queue()
         self._is_cancelled = False
 
     def resources(self) -> Sequence[str]:
@@ -66,7 +66,7 @@ class LocalExecutor(Executor):
         future.add_done_callback(partial(self._came, worker))
         return None
 
-    def wait(self, seconds: float) -> Sequence[tuple[int, Outcome]]:
+    def wait(self, seconds: float) -> Sequence[tuple[int, WorkOutcome]]:
         """Return what came of works since the last call."""
         try:
             outcomes = [self._outcomes.get(timeout=seconds)]
@@ -89,15 +89,15 @@ class LocalExecutor(Executor):
             pool.shutdown(wait=True, cancel_futures=True)
         self._pools.clear()
 
-    def _came(self, worker: int, future: Future[Outcome]) -> None:
+    def _came(self, worker: int, future: Future[WorkOutcome]) -> None:
         if self._is_cancelled:
             return
         try:
             outcome = future.result()
         except (BrokenProcessPool, CancelledError):
-            outcome = Outcome(is_lost=True)
+            outcome = WorkOutcome(is_lost=True)
         except Exception:  # of what cannot be sent
-            outcome = Outcome(crash=traceback.format_exc())
+            outcome = WorkOutcome(crash=traceback.format_exc())
         self._outcomes.put((worker, outcome))
 
 
@@ -126,7 +126,7 @@ def _begin(settings: WorkerSettings) -> None:
     _worker = Worker(settings)
 
 
-def _do(work: Work) -> Outcome:
+def _do(work: Work) -> WorkOutcome:
     assert _worker is not None, "a pool begins with its initializer"
     return _worker.do(work)
 

@@ -16,7 +16,7 @@ from cliffguard.core.timing import Spent
 from cliffguard.runners import Answered, Notes, Runner, TaskItems, TaskPart
 from cliffguard.runners.parallel import check_complete
 from cliffguard.sweep.dealing import Dealer, Unit
-from cliffguard.sweep.executors import Suites, Work
+from cliffguard.sweep.executors import KnownSuites, Work
 
 _ALL = 1 << 30  # groups of shards: whatever a look takes is asked side by side
 _calls = count()
@@ -34,7 +34,7 @@ class Workers:
         self._known: dict[str, Any] = {}
 
     def ask(
-        self, work: Work, holder: str = "", rank: int = -1, suites: Suites | None = None
+        self, work: Work, holder: str = "", rank: int = -1, suites: KnownSuites | None = None
     ) -> Any:
         """Return what one worker answers, as soon as one is free."""
         unit = self.dealer.submit(
@@ -72,7 +72,7 @@ class SweepRunner:
     def __init__(self, workers: Workers, rank: int) -> None:
         self._workers = workers
         self._rank = rank
-        self._suites: Suites | None = None
+        self._suites: KnownSuites | None = None
         self._parts: dict[str, TaskPart] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -118,7 +118,7 @@ class SweepRunner:
         """Return all tasks with their items; every worker builds its own before it is asked."""
         tasks = self._workers.inner.resolve(suites, protocol)
         digests = tuple(task.digest for task in tasks)
-        self._suites = Suites(
+        self._suites = KnownSuites(
             key=digest([digests, asdict(protocol)]),
             suites=tuple(suites),
             protocol=protocol,

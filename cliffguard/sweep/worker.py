@@ -18,7 +18,7 @@ from cliffguard.core.hub_names import no_connection
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Notes, TaskPart
-from cliffguard.sweep.executors import Outcome, Suites, Work, WorkerSettings
+from cliffguard.sweep.executors import KnownSuites, Work, WorkerSettings, WorkOutcome
 
 
 class Worker:
@@ -35,7 +35,7 @@ class Worker:
         self._tasks: dict[str, Task] = {}
         self._items: dict[str, dict[str, Item]] = {}
 
-    def do(self, work: Work) -> Outcome:
+    def do(self, work: Work) -> WorkOutcome:
         """Return what came of a work; whatever it is, who waits for it must hear of it."""
         began, is_ready = time.process_time(), False
         try:
@@ -43,10 +43,10 @@ class Worker:
             is_ready = True
             result = getattr(self, work.name)(*work.arguments)
         except CliffguardError as failure:
-            return Outcome(failure=failure, is_unfit=not is_ready)
+            return WorkOutcome(failure=failure, is_unfit=not is_ready)
         except Exception:
-            return Outcome(crash=traceback.format_exc())
-        return Outcome(result=result, seconds=time.process_time() - began)
+            return WorkOutcome(crash=traceback.format_exc())
+        return WorkOutcome(result=result, seconds=time.process_time() - began)
 
     # --- what is done by name --------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class Worker:
         if work.part is not None:
             self._take(work.part)
 
-    def _learn(self, wanted: Suites) -> None:
+    def _learn(self, wanted: KnownSuites) -> None:
         """Resolve suites here. Raises IntegrityError where they, or we, are not what they were."""
         runner, protocol = self._runner, wanted.protocol
         here = runner.identity, runner.dtype(protocol)
