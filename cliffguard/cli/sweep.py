@@ -115,13 +115,14 @@ def sweep(
         return
     with failure_recorded(out):
         refuse_lacking()
+        from cliffguard.sweep.candidates import Watched
         from cliffguard.sweep.engines import executor_of
 
         out = out or Path("cliffguard-out") / "sweep"
         run = Sweep(
             plan=first_plan,
-            patterns=candidates,
-            extent=Extent(not no_early_stop, diagnose, choose, watch, until, idle_minutes),
+            watched=Watched(candidates, first_plan.base) if watch else None,
+            extent=Extent(not no_early_stop, diagnose, choose, until, idle_minutes),
             output=SweepOutput(out, open_store(store), store, texts, screen),
             results=SweepResults(out=out, is_in_order=choose == "last"),
         )

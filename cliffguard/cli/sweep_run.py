@@ -47,7 +47,6 @@ class Extent(NamedTuple):
     stops_early: bool
     diagnoses: bool
     choose: Choice | None
-    watches: bool
     until: int | None
     idle_minutes: float
 
@@ -113,7 +112,7 @@ class Sweep:
     """The candidates of one sweep, each with its plan, and what came of them."""
 
     plan: Plan
-    patterns: Sequence[str]
+    watched: Watched | None
     extent: Extent
     output: SweepOutput
     results: SweepResults
@@ -140,6 +139,11 @@ class Sweep:
         finally:
             executor.cancel()
             self.results.finish(self.output.screen)
+            for path in () if self.watched is None else self.watched.waiting:
+                self.output.screen.say(
+                    f"! {path}: was not whole to the end: no trainer_state.json or "
+                    "adapter_config.json, or weights shorter than they say"
+                )
         if not self.results.codes:
             n = n_things(len(self.results.vanished), "folder")
             raise InfrastructureError(
@@ -177,7 +181,7 @@ class Sweep:
         n_at_once = 1 if choose == "last" else _AT_ONCE * n_workers
         driver = Driver(workers.dealer, lambda n: self._walk(n, workers), n_at_once=n_at_once)
         whom = n_things(len(self.plans), "checkpoint")
-        whom = "the checkpoints that come" if self.extent.watches else whom
+        whom = "the checkpoints that come" if self.watched is not None else whom
         with doing(f"asking {whom} by {n_things(n_workers, 'worker')}"):
             driver.run(self._due(driver), self.results.tick)
             if choose == "any":
@@ -185,11 +189,11 @@ class Sweep:
 
     def _due(self, driver: Driver) -> Due:
         extent, results = self.extent, self.results
-        if not extent.watches:
+        if self.watched is None:
             is_last = extent.choose == "last"
             return InTurn(len(self.plans), results.codes, results.vanished, one_by_one=is_last)
         return Coming(
-            Watched(self.patterns, self.plan.base),
+            self.watched,
             self._taken,
             lambda: driver.is_at_work,
             until=extent.until,
@@ -236,7 +240,7 @@ class Sweep:
         results.codes[number] = code
         review = results.reviews.get(number)
         what = "no verdict" if review is None else str(review.verdict.outcome)
-        of = "" if self.extent.watches else f" of {len(self.plans)}"
+        of = "" if self.watched is not None else f" of {len(self.plans)}"
         say(f"{name}: {what}, exit {code} ({results.n_ended}{of})")
 
     def _judged(self, number: int, folder: Path, workers: Workers) -> int:
