@@ -16,6 +16,7 @@ from cliffguard.cli.sweep_results import SweepResults
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import are_both
+from cliffguard.core.signals import Interrupted
 from cliffguard.core.texts import n_things
 from cliffguard.sweep.candidates import (
     Candidate,
@@ -136,6 +137,10 @@ class Sweep:
             for line in executor.resources():
                 self.output.screen.say(line)
             self._drive(Workers(dealer, runner_for(self.plan)))
+        except Interrupted as stop:
+            n_judged, n = len(self.results.codes), n_things(len(self.plans), "checkpoint")
+            stop.kept = f"{n_judged} of {n} judged, answers in {self.output.store.root}"
+            raise
         finally:
             executor.cancel()
             self.results.finish(self.output.screen)

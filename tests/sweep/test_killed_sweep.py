@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -108,9 +109,9 @@ def test_a_signal_is_told_in_one_line(root: Path) -> None:
     stderr = running.communicate(timeout=runs.PATIENCE_S)[1]
 
     assert running.returncode == 143
-    assert stderr.splitlines()[-1] == (
-        "cliffguard: terminated; what is stored is kept, run again to go on"
-    )
+    kept = rf"[1-3] of 4 checkpoints judged, answers in {root}/told"
+    line = rf"cliffguard: terminated; what is stored is kept \({kept}\), run again to go on"
+    assert re.fullmatch(line, stderr.splitlines()[-1])
     overview = (root / "out-told" / "overview.md").read_text()
     assert "the sweep ended before its verdict" in overview
     assert "Traceback" not in stderr
