@@ -38,6 +38,7 @@ TIER = {package: tier for tier, packages in enumerate(ORDER) for package in pack
 LATE = (
     "torch", "transformers", "tokenizers", "peft", "lm_eval", "datasets", "pyarrow", "matplotlib",
     "accelerate", "safetensors", "gguf", "huggingface_hub", "psutil", "requests", "rouge_score",
+    "ray", "submitit",
 )  # fmt: skip
 LIGHT = (
     "core",
@@ -50,7 +51,7 @@ LIGHT = (
     "run",
     "planning",
 )
-LIGHT += ("report", "cli")
+LIGHT += ("report", "sweep", "cli")
 HEAVY = {
     "torch": {"engine"},
     "transformers": {"engine", "core"},  # core: the child process that renders chat templates
@@ -58,6 +59,8 @@ HEAVY = {
     "lm_eval": {"runners", "engine"},
     "datasets": {"runners", "suites"},
     "matplotlib": {"report"},
+    "ray": {"sweep"},
+    "submitit": {"sweep"},
 }
 FILES = sorted(
     path.relative_to(PACKAGE)

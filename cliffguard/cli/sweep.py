@@ -39,11 +39,11 @@ IdleMinutes = Annotated[
     ),
 ]
 Engine = Annotated[
-    Literal["local"],
+    Literal["local", "ray", "slurm"],
     typer.Option(
         "--executor",
         rich_help_panel=RUNNER,
-        help="Where the workers are: local: processes of this machine.",
+        help="Where workers are: processes of this machine, actors of Ray, jobs of Slurm.",
     ),
 ]
 Workers = Annotated[
@@ -126,6 +126,12 @@ def sweep(
             output=SweepOutput(out, open_store(store), store, texts, screen),
             results=SweepResults(out=out, is_in_order=choose == "last"),
         )
-        engine = executor_of(executor, first_plan, n_workers=workers, n_threads=threads_per_worker)
+        engine = executor_of(
+            executor,
+            first_plan,
+            n_workers=workers,
+            n_threads=threads_per_worker,
+            folder=out / ".jobs",
+        )
         codes = run.run(there, engine)
     raise typer.Exit(run.exit_code(codes, is_zero=exit_zero))

@@ -2,7 +2,7 @@
 
 CLIFFGUARD_TEST_ASKED is a file that gets a line for each group of items that a worker begins;
 CLIFFGUARD_TEST_PAUSE are the seconds that each takes. Where CLIFFGUARD_TEST_BREAK names a kind, the
-workers, and not the driver, are broken so.
+workers, and not the driver, are broken so; CLIFFGUARD_TEST_CLUSTER is submitit's word for an engine.
 """
 
 from __future__ import annotations
@@ -74,12 +74,15 @@ def main() -> None:
     """Run the command line on workers that answer by script."""
     from cliffguard import gate
     from cliffguard.cli import main as command_line
+    from cliffguard.core import libraries
     from cliffguard.sweep import engines
 
     gate.runner_for = answering  # type: ignore[assignment]
     # By a name that a worker can import: this file is the program here.
     make = import_module("tests.sweep.program").answering
-    engines.executor_of = functools.partial(engines.executor_of, make=make)
+    cluster = os.environ.get("CLIFFGUARD_TEST_CLUSTER")
+    engines.executor_of = functools.partial(engines.executor_of, make=make, cluster=cluster)
+    libraries.refuse_lacking = lambda: None  # a script needs none of them
     command_line()
 
 

@@ -38,11 +38,11 @@ def checkpoint(root: Path, number: int) -> Path:
     return folder
 
 
-def command(root: Path, store: str, *more: str) -> list[str]:
+def command(root: Path, store: str, *more: str, python: str = sys.executable) -> list[str]:
     """Return the words of a sweep over them."""
     words = ["sweep", f"{root}/plan.yaml", "--candidates", f"{root}/runs/*/checkpoint-*"]
     words += ["--store", f"{root}/{store}", "--out", f"{root}/out-{store}", *more]
-    return [sys.executable, "-m", "tests.sweep.program", *words]
+    return [python, "-m", "tests.sweep.program", *words]
 
 
 def environment(root: Path, store: str, **more: str) -> dict[str, str]:
@@ -52,10 +52,12 @@ def environment(root: Path, store: str, **more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": checkout, **asked, **more}
 
 
-def run(root: Path, store: str, *more: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run(
+    root: Path, store: str, *more: str, python: str = sys.executable, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run a sweep to its end."""
     return subprocess.run(
-        command(root, store, *more),
+        command(root, store, *more, python=python),
         env=environment(root, store, **env),
         capture_output=True,
         text=True,
@@ -64,10 +66,12 @@ def run(root: Path, store: str, *more: str, **env: str) -> subprocess.CompletedP
     )
 
 
-def started(root: Path, store: str, *more: str, **env: str) -> subprocess.Popen[str]:
+def started(
+    root: Path, store: str, *more: str, python: str = sys.executable, **env: str
+) -> subprocess.Popen[str]:
     """Start a sweep."""
     return subprocess.Popen(
-        command(root, store, *more),
+        command(root, store, *more, python=python),
         env=environment(root, store, **env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
