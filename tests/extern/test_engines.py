@@ -1,4 +1,4 @@
-"""Workers of foreign engines: actors of Ray on this machine, and jobs of submitit's local cluster."""
+"""Workers of foreign engines: actors of Ray here, and jobs of the local cluster of submitit."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 CLIFFGUARD_TEST_ASKED is a file that gets a line for each group of items that a worker begins;
 CLIFFGUARD_TEST_PAUSE are the seconds that each takes. Where CLIFFGUARD_TEST_BREAK names a kind, the
-workers, and not the driver, are broken so; CLIFFGUARD_TEST_CLUSTER is submitit's word for an engine.
+workers, and not the driver, are broken so. CLIFFGUARD_TEST_CLUSTER is submitit's word for an
+engine.
 """
 
 from __future__ import annotations
