@@ -57,7 +57,6 @@ class _Bench:
     holder: str = ""
     suites: set[str] = field(default_factory=set)
     unit: Unit | None = None
-    seconds: float = 0.0
 
 
 class Dealer:
@@ -85,11 +84,6 @@ class Dealer:
         """Be the one candidate that moves."""
         with self._turn:
             yield
-
-    @property
-    def seconds(self) -> Sequence[float]:
-        """Seconds that each worker's processor has spent on units."""
-        return [bench.seconds for bench in self._benches]
 
     @property
     def is_idle(self) -> bool:
@@ -204,12 +198,11 @@ class Dealer:
     def _take(self, worker: int, outcome: WorkOutcome) -> None:
         bench = self._benches[worker]
         unit, bench.unit = bench.unit, None
-        bench.seconds += outcome.seconds
         if unit is None:
             return
         if outcome.is_lost:
             self.n_lost += 1
-            self._benches[worker] = _Bench(seconds=bench.seconds)
+            self._benches[worker] = _Bench()
             unit.n_losses += 1
             if unit.n_losses < _MOST_LOSSES and self._stop is None:
                 self._pending.insert(0, unit)

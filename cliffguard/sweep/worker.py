@@ -37,16 +37,17 @@ class Worker:
 
     def do(self, work: Work) -> WorkOutcome:
         """Return what came of a work; whatever it is, who waits for it must hear of it."""
-        began, is_ready = time.process_time(), False
+        began, ready = time.process_time(), None
         try:
             self._prepare(work)
-            is_ready = True
+            ready = time.process_time()
             result = getattr(self, work.name)(*work.arguments)
         except CliffguardError as failure:
-            return WorkOutcome(failure=failure, is_unfit=not is_ready)
+            return WorkOutcome(failure=failure, is_unfit=ready is None)
         except Exception:
             return WorkOutcome(crash=traceback.format_exc())
-        return WorkOutcome(result=result, seconds=time.process_time() - began)
+        seconds = time.process_time() - ready
+        return WorkOutcome(result=result, starting=ready - began, seconds=seconds)
 
     # --- what is done by name --------------------------------------------------------------------
 

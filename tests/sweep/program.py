@@ -12,20 +12,33 @@ import functools
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.items import Suite, Task
+from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan
-from tests.faults import Scripted
+from tests.fake_runner import FakeRunner
 
 
-class Told(Scripted):
-    """Answers by script, and writes down what it begins."""
+class Noting(FakeRunner):
+    """Answers from a digest, after a while, and writes down what it begins."""
 
     def __init__(self) -> None:
-        super().__init__(float(os.environ.get("CLIFFGUARD_TEST_PAUSE", "0")), self._note)
+        super().__init__(_score)
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
+    ) -> Sequence[Answer]:
+        """Return the scripted answers after a while."""
+        self._note(f"{checkpoint.label} {task.name} {items[0].id}")
+        time.sleep(float(os.environ.get("CLIFFGUARD_TEST_PAUSE", "0")))
+        return super().ask(checkpoint, task, items, protocol)
 
     def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the tasks, unless this worker lacks them."""
@@ -49,6 +62,11 @@ class Told(Scripted):
             raise ZeroDivisionError("of the script")
 
 
+def _score(name: str, item: Item) -> float:
+    drawn = int(digest([Path(name).name, item.id])[:4], 16) / 0xFFFF
+    return float(drawn < (0.7 if name.endswith("base") else 0.6))
+
+
 def _is_broken(kind: str) -> bool:
     is_worker = multiprocessing.parent_process() is not None
     return is_worker and os.environ.get("CLIFFGUARD_TEST_BREAK") == kind
@@ -66,9 +84,9 @@ def _claims(name: str) -> bool:
     return True
 
 
-def answering(plan: Plan) -> Told:
+def answering(plan: Plan) -> Noting:
     """Return who answers, here and in a worker."""
-    return Told()
+    return Noting()
 
 
 def main() -> None:
