@@ -129,10 +129,10 @@ class Sweep:
         from cliffguard.sweep.dealing import Dealer
         from cliffguard.sweep.runner import Workers
 
-        remove_overview(self.output.out)
-        prepare(self.output.out)
-        self._plan(candidates)
         try:
+            remove_overview(self.output.out)
+            prepare(self.output.out)
+            self._plan(candidates)
             dealer = Dealer(executor)
             for line in executor.resources():
                 self.output.screen.say(line)

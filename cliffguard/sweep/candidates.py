@@ -21,6 +21,7 @@ _MARKS = ("trainer_state.json", "adapter_config.json")
 _CONFIGS = ("config.json", "adapter_config.json")
 _MOST_HEADER = 100_000_000  # bytes, as safetensors itself allows
 _MAGIC = "*?["
+_MOST_NAMES = 200  # among which what was meant is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,10 @@ def refuse_none(patterns: Sequence[str], candidates: Sequence[Candidate]) -> Non
     else:
         parent = _fixed(patterns[0])
         is_there = parent.is_dir()
-        known = sorted(os.listdir(parent))[:200] if is_there else []
-        near = nearest(_next_part(patterns[0], parent), known) if is_there else ""
-        what = f"matches nothing{near}" if is_there else f"matches nothing: there is no {parent}"
-        advice = "mend it, and keep the quotes around it; --watch waits for checkpoints to come"
+        known = sorted(os.listdir(parent))[:_MOST_NAMES] if is_there else []
+        near = nearest(_next_part(patterns[0], parent), known)
+        what = "matches nothing" if is_there else f"matches nothing: there is no {parent}"
+        advice = f"mend it, or --watch for checkpoints that come{near}"
     raise UsageError(f"--candidates {patterns[0]}: {what}; {advice}", id="sweep.no-candidate")
 
 

@@ -70,7 +70,6 @@ class Dealer:
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self.n_lost = 0
-        self.n_done = 0
         self.unfit: CliffguardError | None = None
         self._turn = threading.Lock()
         self._change = threading.Condition()
@@ -213,7 +212,6 @@ class Dealer:
             text = f"worker {worker + 1}: {error}"
             self.unfit = type(error)(text, id=error.id)
             outcome = WorkOutcome(failure=self.unfit)
-        self.n_done += 1
         unit.outcome = outcome
 
     def _deal(self) -> None:

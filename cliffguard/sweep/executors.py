@@ -59,8 +59,8 @@ class WorkOutcome:
     """What came of a worker's work: its result, an error of ours, or the traceback of a crash.
 
     `is_lost`: the worker is gone, and what it had in hand with it. `is_unfit`: it failed before it
-    was asked, and so will all that it is given. Seconds are of its processor: `starting` those until
-    it could begin, `seconds` those of the work.
+    was asked, and so will all that it is given. Seconds are of its processor: `starting` until it
+    could begin, `seconds` those of the work.
     """
 
     result: Any = None

@@ -3,7 +3,7 @@
     python -m scripts.studies.sweep_speed BASE 'ADAPTERS/*' [--capabilities 8 --items 128 --times 3]
 
 Adapters over one base in float32 on the CPU, each asked made-up choices in one look. Work is what a
-worker's processor takes for its units, with one thread: of two workers that of the busier one counts.
+worker's processor takes for its units, with one thread; of two workers the busier one counts.
 Starting (libraries, suites) stands beside it. One and two workers take turns; medians. The stores
 are compared byte for byte. Prints Markdown and writes it to `--out`.
 """
@@ -143,8 +143,8 @@ def page_of(given: argparse.Namespace, n: int, runs: dict[int, list[list[float]]
 
 `python -m scripts.studies.sweep_speed BASE 'ADAPTERS/*' --capabilities {given.capabilities}
 --items {given.items} --times {given.times}`: {n} adapters, {given.capabilities} capabilities of
-{given.items} items, one look, no probes; one thread each; medians of {given.times}, in turns. Seconds
-are of the processor but for the wall's, on a machine that others share.
+{given.items} items, one look, no probes; one thread each; medians of {given.times}, in turns.
+Seconds are of the processor but for the wall's, on a machine that others share.
 
 {table(rows)}
 
