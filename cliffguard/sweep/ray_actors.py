@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import traceback
@@ -39,7 +40,12 @@ class RayExecutor(Executor):
         if not ray.is_initialized():
             is_joined = bool(os.environ.get("RAY_ADDRESS"))
             here: Mapping[str, Any] = {} if is_joined else {"num_cpus": max(n_workers or 1, 1)}
-            ray.init(log_to_driver=False, include_dashboard=None if is_joined else False, **here)
+            ray.init(
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=None if is_joined else False,
+                **here,
+            )
         n_gpus = int(ray.cluster_resources().get("GPU", 0))
         uses_gpus = n_gpus > 0 if wants_gpus is None else wants_gpus
         self.n_workers = n_workers or (n_gpus if uses_gpus else 0) or 1

@@ -16,6 +16,7 @@ from cliffguard.sweep.folder import outcome_of, serve, show_life, write
 
 _LOOK_SECONDS = 0.2  # between two looks at the folder
 _STATE_SECONDS = 15.0  # between two questions whether a job still runs; Slurm bears few of them
+_FAREWELL_SECONDS = 2.0  # for workers to see that it is over; then their jobs are cancelled
 _MINUTES = 24 * 60  # of a job, where nothing else is said
 
 
@@ -76,6 +77,9 @@ class SlurmExecutor(Executor):
     def cancel(self) -> None:
         """Let the workers end, and the jobs that have not begun with them."""
         (self._folder / "over").touch()
+        until = time.monotonic() + _FAREWELL_SECONDS
+        while time.monotonic() < until and not all(job.done() for job in self._jobs):
+            time.sleep(_LOOK_SECONDS)
         for job in self._jobs:
             with contextlib.suppress(Exception):  # one that has ended, or a Slurm that is away
                 job.cancel(check=False)

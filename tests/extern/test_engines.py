@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -30,9 +31,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ended_as_by_one_worker(root: Path, store: str) -> None:
-    """The store and the reviews are those of a worker of this machine, byte for byte."""
+    """The store is that of a worker of this machine, byte for byte, and so are the verdicts."""
     assert runs.stored(root, store) == runs.stored(root, "1-worker")
-    assert runs.reviews(root, store) == runs.reviews(root, "1-worker")
+    here, there = (
+        {name: json.loads(text) for name, text in runs.reviews(root, which).items()}
+        for which in (store, "1-worker")
+    )
+    assert len(here) == runs.N_CANDIDATES
+    for key in ("verdict", "comparison"):  # the versions of libraries are those of an environment
+        assert {n: r[key] for n, r in here.items()} == {n: r[key] for n, r in there.items()}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
