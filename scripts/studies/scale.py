@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import resource
 import shutil
 import struct
@@ -26,6 +25,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
@@ -170,8 +170,8 @@ def sweep(root: Path) -> None:
         ),
         results=SweepResults(out=out, is_in_order=False),
     )
-    middle: dict[str, int] = {}
-    threading.Thread(target=_watch, args=(run.results, middle), daemon=True).start()
+    seen: dict[str, int] = {}
+    threading.Thread(target=_watch, args=(run.results, seen), daemon=True).start()
     began = time.monotonic()
     with read_once():
         codes = run.run(matching([f"{root}/runs/checkpoint-*"]), executor)
@@ -183,18 +183,24 @@ def sweep(root: Path) -> None:
         "workers": workers.ru_utime + workers.ru_stime,
         "wall": wall,
         "driver_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "worker_mib": workers.ru_maxrss / 1024,
-        "tenth_mib": middle.get("kib", 0) / 1024,
+        "worker_mib": seen.get("worker", 0) / 2**20,
+        "tenth_mib": seen.get("tenth", 0) / 2**20,
     }
     print(json.dumps(facts))
 
 
-def _watch(results: object, middle: dict[str, int]) -> None:
-    """Note what is resident when a tenth of the candidates is judged, before the overview."""
-    while len(results.codes) * 10 < max(1, len(results.candidates)):  # type: ignore[attr-defined]
-        time.sleep(0.05)
-    fields = Path("/proc/self/statm").read_text().split()
-    middle["kib"] = int(fields[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+def _watch(results: Any, seen: dict[str, int]) -> None:
+    """Note what the driver has resident at a tenth of the candidates, and a worker at most."""
+    import psutil
+
+    here = psutil.Process()
+    while True:
+        # Of a child's own usage the system counts what its parent had when it was started.
+        workers = [child.memory_info().rss for child in here.children() if child.is_running()]
+        seen["worker"] = max([seen.get("worker", 0), *workers])
+        if len(results.codes) * 10 >= max(1, len(results.candidates)):
+            seen.setdefault("tenth", here.memory_info().rss)
+        time.sleep(0.5)
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -222,7 +228,7 @@ def row_of(n: int) -> dict[str, str]:
         n_files = sum(path.is_file() for path in (root / "store").rglob("*"))
         ls, verify = (cpu_of("store", verb, "--store", store) for verb in ("ls", "verify"))
         tar, merged = str(root / "all.tar"), str(root / "merged")
-        merge = cpu_of("store", "export", tar, "--store", store)
+        merge = cpu_of("store", "export", "--out", tar, "--store", store)
         merge += cpu_of("store", "import", tar, "--store", merged)
     finally:
         shutil.rmtree(root, ignore_errors=True)
