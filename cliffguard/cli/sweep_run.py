@@ -238,7 +238,7 @@ class Sweep:
                 results.vanished[number] = None
                 say(f"! {name}: its folder vanished before its verdict")
                 return
-            if not isinstance(failure, CliffguardError) or failure is workers.dealer.unfit:
+            if not isinstance(failure, CliffguardError) or failure is workers.dealer.ending:
                 raise
             complain(failure)
             code = failure.exit_code

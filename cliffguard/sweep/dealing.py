@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cliffguard.core.errors import CliffguardError, InfrastructureError
+from cliffguard.core.errors import InfrastructureError
 from cliffguard.sweep.executors import Executor, KnownSuites, Work, WorkOutcome
 
 _MOST_LOSSES = 3
@@ -70,13 +70,12 @@ class Dealer:
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self.n_lost = 0
-        self.unfit: CliffguardError | None = None
         self._turn = threading.Lock()
         self._change = threading.Condition()
         self._pending: list[Unit] = []
         self._by_key: dict[Hashable, Unit] = {}
         self._benches = [_Bench() for _ in range(executor.n_workers)]
-        self._stop: BaseException | None = None
+        self.ending: BaseException | None = None  # what ends the sweep
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -110,8 +109,8 @@ class Dealer:
                 return known
             unit = Unit(key=key, work=work, suites=suites, holder=holder, rank=rank)
             self._by_key[key] = unit
-            if self._stop is not None:
-                unit.stop = self._stop
+            if self.ending is not None:
+                unit.stop = self.ending
                 return unit
             self._pending.append(unit)
             self._deal()
@@ -178,7 +177,7 @@ class Dealer:
     def stop(self, why: BaseException) -> None:
         """Give out nothing more; who waits for what no worker has in hand hears why."""
         with self._change:
-            self._stop = why
+            self.ending = why
             for unit in self._pending:
                 unit.stop = why
             self._pending = []
@@ -203,15 +202,15 @@ class Dealer:
             self.n_lost += 1
             self._benches[worker] = _Bench()
             unit.n_losses += 1
-            if unit.n_losses < _MOST_LOSSES and self._stop is None:
+            if unit.n_losses < _MOST_LOSSES and self.ending is None:
                 self._pending.insert(0, unit)
                 return
             outcome = WorkOutcome(failure=_lost(worker, unit))
         elif outcome.is_unfit and outcome.failure is not None:
             error = outcome.failure
             text = f"worker {worker + 1}: {error}"
-            self.unfit = type(error)(text, id=error.id)
-            outcome = WorkOutcome(failure=self.unfit)
+            self.ending = type(error)(text, id=error.id)
+            outcome = WorkOutcome(failure=self.ending)
         unit.outcome = outcome
 
     def _deal(self) -> None:

@@ -64,8 +64,8 @@ class Driver:
                 came = self._dealer.executor.wait(_PAUSE_SECONDS)
                 with finishing():
                     self._dealer.take(came)
-                if self._dealer.unfit is not None:
-                    raise self._dealer.unfit
+                if self._dealer.ending is not None:
+                    raise self._dealer.ending
         except BaseException as why:
             self._end(why)
             raise

@@ -81,14 +81,16 @@ def test_a_ray_whose_raylet_is_killed_costs_what_was_in_hand(
     """The sweep ends as one that may be tried again, and the next goes on where it stopped."""
     python, store = str(environment("ray")), "ray-gone"
     words = (*TWO, "--executor", "ray")
-    running = runs.started(root, store, *words, python=python, CLIFFGUARD_TEST_PAUSE="0.5")
+    # Slowly: Ray takes some 15 seconds to see it, in which its actors go on.
+    running = runs.started(root, store, *words, python=python, CLIFFGUARD_TEST_PAUSE="2")
     runs.wait_until(lambda: len(runs.begun(root, store)) >= 7, running)
 
     _kill("raylet", running.pid)
     stderr = running.communicate(timeout=runs.PATIENCE_S)[1]
 
     assert running.returncode == 20, stderr
-    assert "error[ray.lost]" in stderr
+    (line,) = stderr.splitlines()
+    assert line.startswith("cliffguard: error[ray.lost]: ")
     n_lost = len(runs.begun(root, store)) - sum("/shards/" in n for n in runs.stored(root, store))
     assert n_lost <= 2
 

@@ -120,7 +120,7 @@ def test_a_worker_that_is_not_fit_is_named() -> None:
 
     with support.refused("x.y", 12, "worker 2: reads another suite"):
         unit.result()
-    assert str(dealer.unfit) == "worker 2: reads another suite"
+    assert str(dealer.ending) == "worker 2: reads another suite"
 
 
 # --- what fails ----------------------------------------------------------------------------------
