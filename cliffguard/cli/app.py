@@ -48,6 +48,12 @@ VERBS: Mapping[str, Verb] = {
         "cliffguard noise runs/ft/adapter --suite adjacent --limit 200",
         "cliffguard noise runs/ft/adapter --suite adjacent --other-dtype float32",
     ),
+    "sweep": _brief(
+        "sweep:sweep",
+        "Check many checkpoints of one plan on several workers, and report them in one overview.",
+        "cliffguard sweep plan.yaml --candidates 'runs/*/checkpoint-*' --workers 2",
+        "cliffguard sweep plan.yaml --candidates 'runs/ft/checkpoint-*' --watch",
+    ),
     "rescue": _brief(
         "rescue:rescue",
         "Scale a fine-tune towards its base: chosen on half of the items, judged on the others.",

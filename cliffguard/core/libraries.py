@@ -22,6 +22,8 @@ EXTRAS = {
     "mlflow": "--track mlflow",
     "wandb": "--track wandb",
     "tensorboard": "--track tensorboard",
+    "ray": "--executor ray",
+    "slurm": "--executor slurm",
 }
 """What is installed by `pip install 'cliffguard[NAME]'`, and what for."""
 _USES = {
@@ -82,10 +84,11 @@ def refuse_lacking() -> None:
             raise _not_installed(lacking, extra)
 
 
-def refuse_lacking_extra(extra: str) -> None:
-    """Raise UsageError where the package for which an extra of the same name is, is not there."""
-    if not is_there(extra):
-        raise _not_installed([extra], extra)
+def refuse_lacking_extra(extra: str, package: str | None = None) -> None:
+    """Raise UsageError where the package for which an extra is (None: of its name) is not there."""
+    package = package or extra
+    if not is_there(package):
+        raise _not_installed([package], extra)
 
 
 @contextmanager

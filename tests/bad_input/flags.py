@@ -23,6 +23,14 @@ def asked_after(workspace: Workspace) -> list[object]:
 
 VERSION = ("--promote-model", "models:/support/7")
 
+
+def swept(workspace: Workspace, *more: object, candidates: str = "tun*") -> list[object]:
+    """Return the words of a sweep over the usual candidate."""
+    workspace.plan()
+    pattern = workspace.root / candidates
+    return ["sweep", workspace.root / "plan.yaml", "--candidates", pattern, "-q", *more]
+
+
 CASES: Cases = {
     "a tracker that we have not": Case(lambda p: p.check("--track", "mlfow"), 2, "track.unknown"),
     "promotion without a registry": Case(
@@ -47,6 +55,36 @@ CASES: Cases = {
         lambda p: p.check("--track", "mlflow", "--promote", "latest", *VERSION),
         2,
         "promote.alias",
+    ),
+    "a pattern that matches nothing": Case(
+        lambda p: swept(p, candidates="tunde-*"), 2, "sweep.no-candidate"
+    ),
+    "a pattern below what is not there": Case(
+        lambda p: swept(p, candidates="runs/checkpoint-*"), 2, "sweep.no-candidate"
+    ),
+    "a pattern of what is no checkpoint": Case(
+        lambda p: swept(p, candidates="suite"), 2, "sweep.no-candidate"
+    ),
+    "a sweep that ends though it does not watch": Case(
+        lambda p: swept(p, "--until", 3), 2, "sweep.no-watch"
+    ),
+    "a choice among those that come": Case(
+        lambda p: swept(p, "--watch", "--choose", "any"), 2, "sweep.choose-watch"
+    ),
+    "a choice of a sweep's single candidate": Case(
+        lambda p: swept(p, "--choose", "any"), 2, "choose.one-candidate"
+    ),
+    "a sweep under both templates": Case(
+        lambda p: swept(p, "--chat-template", "both"), 2, "chat-template.both"
+    ),
+    "a sweep of suites that nobody named": Case(
+        lambda p: swept(p, "--suite", "auto"), 2, "sweep.auto-suites"
+    ),
+    "a sweep by Ray, which is not installed": Case(
+        lambda p: swept(p, "--executor", "ray"), 2, "install.missing"
+    ),
+    "a sweep by Slurm, which is not installed": Case(
+        lambda p: swept(p, "--executor", "slurm"), 2, "install.missing"
     ),
     "no candidate": Case(lambda p: p.check(candidate=None), 2, "candidate.missing"),
     "auto beside a suite": Case(

@@ -31,7 +31,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("gate",),
     ("planning", "report", "demo"),
-    ("integrations",),
+    ("sweep", "integrations"),
     ("cli",),
 )
 TIER = {package: tier for tier, packages in enumerate(ORDER) for package in packages}
@@ -39,6 +39,7 @@ LATE = (
     "torch", "transformers", "tokenizers", "peft", "lm_eval", "datasets", "pyarrow", "matplotlib",
     "accelerate", "safetensors", "gguf", "huggingface_hub", "psutil", "requests", "rouge_score",
     "mlflow", "wandb", "tensorboard",
+    "ray", "submitit",
 )  # fmt: skip
 LIGHT = (
     "core",
@@ -51,7 +52,7 @@ LIGHT = (
     "run",
     "planning",
 )
-LIGHT += ("report", "integrations", "cli")
+LIGHT += ("report", "sweep", "integrations", "cli")
 HEAVY = {
     "torch": {"engine"},
     "transformers": {
@@ -66,6 +67,8 @@ HEAVY = {
     "mlflow": {"integrations"},
     "wandb": {"integrations"},
     "tensorboard": {"integrations"},
+    "ray": {"sweep"},
+    "submitit": {"sweep"},
 }
 HOSTS = {"pytest"}  # what imports a plugin of ours, and is there whenever that is imported
 FILES = sorted(
