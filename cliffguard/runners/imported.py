@@ -111,3 +111,38 @@ def unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) -> 
     if unused:
         text = f"Not judged, since the policy names them nowhere: {', '.join(unused)}."
         yield Caveat(id="samples.unnamed-tasks", text=text)
+
+
+# --- what every reader remarks -------------------------------------------------------------------
+
+
+def unscored(tasks: str) -> Caveat:
+    """Say which tasks, in words, are not judged for want of a score."""
+    text = f"Not judged, since it has no score between 0 and 1 an item: {tasks}."
+    return Caveat(id="samples.unscored-task", text=text)
+
+
+def chosen_metric(task: str, metric: str | None, passed: Mapping[str, str]) -> Caveat:
+    """Say by which metric a task is judged, and why not by those that were `passed` over."""
+    reasons = "; ".join(f"{name} {why}" for name, why in passed.items())
+    text = f"{task} is judged by {metric}, the first that is a score ({reasons})."
+    return Caveat(id="samples.chosen-metric", text=text)
+
+
+def chosen_filter(task: str, chosen: str | None, others: Sequence[str], name: str) -> Caveat:
+    """Say by which of several filters, or reducers, a task is judged; `name` is their kind."""
+    text = (
+        f"{task} is judged by the {name} {chosen}, the first in its file; there are also "
+        f"{', '.join(others)} (`filter` in the policy)."
+    )
+    return Caveat(id="samples.chosen-filter", text=text)
+
+
+def only_newest(text: str) -> Caveat:
+    """Say, by a text, of what only the newest run is judged."""
+    return Caveat(id="samples.several-runs", text=text)
+
+
+def unknown(text: str) -> Caveat:
+    """Say, by a text, what such files do not tell."""
+    return Caveat(id="results.unknown", text=text)

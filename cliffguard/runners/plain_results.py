@@ -20,6 +20,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.texts import n_things
+from cliffguard.runners import imported
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice, fields_of
 from cliffguard.runners.lmeval_logs.lines import rows_in
 from cliffguard.runners.lmeval_logs.sample import in_words
@@ -76,11 +77,10 @@ def unknown(sides: Sequence[ScoredSide]) -> Caveat:
         if n_silent
         else ""
     )
-    text = (
+    return imported.unknown(
         "Plain results do not say which weights answered, with which versions and settings"
         f"{prompts}, nor what was answered."
     )
-    return Caveat(id="results.unknown", text=text)
 
 
 def _tasks(path: Path, wanted: Sequence[str]) -> dict[str, _Task]:

@@ -20,10 +20,13 @@ from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
 from cliffguard.runners.imported import (
     Imported,
     LoggedSide,
+    chosen_filter,
+    chosen_metric,
     identity_of,
     refuse_half_measured,
     suite_of,
     unnamed,
+    unscored,
 )
 from cliffguard.runners.lmeval_import.joining import Joined, differences, join
 from cliffguard.runners.lmeval_import.settings import Settings, contradictions, one_sided
@@ -176,9 +179,7 @@ class _Pairing:
             base, candidate = (side.tasks[task].path for side in self._sides)
             refuse_one_file(task, base, candidate, self._source.program)
         if self._unscored:
-            unscored = "; ".join(self._unscored)
-            text = f"Not judged, since it has no score between 0 and 1 an item: {unscored}."
-            self.caveats.append(Caveat(id="samples.unscored-task", text=text))
+            self.caveats.append(unscored("; ".join(self._unscored)))
 
     def _choices(
         self,
@@ -190,16 +191,10 @@ class _Pairing:
     ) -> Iterator[Caveat]:
         """Say by which of several metrics and filters a task is judged where nobody chose."""
         if passed:
-            reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items())
-            text = f"{task} is judged by {choice.metric}, the first that is a score ({reasons})."
-            yield Caveat(id="samples.chosen-metric", text=text)
+            yield chosen_metric(task, choice.metric, passed)
         others = [c.filter or "" for c in base.scores if c.metric == choice.metric and c != choice]
         if others and rules.filter is None:
-            text = (
-                f"{task} is judged by the {self._source.filter} {choice.filter}, the first in its "
-                f"file; there are also {', '.join(others)} (`filter` in the policy)."
-            )
-            yield Caveat(id="samples.chosen-filter", text=text)
+            yield chosen_filter(task, choice.filter, others, self._source.filter)
 
 
 def _chosen(

@@ -17,7 +17,10 @@ def test_the_page_says_when_it_was_stopped_and_when_it_had_to_be() -> None:
     figures = {
         "every": 20,
         "live": [{"step": 20, **live, "verdict": 11}, {"step": 40, **live}],
-        "full": [{"outcome": "PASS", "drops": {"a": 0.0}}, {"outcome": "FAIL", "drops": {"a": 0.2}}],
+        "full": [
+            {"outcome": "PASS", "drops": {"a": 0.0}},
+            {"outcome": "FAIL", "drops": {"a": 0.2}},
+        ],
         "onset": 40, "limit": 40.0, "stop": 40,
     }  # fmt: skip
     text = page(figures)

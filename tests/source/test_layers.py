@@ -53,6 +53,8 @@ LIGHT = (
     "planning",
 )
 LIGHT += ("report", "sweep", "integrations", "cli")
+# Named by whoever has their libraries: a model in memory, and the trainer of one.
+INSIDE_TRAINING = {"live_checks", "transformers_callback"}
 HEAVY = {
     "torch": {"engine"},
     "transformers": {
@@ -167,7 +169,11 @@ def test_heavy_libraries_have_their_packages() -> None:
 
 def test_light_packages_import_heavy_libraries_late() -> None:
     """Every module of a light package can be imported where no heavy library can."""
-    modules = [module(path) for path in FILES if package(path) in LIGHT]
+    modules = [
+        module(path)
+        for path in FILES
+        if package(path) in LIGHT and path.stem not in INSIDE_TRAINING
+    ]
     program = (
         "import importlib, sys\n"
         f"sys.modules.update(dict.fromkeys({LATE!r}))\n"

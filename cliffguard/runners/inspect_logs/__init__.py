@@ -11,6 +11,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import Texts, n_things
+from cliffguard.runners.imported import only_newest, unknown
 from cliffguard.runners.inspect_logs.files import LogFile
 from cliffguard.runners.inspect_logs.folders import LoggedRuns, find_logs
 from cliffguard.runners.inspect_logs.samples import Documents
@@ -23,9 +24,8 @@ from cliffguard.runners.lmeval_logs.sample import plain_setting
 from cliffguard.runners.scored import ScoredSide, Source, TaskScores, wanted_fields
 
 SOURCE = Source("samples that inspect_ai logged", "inspect_ai", "reducer")
-WHO_ANSWERED = Caveat(
-    id="results.unknown",
-    text="Which weights answered is not known: a log of inspect_ai names a model only.",
+WHO_ANSWERED = unknown(
+    "Which weights answered is not known: a log of inspect_ai names a model only."
 )
 
 # Which of what a log says of generation may move an answer, and what of the run.
@@ -134,8 +134,9 @@ def _set(values: Mapping[str, Any]) -> dict[str, Any]:
 def _left_out(side: str, runs: LoggedRuns) -> Iterator[Caveat]:
     if runs.older:
         names = ", ".join(path.name for path in runs.older)
-        text = f"{side}: of each task the newest log is judged; older ones are left out: {names}."
-        yield Caveat(id="samples.several-runs", text=text)
+        yield only_newest(
+            f"{side}: of each task the newest log is judged; older ones are left out: {names}."
+        )
 
 
 def _remarks(side: str, log: LogFile, documents: Documents, scored: TaskScores) -> Iterator[Caveat]:

@@ -20,10 +20,13 @@ from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
 from cliffguard.runners.imported import (
     Imported,
     LoggedSide,
+    chosen_filter,
+    chosen_metric,
     identity_of,
     refuse_half_measured,
     suite_of,
     unnamed,
+    unscored,
 )
 from cliffguard.runners.lmeval_import.folders import (
     LoggedRun,
@@ -152,15 +155,10 @@ class _Tasks:
     def caveats(self, policy: Policy) -> Iterator[Caveat]:
         """Say what was left out, and by which metric and filter the rest is judged."""
         if self._unscored:
-            unscored = "; ".join(map(str, self._unscored))
-            text = f"Not judged, since it has no score between 0 and 1 an item: {unscored}."
-            yield Caveat(id="samples.unscored-task", text=text)
+            yield unscored("; ".join(map(str, self._unscored)))
         for name, passed in self._passed.items():
             if passed:
-                reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items())
-                metric = self.joined[name].task.metric
-                text = f"{name} is judged by {metric}, the first that is a score ({reasons})."
-                yield Caveat(id="samples.chosen-metric", text=text)
+                yield chosen_metric(name, self.joined[name].task.metric, passed)
         yield from self._remarks
         yield from _filters(self.joined, policy)
         yield from self._turned
@@ -190,11 +188,7 @@ def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[Caveat]:
     """Say by which of several filters a task is judged where the policy names none."""
     for name, pair in joined.items():
         if pair.other_filters and policy.rules(pair.task.capability).filter is None:
-            yield Caveat(
-                id="samples.chosen-filter",
-                text=f"{name} is judged by the filter {pair.task.filter}, the first in its file; "
-                f"there are also {', '.join(pair.other_filters)} (`filter` in the policy).",
-            )
+            yield chosen_filter(name, pair.task.filter, pair.other_filters, "filter")
 
 
 def _is_low(

@@ -15,6 +15,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.runners.imported import only_newest
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
 from cliffguard.runners.lmeval_logs.packing import (
     DAMAGE,
@@ -166,10 +167,9 @@ def left_out(side: str, run: LoggedRun) -> Iterator[Caveat]:
     if run.older:
         tasks = sorted({file.task for file in run.older})
         names = [file.path.name for file in run.older]
-        yield Caveat(
-            id="samples.several-runs",
-            text=f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left "
-            f"out: {', '.join(names)}.",
+        yield only_newest(
+            f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left out: "
+            f"{', '.join(names)}."
         )
 
 
