@@ -21,8 +21,10 @@ def test_the_page_says_when_it_was_stopped_and_when_it_had_to_be() -> None:
             {"outcome": "PASS", "drops": {"a": 0.0}},
             {"outcome": "FAIL", "drops": {"a": 0.2}},
         ],
-        "onset": 40, "limit": 40.0, "stop": 40,
-    }  # fmt: skip
+        "onset": 40,
+        "limit": 40.0,
+        "stop": 40,
+    }
     text = page(figures)
     assert "Onset: step 40. To be stopped by step 40.0. Stopped at step 40." in text
     assert "| 20 | PASS | 0.0 | 30.0 | 50.0 | – | 10 |" in text
