@@ -52,7 +52,7 @@ LIGHT = (
     "run",
     "planning",
 )
-LIGHT += ("report", "sweep", "integrations", "cli")
+LIGHT += ("report", "integrations", "cli")
 # Named by whoever has their libraries: a model in memory, and the trainer of one.
 INSIDE_TRAINING = {"live_checks", "transformers_callback"}
 HEAVY = {
