@@ -59,12 +59,19 @@ def beyond_the_core() -> list[str]:
 
 PROGRAM = """
 import contextlib, io, json, sys, traceback
+from importlib import metadata
 gone, commands = json.load(sys.stdin)
 class Gone:
     def find_spec(self, name, *_):
         if name.partition(".")[0] in gone:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Gone())
+there = metadata.Distribution.from_name
+def from_name(name):
+    if name.replace("-", "_") in gone:
+        raise metadata.PackageNotFoundError(name)
+    return there(name)
+metadata.Distribution.from_name = from_name
 from cliffguard.cli.app import app
 def run(words):
     out, err = io.StringIO(), io.StringIO()
@@ -190,6 +197,10 @@ def test_what_compares_and_reports_needs_no_extra(inputs: Path) -> None:
     ]
     assert (inputs / "gate" / "report.html").is_file()
     assert (inputs / "stored" / "items.jsonl").is_file()
+    for folder in (inputs / "gate", inputs / "stored"):
+        versions = json.loads((folder / "review.json").read_text())["provenance"]["versions"]
+        assert "numpy" in versions
+        assert not {"torch", "transformers", "peft", "lm-eval"} & {*versions}
 
 
 def test_a_system_prompt_is_compared_without_a_template_engine(inputs: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cliffguard.core.libraries import EXTRAS
 
-PACKAGE = Path(__file__).parent.parent / "cliffguard"
+PACKAGE = Path(__file__).parents[2] / "cliffguard"
 
 # ARCHITECTURE.md has a row for each: a package imports only those of earlier rows.
 ORDER: tuple[tuple[str, ...], ...] = (
