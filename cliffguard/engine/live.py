@@ -123,8 +123,13 @@ def settings_of(model: Any, *, with_adapters: bool = True) -> list[Any]:
         config.to_dict() for config in (model.config, generation, *tuned) if config is not None
     ]
     kept = [{k: v for k, v in config.items() if k not in _NOT_SETTINGS} for config in configs]
-    settings = [{k: str(v) for k, v in config.items()} for config in kept]
+    settings = [{k: _spelled(v) for k, v in config.items()} for config in kept]
     return [*settings, _adapters(model)] if with_adapters else settings
+
+
+def _spelled(value: Any) -> str:
+    """Return a setting as text; of a set, which each process has in another order, in one order."""
+    return str(sorted(map(str, value)) if isinstance(value, (set, frozenset)) else value)
 
 
 def weight_versions(model: Any) -> tuple[tuple[str, int, int], ...]:

@@ -120,12 +120,12 @@ def boundaries(
         spent = spent_alpha(fraction, alpha=alpha, spending=spending)
         # 2. The boundary: paths inside so far exceed it, after this step, with that probability.
         sd = math.sqrt(n - n_before)
-        edge = _edge(nodes, density, sd, spent - spent_before, reach=_REACH * math.sqrt(n))
+        edge = spending_edge(nodes, density, sd, spent - spent_before, reach=_REACH * math.sqrt(n))
         criticals.append(edge / math.sqrt(n))
         # 3. Those below it go on. What crossed is taken out of the density, which no longer sums
         #    to 1: alpha spent once is not spent again.
         upper = min(edge, _REACH * math.sqrt(n))
-        nodes, density = _carried(nodes, density, sd, upper=upper, n=n)
+        nodes, density = carried_below(nodes, density, sd, upper=upper, n=n)
         spent_before, n_before = spent, n
     return tuple(criticals)
 
@@ -232,7 +232,7 @@ def look_sizes(n_available: int, *, first: int = 100, ratio: float = 1.25) -> tu
     return (*dict.fromkeys(sizes), n_available)
 
 
-def _edge(
+def spending_edge(
     nodes: FloatArray, density: FloatArray, sd: float, to_spend: float, *, reach: float
 ) -> float:
     """Return the score that the paths inside exceed at this look with probability `to_spend`."""
@@ -249,7 +249,7 @@ def _edge(
     return float(brentq(excess, -reach, reach, xtol=1e-10 * reach))
 
 
-def _carried(
+def carried_below(
     nodes: FloatArray, density: FloatArray, sd: float, *, upper: float, n: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return the nodes and weights of the paths that are still below `upper` after this step."""
