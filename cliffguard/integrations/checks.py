@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
@@ -14,23 +13,36 @@ import numpy as np
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
-from cliffguard.stats.paired import FloatArray
+from cliffguard.stats.repeated_checks import RunFinding, RunPlan, judge_run
 
-Losses = Mapping[str, tuple[float, ...]]
-"""Of each gating capability what every item lost, base minus candidate score, in one order."""
+Losses = Mapping[str, tuple[float | None, ...]]
+"""Of each gating capability what every item lost, base minus candidate score, in one order.
+
+None: one side has no score.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How losses count, alike at every check: margins, and the group of each item, by capability.
+
+    Items of one group stand or fall together.
+    """
+
+    margins: Mapping[str, float]
+    groups: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """What a check brought: at which step of training, the losses, and what it cost.
 
-    `margins` are of the same capabilities, and maybe of others. `gain` is that of the target,
-    candidate minus base (None: the plan has none).
+    `gain` is that of the target, candidate minus base (None: the plan has none).
     """
 
     step: int
     losses: Losses
-    margins: Mapping[str, float]
+    counted: Counted
     gain: float | None
     review: Review
     seconds: float
@@ -41,12 +53,10 @@ class Check:
 class Start:
     """What is known before the first step: the base, and what it and a check will be asked.
 
-    `n_gating` capabilities gate. `n_asked` items of `n_items` had no answer of the base in the
-    store.
+    `n_asked` items of `n_items` had no answer of the base in the store.
     """
 
     base: Checkpoint
-    n_gating: int
     alpha: float
     has_target: bool
     n_asked: int
@@ -74,43 +84,6 @@ class Checks(Interface):
 # --- what the checks so far come to --------------------------------------------------------------
 
 
-class Judged(NamedTuple):
-    """The drop of a capability at the last of some checks, and whether losing it is proven.
-
-    `upper` bounds the drop from above, together with those of all checks and capabilities.
-    """
-
-    drop: float
-    upper: float
-    is_proven: bool
-
-
-class Rule(Interface):
-    """Judges a capability by its losses at all checks so far, each of shape (n_items,)."""
-
-    def judge(self, losses: Sequence[FloatArray], margin: float) -> Judged:
-        """Return what they come to; proven is a drop above half of `margin`."""
-
-
-@dataclass(frozen=True, slots=True)
-class EqualShares:
-    """Shares alpha equally among `n_tests`, of all checks and capabilities."""
-
-    n_tests: int
-    alpha: float
-
-    def judge(self, losses: Sequence[FloatArray], margin: float) -> Judged:
-        """Return the drop at the last check, and its bounds."""
-        from scipy.special import ndtri
-
-        last = losses[-1]
-        drop, n_items = float(np.mean(last)), len(last)
-        # One more item that changed: of none that did, nothing is certain either.
-        spread = math.sqrt((float(np.var(last)) + 1.0 / n_items) / n_items)
-        reach = -float(ndtri(self.alpha / self.n_tests)) * spread
-        return Judged(drop, min(1.0, drop + reach), drop - reach > margin / 2)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What all checks of a run so far come to: the numbers that a trainer is given."""
@@ -136,29 +109,6 @@ PREFIX = "eval_cliffguard_"
 """Of the names of all metrics; a trainer takes for its best model only what begins with eval_."""
 
 
-def standing(
-    losses: Sequence[Losses], gain: float | None, margins: Mapping[str, float], rule: Rule
-) -> Standing:
-    """Return what checks come to, by the losses at each; `gain` is that of the last.
-
-    The verdict is 10 where a loss is proven, 0 where every margin bounds the drop, else 11.
-    """
-    judged = {
-        name: rule.judge([np.asarray(check[name]) for check in losses], margins[name])
-        for name in losses[-1]
-    }
-    proven = tuple(name for name, row in judged.items() if row.is_proven)
-    is_held = all(row.upper < margins[name] for name, row in judged.items())
-    outcome = Outcome.FAIL if proven else Outcome.PASS if is_held else Outcome.INCONCLUSIVE
-    return Standing(
-        worst_drop=max(row.drop for row in judged.values()),
-        worst_drop_upper=max(row.upper for row in judged.values()),
-        target_gain=gain,
-        verdict=EXIT_CODES[outcome],
-        proven=proven,
-    )
-
-
 # --- what a trainer keeps ------------------------------------------------------------------------
 
 
@@ -166,25 +116,61 @@ def standing(
 class Record:
     """What a training run must know of its checks when it goes on from a checkpoint.
 
-    `n_checks` were planned at its start; `steps` and `losses` have a part for each that was made.
+    `n_checks` were planned at its start, and share `alpha`; `steps` and `losses` have a part for
+    each that was made.
     """
 
     n_checks: int
+    alpha: float = 0.05
     base: Checkpoint | None = None
+    counted: Counted | None = None
     steps: tuple[int, ...] = ()
     losses: tuple[Losses, ...] = ()
     standing: Standing = field(default_factory=Standing)
 
-    def after(self, check: Check, now: Standing) -> Record:
-        """Return the record with another check, after which the run stands `now`."""
+    def after(self, check: Check) -> Record:
+        """Return the record with another check, and how the run stands after it.
+
+        The verdict is 10 where a loss is proven, 0 where every margin bounds the drop, else 11.
+        """
         steps, losses = (*self.steps, check.step), (*self.losses, check.losses)
-        return replace(self, steps=steps, losses=losses, standing=now)
+        counted = self.counted or check.counted
+        finding = _judged(losses, counted, self.n_checks, self.alpha)
+        is_held = all(
+            row.high < counted.margins[name] for name, row in finding.capabilities.items()
+        )
+        outcome = (
+            Outcome.FAIL if finding.may_stop else Outcome.PASS if is_held else Outcome.INCONCLUSIVE
+        )
+        now = Standing(
+            # Where nothing has a score, anything may be lost.
+            worst_drop=finding.worst_high if finding.worst_drop is None else finding.worst_drop,
+            worst_drop_upper=finding.worst_high,
+            target_gain=check.gain,
+            verdict=EXIT_CODES[outcome],
+            proven=finding.lost or (_TOGETHER if finding.may_stop else ()),
+        )
+        return replace(self, counted=counted, steps=steps, losses=losses, standing=now)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a trainer's own file of states can hold it."""
         base = None if self.base is None else replace(self.base, notes=(), files=None)
         written: dict[str, Any] = json.loads(json.dumps(asdict(replace(self, base=base))))
         return written
+
+
+_TOGETHER = ("all capabilities together",)
+
+
+def _judged(losses: Sequence[Losses], counted: Counted, n_checks: int, alpha: float) -> RunFinding:
+    changes = {
+        name: np.array([check[name] for check in losses], dtype=float) for name in counted.margins
+    }
+    clusters = {
+        name: [(name, group) for group in groups] for name, groups in counted.groups.items()
+    }
+    plan = RunPlan(n_checks=n_checks, margins=counted.margins, alpha=alpha)
+    return judge_run(changes, plan, clusters=clusters)
 
 
 def record_from(written: Any) -> Record:

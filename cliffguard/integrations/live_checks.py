@@ -19,7 +19,7 @@ from cliffguard.core.errors import CliffguardError, InfrastructureError, Integri
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.evaluate.measure import measure, n_absent
-from cliffguard.integrations.checks import Check, Losses, Start
+from cliffguard.integrations.checks import Check, Counted, Losses, Start
 from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.look import take_look
 from cliffguard.run.policies import gating
@@ -111,7 +111,6 @@ class LiveChecks:
         n_asked, n_items = self._ask_base(known)
         return Start(
             base=base,
-            n_gating=len({task.capability for task in tasks} & gating(survey.suites, policy)),
             alpha=policy.alpha,
             has_target="target" in _rings(survey.suites, tasks),
             n_asked=n_asked,
@@ -143,12 +142,11 @@ class LiveChecks:
         look = run.schedule.next(None)
         assert look is not None, "a schedule has at least one look"
         decision = take_look(run, look, None)
+        losses, counted = losses_of(decision)
         return Check(
             step=step,
-            losses=losses_of(decision),
-            margins={
-                row.capability: row.evidence.margin for row in decision.comparison.capabilities
-            },
+            losses=losses,
+            counted=counted,
             gain=_gain(decision),
             review=run.review(decision, LIVE),
             seconds=time.perf_counter() - began,
@@ -254,27 +252,31 @@ def _rings(suites: Sequence[Suite], tasks: Sequence[Task]) -> set[str]:
     return {c.ring for c in capabilities if c.name in asked_about}
 
 
-def losses_of(decision: Decision) -> Losses:
-    """Return what each gating capability lost, by items that stand or fall together.
+def losses_of(decision: Decision) -> tuple[Losses, Counted]:
+    """Return what each gating capability lost, item by item, and how that counts.
 
-    What one side has no score of proves no loss. Raises IntegrityError where nothing counts.
+    Raises IntegrityError where nothing counts.
     """
-    case, losses = decision.case, {}
-    for _, capability, items in gathered(decision.pairs, case, decision.look, decision.comparison):
-        if case.policy.role(capability.name, capability.ring) != "gating" or not items.gating:
-            continue
-        groups: dict[Any, list[float]] = {}
-        for number, pair in enumerate(items.gating):
-            key = (number, None) if pair.group is None else (None, pair.group)
-            groups.setdefault(key, []).append(pair.change if pair.is_scored else 0.0)
-        losses[capability.name] = tuple(fmean(changes) for changes in groups.values())
+    case, comparison = decision.case, decision.comparison
+    margins = {row.capability: row.evidence.margin for row in comparison.capabilities}
+    losses: dict[str, tuple[float | None, ...]] = {}
+    groups: dict[str, tuple[int, ...]] = {}
+    for _, capability, items in gathered(decision.pairs, case, decision.look, comparison):
+        if case.policy.role(capability.name, capability.ring) == "gating" and items.gating:
+            losses[capability.name] = tuple(
+                pair.change if pair.is_scored else None for pair in items.gating
+            )
+            groups[capability.name] = tuple(
+                -1 - number if pair.group is None else pair.group
+                for number, pair in enumerate(items.gating)
+            )
     if not losses:
         raise IntegrityError(
             "the base has nothing to lose in any capability that gates; choose a suite that it can "
             "answer",
             id="training.nothing-to-lose",
         )
-    return losses
+    return losses, Counted(margins={name: margins[name] for name in losses}, groups=groups)
 
 
 def _gain(decision: Decision) -> float | None:

@@ -13,11 +13,9 @@ from cliffguard.integrations.cadence import Overhead
 from cliffguard.integrations.checks import (
     Check,
     Checks,
-    EqualShares,
     Record,
     Standing,
     Start,
-    standing,
 )
 
 
@@ -58,8 +56,8 @@ class TrainingChecks:
         if gain is None and start.has_target:
             gain = 0.0
         now = replace(self.record.standing, target_gain=gain)
-        self.record = replace(planned, base=start.base, standing=now)
-        self._rule = EqualShares(planned.n_checks * max(1, start.n_gating), start.alpha)
+        alpha = self.record.alpha if self.record.steps else start.alpha
+        self.record = replace(planned, base=start.base, alpha=alpha, standing=now)
         self._tell(_begun(start, planned))
 
     def take(self, step: int) -> Sequence[Check]:
@@ -104,11 +102,10 @@ class TrainingChecks:
 
     def _count(self, checks: Sequence[Check], step: int) -> Sequence[Check]:
         for check in checks:
-            losses = (*self.record.losses, check.losses)
-            now = standing(losses, check.gain, check.margins, self._rule)
-            if now.proven and not self.standing.proven:
-                self._tell(f"step {check.step}: a loss is proven: {', '.join(now.proven)}")
-            self.record = self.record.after(check, now)
+            before, self.record = self.standing, self.record.after(check)
+            if self.standing.proven and not before.proven:
+                lost = ", ".join(self.standing.proven)
+                self._tell(f"step {check.step}: a loss is proven: {lost}")
             self.review = check.review
             self._overhead.add(check.seconds)
             if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers import DefaultFlowCallback, Trainer, TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from cliffguard.config import load_plan
@@ -126,13 +126,13 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self._go_first()
 
     def _go_first(self) -> None:
-        """Stand before early stopping, which reads at an evaluation what is written here."""
+        """Stand before all that read at an evaluation what is written here: early stopping."""
         if self.trainer is None:
             return
         handler = self.trainer.callback_handler
         others = [each for each in handler.callbacks if each is not self]
-        stoppers = [n for n, each in enumerate(others) if isinstance(each, EarlyStoppingCallback)]
-        at = min(stoppers, default=len(others))
+        flow = [n for n, each in enumerate(others) if isinstance(each, DefaultFlowCallback)]
+        at = max(flow, default=-1) + 1
         # Another list: the trainer may be going through this one.
         handler.callbacks = [*others[:at], self, *others[at:]]
 
@@ -229,7 +229,10 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
                 state.log_history.append({**numbers, "step": check.step})
             else:
                 # Not a trainer's own: TRL's averages, and forgets, what was logged of the training.
+                # And what the training is to log at this step counts as logged by it.
+                is_to_log = self.trainer.control.should_log
                 Trainer.log(self.trainer, numbers)
+                self.trainer.control.should_log = is_to_log
 
     def _standing_lacks_gain(self) -> bool:
         return self._run is not None and self._run.standing.target_gain is None
