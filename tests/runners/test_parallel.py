@@ -14,9 +14,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from cliffguard import EvalSettings
 from cliffguard.core.answers import Answer
@@ -29,7 +31,9 @@ from cliffguard.core.errors import (
     UsageError,
 )
 from cliffguard.core.items import Item, Task
+from cliffguard.engine.distributed import ProcessGroup
 from cliffguard.runners import parallel
+from cliffguard.runners.live_parallel import ParallelLiveRunner
 from cliffguard.runners.parallel import ParallelRunner
 from cliffguard.suites.loading import load_suite
 from tests import support
@@ -211,6 +215,28 @@ def test_processes_that_read_other_suites_are_refused(led: Any, task: Task) -> N
 
     with support.refused("process.other-suites", 12):
         runner.resolve((task,), EvalSettings())
+
+
+def test_processes_that_train_apart_are_refused(led: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict on the model of one would be none on that of another."""
+    monkeypatch.setattr(parallel, "ProcessGroup", lambda: Alone((support.checkpoint("b"), None)))
+    runner = ParallelLiveRunner(SimpleNamespace(now=lambda name, base: support.checkpoint("a")))
+
+    with support.refused("process.other-weights", 12):
+        runner.now("step 2", support.checkpoint("base"))
+
+
+def test_a_group_that_others_began_outlives_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trainer goes on talking over the group that it began."""
+    left: list[Any] = []
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "new_group", lambda **_: "ours")
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", left.append)
+    ProcessGroup().close()
+
+    assert left == ["ours"]
 
 
 # --- whole runs ----------------------------------------------------------------------------------
