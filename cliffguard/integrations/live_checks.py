@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from cliffguard.compare.comparison import gathered
 from cliffguard.compare.repeat_command import LIVE
@@ -50,6 +50,8 @@ class LiveChecks:
     answers its share.
     """
 
+    is_beside: ClassVar[bool] = False
+
     def __init__(
         self, plan: Plan, model: Any, tokenizer: Any, *, store: Path | str | None, n_processes: int
     ) -> None:
@@ -82,6 +84,10 @@ class LiveChecks:
     def take(self, step: int) -> Sequence[Check]:
         """Ask the model as it is now."""
         return (self._together(lambda: self._take(step)),)
+
+    def ready(self) -> Sequence[Check]:
+        """Return nothing: a check has ended before the training goes on."""
+        return ()
 
     def close(self) -> Sequence[Check]:
         """Leave the other processes; nothing is still to come."""

@@ -14,6 +14,7 @@ from cliffguard.integrations.checks import (
     Check,
     Checks,
     Record,
+    Result,
     Standing,
     Start,
 )
@@ -65,21 +66,15 @@ class TrainingChecks:
         is_over = len(self.record.steps) >= self.record.n_checks
         if not self.is_open or is_over or step in (0, *self.record.steps[-1:]):
             return ()
-        try:
-            return self._count(self._checks.take(step), step)
-        except CliffguardError as failure:
-            self._fails(failure)
-        except Exception as failure:
-            self._fails(InfrastructureError(f"a check failed: {failure!r}", id="training.failed"))
-        return ()
+        return self._count(lambda: self._checks.take(step), step)
+
+    def gather(self, step: int) -> Sequence[Check]:
+        """Take what was checked beside the training, and has come to its end by a step."""
+        return self._count(self._checks.ready, step) if self.is_open else ()
 
     def end(self, step: int) -> Sequence[Check]:
         """Take what is still to come, and say how many checks were made."""
-        late: Sequence[Check] = ()
-        try:
-            late = self._count(self._checks.close(), step)
-        except CliffguardError as failure:
-            self._fails(failure)
+        late = self._count(self._checks.close, step)
         self.is_open = False
         self._tell(self._summary())
         return late
@@ -100,17 +95,33 @@ class TrainingChecks:
             return self._failure.exit_code
         return EXIT_CODES[Outcome.INCONCLUSIVE]
 
-    def _count(self, checks: Sequence[Check], step: int) -> Sequence[Check]:
-        for check in checks:
-            before, self.record = self.standing, self.record.after(check)
-            if self.standing.proven and not before.proven:
-                lost = ", ".join(self.standing.proven)
-                self._tell(f"step {check.step}: a loss is proven: {lost}")
-            self.review = check.review
-            self._overhead.add(check.seconds)
-            if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
-                self._tell(remark)
+    def _count(self, work: Callable[[], Sequence[Result]], step: int) -> Sequence[Check]:
+        """Return the checks among what `work` brings, each judged; a failure is said, or raised."""
+        checks = []
+        try:
+            for result in work():
+                if isinstance(result, CliffguardError):
+                    self._fails(result)
+                else:
+                    self._judge(result, step)
+                    checks.append(result)
+        except CliffguardError as failure:
+            self._fails(failure)
+        except Exception as failure:
+            self._fails(InfrastructureError(f"a check failed: {failure!r}", id="training.failed"))
         return checks
+
+    def _judge(self, check: Check, step: int) -> None:
+        before, self.record = self.standing, self.record.after(check)
+        if self.standing.proven and not before.proven:
+            lost = ", ".join(self.standing.proven)
+            self._tell(f"step {check.step}: a loss is proven: {lost}")
+        self.review = check.review
+        self._overhead.add(check.seconds)
+        if self._checks.is_beside:
+            return
+        if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
+            self._tell(remark)
 
     def _fails(self, failure: CliffguardError) -> None:
         if self._raises:
@@ -136,6 +147,8 @@ def _begun(start: Start, planned: Record) -> str:
     there = start.n_items - start.n_asked
     stored = f", {there} were stored" if there else ""
     checks = f"{n_things(planned.n_checks - len(planned.steps), 'check')} to come"
+    if start.base is None:
+        return f"what is saved is checked beside the training; {checks}"
     return (
         f"{start.base.name}: {n_things(start.n_asked, 'item')} asked in {start.seconds:.1f} s"
         f"{stored}; {checks}"

@@ -8,6 +8,7 @@ It looks on: weights, optimizer and randomness are, bit for bit, what they are w
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,14 @@ from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
 from cliffguard.engine.distributed import n_processes
 from cliffguard.integrations.cadence import Cadence, Every
-from cliffguard.integrations.checks import PREFIX, Check, Record, record_from
+from cliffguard.integrations.checks import PREFIX, Check, Checks, Record, record_from
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
+from cliffguard.integrations.subprocess_checks import (
+    SubprocessChecks,
+    refuse_no_base,
+    refuse_shards,
+    saved_at,
+)
 from cliffguard.integrations.training import TrainingChecks
 
 _NAME = "CliffguardCallback"
@@ -37,6 +44,7 @@ def attach(
     where: Literal["live", "subprocess"] = "live",
     on_error: Literal["log", "raise"] = "log",
     store: Path | str | None = None,
+    wait_minutes: float = 30,
 ) -> CliffguardCallback:
     """Check what a trainer trains, while it does; return the callback that does it.
 
@@ -44,10 +52,19 @@ def attach(
     `on_fail="stop"` ends the training once a loss is proven. A check that fails is logged once,
     unless `on_error` is "raise". `store` None: where answers usually lie.
 
+    `where="subprocess"` checks what is saved, in a process beside the training, and waits for the
+    last of it at most `wait_minutes` at the end.
+
     Raises UsageError for what cannot be checked, in one line that says what to use instead.
     """
     callback = CliffguardCallback(
-        plan, every=every, on_fail=on_fail, where=where, on_error=on_error, store=store
+        plan,
+        every=every,
+        on_fail=on_fail,
+        where=where,
+        on_error=on_error,
+        store=store,
+        wait_minutes=wait_minutes,
     )
     callback.join(trainer)
     return callback
@@ -86,6 +103,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         where: Literal["live", "subprocess"] = "live",
         on_error: Literal["log", "raise"] = "log",
         store: Path | str | None = None,
+        wait_minutes: float = 30,
     ) -> None:
         if plan is None and hasattr(self, "plan"):  # made anew by a trainer
             return
@@ -94,13 +112,14 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         _refuse_unknown("on_fail", on_fail, ("log", "stop"))
         _refuse_unknown("on_error", on_error, ("log", "raise"))
         _refuse_unknown("where", where, ("live", "subprocess"))
-        if where == "subprocess":
+        if where == "subprocess" and not isinstance(every, str):
             raise UsageError(
-                'where="subprocess" is not there yet; use where="live", or check what is saved: '
-                "cliffguard check BASE CHECKPOINT",
-                id="training.where",
+                f"every={every}: a process beside the training checks what is saved, as often as "
+                'that is; use every="save", and save_steps of the trainer',
+                id="training.every",
             )
         self.plan = plan if isinstance(plan, Plan) else load_plan(plan)
+        self.is_beside, self.wait_minutes = where == "subprocess", wait_minutes
         self.cadence = Cadence(every)
         self.on_fail, self.on_error, self.store = on_fail, on_error, store
         self.trainer: Any = None
@@ -113,13 +132,17 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         handler = trainer.callback_handler
         if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
             raise UsageError("the trainer has this callback already", id="training.twice")
-        if getattr(trainer, "is_fsdp_enabled", False):
+        if self.is_beside:
+            refuse_no_base(self.plan, trainer.model)
+            refuse_shards(trainer)
+        elif getattr(trainer, "is_fsdp_enabled", False):
             raise UsageError(
                 "under FSDP no process holds the model whole; check saved checkpoints: cliffguard "
                 "check BASE CHECKPOINT",
                 id="live.several-devices",
             )
-        refuse_live(trainer.model, _tokenizer(trainer.processing_class), self.plan)
+        else:
+            refuse_live(trainer.model, _tokenizer(trainer.processing_class), self.plan)
         _refuse_wrong_best(trainer.args)
         handler.add_callback(self)
         self.trainer = trainer
@@ -144,16 +167,18 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Refuse what cannot be checked, and ask the base."""
         self._go_first()
         _refuse_wrong_best(args)
-        self._cadence, line = self.cadence.settled(args)
+        cadence = Cadence("save") if self.is_beside else self.cadence
+        self._cadence, line = cadence.settled(args)
         planned = self._planned(args, state)
-        checks = LiveChecks(
-            self.plan,
-            model,
-            _tokenizer(others.get("processing_class")),
-            store=self.store,
-            n_processes=n_processes(),
-        )
         tell = _tell if state.is_world_process_zero else _silent
+        checks: Checks
+        if self.is_beside:
+            checks = self._beside(args, state, model, tell)
+        else:
+            tokenizer = _tokenizer(others.get("processing_class"))
+            checks = LiveChecks(
+                self.plan, model, tokenizer, store=self.store, n_processes=n_processes()
+            )
         if line is not None:
             tell(line)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
@@ -170,6 +195,8 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Check, where so many steps lie between two checks."""
+        if self.is_beside and n_processes() == 1:  # of several all would have to wait for the first
+            self._gather(state, control)
         n_steps = self._cadence.n_steps
         if n_steps is not None and state.global_step % n_steps == 0:
             self._check(state, control)
@@ -187,6 +214,8 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return
         if self._cadence.every == "eval":
             self._check(state, control)
+        elif self.is_beside:
+            self._gather(state, control)
         if metrics is not None:
             metrics.update(self._run.standing.metrics())
 
@@ -213,9 +242,30 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return Record(n_checks=planned.n_checks, base=self._run.record.base)
         return planned
 
+    def _beside(self, args: Any, state: Any, model: Any, tell: Callable[[str], None]) -> Checks:
+        refuse_no_base(self.plan, model)
+        is_search = bool(state.is_hyper_param_search)
+        return SubprocessChecks(
+            self.plan,
+            lambda step: saved_at(args.output_dir, step, is_search=is_search),
+            store=self.store,
+            wait_minutes=self.wait_minutes,
+            tell=tell,
+            n_processes=n_processes(),
+        )
+
     def _check(self, state: Any, control: Any) -> None:
         assert self._run is not None, "training has begun"
-        self._log(self._run.take(state.global_step), state)
+        self._note(self._run.take(state.global_step), state, control)
+
+    def _gather(self, state: Any, control: Any) -> None:
+        """Take what was checked beside the training."""
+        if self._run is not None:
+            self._note(self._run.gather(state.global_step), state, control)
+
+    def _note(self, checks: Sequence[Check], state: Any, control: Any) -> None:
+        assert self._run is not None, "training has begun"
+        self._log(checks, state)
         self.review, self.exit_code = self._run.review, self._run.exit_code
         if self.on_fail == "stop" and self._run.standing.proven:
             control.should_training_stop = True
@@ -225,6 +275,8 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         assert self._run is not None, "training has begun"
         for check in checks:
             numbers = {**self._run.standing.metrics(), **_costs(check)}
+            if check.step != state.global_step:
+                numbers[f"{PREFIX}step"] = check.step
             if self.trainer is None:
                 state.log_history.append({**numbers, "step": check.step})
             else:
@@ -239,7 +291,8 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
 
 def _costs(check: Check) -> dict[str, float]:
-    return {f"{PREFIX}seconds": round(check.seconds, 3), f"{PREFIX}tokens": check.n_tokens}
+    costs = {"seconds": round(check.seconds, 3), "tokens": check.n_tokens}
+    return {f"{PREFIX}{name}": n for name, n in costs.items() if n is not None}
 
 
 def _names(number: str) -> tuple[str, str]:
