@@ -26,7 +26,7 @@ None: one side has no score.
 class Counted:
     """How losses count, alike at every check: margins, and the group of each item, by capability.
 
-    Items of one group stand or fall together.
+    Items of one group stand or fall together, also those of two capabilities.
     """
 
     margins: Mapping[str, float]
@@ -178,11 +178,8 @@ def _judged(losses: Sequence[Losses], counted: Counted, n_checks: int, alpha: fl
     changes = {
         name: np.array([check[name] for check in losses], dtype=float) for name in counted.margins
     }
-    clusters = {
-        name: [(name, group) for group in groups] for name, groups in counted.groups.items()
-    }
     plan = RunPlan(n_checks=n_checks, margins=counted.margins, alpha=alpha)
-    return judge_run(changes, plan, clusters=clusters)
+    return judge_run(changes, plan, clusters=counted.groups)
 
 
 def record_from(written: Any) -> Record:

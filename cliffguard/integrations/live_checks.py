@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, ClassVar, TypeVar
 
+from cliffguard.compare.clusters import with_groups
 from cliffguard.compare.comparison import gathered
 from cliffguard.compare.repeat_command import LIVE
 from cliffguard.compare.write_review import Decision
@@ -265,17 +266,18 @@ def losses_of(decision: Decision) -> tuple[Losses, Counted]:
     """
     case, comparison = decision.case, decision.comparison
     margins = {row.capability: row.evidence.margin for row in comparison.capabilities}
+    pairs = [
+        replace(pair, group=None)
+        for _, capability, items in gathered(decision.pairs, case, decision.look, comparison)
+        if case.policy.role(capability.name, capability.ring) == "gating"
+        for pair in items.gating
+    ]
     losses: dict[str, tuple[float | None, ...]] = {}
     groups: dict[str, tuple[int, ...]] = {}
-    for _, capability, items in gathered(decision.pairs, case, decision.look, comparison):
-        if case.policy.role(capability.name, capability.ring) == "gating" and items.gating:
-            losses[capability.name] = tuple(
-                pair.change if pair.is_scored else None for pair in items.gating
-            )
-            groups[capability.name] = tuple(
-                -1 - number if pair.group is None else pair.group
-                for number, pair in enumerate(items.gating)
-            )
+    for number, pair in enumerate(with_groups(pairs)):  # also over capabilities
+        name, group = pair.task.capability, -1 - number if pair.group is None else pair.group
+        losses[name] = (*losses.get(name, ()), pair.change if pair.is_scored else None)
+        groups[name] = (*groups.get(name, ()), group)
     if not losses:
         raise IntegrityError(
             "the base has nothing to lose in any capability that gates; choose a suite that it can "

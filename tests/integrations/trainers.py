@@ -93,7 +93,7 @@ class ScriptedChecks:
         """Note what was known."""
         self.begun.append((n_checks, base, is_trained))
         return Start(
-            base=checkpoint("base"),
+            base=support.checkpoint("base"),
             alpha=0.05,
             has_target=self.has_target,
             n_asked=0,
@@ -132,21 +132,6 @@ class ScriptedChecks:
     def close(self) -> Sequence[Check]:
         """Nothing is still to come."""
         return ()
-
-
-def checkpoint(name: str) -> Checkpoint:
-    """Return an identity by its name."""
-    return Checkpoint(
-        name=name,
-        revision=None,
-        weights=name,
-        adapter=None,
-        tokenizer="t",
-        chat_template=None,
-        settings="s",
-        notes=(),
-        files=None,
-    )
 
 
 def scripted(monkeypatch: Any, script: Script, **settings: Any) -> ScriptedChecks:

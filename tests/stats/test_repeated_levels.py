@@ -38,6 +38,8 @@ def test_independent_checks_get_little_more_than_bonferroni_and_twins_nearly_all
     twins = check_levels([1.0] * 19, n_checks=20, alpha=0.05)
     assert 0.05 / 20 <= alone[-1] < 0.05 / 19
     assert 0.02 < twins[-1] <= 0.05
+    near = check_levels([0.95] * 19, n_checks=20, alpha=0.05)
+    assert (round(alone[-1], 4), round(near[-1], 4)) == (0.0026, 0.0131)
 
 
 def test_a_later_check_changes_no_earlier_level() -> None:
