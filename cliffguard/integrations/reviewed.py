@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
+from cliffguard.compare.clusters import connected
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import (
     CliffguardError,
@@ -73,18 +74,18 @@ def _losses_of(review: Review, items: Iterable[ItemResult]) -> tuple[Losses, Cou
         for row in review.comparison.capabilities
         if policy.role(row.capability, row.ring) == "gating"
     }
+    rows = [
+        (item.capability, item.drop if item.counted else None, item.cluster, item.digest)
+        for item in items
+        if item.capability in margins and (item.counted or item.uncounted == "missing")
+    ]
+    ties = ([row[2] for row in rows], [row[3] for row in rows])
     losses: dict[str, list[float | None]] = {}
     groups: dict[str, list[int]] = {}
-    numbers: dict[tuple[str, str], int] = {}
-    for item in items:
-        if item.capability in margins and (item.counted or item.uncounted == "missing"):
-            changes = losses.setdefault(item.capability, [])
-            # Alone: a number that no other item has; of a cluster, the cluster's.
-            group = -1 - len(changes)
-            if item.cluster is not None:
-                group = numbers.setdefault((item.capability, item.cluster), len(numbers))
-            changes.append(item.drop if item.counted else None)
-            groups.setdefault(item.capability, []).append(group)
+    # Also over capabilities; who stands alone has a number of its own.
+    for (name, drop, *_), group in zip(rows, connected(len(rows), ties), strict=True):
+        losses.setdefault(name, []).append(drop)
+        groups.setdefault(name, []).append(group)
     if not losses:
         raise IntegrityError(
             "the base has nothing to lose in any capability that gates; choose a suite that it can "

@@ -114,6 +114,9 @@ def test_losses_are_those_of_the_items(command: Command, tmp_path: Path) -> None
         assert row.evidence.drop == pytest.approx(sum(x or 0 for x in losses) / len(losses))
         assert check.counted.margins[row.capability] == row.evidence.margin
         assert len(check.counted.groups[row.capability]) == len(losses)
+    # Nothing ties these items, in one capability or in two.
+    groups = [group for each in check.counted.groups.values() for group in each]
+    assert len(groups) == len(set(groups))
 
 
 def test_what_rotation_deleted_is_said(command: Command, tmp_path: Path) -> None:
