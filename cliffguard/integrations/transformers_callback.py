@@ -109,9 +109,12 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return
         if plan is None:
             raise UsageError("CliffguardCallback needs a plan", id="training.no-plan")
-        _refuse_unknown("on_fail", on_fail, ("log", "stop"))
-        _refuse_unknown("on_error", on_error, ("log", "raise"))
-        _refuse_unknown("where", where, ("live", "subprocess"))
+        if on_fail not in ("log", "stop"):
+            raise UsageError(f"on_fail={on_fail!r}: it is log or stop", id="training.on-fail")
+        if on_error not in ("log", "raise"):
+            raise UsageError(f"on_error={on_error!r}: it is log or raise", id="training.on-error")
+        if where not in ("live", "subprocess"):
+            raise UsageError(f"where={where!r}: it is live or subprocess", id="training.where")
         if where == "subprocess" and not isinstance(every, str):
             raise UsageError(
                 f"every={every}: a process beside the training checks what is saved, as often as "
@@ -308,13 +311,6 @@ def _refuse_wrong_best(args: Any) -> None:
             f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
             "greater_is_better would keep the worst; set greater_is_better=False",
             id="training.best-model",
-        )
-
-
-def _refuse_unknown(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(
-            f"{name}={value!r}: it is {' or '.join(known)}", id=f"training.{name.replace('_', '-')}"
         )
 
 

@@ -153,6 +153,8 @@ def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
     read = {node.id for node in ast.walk(ast.parse(block.text)) if isinstance(node, ast.Name)}
     if {"model", "tokenizer"} & (read - names.keys() - vars(builtins).keys()):
         names["model"], names["tokenizer"] = in_training(root)
+    if "trainer" in read - names.keys():
+        names["trainer"] = trainer_of(*in_training(root), root)
     exec(compile(block.text, block.where, "exec"), names)
 
 
@@ -175,6 +177,21 @@ def in_training(root: Path) -> tuple[Any, Any]:
     base = AutoModelForCausalLM.from_pretrained(root / "models" / "base")
     model = PeftModel.from_pretrained(base, str(root / "runs/ft/adapter"), is_trainable=True)
     return model.train(), AutoTokenizer.from_pretrained(root / "models" / "base")
+
+
+def trainer_of(model: Any, tokenizer: Any, root: Path) -> Any:
+    """Return a trainer of a model, with two steps and an evaluation before it."""
+    from transformers import Trainer, TrainingArguments
+
+    tokenizer.pad_token = tokenizer.eos_token
+    tokens = tokenizer("a text of six words or so")["input_ids"]
+    rows = [{"input_ids": tokens, "labels": tokens}] * 4
+    often = {"max_steps": 2, "eval_strategy": "steps", "eval_steps": 2, "save_strategy": "no"}
+    quiet = {"report_to": [], "disable_tqdm": True, "use_cpu": True}
+    arguments = TrainingArguments(output_dir=str(root / "run"), **often, **quiet)
+    return Trainer(
+        model, arguments, train_dataset=rows, eval_dataset=rows, processing_class=tokenizer
+    )
 
 
 def test_there_are_few_exceptions() -> None:

@@ -17,29 +17,29 @@ pytestmark = pytest.mark.extern
 MODULE = "tests.extern.trl_training"
 
 
+KINDS = ("sft", "sft-adapter", "dpo", "dpo-adapter", "grpo", "grpo-adapter")
+
+
 @pytest.fixture(scope="module")
-def python(environment: Callable[[str], Path]) -> Path:
-    """The Python that has TRL."""
-    return environment("trl")
+def trained(
+    environment: Callable[[str], Path], tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[dict[str, Any]]]:
+    """What each training leaves behind, without anybody looking and with."""
+    folder = tmp_path_factory.mktemp("trl")
+    suite = support.write_suite(folder / "suite", n_items=24, n_said=4)
+    words = ("-m", MODULE, tiny_base, suite, folder / "runs", *KINDS)
+    done = run_in(environment("trl"), *words, PYTHONPATH=str(CHECKOUT))
+    assert done.returncode == 0, done.stderr
+    results: dict[str, list[dict[str, Any]]] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
-@pytest.mark.parametrize(
-    "kind", ["sft", "sft-adapter", "dpo", "dpo-adapter", "grpo", "grpo-adapter"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_is_looked_at_is_the_same_run(
-    kind: str, python: Path, tiny_base: Path, tmp_path: Path
+    kind: str, trained: dict[str, list[dict[str, Any]]]
 ) -> None:
     """Weights, optimizer, logs and all randomness after twelve steps with three checks."""
-    suite = support.write_suite(tmp_path / "suite", n_items=24, n_said=4)
-
-    def trained(*more: Path) -> dict[str, Any]:
-        words = ("-m", MODULE, kind, tiny_base, suite, tmp_path / f"run-{len(more)}", *more)
-        done = run_in(python, *words, PYTHONPATH=str(CHECKOUT))
-        assert done.returncode == 0, done.stderr
-        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return result
-
-    bare, watched = trained(), trained(tmp_path / "store")
+    bare, watched = trained[kind]
 
     assert watched.pop("checks") == [4, 8, 12]
     assert watched.pop("exit_code") in (0, 10, 11)

@@ -1,8 +1,8 @@
-"""Trains a tiny model with a trainer of TRL's, looked at or not: run in its environment.
+"""Trains a tiny model with each trainer of TRL's, looked at and not: run in their environment.
 
-Usage: python trl_training.py KIND MODEL SUITE OUTPUT [STORE]
+Usage: python -m tests.extern.trl_training MODEL SUITE OUTPUT KIND…
 
-Prints JSON: digests of all that the training leaves behind. With a STORE the callback looks on.
+Prints JSON in its last line: by kind, digests of all that either training leaves behind.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
+from cliffguard import Plan
+from cliffguard.integrations import attach
 from tests.extern.digests import sha
 
 N_STEPS = 12
@@ -75,9 +77,10 @@ def grpo(model: Any, tokenizer: Any, output: str, peft: Any) -> Any:
     )
 
 
-def main() -> None:
-    """Train, and say what came of it."""
-    kind, folder, suite, output, *store = sys.argv[1:]
+def trained(
+    kind: str, folder: str, suite: str, output: Path, *, is_watched: bool
+) -> dict[str, Any]:
+    """Train from the same beginning, looked at or not; say what came of it."""
     kind, _, adapted = kind.partition("-")
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002
@@ -88,15 +91,13 @@ def main() -> None:
     peft = (
         LoraConfig(r=2, lora_dropout=0.2, target_modules=["q_proj", "v_proj"]) if adapted else None
     )
-    trainer = {"sft": sft, "dpo": dpo, "grpo": grpo}[kind](model, tokenizer, output, peft)
+    trainer = {"sft": sft, "dpo": dpo, "grpo": grpo}[kind](model, tokenizer, str(output), peft)
     callback = None
-    if store:
-        from cliffguard import Plan
-        from cliffguard.integrations import attach
-
+    if is_watched:
         plan = Plan(candidate="in training", suites=(suite,), offline=True)
         every: Any = "eval" if kind != "grpo" else 4
-        callback = attach(trainer, plan, every=every, store=store[0], on_error="raise")
+        store = output / f"store-{kind}-{adapted}"
+        callback = attach(trainer, plan, every=every, store=store, on_error="raise")
     trainer.train()
     logs = [
         {name: n for name, n in row.items() if not name.endswith(("runtime", "per_second"))}
@@ -108,22 +109,30 @@ def main() -> None:
         for row in logs
         if "eval_cliffguard_seconds" not in row
     ]
-    print(
-        json.dumps(
-            {
-                "weights": sha(trainer.model.state_dict()),
-                "optimizer": sha(trainer.optimizer.state_dict()["state"]),
-                "torch": sha(torch.get_rng_state()),
-                "python": sha(random.getstate()),
-                "numpy": sha(np.random.get_state()[1].tolist()),  # noqa: NPY002
-                "log": plain,
-                "checks": [row["step"] for row in logs if "eval_cliffguard_seconds" in row],
-                "exit_code": None if callback is None else callback.exit_code,
-            }
-        )
-    )
+    return {
+        "weights": sha(trainer.model.state_dict()),
+        "optimizer": sha(trainer.optimizer.state_dict()["state"]),
+        "torch": sha(torch.get_rng_state()),
+        "python": sha(random.getstate()),
+        "numpy": sha(np.random.get_state()[1].tolist()),  # noqa: NPY002
+        "log": plain,
+        "checks": [row["step"] for row in logs if "eval_cliffguard_seconds" in row],
+        "exit_code": None if callback is None else callback.exit_code,
+    }
+
+
+def main() -> None:
+    """Train each kind twice."""
+    folder, suite, output, *kinds = sys.argv[1:]
+    results = {
+        kind: [
+            trained(kind, folder, suite, Path(output), is_watched=is_watched)
+            for is_watched in (False, True)
+        ]
+        for kind in kinds
+    }
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":
-    Path(sys.argv[4]).mkdir(parents=True, exist_ok=True)
     main()
