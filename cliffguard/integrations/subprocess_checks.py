@@ -162,6 +162,8 @@ class SubprocessChecks:
             return []
         try:
             saved.reports.mkdir(parents=True, exist_ok=True)
+            for name in ("review.json", "failure.json"):  # of an earlier run in the same folder
+                (saved.reports / name).unlink(missing_ok=True)
             plan = saved.reports.with_name("plan.yaml")
             write_whole(plan, yaml.safe_dump(as_written(self._plan), allow_unicode=True))
             words = check_command(

@@ -35,6 +35,7 @@ class TrainingChecks:
         self._begun_at = 0
         self.review: Review | None = None
         self.record = Record(n_checks=0)
+        self.standings: dict[int, Standing] = {}
         self.is_open = False
 
     # --- its course -------------------------------------------------------------------------------
@@ -113,6 +114,7 @@ class TrainingChecks:
 
     def _judge(self, check: Check, step: int) -> None:
         before, self.record = self.standing, self.record.after(check)
+        self.standings[check.step] = self.standing
         if self.standing.proven and not before.proven:
             lost = ", ".join(self.standing.proven)
             self._tell(f"step {check.step}: a loss is proven: {lost}")

@@ -29,6 +29,7 @@ from cliffguard.integrations.subprocess_checks import (
     refuse_shards,
     saved_at,
 )
+from cliffguard.integrations.trainer_settings import both_names, refuse_wrong_best, tokenizer_of
 from cliffguard.integrations.training import TrainingChecks
 
 _NAME = "CliffguardCallback"
@@ -140,13 +141,13 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             refuse_shards(trainer)
         elif getattr(trainer, "is_fsdp_enabled", False):
             raise UsageError(
-                "under FSDP no process holds the model whole; check saved checkpoints: cliffguard "
-                "check BASE CHECKPOINT",
+                'under FSDP no process holds the model whole; use where="subprocess", which checks '
+                "what is saved",
                 id="live.several-devices",
             )
         else:
-            refuse_live(trainer.model, _tokenizer(trainer.processing_class), self.plan)
-        _refuse_wrong_best(trainer.args)
+            refuse_live(trainer.model, tokenizer_of(trainer.processing_class), self.plan)
+        refuse_wrong_best(trainer.args)
         handler.add_callback(self)
         self.trainer = trainer
         self._go_first()
@@ -169,7 +170,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
     ) -> None:
         """Refuse what cannot be checked, and ask the base."""
         self._go_first()
-        _refuse_wrong_best(args)
+        refuse_wrong_best(args)
         cadence = Cadence("save") if self.is_beside else self.cadence
         self._cadence, line = cadence.settled(args)
         planned = self._planned(args, state)
@@ -178,7 +179,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         if self.is_beside:
             checks = self._beside(args, state, model, tell)
         else:
-            tokenizer = _tokenizer(others.get("processing_class"))
+            tokenizer = tokenizer_of(others.get("processing_class"))
             checks = LiveChecks(
                 self.plan, model, tokenizer, store=self.store, n_processes=n_processes()
             )
@@ -186,7 +187,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             tell(line)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
-        if args.metric_for_best_model in _names("target_gain") and self._standing_lacks_gain():
+        if args.metric_for_best_model in both_names("target_gain") and self._standing_lacks_gain():
             raise UsageError(
                 "metric_for_best_model: the plan has no target, so that no gain is measured",
                 id="training.best-model",
@@ -277,7 +278,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Log each check as an evaluation of its own."""
         assert self._run is not None, "training has begun"
         for check in checks:
-            numbers = {**self._run.standing.metrics(), **_costs(check)}
+            numbers = {**self._run.standings[check.step].metrics(), **_costs(check)}
             if check.step != state.global_step:
                 numbers[f"{PREFIX}step"] = check.step
             if self.trainer is None:
@@ -296,33 +297,6 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 def _costs(check: Check) -> dict[str, float]:
     costs = {"seconds": round(check.seconds, 3), "tokens": check.n_tokens}
     return {f"{PREFIX}{name}": n for name, n in costs.items() if n is not None}
-
-
-def _names(number: str) -> tuple[str, str]:
-    """Return both names by which a trainer knows a number of ours."""
-    return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
-
-
-def _refuse_wrong_best(args: Any) -> None:
-    """Refuse to keep the checkpoint that lost most."""
-    worse = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
-    if args.metric_for_best_model in worse and args.greater_is_better:
-        raise UsageError(
-            f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
-            "greater_is_better would keep the worst; set greater_is_better=False",
-            id="training.best-model",
-        )
-
-
-def _tokenizer(processing_class: Any) -> Any:
-    """Return the tokenizer of a trainer's processing class."""
-    tokenizer = getattr(processing_class, "tokenizer", processing_class)
-    if not hasattr(tokenizer, "get_vocab"):
-        raise UsageError(
-            "the trainer has no tokenizer to ask with; give it processing_class=tokenizer",
-            id="training.no-tokenizer",
-        )
-    return tokenizer
 
 
 def _tell(line: str) -> None:

@@ -69,6 +69,10 @@ def test_what_is_saved_is_checked(
     assert worst(reader)[-1][1] > 0.2
     logged = [ours(row) for row in trainer.state.log_history if "eval_cliffguard_seconds" in row]
     assert logged[0]["step"] == 2
+    assert callback._run is not None
+    assert [row["verdict"] for row in logged] == [
+        standing.verdict for standing in callback._run.standings.values()
+    ]
     assert logged[-1]["worst_drop"] > 0.2
     assert callback.review is not None
     assert callback.review.verdict.exit_code == 10

@@ -166,10 +166,13 @@ def test_a_command_that_just_ends_is_a_failure(command: Command, tmp_path: Path)
 
 
 def test_a_verdict_without_a_review_is_a_failure(command: Command, tmp_path: Path) -> None:
-    """A command that ignores --out proves nothing."""
+    """A command that ignores --out proves nothing, whatever an earlier run left there."""
+    run = Run(tmp_path / "run", 2)
+    run.checks.take(2)
+    assert steps(run.checks.close()) == [2]
     command.does(code=0)
 
-    assert failure(Run(tmp_path / "run", 2), 2).id == "training.no-review"
+    assert failure(run, 2).id == "training.no-review"
 
 
 def test_a_program_that_is_not_there_is_a_failure(
