@@ -58,11 +58,12 @@ def resized(model: Any) -> str | None:
 
     As far as the base is named by an adapter, and its config is on this machine.
     """
-    n_rows = len(model.get_input_embeddings().weight)
+    embeddings = getattr(model.get_input_embeddings(), "weight", None)
+    n_rows = None if embeddings is None else len(embeddings)
     for config in model.peft_config.values():
         name = getattr(config, "base_model_name_or_path", None)
         n_before = _rows_of(name) if name else None
-        if n_before is not None and n_before != n_rows:
+        if None not in (n_before, n_rows) and n_before != n_rows:
             return f"{n_rows:,} rows, and {n_before:,} in {name}"
     return None
 

@@ -19,7 +19,6 @@ from cliffguard.config import load_plan
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
-from cliffguard.engine.distributed import n_processes
 from cliffguard.integrations.cadence import Cadence, Every
 from cliffguard.integrations.checks import PREFIX, Check, Checks, Record, record_from
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
@@ -181,7 +180,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         else:
             tokenizer = tokenizer_of(others.get("processing_class"))
             checks = LiveChecks(
-                self.plan, model, tokenizer, store=self.store, n_processes=n_processes()
+                self.plan, model, tokenizer, store=self.store, n_processes=args.world_size
             )
         if line is not None:
             tell(line)
@@ -199,7 +198,9 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Check, where so many steps lie between two checks."""
-        if self.is_beside and n_processes() == 1:  # of several all would have to wait for the first
+        if (
+            self.is_beside and args.world_size == 1
+        ):  # of several all would have to wait for the first
             self._gather(state, control)
         n_steps = self._cadence.n_steps
         if n_steps is not None and state.global_step % n_steps == 0:
@@ -255,7 +256,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             store=self.store,
             wait_minutes=self.wait_minutes,
             tell=tell,
-            n_processes=n_processes(),
+            n_processes=args.world_size,
         )
 
     def _check(self, state: Any, control: Any) -> None:
