@@ -121,7 +121,10 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
                 'that is; use every="save", and save_steps of the trainer',
                 id="training.every",
             )
-        self.plan = plan if isinstance(plan, Plan) else load_plan(plan)
+        # The candidate is what is trained here, whatever the file names.
+        self.plan = (
+            plan if isinstance(plan, Plan) else load_plan(plan, {"candidate": "in training"})
+        )
         self.is_beside, self.wait_minutes = where == "subprocess", wait_minutes
         self.cadence = Cadence(every)
         self.on_fail, self.on_error, self.store = on_fail, on_error, store

@@ -286,7 +286,6 @@ def test_two_callbacks_of_one_process_are_two(tmp_path: Path) -> None:
         ({"on_fail": "raise"}, "training.on-fail"),
         ({"on_error": "stop"}, "training.on-error"),
         ({"where": "elsewhere"}, "training.where"),
-        ({"where": "subprocess"}, "training.where"),
     ],
 )
 def test_what_it_does_not_know_is_refused(settings: dict[str, Any], error_id: str) -> None:

@@ -156,6 +156,15 @@ def test_its_state_survives(command: Command, tiny_base: Path, tmp_path: Path) -
     assert callback._run.record.n_checks == 3
 
 
+def test_a_plan_names_no_candidate(tmp_path: Path) -> None:
+    """What is trained is the candidate; several in the file are none."""
+    file = tmp_path / "gate.yaml"
+    for written in ("suites: [adjacent]", "{suites: [adjacent], candidate: [a, b]}"):
+        file.write_text(written)
+
+        assert CliffguardCallback(file).plan.candidate == "in training"
+
+
 @pytest.mark.parametrize(
     ("settings", "id"),
     [({"every": 3}, "training.every"), ({"where": "elsewhere"}, "training.where")],
