@@ -31,6 +31,7 @@ from cliffguard.integrations.subprocess_checks import (
 from cliffguard.integrations.trainer_settings import both_names, refuse_wrong_best, tokenizer_of
 from cliffguard.integrations.training import TrainingChecks
 
+_OURS = PREFIX.removeprefix("eval_")
 _NAME = "CliffguardCallback"
 _UNDECIDED = EXIT_CODES[Outcome.INCONCLUSIVE]
 
@@ -252,6 +253,11 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def _beside(self, args: Any, state: Any, model: Any, tell: Callable[[str], None]) -> Checks:
         refuse_no_base(self.plan, model)
+        if str(args.metric_for_best_model).removeprefix("eval_").startswith(_OURS):
+            tell(
+                f"metric_for_best_model={args.metric_for_best_model}: beside the training it is of "
+                "an earlier checkpoint than the one that is chosen by it"
+            )
         is_search = bool(state.is_hyper_param_search)
         return SubprocessChecks(
             self.plan,

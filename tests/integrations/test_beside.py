@@ -82,6 +82,19 @@ def test_what_is_saved_is_checked(
     assert " of 3 checks made, in " in err
 
 
+def test_a_best_model_that_is_chosen_by_an_earlier_one_is_remarked(
+    command: Command, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is known at an evaluation is not of the model that is evaluated."""
+    name = "eval_cliffguard_worst_drop"
+    best = {"metric_for_best_model": name, "greater_is_better": False}
+    trainer = trainer_of(tiny_base, tmp_path / "run", **SAVED, **best)
+    attach(trainer, PLAN, where="subprocess")
+    trainer.train()
+
+    assert f"metric_for_best_model={name}: beside the training" in capsys.readouterr().err
+
+
 def test_a_proven_loss_stops_the_training(
     command: Command, tiny_base: Path, tmp_path: Path
 ) -> None:
