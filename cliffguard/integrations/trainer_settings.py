@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cliffguard.core.errors import UsageError
+from cliffguard.integrations.cadence import Cadence
 from cliffguard.integrations.checks import PREFIX
 
 
@@ -13,15 +14,33 @@ def both_names(number: str) -> tuple[str, str]:
     return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
 
 
+_SMALLEST = (*both_names("worst_drop"), *both_names("worst_drop_upper"), *both_names("verdict"))
+
+
 def refuse_wrong_best(args: Any) -> None:
     """Refuse to keep the checkpoint that lost most."""
-    worse = (*both_names("worst_drop"), *both_names("worst_drop_upper"), *both_names("verdict"))
-    if args.metric_for_best_model in worse and args.greater_is_better:
+    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
         raise UsageError(
             f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
             "greater_is_better would keep the worst; set greater_is_better=False",
             id="training.best-model",
         )
+
+
+def best_remark(args: Any, cadence: Cadence, *, is_beside: bool) -> str | None:
+    """Return a line where a number of ours may name a best checkpoint that is not the best."""
+    name = args.metric_for_best_model
+    if is_beside and name in (*_SMALLEST, *both_names("target_gain")):
+        return (
+            f"metric_for_best_model={name}: beside the training it is of an earlier checkpoint "
+            "than the one that is chosen by it"
+        )
+    if name not in _SMALLEST or cadence.every == "eval":
+        return None
+    return (
+        f"metric_for_best_model={name}: evaluations before the first check count as 0, which no "
+        'later one beats; use every="eval"'
+    )
 
 
 def tokenizer_of(processing_class: Any) -> Any:

@@ -53,6 +53,7 @@ class TrainingChecks:
         except CliffguardError as failure:
             self._fails(failure)
             return
+        self._overhead = Overhead(time.monotonic())  # the base is asked once
         self.is_open = True
         gain = self.record.standing.target_gain
         if gain is None and start.has_target:

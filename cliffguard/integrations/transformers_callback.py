@@ -28,10 +28,14 @@ from cliffguard.integrations.subprocess_checks import (
     refuse_shards,
     saved_at,
 )
-from cliffguard.integrations.trainer_settings import both_names, refuse_wrong_best, tokenizer_of
+from cliffguard.integrations.trainer_settings import (
+    best_remark,
+    both_names,
+    refuse_wrong_best,
+    tokenizer_of,
+)
 from cliffguard.integrations.training import TrainingChecks
 
-_OURS = PREFIX.removeprefix("eval_")
 _NAME = "CliffguardCallback"
 _UNDECIDED = EXIT_CODES[Outcome.INCONCLUSIVE]
 
@@ -186,8 +190,9 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             checks = LiveChecks(
                 self.plan, model, tokenizer, store=self.store, n_processes=args.world_size
             )
-        if line is not None:
-            tell(line)
+        for each in (line, best_remark(args, self._cadence, is_beside=self.is_beside)):
+            if each is not None:
+                tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
         if args.metric_for_best_model in both_names("target_gain") and self._standing_lacks_gain():
@@ -253,11 +258,6 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def _beside(self, args: Any, state: Any, model: Any, tell: Callable[[str], None]) -> Checks:
         refuse_no_base(self.plan, model)
-        if str(args.metric_for_best_model).removeprefix("eval_").startswith(_OURS):
-            tell(
-                f"metric_for_best_model={args.metric_for_best_model}: beside the training it is of "
-                "an earlier checkpoint than the one that is chosen by it"
-            )
         is_search = bool(state.is_hyper_param_search)
         return SubprocessChecks(
             self.plan,

@@ -315,6 +315,22 @@ def test_the_worst_checkpoint_is_not_kept_as_the_best(
         attach(trainer, PLAN)
 
 
+def test_zeros_that_would_be_the_best_are_told(
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of evaluations before the first check."""
+    scripted(monkeypatch, lambda _: 0.0)
+    best = {"metric_for_best_model": "cliffguard_worst_drop", "greater_is_better": False}
+    for every in (3, "eval"):
+        trainer = trainer_of(tiny_base, tmp_path, **best)
+        attach(trainer, PLAN, every=every)  # type: ignore[arg-type]
+        trainer.train()
+        assert ("count as 0" in capsys.readouterr().err) == (every == 3)
+
+
 def test_a_gain_that_nobody_measures_is_no_metric(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
