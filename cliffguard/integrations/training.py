@@ -48,7 +48,7 @@ class TrainingChecks:
             start = self._checks.begin(planned.n_checks, planned.base, is_trained=step > 0)
         except UsageError:
             raise
-        except CliffguardError as failure:
+        except Exception as failure:
             self._fails(failure)
             return
         self._overhead = Overhead(time.monotonic())  # the base is asked once
@@ -68,10 +68,8 @@ class TrainingChecks:
             return ()
         try:
             return self._count(self._checks.take(step), step)
-        except CliffguardError as failure:
-            self._fails(failure)
         except Exception as failure:
-            self._fails(InfrastructureError(f"a check failed: {failure!r}", id="training.failed"))
+            self._fails(failure)
         return ()
 
     def end(self, step: int) -> Sequence[Check]:
@@ -79,7 +77,7 @@ class TrainingChecks:
         late: Sequence[Check] = ()
         try:
             late = self._count(self._checks.close(), step)
-        except CliffguardError as failure:
+        except Exception as failure:
             self._fails(failure)
         self.is_open = False
         self._tell(self._summary())
@@ -113,9 +111,12 @@ class TrainingChecks:
                 self._tell(remark)
         return checks
 
-    def _fails(self, failure: CliffguardError) -> None:
+    def _fails(self, failure: Exception) -> None:
+        """Tell a failure, whatever it is: a training of days ends for none, unless it `raises`."""
         if self._raises:
             raise failure
+        if not isinstance(failure, CliffguardError):
+            failure = InfrastructureError(f"{failure!r}", id="training.failed")
         if self._failure is None or self._failure.id != failure.id:
             self._tell(f"a check failed, and the training goes on: {failure.line}")
         self._failure = failure
