@@ -93,7 +93,7 @@ class LiveChecks:
     def close(self) -> Sequence[Check]:
         """Leave the other processes; nothing is still to come."""
         if self._is_parallel:
-            self._runner.close()
+            self._runner.leave()
         return ()
 
     # --- what the leader does ---------------------------------------------------------------------

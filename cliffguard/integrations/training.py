@@ -50,7 +50,7 @@ class TrainingChecks:
             start = self._checks.begin(planned.n_checks, planned.base, is_trained=step > 0)
         except UsageError:
             raise
-        except CliffguardError as failure:
+        except Exception as failure:
             self._fails(failure)
             return
         self._overhead = Overhead(time.monotonic())  # the base is asked once
@@ -107,10 +107,8 @@ class TrainingChecks:
                 else:
                     self._judge(result, step)
                     checks.append(result)
-        except CliffguardError as failure:
-            self._fails(failure)
         except Exception as failure:
-            self._fails(InfrastructureError(f"a check failed: {failure!r}", id="training.failed"))
+            self._fails(failure)
         return checks
 
     def _judge(self, check: Check, step: int) -> None:
@@ -126,9 +124,12 @@ class TrainingChecks:
         if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
             self._tell(remark)
 
-    def _fails(self, failure: CliffguardError) -> None:
+    def _fails(self, failure: Exception) -> None:
+        """Tell a failure, whatever it is: a training of days ends for none, unless it `raises`."""
         if self._raises:
             raise failure
+        if not isinstance(failure, CliffguardError):
+            failure = InfrastructureError(f"{failure!r}", id="training.failed")
         if self._failure is None or self._failure.id != failure.id:
             self._tell(f"a check failed, and the training goes on: {failure.line}")
         self._failure = failure

@@ -142,7 +142,10 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Become a callback of a trainer, before those that stop early."""
         handler = trainer.callback_handler
         if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
-            raise UsageError("the trainer has this callback already", id="training.twice")
+            raise UsageError(
+                "the trainer has this callback already; trainer.remove_callback takes it away",
+                id="training.twice",
+            )
         if self.is_beside:
             refuse_no_base(self.plan, trainer.model)
             refuse_shards(trainer)
@@ -310,7 +313,9 @@ def _costs(check: Check) -> dict[str, float]:
 
 
 def _tell(line: str) -> None:
-    print(f"cliffguard: {line}", file=sys.stderr)
+    # A name may come from a trainer_state.json that nobody has looked at.
+    shown = "".join(c if c.isprintable() else ascii(c).strip("'") for c in line)
+    print(f"cliffguard: {shown}", file=sys.stderr)
 
 
 def _silent(line: str) -> None:
