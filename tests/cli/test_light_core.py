@@ -169,6 +169,9 @@ def test_what_compares_and_reports_needs_no_extra(inputs: Path) -> None:
         **{("report", EXAMPLE, "--format", form): 0 for form in FORMS},
         **{("report", LAYOUTS / "1/reviews/cliff.json", "--format", form): 0 for form in FORMS},
         ("report", inputs / "gate", inputs / "stored", "--out", inputs / "all"): 2,  # two bases
+        ("card", inputs / "gate", "--readme", inputs / "README.md"): 0,
+        ("card", EXAMPLE): 0,
+        ("skill",): 0,
         ("flips", inputs / "gate"): 0,
         ("flips", inputs / "stored", "--format", "csv"): 0,
         ("store", "ls", "--store", inputs / "store"): 0,
