@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
@@ -18,13 +18,15 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.files import write_whole
 from cliffguard.core.settings import Plan
-from cliffguard.engine.distributed import ProcessGroup
 from cliffguard.integrations import leash
 from cliffguard.integrations.checks import Result, Start
 from cliffguard.integrations.gate_command import check_command, outside_of_training
 from cliffguard.integrations.reviewed import VERDICTS, check_in, failure_in
 from cliffguard.run.policies import default_policy
 from cliffguard.suites.target import suites_of
+
+if TYPE_CHECKING:
+    from cliffguard.engine.distributed import ProcessGroup
 
 REPORTS = "_cliffguard"
 """The folder of reports beside the checkpoints; a trainer that pushes to a hub leaves out `_…`."""
@@ -77,7 +79,11 @@ class SubprocessChecks:
         self._options = _OPTIONS if store is None else (*_OPTIONS, "--store", str(store))
         self._wait_seconds = 60 * wait_minutes
         self._tell = tell
-        self._group = ProcessGroup() if n_processes > 1 else None
+        self._group: ProcessGroup | None = None
+        if n_processes > 1:
+            from cliffguard.engine.distributed import ProcessGroup
+
+            self._group = ProcessGroup()
         self._running: _Saved | None = None
         self._waiting: _Saved | None = None
 
