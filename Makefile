@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Bytecode is kept, or the workers and each program that a test starts compile all modules again.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-FAST := not slow and not gpu and not browser and not extern and not study
+FAST := -m "not slow and not gpu and not browser and not extern and not study" --ignore tests/source
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check format test coverage test-slow test-extern test-gpu fuzz golden schemas pages docs clean
@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## check a healthy and an over-trained fine-tune of a small model
 	$(BIN)/cliffguard demo
 
-check: $(READY)  ## format, lint, types, generated files, frozen items, studies
+check: $(READY)  ## format, lint, types, layers and names, generated files, frozen items, studies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -37,17 +37,17 @@ check: $(READY)  ## format, lint, types, generated files, frozen items, studies
 	$(BIN)/python -m scripts.make.ladder_pages --check
 	$(BIN)/python -m scripts.make.skill_pages --check
 	$(BIN)/python -m scripts.make.pages --check
-	$(PYTEST) -q scripts
+	$(PYTEST) -q scripts tests/source
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 test: $(READY)  ## fast tests, offline, about five minutes on two cores
-	$(PYTEST) -m "$(FAST)"
+	$(PYTEST) $(FAST)
 
 coverage: $(READY)  ## the fast tests once more, with the branches that they take; fails below the floor
-	$(PYTEST) -m "$(FAST)" --cov --cov-report=term:skip-covered
+	$(PYTEST) $(FAST) --cov --cov-report=term:skip-covered
 
 test-slow: $(READY)  ## the real model, the wheel, the browser
 	$(PYTEST) -m "(slow or browser) and not gpu and not extern and not study"

@@ -48,6 +48,12 @@ VERBS: Mapping[str, Verb] = {
         "cliffguard noise runs/ft/adapter --suite adjacent --limit 200",
         "cliffguard noise runs/ft/adapter --suite adjacent --other-dtype float32",
     ),
+    "sweep": _brief(
+        "sweep:sweep",
+        "Check many checkpoints of one plan on several workers, and report them in one overview.",
+        "cliffguard sweep plan.yaml --candidates 'runs/*/checkpoint-*' --workers 2",
+        "cliffguard sweep plan.yaml --candidates 'runs/ft/checkpoint-*' --watch",
+    ),
     "rescue": _brief(
         "rescue:rescue",
         "Scale a fine-tune towards its base: chosen on half of the items, judged on the others.",
@@ -62,6 +68,10 @@ VERBS: Mapping[str, Verb] = {
         "figures:figures",
         "Draw the figures of reviews, the same bytes every time; print the files that were "
         "written.",
+    ),
+    "card": Verb(
+        "card:card",
+        "Write what a fine-tune kept into its model card, between two marks; all else stays.",
     ),
     "flips": Verb("flips:flips", "List the items that changed; exit 0 also where there is none."),
     "init": _brief(
@@ -90,6 +100,10 @@ VERBS: Mapping[str, Verb] = {
                 "help_option_names": [],  # its --help is lm-eval's
             }
         },
+    ),
+    "skill": Verb(
+        "skill:skill",
+        "Print the skill for agents: ten situations, the command for each, and its exit code.",
     ),
     "suites": Verb("suite_health:suites_app", "List, show and check suites."),  # all of them
     "store": Verb("store:store_app", "Look after the stored answers."),

@@ -95,7 +95,7 @@ _folder = partial(tempfile.TemporaryDirectory, prefix="cliffguard-")
 
 def _is_bundle(path: str) -> bool:
     """Return whether what stands for both sides is a file, and no plan and no samples."""
-    from cliffguard.runners.lmeval_import import is_logged
+    from cliffguard.runners.logged import is_logged
 
     if _TAR.search(path):  # also one that is not there, or compressed: what reads it says so
         return True
@@ -259,7 +259,7 @@ def _reviewed(
             witness=decisions.append,
             command=command,
         )
-    return recorded(review, decisions, folder, to.texts), decisions[-1]
+    return recorded(review, decisions, folder, to.texts, to.output.tracking), decisions[-1]
 
 
 @contextlib.contextmanager

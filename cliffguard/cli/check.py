@@ -37,6 +37,7 @@ from cliffguard.cli.outcome import (
     worst,
 )
 from cliffguard.cli.overview import finish_overview, remove_overview
+from cliffguard.cli.tracking import tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.libraries import refuse_lacking
@@ -65,6 +66,9 @@ def check(
     output_format: opt.OutputFormat = None,
     comment_id: opt.CommentId = None,
     report_url: opt.ReportUrl = None,
+    track: opt.Track = None,
+    promote: opt.Promote = None,
+    promote_model: opt.PromoteModel = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
     no_early_stop: opt.NoEarlyStop = False,
@@ -78,12 +82,14 @@ def check(
     """Measure base and candidate, compare them, judge, and report."""
     screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
-        output = output_of(output_format, comment_id, report_url, out)
+        tracking = tracking_of(track, promote, promote_model)
+        output = output_of(output_format, comment_id, report_url, out, tracking)
         plans = plans_of(plan, flags, chooses=True)
+        if tracking is not None:
+            tracking.refuse_several([plan.candidate for plan in plans])
     if show_config:
         show(plans)
         return
-    caveats: tuple[Caveat, ...] = ()
     with failure_recorded(out):
         refuse_lacking()
         from cliffguard.gate import find_sides, with_runner
@@ -97,11 +103,7 @@ def check(
             minutes=max_minutes,
             say=None if quiet else screen.say,
         )
-        if choose is not None:
-            from cliffguard.planning.selection import remark, shared
-
-            caveats = remark(choose, plans)
-            plans = shared(plans, choose)
+        plans, caveats = _sharing(plans, choose)
         checks = _Checks(
             plans=plans,
             out=out,
@@ -115,7 +117,18 @@ def check(
         )
         codes = with_runner(plans[0], checks.run, show=prompts)
     if codes is not None:  # another process of this run speaks
-        raise typer.Exit(checks.exit_code(codes, is_zero=exit_zero))
+        raise typer.Exit(checks.end(codes, is_zero=exit_zero))
+
+
+def _sharing(
+    plans: tuple[Plan, ...], choose: Choice | None
+) -> tuple[tuple[Plan, ...], Sequence[Caveat]]:
+    """Return plans under what each may spend of alpha where one is chosen, and a remark on it."""
+    if choose is None:
+        return plans, ()
+    from cliffguard.planning.selection import remark, shared
+
+    return shared(plans, choose), remark(choose, plans)
 
 
 @dataclass(frozen=True)
@@ -208,7 +221,7 @@ class _Checks:
                     texts=self.texts,
                 ),
             )
-            review = recorded(review, decisions, folder, self.texts)
+            review = recorded(review, decisions, folder, self.texts, self.output.tracking)
         self.reviews[index] = review
         spent = since(runner.spent(), before)
         # Of several, one JSON document is printed at the end.
@@ -218,8 +231,8 @@ class _Checks:
             screen.say(hint)
         return CandidateReview(review, decisions[-1].pairs), code
 
-    def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
-        """Return the exit code of all; with `is_zero`, 0 wherever there are verdicts."""
+    def end(self, codes: Sequence[int], *, is_zero: bool) -> int:
+        """Tell trackers; return the exit code of all, with `is_zero` 0 wherever are verdicts."""
         code = worst(codes)
         if self.choose is not None:
             from cliffguard.planning.selection import shippable
@@ -227,6 +240,8 @@ class _Checks:
             names = [plan.candidate for plan in self.plans]
             self.screen.say(shippable(self.choose, names, [code == 0 for code in codes]))
             code = 0 if 0 in codes else code
+        if self.output.tracking is not None:
+            self.output.tracking.send(code, self.out, self.screen)
         return 0 if is_zero and set(codes) <= {0, 10, 11} else code
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.bundle import Reporting, judge, measured_in
+from cliffguard.cli.bundle import Measured, Reporting, judge, measured_in
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, output_of, prepare, recorded
+from cliffguard.cli.tracking import Tracking, tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 
@@ -49,21 +50,26 @@ def compare(
     output_format: opt.OutputFormat = None,
     comment_id: opt.CommentId = None,
     report_url: opt.ReportUrl = None,
+    track: opt.Track = None,
+    promote: opt.Promote = None,
+    promote_model: opt.PromoteModel = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
+    """Judge two checkpoints from stored answers, or two runs from what was logged of them.
 
-    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
-    loaded. Of what `measure` left of a pair nothing else need be there.
+    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file; of inspect_ai
+    a log or a folder of them; of others a JSONL of ids and scores. No model is loaded. Of what
+    `measure` left of a pair nothing else need be there.
     """
     to = Reporting(out=out, store=store, screen=shown(quiet=quiet, verbose=verbose), texts=texts)
     with contextlib.ExitStack() as kept:
         with failure_recorded(out):
-            to.output = output_of(output_format, comment_id, report_url, out)
+            tracking = tracking_of(track, promote, promote_model)
+            to.output = output_of(output_format, comment_id, report_url, out, tracking)
             measured = measured_in(base, candidate, only, flags, store, kept)
             if measured is None and choose is not None:
                 raise UsageError(
@@ -71,14 +77,14 @@ def compare(
                     id="choose.one-candidate",
                 )
             if measured is not None:
-                _refuse_after(after)
-                if show_config:
-                    raise _not_shown("what was measured has its plan with it")
+                _refuse_beside(measured, after, tracking, is_shown=show_config)
         if measured is None:
             code = _compared(base, candidate, flags, after or (), context, to, show_config)
         else:
             again = said_again(context, without={*_OUTPUT, *_LOUDNESS})
             code = judge(measured, _policy_of(None, flags["policy"]), choose, again, to)
+    if tracking is not None:
+        tracking.send(code, out, to.screen)
     raise typer.Exit(0 if exit_zero else code)
 
 
@@ -92,7 +98,7 @@ def _compared(
     is_shown: bool,
 ) -> int:
     """Judge what lies at two places, or at those of a plan; return the exit code."""
-    from cliffguard.runners.lmeval_import import is_logged
+    from cliffguard.runners.logged import is_logged
 
     path = None
     decisions: list[Decision] = []
@@ -120,7 +126,7 @@ def _compared(
             again = _command(folder, context, store=to.store, texts=to.texts)
             protocol = _protocol(flags, path)
             review = _from_store(resolved, protocol, to.store, again, decisions.append)
-        review = recorded(review, decisions, folder, to.texts)
+        review = recorded(review, decisions, folder, to.texts, to.output.tracking)
     return finished(review, folder, to.screen, to.output)
 
 
@@ -135,7 +141,9 @@ def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
 
 
 _LOUDNESS = ("quiet", "verbose")
-_OUTPUT = ("output_format", "comment_id", "report_url", "exit_zero")
+_OUTPUT = (
+    "output_format", "comment_id", "report_url", "exit_zero", "track", "promote", "promote_model",
+)  # fmt: skip
 
 
 def _plan_of(
@@ -150,11 +158,22 @@ def _plan_of(
     if path is not None:
         return _whole(plan_of(flags, path))
     if not overrides(flags).keys() & {"suites", "target"}:
-        from cliffguard.runners.lmeval_import import refuse_other_folder
+        from cliffguard.runners.logged import refuse_other_folder
 
         for name in (base, candidate):
             refuse_other_folder(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _refuse_beside(
+    measured: Measured, after: Sequence[Path] | None, tracking: Tracking | None, *, is_shown: bool
+) -> None:
+    """Refuse what cannot stand beside pairs that were measured."""
+    _refuse_after(after)
+    if tracking is not None:
+        tracking.refuse_several([pair.survey.plan.candidate for pair in measured.pairs])
+    if is_shown:
+        raise _not_shown("what was measured has its plan with it")
 
 
 def _refuse_after(after: Sequence[Path] | None) -> None:
@@ -267,14 +286,14 @@ def _refuse_others(
 ) -> None:
     """Refuse one folder of samples beside a checkpoint, and flags about checkpoints beside two."""
     if len(logged) == 1:
-        from cliffguard.runners.lmeval_import import refuse_other_folder
+        from cliffguard.runners.logged import refuse_other_folder
 
         other = candidate if logged[0] == base else base
         refuse_other_folder(other)
         does_not = "does not" if user_path(other, UsageError).exists() else "is no path"
         raise UsageError(
-            f"{logged[0]} holds samples that lm-eval logged, and {other} {does_not}; compare two "
-            "folders of samples, or two checkpoints",
+            f"{logged[0]} holds logged samples, and {other} {does_not}; compare samples with "
+            "samples, or two checkpoints",
             id="samples.one-side",
         )
     if unheard := [name for name in spelt(flags) if name != "--policy"]:

@@ -134,6 +134,31 @@ KeptTexts = Annotated[
         "characters each, the middle left out; none: digests.",
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    _output(
+        "--track",
+        metavar="TRACKER",
+        help="mlflow, wandb, tensorboard: log drops, verdict, flips and report there, as its own "
+        "environment says. Repeatable.",
+    ),
+]
+Promote = Annotated[
+    str | None,
+    _output(
+        "--promote",
+        metavar="ALIAS",
+        help="At exit 0 set this alias of MLflow's registry on --promote-model.",
+    ),
+]
+PromoteModel = Annotated[
+    str | None,
+    _output(
+        "--promote-model",
+        metavar="MODEL",
+        help="The version that holds the candidate: models:/NAME/VERSION.",
+    ),
+]
 NoEarlyStop = Annotated[bool, _looks("--no-early-stop", help="Measure everything, in one look.")]
 Choose = Annotated[
     Literal["any", "last"] | None,
@@ -315,6 +340,9 @@ NO_MATTER: dict[str, Any] = {
         "texts": KeptTexts,
         "comment_id": CommentId,
         "report_url": ReportUrl,
+        "track": Track,
+        "promote": Promote,
+        "promote_model": PromoteModel,
         "max_minutes": MaxMinutes,
         "diagnose": Diagnose,
         "quiet": Quiet,

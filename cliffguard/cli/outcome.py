@@ -23,6 +23,7 @@ from cliffguard.core.settings import are_both
 from cliffguard.core.signals import raise_put_off
 
 if TYPE_CHECKING:
+    from cliffguard.cli.tracking import Tracking
     from cliffguard.compare.write_review import Decision
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
@@ -206,40 +207,56 @@ def in_turn(
 
 
 def recorded(
-    review: Review, decisions: Sequence[Decision], out: Path | None, texts: Texts
+    review: Review,
+    decisions: Sequence[Decision],
+    out: Path | None,
+    texts: Texts,
+    tracking: Tracking | None = None,
 ) -> Review:
     """Return the review with as much of `texts` as may be kept; write its items, if anything.
 
-    `decisions` are what `guard` let a witness see.
+    `decisions` are what `guard` let a witness see. What is tracked and has no folder is kept apart.
     """
     from cliffguard.compare.item_results import item_results
     from cliffguard.compare.kept_texts import with_texts_kept
     from cliffguard.report.items import write_items
 
     review = with_texts_kept(review, texts)
-    if out is None:
+    if out is None and tracking is None:
         return review
+    results = item_results(decisions[-1], texts)
     with doing("writing the items"):
-        return write_items(review, out, item_results(decisions[-1], texts))
+        if out is not None:
+            review = write_items(review, out, results)
+        elif tracking is not None:
+            tracking.keep(review, results)
+    if out is not None and tracking is not None:
+        tracking.note(review, out)
+    return review
 
 
 class Output(NamedTuple):
-    """What goes to stdout (`form` None: nothing), and what a comment shows beside its review."""
+    """What goes to stdout (`form` None: nothing), what a comment shows, and what is tracked."""
 
     form: str | None = None
     comment: CommentOptions | None = None
+    tracking: Tracking | None = None
 
 
 def output_of(
-    form: str | None, comment_id: str | None, report_url: str | None, out: Path | None
+    form: str | None,
+    comment_id: str | None,
+    report_url: str | None,
+    out: Path | None,
+    tracking: Tracking | None = None,
 ) -> Output:
     """Return the output that flags ask for; what they may not say is refused before a run.
 
     A comment is made in `out`, or where its format is asked for; else its flags are nobody's.
     """
     if out is None and form != "comment":
-        return Output(form)
-    return Output(form, comment_options(comment_id, report_url))
+        return Output(form, tracking=tracking)
+    return Output(form, comment_options(comment_id, report_url), tracking)
 
 
 def comment_options(comment_id: str | None, report_url: str | None) -> CommentOptions:

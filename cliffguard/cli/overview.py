@@ -14,6 +14,7 @@ from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.core.reviews import Review
+    from cliffguard.report.overview.files import OverviewReport
 
 DEFAULT_FOLDER = Path("cliffguard-out")
 
@@ -33,27 +34,20 @@ def finish_overview(
     reviews: Mapping[int, Review],
     out: Path | None,
     screen: ProgressOutput,
+    reasons: Mapping[int, str] | None = None,
 ) -> None:
     """Write the overview of candidates and print its matrix; `reviews` are by their number.
 
-    Each verdict stands by itself: what keeps them out of one table is one more line, no failure.
+    `reasons` say why there is none of some. Each verdict stands by itself: what keeps them out of
+    one table is one more line, no failure.
     """
-    from cliffguard.report.overview.files import OverviewReport
-    from cliffguard.report.overview.sources import FAILURE, NOT_TRIED, REVIEW, NamedReview, failed
     from cliffguard.report.overview.terminal import print_matrix
 
     if not reviews:
         return
-    sources = [
-        NamedReview(name=name, file=folder / REVIEW, review=reviews[number])
-        if number in reviews
-        else failed(name, folder / FAILURE, otherwise=NOT_TRIED)
-        for number, (name, folder) in enumerate(zip(names, folders, strict=True))
-    ]
-    root = user_path(str(out or DEFAULT_FOLDER), UsageError)
     try:
         with doing("writing the overview"):
-            made = OverviewReport(sources=sources, folder=root)
+            made = overview_of(names, folders, reviews, out, reasons or {})
             written = made.write()
     except CliffguardError as error:
         screen.close()
@@ -64,3 +58,24 @@ def finish_overview(
         screen.say("")
         print_matrix(made.overview, screen.console)
     screen.say("overview: " + " ".join(str(path) for path in written))
+
+
+def overview_of(
+    names: Sequence[str],
+    folders: Sequence[Path],
+    reviews: Mapping[int, Review],
+    out: Path | None,
+    reasons: Mapping[int, str],
+) -> OverviewReport:
+    """Return the overview of candidates, to be written into `out`."""
+    from cliffguard.report.overview.files import OverviewReport
+    from cliffguard.report.overview.sources import FAILURE, NOT_TRIED, REVIEW, NamedReview, failed
+
+    sources = [
+        NamedReview(name=name, file=folder / REVIEW, review=reviews[number])
+        if number in reviews
+        else failed(name, folder / FAILURE, otherwise=reasons.get(number, NOT_TRIED))
+        for number, (name, folder) in enumerate(zip(names, folders, strict=True))
+    ]
+    root = user_path(str(out or DEFAULT_FOLDER), UsageError)
+    return OverviewReport(sources=sources, folder=root)

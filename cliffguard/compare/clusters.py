@@ -2,7 +2,7 @@
 
 Without this the same twenty-four questions, written forty times, look like a thousand independent
 ones, and a verdict errs as often as chance likes. *Copies* are the same prompt with the same
-choices (in samples of lm-eval's the same document under the same prompt). *Tied* are the forms of
+choices (in logged samples the same document under the same prompt). *Tied* are the forms of
 one document: other choices, another task, another language of it; and what a cluster of the suite
 or the policy names. Groups that touch are one.
 """
@@ -85,7 +85,7 @@ def refuse_unknown_fields(tasks: Iterable[Task], policy: Policy) -> None:
             if field is not None and name in had and field not in had[name]:
                 raise UsageError(
                     f"policy.capabilities.{name}.{key}: no document has a field {field!r}; name "
-                    "one of lm-eval's document, or of `fields` in an item",
+                    "one of the logged document, or of `fields` in an item",
                     id="policy.unknown-field",
                 )
 

@@ -270,7 +270,7 @@ def _finding(capability: CapabilityComparison, role: Role, decided: _Decided) ->
 
 
 _UNKNOWN = (
-    "samples that lm-eval logged do not say how an answer ended, nor all of its text",
+    "logged samples do not say how an answer ended, nor all of its text",
     "how many tokens the answers of a side have is not known, or the base's have hardly any",
 )
 
@@ -302,7 +302,7 @@ def unmeasured_by_any(
 ) -> Finding:
     """Return the finding of what the policy demands and no suite measures.
 
-    Of samples that lm-eval logged its task may be there, and have no score that is an item's.
+    Of logged samples its task may be there, and have no score that is an item's.
     """
     ring: Ring = "target" if role == "target" else "general"
     reason = "the policy names it, but no suite measures it"

@@ -16,7 +16,15 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets
 OPTIONAL = {"bitsandbytes": "--quantization", "vllm": "--model vllm"}
 """What is not needed, and what for."""
 
-EXTRAS = {"run": "running models", "figures": "drawing figures"}
+EXTRAS = {
+    "run": "running models",
+    "figures": "drawing figures",
+    "mlflow": "--track mlflow",
+    "wandb": "--track wandb",
+    "tensorboard": "--track tensorboard",
+    "ray": "--executor ray",
+    "slurm": "--executor slurm",
+}
 """What is installed by `pip install 'cliffguard[NAME]'`, and what for."""
 _USES = {
     "pyarrow": "reading Parquet and Arrow files",
@@ -74,6 +82,13 @@ def refuse_lacking() -> None:
         lacking = [name for name in _brought_by(extra) if not is_there(_MODULES.get(name, name))]
         if lacking:
             raise _not_installed(lacking, extra)
+
+
+def refuse_lacking_extra(extra: str, package: str | None = None) -> None:
+    """Raise UsageError where the package for which an extra is (None: of its name) is not there."""
+    package = package or extra
+    if not is_there(package):
+        raise _not_installed([package], extra)
 
 
 @contextmanager

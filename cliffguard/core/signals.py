@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -36,8 +37,10 @@ class Interrupted(KeyboardInterrupt):
         return f"{word}; what is stored is kept{kept}, run again to go on"
 
 
-class _InHand:
+class _InHand(threading.local):
     """Whether something is in hand that must not be dropped, and the signal that waits for it.
+
+    Of each thread: signals come to the first alone, and no other one is ended by them.
 
     `look_up` raises what else may end the work in hand. `put_off` has ended what it could, and is
     yet to end the process.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from functools import cache
@@ -105,3 +106,16 @@ def devices() -> tuple[Device, ...]:
 
 BYTES_A_WEIGHT = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.5}
 """What a weight takes in memory; of quantised ones without their scales."""
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+
+    None of them is touched: a process that computes on one takes memory on it.
+    """
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").strip()
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    n_there = torch.cuda.device_count()
+    return names[:n_there] or [str(number) for number in range(n_there)]

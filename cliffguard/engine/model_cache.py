@@ -11,9 +11,12 @@ from cliffguard.engine.prepacked import prepack
 from cliffguard.engine.rehearsal import rehearse
 from cliffguard.engine.weight_checks import refuse_missing_tokens
 
+MOST_HELD = 8
+"""Adapters over a base, and tokenizers, that stay in memory; of a sweep all would fill it."""
+
 
 class CachedModel:
-    """The weights in memory: a base once, with as many adapters as were asked for.
+    """The weights in memory: a base once, with the adapters that were asked for last.
 
     `switch_to` returns the model to run for a checkpoint over these weights. What it returned
     for another checkpoint must not be run until it is switched to again. `unread` are weights in
@@ -34,6 +37,7 @@ class CachedModel:
         self.n_prepacked = prepack(self._base, checkpoint.name) if options.prepacks else 0
         self.unread: tuple[str, ...] = getattr(self._base, "unread", ())
         self._tuned: Any = None
+        self._recent: list[str] = []  # names of adapters, the one that was used last at the end
         self._is_spoiled = False
 
     def serves(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> bool:
@@ -48,12 +52,14 @@ class CachedModel:
         """Return (model, tokenizer) of a checkpoint that is served, its adapter alone active."""
         key = checkpoint.fingerprint
         rehearse(checkpoint)
-        if key not in self._tokenizers:
+        tokenizer = self._tokenizers.pop(key, None)
+        if tokenizer is None:
             tokenizer = loading.load_tokenizer(checkpoint)
             if checkpoint.adapter is None:  # an adapter's may count rows that come with it
                 refuse_missing_tokens(checkpoint, self._base, tokenizer)
-            self._tokenizers[key] = tokenizer
-        tokenizer = self._tokenizers[key]
+        self._tokenizers[key] = tokenizer
+        if len(self._tokenizers) > MOST_HELD:
+            del self._tokenizers[next(iter(self._tokenizers))]
         if self._only is not None:
             return self._base, tokenizer
         if checkpoint.adapter is None:
@@ -73,6 +79,10 @@ class CachedModel:
             self._is_spoiled = False
         self._tuned.set_adapter(name, inference_mode=True)
         self._tuned.base_model.enable_adapter_layers()
+        self._recent = [*(other for other in self._recent if other != name), name]
+        for oldest in self._recent[:-MOST_HELD]:
+            self._tuned.delete_adapter(oldest)
+        self._recent = self._recent[-MOST_HELD:]
         return self._tuned
 
 

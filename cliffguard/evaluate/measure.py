@@ -105,10 +105,9 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
             groups = [(gap.series.task, gap.unanswered) for gap in side_by_side]
             gathered.tell(groups[0][0].name)
             with finishing(partial(stop_where, is_time_up)):
-                results = runner.ask_each(checkpoint, groups, protocol)
-                for gap, (answers, notes) in zip(side_by_side, results, strict=True):
-                    written += gap.write(answers, notes)
-                    gap.gather(gathered)
+                for number, answers, notes in runner.ask_each(checkpoint, groups, protocol):
+                    written += side_by_side[number].write(answers, notes)
+                    side_by_side[number].gather(gathered)
     gathered.tell("")
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},

@@ -13,18 +13,11 @@ from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import clean, cleaned, one_line
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.next_steps import next_steps
+from cliffguard.report.outcome_lines import kind_of, outcome_line, outcome_lines
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.reasons import reasons
 from cliffguard.report.timings import TimingsOrLater, read
 from cliffguard.report.wording import SHAPES
-
-_FAILURES = {
-    Outcome.REGRESSED: "regression",
-    Outcome.INCONCLUSIVE: "inconclusive",
-    Outcome.NOT_MEASURED: "not_measured",
-}
-"""What fails a capability that counts. The gate is closed unless everything is proven."""
-
 
 _USUAL = ("n_planned", "n_asked", "n_items", "n_unscored", "n_broken", "n_fixed")
 _RARE = (
@@ -105,38 +98,13 @@ def _add_capability(
 
 
 def _add_reason(case: ElementTree.Element, row: CapabilityRow, why: str) -> None:
-    finding = row.finding
-    message = f"{finding.outcome}{_by(finding)}: {row.reason}"
-    if finding.role == "monitored":
+    kind = kind_of(row)
+    if kind == "skipped":
         note = ElementTree.SubElement(case, "skipped")
-        message = f"monitored only, cannot fail the gate; {message}"
-    elif not finding.counts:
-        note = ElementTree.SubElement(case, "skipped")
-        message = f"{row.standing}; {message}"
     else:
-        kind = _FAILURES[finding.outcome]
-        note = ElementTree.SubElement(case, "failure", type=kind, message=message)
-    lines = (message, *_measured_lines(row), *filter(None, [why]))
-    note.text = "\n".join(lines)
-
-
-def _measured_lines(row: CapabilityRow) -> tuple[str, ...]:
-    """Return the numbers for people, a few lines; nothing of what was not measured."""
-    if row.evidence is None or row.evidence.drop is None:
-        return row.details
-    lines = (
-        f"base → candidate: {row.change}",
-        row.in_words.replace(" ", ": ", 1),
-        f"items: {row.n_items}, broken / fixed {row.flips}",
-    )
-    return (*lines, *([row.proof] if row.proof else []), *row.details)
-
-
-def _by(finding: Finding) -> str:
-    """Return by what it regressed, and in which part; empty where nobody has said."""
-    if finding.stratum is not None:
-        return f" by {finding.cause}, in {one_line(finding.stratum)}"
-    return "" if finding.cause is None else f" by {finding.cause}"
+        line = outcome_line(row)
+        note = ElementTree.SubElement(case, "failure", type=kind, message=line)
+    note.text = "\n".join(outcome_lines(row, why))
 
 
 def _verdict_numbers(review: Review) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Two folders of samples that lm-eval logged → a review, in one look; nobody is asked."""
+"""What was logged elsewhere of two models → a review, in one look; nobody is asked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from cliffguard.evaluate.looks import in_full
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.run.look import decide, looks_taken
 from cliffguard.run.policies import gating, with_margins
-from cliffguard.runners.lmeval_import import read_samples
+from cliffguard.runners.imported import Imported
+from cliffguard.runners.logged import read_logged
 from cliffguard.store.looks import merged
 
 _AS_A_FIRST_RUN = Caveat(
@@ -41,17 +42,21 @@ def compare_samples(
     command: str | None = None,
     texts: Texts = "short",
 ) -> Review:
-    """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
+    """Judge what was logged of two models, in one look.
 
-    `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
-    alpha is not spent again. `witness` and `command` are as in `guard`. `texts` is how much is
-    kept of the prompts of items that did not change; of the others a witness sees all.
+    A side is lm-eval's folder of `samples_*.jsonl`, a log of inspect_ai or a folder of them, or a
+    file of plain results (docs/logged-samples.md). `after` are reviews of earlier comparisons of
+    these two, of fewer samples: what they spent of alpha is not spent again. `witness` and
+    `command` are as in `guard`. `texts` is how much is kept of the prompts of items that did not
+    change; of the others a witness sees all.
     Raises a CliffguardError when the two were not asked the same, with what differs, and where
     `after` is of others.
     """
     command = command or command_of("compare", None)
     with collector_paused():  # millions of records, which have no circles
-        decision = _decided(base, candidate, policy or Policy(), after, texts)
+        policy = policy or Policy()
+        logged = read_logged(base, candidate, policy, texts)
+        decision = _decided(logged, policy, after)
         if witness is not None:
             witness(decision)
         return build_review(
@@ -64,17 +69,14 @@ def compare_samples(
                 protocol=EvalSettings(chat_template="none"),  # what was asked is not known here
             ),
             suites=decision.case.suites,
-            runner="samples that lm-eval logged",
+            runner=logged.source,
             looks=(),
             command=command,
         )
 
 
-def _decided(
-    base: str, candidate: str, policy: Policy, after: Sequence[Review], texts: Texts
-) -> Decision:
-    """Return what the samples of two folders come to."""
-    logged = read_samples(base, candidate, policy, texts)
+def _decided(logged: Imported, policy: Policy, after: Sequence[Review]) -> Decision:
+    """Return what the samples of two runs come to."""
     suite, sides = logged.suite, (logged.base, logged.candidate)
     policy = with_margins(policy, (suite,))
     tasks = suite.tasks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
@@ -25,6 +25,9 @@ TaskItems = tuple[Task, Sequence[Item]]
 Notes = Mapping[str, str | int]
 """What should not change an answer: device, batch size."""
 
+
+Answered = tuple[int, Sequence[Answer], Notes]
+"""The number of a group among those that were asked, its answers, and how they came about."""
 
 Show = Callable[[Checkpoint, Task, Sequence[tuple[Item, str]]], None]
 """Is given some of the items that are asked, each with its prompt as the model gets it."""
@@ -160,11 +163,10 @@ class Runner(Interface):
 
     def ask_each(
         self, checkpoint: Checkpoint, groups: Sequence[TaskItems], protocol: EvalSettings
-    ) -> list[tuple[Sequence[Answer], Notes]]:
-        """Return the answers to each of at most `n_workers` groups, and how they came about."""
-        return [
-            (self.ask(checkpoint, task, items, protocol), self.notes()) for task, items in groups
-        ]
+    ) -> Iterable[Answered]:
+        """Yield the answers to each of at most `n_workers` groups, as they come."""
+        for number, (task, items) in enumerate(groups):
+            yield number, self.ask(checkpoint, task, items, protocol), self.notes()
 
     # --- what only a model that is loaded here can be asked --------------------------------------
 

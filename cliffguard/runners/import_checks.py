@@ -16,10 +16,10 @@ ONE_RUN = "sides.one-run"
 """The id of every error that says that one model answered for both sides."""
 
 
-def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[Caveat, ...]:
+def drifted(sides: Sequence[Mapping[str, Results]], program: str = "lm-eval") -> tuple[Caveat, ...]:
     """Refuse tasks of two versions, which ask or score otherwise; return caveats on other drift.
 
-    `sides` are what the results files say of the tasks of either side.
+    `sides` are what the results files say of the tasks of either side, as `program` wrote them.
     """
     moved: dict[str, None] = {}
     for task, base in sides[0].items():
@@ -28,7 +28,7 @@ def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[Caveat, ...]:
         if None not in numbers and numbers[0] != numbers[1]:
             raise IntegrityError(
                 f"{task}: version {numbers[0]} of the task on the base's side, {numbers[1]} on the "
-                "candidate's; run lm-eval on both with one installation",
+                f"candidate's; run {program} on both with one installation",
                 id="sides.other-versions",
             )
         for name in sorted(base.libraries.keys() & candidate.libraries.keys()):
@@ -77,7 +77,7 @@ class OneRun:
             if seen.is_one_run:
                 raise IntegrityError(
                     f"all {seen.n:,} {what[kind]}: one model was asked twice; were both runs given "
-                    "one --use_cache, or was an adapter not loaded?",
+                    "one cache (--use_cache), or was an adapter not loaded?",
                     id=ONE_RUN,
                 )
 
@@ -102,11 +102,11 @@ class _Alike:
         return self._is_alike and len(self._different) >= _LEAST_ALIKE
 
 
-def refuse_one_file(task: str, base: Path, candidate: Path) -> None:
+def refuse_one_file(task: str, base: Path, candidate: Path, program: str = "lm-eval") -> None:
     """Refuse a task's samples that are the same file on both sides, byte for byte."""
     if filecmp.cmp(base, candidate, shallow=False):
         raise IntegrityError(
             f"{task}: {candidate} is {base} byte for byte; was one run copied, or an adapter not "
-            "loaded? Run lm-eval on the candidate, or leave the task out of the policy",
+            f"loaded? Run {program} on the candidate, or leave the task out of the policy",
             id=ONE_RUN,
         )

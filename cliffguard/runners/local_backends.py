@@ -50,7 +50,7 @@ class LocalBackend(Backend):
 
     def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, loading its base unless it is in memory."""
-        from cliffguard.engine.model_cache import CachedModel
+        from cliffguard.engine.model_cache import MOST_HELD, CachedModel
 
         options = self._options(protocol, dtype)
         parts = BESIDE_THE_BASE
@@ -65,10 +65,13 @@ class LocalBackend(Backend):
         self._last = key
         with doing(f"switching to {checkpoint.name}"):
             network, tokenizer = self._resident.switch_to(checkpoint)
-        if key not in self._models:
+        model = self._models.pop(key, None)
+        if model is None:
             self._refuse_changed(checkpoint, parts)
-            self._models[key] = self._wrapped(network, tokenizer, protocol)
-        model = self._models[key]
+            model = self._wrapped(network, tokenizer, protocol)
+        self._models[key] = model
+        if len(self._models) > MOST_HELD:
+            del self._models[next(iter(self._models))]
         if self._budget is not None:
             model.budget = self._budget
         return model

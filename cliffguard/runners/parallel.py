@@ -21,7 +21,7 @@ from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import finishing
 from cliffguard.core.timing import Spent
 from cliffguard.engine.distributed import ProcessGroup
-from cliffguard.runners import Notes, Runner, TaskItems, TaskPart
+from cliffguard.runners import Answered, Notes, Runner, TaskItems, TaskPart
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
@@ -130,17 +130,17 @@ class ParallelRunner(Runner):
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to one shard."""
-        return self.ask_each(checkpoint, [(task, items)], protocol)[0][0]
+        return self.ask_each(checkpoint, [(task, items)], protocol)[0][1]
 
     def ask_each(
         self, checkpoint: Checkpoint, shards: Sequence[TaskItems], protocol: EvalSettings
-    ) -> list[tuple[Sequence[Answer], Notes]]:
+    ) -> list[Answered]:
         """Return the answers to at most one shard for each process."""
         shard_ids = [(task.name, tuple(item.id for item in items)) for task, items in shards]
         answers = self._everywhere("_answer", checkpoint, shard_ids, protocol)[: len(shards)]
         for (task, items), (given, _) in zip(shards, answers, strict=True):
-            _check_complete(task, items, given)
-        return answers
+            check_complete(task, items, given)
+        return [(number, given, notes) for number, (given, notes) in enumerate(answers)]
 
     @property
     def loads_models(self) -> bool:
@@ -244,7 +244,7 @@ class ParallelRunner(Runner):
             return None, traceback.format_exc()
 
 
-def _check_complete(task: Task, items: Sequence[Item], given: Sequence[Answer]) -> None:
+def check_complete(task: Task, items: Sequence[Item], given: Sequence[Answer]) -> None:
     """Refuse answers that are doubled, missing, or of other items."""
     wanted, received = [item.id for item in items], [answer.item_id for answer in given]
     if wanted == received:

@@ -5,8 +5,8 @@ capability, so that neighbouring checks nearly repeat each other. Among 20 check
 a test at 5 % errs somewhere in most runs; so all of them share alpha.
 
 *One check.* "The drop is half of the margin or less" is tested by Gaffke's bound
-(`cliffguard.stats.graded`), which takes right or wrong, graded scores and clusters alike, and does
-not err in the far tail of a few dozen items, where normal approximations do.
+(`cliffguard.stats.graded`), which takes right or wrong, graded scores and clusters alike, and errs
+no oftener than its level in the far tail of a few dozen items.
 
 *Over checks.* Each spends its part of alpha by the joint distribution of the checks so far
 (`cliffguard.stats.repeated_levels`).

@@ -4,7 +4,7 @@
 
 It builds the wheel, and installs it as a user does, with pip, at the versions of constraints.txt;
 torch comes first, at the build that the index has for that version. Prints a row of
-docs/install.md for each NAME (core, figures, run, all). `all` takes minutes and 2 GB of disk.
+docs/install.md for each NAME (core, inspect, figures, run, all). `all` takes minutes, and 2 GB.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent.parent
-EXTRAS = {"core": "", "figures": "[figures]", "run": "[run]", "all": "[all]"}
+EXTRAS = {
+    "core": "",
+    "inspect": "[inspect]",
+    "figures": "[figures]",
+    "run": "[run]",
+    "all": "[all]",
+}
 _WITH_TORCH = ("run", "all")
 
 

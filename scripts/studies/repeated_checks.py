@@ -40,7 +40,7 @@ class Stop:
     """The check at which a run is stopped, by rule; None: never."""
 
     two: int | None
-    one: int | None
+    at_one: int | None
     in_a_row: int | None
     fixed: int | None
 
@@ -56,14 +56,14 @@ def stop_of(x: Array, run: Run, groups: Array) -> Stop:
     tests = [(x[:, c], groups[c], shares[0]) for c in range(n_capabilities)]
     if n_capabilities > 1:
         tests.append((x.reshape(len(x), -1), groups.ravel(), ALPHA * TOGETHER))
-    two, one, in_a_row, fixed = [], [], [], []
+    two, at_one, in_a_row, fixed = [], [], [], []
     for rows, of_items, alpha in tests:
         proven, by_bonferroni = proven_at(rows, of_items, run, alpha)
-        one += proven[:1]
+        at_one += proven[:1]
         two += proven[1:2]
         in_a_row += [later for k, later in pairwise(proven) if later == k + 1][:1]
         fixed += by_bonferroni[1:2]
-    return Stop(*(min(stops, default=None) for stops in (two, one, in_a_row, fixed)))
+    return Stop(*(min(stops, default=None) for stops in (two, at_one, in_a_row, fixed)))
 
 
 def proven_at(rows: Array, groups: Array, run: Run, alpha: float) -> tuple[list[int], list[int]]:
@@ -126,7 +126,7 @@ def healthy(job: tuple[int, str, Run, int]) -> Row:
         "stopped": share([stop.two for stop in stops]),
         "Bonferroni": share([stop.fixed for stop in stops]),
         "in a row": share([stop.in_a_row for stop in stops]),
-        "at one check": share([stop.one for stop in stops]),
+        "at one check": share([stop.at_one for stop in stops]),
     }
 
 
@@ -214,7 +214,7 @@ def late(job: tuple[int, str, Run, int]) -> Row:
         "median check": f"{np.median(two):.0f}" if len(two) > n_runs / 2 else "–",
         "median late": f"{np.median(two) - beyond:.1f}" if len(two) > n_runs / 2 else "–",
         "Bonferroni, stopped": share([stop.fixed for stop in stops]),
-        "at one check, stopped": share([stop.one for stop in stops]),
+        "at one check, stopped": share([stop.at_one for stop in stops]),
     }
 
 

@@ -21,7 +21,71 @@ def asked_after(workspace: Workspace) -> list[object]:
     return [*words, "--after", workspace.write("r.json", "{}")]
 
 
+VERSION = ("--promote-model", "models:/support/7")
+
+
+def swept(workspace: Workspace, *more: object, candidates: str = "tun*") -> list[object]:
+    """Return the words of a sweep over the usual candidate."""
+    workspace.plan()
+    pattern = workspace.root / candidates
+    return ["sweep", workspace.root / "plan.yaml", "--candidates", pattern, "-q", *more]
+
+
 CASES: Cases = {
+    "a tracker that we have not": Case(lambda p: p.check("--track", "mlfow"), 2, "track.unknown"),
+    "promotion without a registry": Case(
+        lambda p: p.check("--track", "wandb", "--promote", "champion", *VERSION),
+        2,
+        "promote.no-registry",
+    ),
+    "promotion of nothing": Case(
+        lambda p: p.check("--track", "mlflow", "--promote", "champion"), 2, "promote.no-model"
+    ),
+    "a model without an alias": Case(
+        lambda p: p.check("--track", "mlflow", *VERSION), 2, "promote.no-alias"
+    ),
+    "promotion of what an alias points to": Case(
+        lambda p: p.check(
+            "--track", "mlflow", "--promote", "a", "--promote-model", "models:/support@a"
+        ),
+        2,
+        "promote.model",
+    ),
+    "promotion to a name that the registry keeps for itself": Case(
+        lambda p: p.check("--track", "mlflow", "--promote", "latest", *VERSION),
+        2,
+        "promote.alias",
+    ),
+    "a pattern that matches nothing": Case(
+        lambda p: swept(p, candidates="tunde-*"), 2, "sweep.no-candidate"
+    ),
+    "a pattern below what is not there": Case(
+        lambda p: swept(p, candidates="runs/checkpoint-*"), 2, "sweep.no-candidate"
+    ),
+    "a pattern of what is no checkpoint": Case(
+        lambda p: swept(p, candidates="suite"), 2, "sweep.no-candidate"
+    ),
+    "a sweep that ends though it does not watch": Case(
+        lambda p: swept(p, "--until", 3), 2, "sweep.no-watch"
+    ),
+    "a choice among those that come": Case(
+        lambda p: swept(p, "--watch", "--choose", "any"), 2, "sweep.choose-watch"
+    ),
+    "a choice of a sweep's single candidate": Case(
+        lambda p: swept(p, "--choose", "any"), 2, "choose.one-candidate"
+    ),
+    "a sweep under both templates": Case(
+        lambda p: swept(p, "--chat-template", "both"), 2, "chat-template.both"
+    ),
+    "a sweep of suites that nobody named": Case(
+        lambda p: swept(p, "--suite", "auto"), 2, "sweep.auto-suites"
+    ),
+    "a sweep by Ray, which is not installed": Case(
+        lambda p: swept(p, "--executor", "ray"), 2, "install.missing"
+    ),
+    "a sweep by Slurm, which is not installed": Case(
+        lambda p: swept(p, "--executor", "slurm"), 2, "install.missing"
+    ),
     "no candidate": Case(lambda p: p.check(candidate=None), 2, "candidate.missing"),
     "auto beside a suite": Case(
         lambda p: [*p.check(suite="adjacent"), "--suite", "auto"], 2, "suite.auto"

@@ -17,6 +17,7 @@ from tests.bad_input import (
     imported,
     models,
     plans,
+    results,
     reviews,
     stores,
     suites,
@@ -24,7 +25,7 @@ from tests.bad_input import (
 from tests.bad_input.place import Workspace, assert_refused, run
 from tests.fake_runner import FakeRunner
 
-TABLES = (checkpoints, suites, plans, data, imported, stores, reviews, flags)
+TABLES = (checkpoints, suites, plans, data, imported, results, stores, reviews, flags)
 CASES = {f"{t.__name__.split('.')[-1]}: {k}": v for t in TABLES for k, v in t.CASES.items()}
 
 

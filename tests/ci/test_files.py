@@ -1,4 +1,4 @@
-"""The files to copy for GitHub, GitLab and Jenkins: valid, shown by the page, their lines run."""
+"""The files to copy for pipelines: valid, shown by their pages, their lines run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ FOLDER = CHECKOUT / "configs" / "ci"
 GITHUB, GITLAB, JENKINS = (
     FOLDER / n for n in ("github-actions.yml", "gitlab-ci.yml", "Jenkinsfile")
 )
-PAGE = CHECKOUT / "docs" / "ci.md"
+PAGES = sorted((CHECKOUT / "docs" / "pipelines").glob("*.md"))
+WORDS = ("run here", "validated by schema and shell", "read only")
 SCHEMAS = {
     GITHUB: "github-workflows",
     CHECKOUT / ".github" / "workflows" / "checks.yml": "github-workflows",
@@ -70,11 +71,59 @@ def test_a_wrong_key_is_seen(path: Path, before: str, after: str, tmp_path: Path
     assert faults(broken, SCHEMAS[path]) != ""
 
 
-def test_the_page_shows_the_files_as_they_are() -> None:
-    """Whoever copies from the page has what was tested."""
-    shown = {block.text for block in blocks_of(PAGE)}
+def test_the_pages_show_the_files_as_they_are() -> None:
+    """Whoever copies from a page has what was tested."""
+    shown = {block.text for page in PAGES for block in blocks_of(page)}
 
     assert [p.name for p in FOLDER.iterdir() if p.read_text(encoding="utf-8") not in shown] == []
+
+
+def test_each_page_says_what_was_done_with_its_file() -> None:
+    """At its top, in the words of the table of all of them."""
+    index, *pages = sorted(PAGES, key=lambda page: page.name != "README.md")
+    rows = dict(
+        re.findall(r"^\| \[[^]]+\]\(([\w-]+\.md)\) \|.*\| ([a-z ]+) \|$", index.read_text(), re.M)
+    )
+
+    assert rows.keys() == {page.name for page in pages}
+    for page in pages:
+        (words,) = re.findall(r"\A# .*\n\n\*\*([^*]+)\*\*", page.read_text(encoding="utf-8"))
+        assert words.lower() == rows[page.name]
+        assert words.lower() in WORDS
+
+
+CLUSTER = [
+    yaml.safe_load((FOLDER / f"{n}.yaml").read_text("utf-8"))
+    for n in ("kubernetes-job", "argo-workflow")
+]
+
+
+def test_a_job_of_kubernetes_fails_by_our_codes() -> None:
+    """All that a retry does not mend, and 20 is none of it."""
+    spec = CLUSTER[0]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    fail = spec["podFailurePolicy"]["rules"][0]
+
+    assert fail["action"] == "FailJob"
+    assert fail["onExitCodes"] == {
+        "containerName": container["name"], "operator": "In", "values": [1, 2, 10, 11, 12],
+    }  # fmt: skip
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    parse_own(container["command"][1:])
+
+
+def test_a_workflow_of_argo_retries_what_a_retry_mends() -> None:
+    """Measuring alone, on 20 alone; both commands are ours."""
+    templates = {template["name"]: template for template in CLUSTER[1]["spec"]["templates"]}
+
+    steps = [step["template"] for (step,) in templates["gate"]["steps"]]
+    assert steps == ["measure", "decide"]
+    assert templates["measure"]["retryStrategy"]["expression"] == "asInt(lastRetry.exitCode) == 20"
+    assert "retryStrategy" not in templates["decide"]
+    for step in steps:
+        program, *words = templates[step]["container"]["command"]
+        assert program == "cliffguard"
+        parse_own(words)
 
 
 def test_other_peoples_actions_are_pinned() -> None:

@@ -235,8 +235,17 @@ def test_several_candidates_travel_together(
     assert (result.exit_code, error_of(result)) == (2, "bundle.candidate")
 
 
-@pytest.mark.parametrize("name", ["any", "last"])
-@pytest.mark.parametrize("script", [*SCRIPTS, "either", "near"])
+CHOSEN_FAST = {("pass", "any"), ("fail", "last"), ("either", "last")}  # each case takes two seconds
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        pytest.param(script, name, marks=() if (script, name) in CHOSEN_FAST else pytest.mark.slow)
+        for script in (*SCRIPTS, "either", "near")
+        for name in ("any", "last")
+    ],
+)
 def test_one_of_several_is_chosen_as_a_check_would(
     name: str, script: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,12 +59,19 @@ def beyond_the_core() -> list[str]:
 
 PROGRAM = """
 import contextlib, io, json, sys, traceback
+from importlib import metadata
 gone, commands = json.load(sys.stdin)
 class Gone:
     def find_spec(self, name, *_):
         if name.partition(".")[0] in gone:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Gone())
+there = metadata.Distribution.from_name
+def from_name(name):
+    if name.replace("-", "_") in gone:
+        raise metadata.PackageNotFoundError(name)
+    return there(name)
+metadata.Distribution.from_name = from_name
 from cliffguard.cli.app import app
 def run(words):
     out, err = io.StringIO(), io.StringIO()
@@ -162,6 +169,9 @@ def test_what_compares_and_reports_needs_no_extra(inputs: Path) -> None:
         **{("report", EXAMPLE, "--format", form): 0 for form in FORMS},
         **{("report", LAYOUTS / "1/reviews/cliff.json", "--format", form): 0 for form in FORMS},
         ("report", inputs / "gate", inputs / "stored", "--out", inputs / "all"): 2,  # two bases
+        ("card", inputs / "gate", "--readme", inputs / "README.md"): 0,
+        ("card", EXAMPLE): 0,
+        ("skill",): 0,
         ("flips", inputs / "gate"): 0,
         ("flips", inputs / "stored", "--format", "csv"): 0,
         ("store", "ls", "--store", inputs / "store"): 0,
@@ -190,6 +200,10 @@ def test_what_compares_and_reports_needs_no_extra(inputs: Path) -> None:
     ]
     assert (inputs / "gate" / "report.html").is_file()
     assert (inputs / "stored" / "items.jsonl").is_file()
+    for folder in (inputs / "gate", inputs / "stored"):
+        versions = json.loads((folder / "review.json").read_text())["provenance"]["versions"]
+        assert "numpy" in versions
+        assert not {"torch", "transformers", "peft", "lm-eval"} & {*versions}
 
 
 def test_a_system_prompt_is_compared_without_a_template_engine(inputs: Path) -> None:

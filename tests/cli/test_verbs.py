@@ -24,7 +24,6 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.timing import Spent
 from cliffguard.engine.loading import out_of_memory_explained
 from tests import support
-from tests.docs.place import write_samples
 from tests.fake_runner import FakeRunner, Script
 from tests.runners import test_imports
 from tests.support import all_right, loses_hard_levels
@@ -767,49 +766,6 @@ def test_report_writes_a_file(right: dict[str, str]) -> None:
     run("report", str(Path(right["out"]) / "review.json"), "-f", "html", "-o", str(page))
 
     assert page.read_bytes() == (Path(right["out"]) / "report.html").read_bytes()
-
-
-WITHOUT_HEAVY = """
-import sys
-from importlib import metadata
-heavy = {"torch", "transformers", "tokenizers", "lm_eval", "lm-eval", "datasets", "peft"}
-sys.modules.update(dict.fromkeys(heavy))  # None: cannot be imported
-there = metadata.Distribution.from_name
-def from_name(name):
-    if name in heavy:
-        raise metadata.PackageNotFoundError(name)
-    return there(name)
-metadata.Distribution.from_name = from_name
-from cliffguard.cli import main
-sys.argv[0] = "cliffguard"
-main()
-"""
-
-
-@pytest.mark.parametrize("of", ["store", "samples"])
-def test_compare_needs_no_torch(of: str, losing: dict[str, str], tmp_path: Path) -> None:
-    """Neither torch nor lm-eval nor datasets need be installed, for what is stored or logged."""
-    words = ["compare", losing["base"], losing["tuned"], "-s", losing["suite"]]
-    if of == "store":
-        check(losing)
-        words += ["--store", losing["store"]]
-    else:
-        sides = [str(tmp_path / "one"), str(tmp_path / "two")]
-        write_samples(Path(sides[0]), logprob=-0.5)
-        write_samples(Path(sides[1]), logprob=-0.6)
-        words = ["compare", *sides, "--exit-zero"]
-
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_HEAVY, *words, "--out", losing["out"]],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == (10 if of == "store" else 0), done.stderr
-    provenance = json.loads((Path(losing["out"]) / "review.json").read_text())["provenance"]
-    assert not {"torch", "peft"} & set(provenance["versions"])
-    assert "numpy" in provenance["versions"]
 
 
 def test_version_is_printed() -> None:

@@ -20,7 +20,7 @@ from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.engine import loading
+from cliffguard.engine import loading, model_cache
 from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.model_cache import CachedModel
@@ -226,6 +226,25 @@ def test_one_adapter_after_another_is_alone(tiny_base: Path, tmp_path: Path) -> 
     for number in (0, 1, 0, 1):
         responses = scores(*resident.switch_to(sides[number]))
         assert_close(responses, fresh(tiny_base, folders[number]))
+
+
+def test_of_many_adapters_the_last_stay_in_memory(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was let go is put on again when it is asked for, and scores as it did."""
+    monkeypatch.setattr(model_cache, "MOST_HELD", 2)
+    folders = [saved(tmp_path / str(n), tiny_base, config_of("LoRA"), seed=n) for n in (1, 2, 3)]
+    base, *sides = [pair(tiny_base, folders[0])[0], *(pair(tiny_base, f)[1] for f in folders)]
+    resident = CachedModel(base, ON_CPU)
+    first = scores(*resident.switch_to(sides[0]))
+
+    for side in sides:
+        model, _ = resident.switch_to(side)
+        assert len(model.peft_config) <= 2
+    assert f"a{sides[0].adapter[:16]}" not in model.peft_config
+
+    assert scores(*resident.switch_to(sides[0])) == first
+    assert scores(*resident.switch_to(base)) == scores(*CachedModel(base, ON_CPU).switch_to(base))
 
 
 def test_other_weights_or_options_are_not_served(

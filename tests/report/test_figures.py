@@ -211,6 +211,7 @@ def drawn(format: Format) -> bytes:
     return draw(lay_out_chart(ALL["usual/trajectory"]), format)
 
 
+@pytest.mark.slow
 def test_files_have_the_same_bytes_in_every_process() -> None:
     """Twice in this one, once in another; with no date and no name of a program."""
     formats: tuple[Format, ...] = ("svg", "png", "pdf")

@@ -56,7 +56,7 @@ def task(tmp_path: Path) -> Task:
 
 def test_whole_answers_pass(task: Task) -> None:
     """The answers to what was asked, in order, are taken."""
-    parallel._check_complete(task, ITEMS, ANSWERS)
+    parallel.check_complete(task, ITEMS, ANSWERS)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_missing_and_doubled_answers_are_refused(
 ) -> None:
     """What a process left out, gave twice, or shuffled never reaches the store."""
     with support.refused(*error):
-        parallel._check_complete(task, ITEMS, given)
+        parallel.check_complete(task, ITEMS, given)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,11 @@ def test_each_process_answers_one_shard(led: Any, task: Task) -> None:
         support.checkpoint(), [(task, ITEMS[:2]), (task, ITEMS[2:])], EvalSettings()
     )
 
-    assert [tuple(answers) for answers, _ in results] == [ANSWERS[:2], ANSWERS[2:]]
-    assert [notes["device"] for _, notes in results] == ["here", "there"]
+    assert [(number, tuple(answers)) for number, answers, _ in results] == [
+        (0, ANSWERS[:2]),
+        (1, ANSWERS[2:]),
+    ]
+    assert [notes["device"] for *_, notes in results] == ["here", "there"]
 
 
 def test_a_leader_that_is_interrupted_leaves_at_once(

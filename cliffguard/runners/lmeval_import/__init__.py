@@ -9,20 +9,25 @@ What one side lacks stays in, unscored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from cliffguard.core.answers import Answer
-from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.hashing import sha256_now
-from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.progress import doing
-from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from cliffguard.core.texts import Texts
 from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
+from cliffguard.runners.imported import (
+    Imported,
+    LoggedSide,
+    chosen_filter,
+    chosen_metric,
+    identity_of,
+    refuse_half_measured,
+    suite_of,
+    unnamed,
+    unscored,
+)
 from cliffguard.runners.lmeval_import.folders import (
     LoggedRun,
     find_run,
@@ -38,25 +43,9 @@ from cliffguard.runners.lmeval_import.usable import ScoredTask, Unscored, read_t
 from cliffguard.runners.lmeval_logs import Sample
 from cliffguard.suites.directions import HIGHER_IS_BETTER, declared, lower_is_better
 
-__all__ = ["Imported", "Side", "is_logged", "read_samples", "refuse_other_folder"]
+__all__ = ["is_logged", "read_samples", "refuse_other_folder"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedSide:
-    """One run: who answered, and the answers by task."""
-
-    checkpoint: Checkpoint
-    answers: Mapping[str, tuple[Answer, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """Both runs, joined: the same items in the same order on either side."""
-
-    suite: Suite
-    base: LoggedSide
-    candidate: LoggedSide
-    caveats: tuple[Caveat, ...]
+SOURCE = "samples that lm-eval logged"
 
 
 @doing("reading the samples")
@@ -71,7 +60,10 @@ def read_samples(base: str, candidate: str, policy: Policy, texts: Texts = "shor
     there = sorted({task for run in runs for task in run.files})
     groups = runs[0].beside.groups | runs[1].beside.groups
     capabilities = capabilities_of(policy, there, groups)
-    _refuse_half_measured(capabilities, runs)
+    alone = all(run.is_file for run in runs)
+    how = "if both files are of one task, call them samples_TASK.jsonl in two folders"
+    sides = [(run.name, run.files) for run in runs]
+    refuse_half_measured(capabilities, sides, *[how][: int(alone)])
     read = _Tasks(runs, texts)
     for name, tasks in capabilities.items():
         for task in tasks:
@@ -80,24 +72,24 @@ def read_samples(base: str, candidate: str, policy: Policy, texts: Texts = "shor
     joined = read.joined
     moved = drifted([{task: run.results_of(task) for task in joined} for run in runs])
     return Imported(
-        suite=_suite(capabilities, {name: pair.task for name, pair in joined.items()}),
-        base=LoggedSide(
-            checkpoint=_identity(base, runs[0]),
-            answers={name: pair.base for name, pair in joined.items()},
-        ),
-        candidate=LoggedSide(
-            checkpoint=_identity(candidate, runs[1]),
-            answers={name: pair.candidate for name, pair in joined.items()},
-        ),
+        suite=suite_of(capabilities, {name: pair.task for name, pair in joined.items()}, SOURCE),
+        base=_side(runs[0], {name: pair.base for name, pair in joined.items()}),
+        candidate=_side(runs[1], {name: pair.candidate for name, pair in joined.items()}),
         caveats=(
             *left_out("base", runs[0]),
             *left_out("candidate", runs[1]),
             *lacking(policy, there, groups),
-            *_unnamed(there, capabilities),
+            *unnamed(there, capabilities),
             *read.caveats(policy),
             *moved,
         ),
+        source=SOURCE,
     )
+
+
+def _side(run: LoggedRun, answers: Mapping[str, tuple[Answer, ...]]) -> LoggedSide:
+    files = [run.path(task) for task in run.files]
+    return LoggedSide(checkpoint=identity_of(run.name, files), answers=answers)
 
 
 class _Tasks:
@@ -157,20 +149,16 @@ class _Tasks:
             )
         self._one_run.refuse()
         for task in self.joined:
-            refuse_one_file(task, *(run.path(task) for run in self._runs))
+            base, candidate = (run.path(task) for run in self._runs)
+            refuse_one_file(task, base, candidate)
 
     def caveats(self, policy: Policy) -> Iterator[Caveat]:
         """Say what was left out, and by which metric and filter the rest is judged."""
         if self._unscored:
-            unscored = "; ".join(map(str, self._unscored))
-            text = f"Not judged, since it has no score between 0 and 1 an item: {unscored}."
-            yield Caveat(id="samples.unscored-task", text=text)
+            yield unscored("; ".join(map(str, self._unscored)))
         for name, passed in self._passed.items():
             if passed:
-                reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items())
-                metric = self.joined[name].task.metric
-                text = f"{name} is judged by {metric}, the first that is a score ({reasons})."
-                yield Caveat(id="samples.chosen-metric", text=text)
+                yield chosen_metric(name, self.joined[name].task.metric, passed)
         yield from self._remarks
         yield from _filters(self.joined, policy)
         yield from self._turned
@@ -196,43 +184,11 @@ def _is_within(document: str, limit: int) -> bool:
     return document.isdecimal() and int(document) < limit
 
 
-def _refuse_half_measured(
-    capabilities: Mapping[str, Sequence[str]], runs: Sequence[LoggedRun]
-) -> None:
-    wanted = [task for tasks in capabilities.values() for task in tasks]
-    lacking = [
-        f"{task} only in {runs[1 - side].name}"
-        for task in wanted
-        for side in (0, 1)
-        if task not in runs[side].files
-    ]
-    if lacking:
-        how = "measure it on the other side too, or leave it out of the policy"
-        if all(run.is_file for run in runs):
-            how = "if both files are of one task, call them samples_TASK.jsonl in two folders"
-        raise IntegrityError(
-            f"the two sides were not asked the same: {'; '.join(lacking)}; {how}",
-            id="sides.other-tasks",
-        )
-
-
-def _unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) -> Iterator[Caveat]:
-    named = {task for tasks in capabilities.values() for task in tasks}
-    unused = [task for task in there if task not in named]
-    if unused:
-        text = f"Not judged, since the policy names them nowhere: {', '.join(unused)}."
-        yield Caveat(id="samples.unnamed-tasks", text=text)
-
-
 def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[Caveat]:
     """Say by which of several filters a task is judged where the policy names none."""
     for name, pair in joined.items():
         if pair.other_filters and policy.rules(pair.task.capability).filter is None:
-            yield Caveat(
-                id="samples.chosen-filter",
-                text=f"{name} is judged by the filter {pair.task.filter}, the first in its file; "
-                f"there are also {', '.join(pair.other_filters)} (`filter` in the policy).",
-            )
+            yield chosen_filter(name, pair.task.filter, pair.other_filters, "filter")
 
 
 def _is_low(
@@ -287,40 +243,3 @@ def _against_registry(
         f"registry it is better {ways[1]}, and no results file says otherwise."
     )
     return [Caveat(id="metric.turned-by-policy", text=text)]
-
-
-def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:
-    made = tuple(
-        Capability(
-            name=name,
-            ring="general",
-            description="",
-            covers=(),
-            margin=None,
-            tasks=tuple(tasks[task] for task in names if task in tasks),
-        )
-        for name, names in capabilities.items()
-        if any(task in tasks for task in names)
-    )
-    return Suite(
-        name=SAMPLES,
-        version=1,
-        description="samples that lm-eval logged",
-        capabilities=made,
-        digest=digest([task.digest for capability in made for task in capability.tasks]),
-    )
-
-
-def _identity(name: str, run: LoggedRun) -> Checkpoint:
-    """Return who answered, as far as samples tell: by the bytes of the files."""
-    return Checkpoint(
-        name=name,
-        revision=None,
-        weights=sha256_now(*map(run.path, run.files)),
-        adapter=None,
-        tokenizer="unknown",
-        chat_template=None,
-        settings="unknown",
-        notes=(),
-        files=None,
-    )

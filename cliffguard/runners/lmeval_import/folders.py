@@ -1,7 +1,7 @@
 """Where a run's samples lie: in the folder that is named, one or two below it, or in one file.
 
 `--output_path DIR` of lm-eval 0.4.3 and later makes `DIR/MODEL/samples_TASK_DATE.jsonl`; before, it
-is `DIR/MODEL_ARGS_TASK.jsonl`. docs/lm-eval-samples.md has the table.
+is `DIR/MODEL_ARGS_TASK.jsonl`. docs/logged-samples.md has the table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.runners.imported import only_newest
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
 from cliffguard.runners.lmeval_logs.packing import (
     DAMAGE,
@@ -77,7 +78,7 @@ def is_logged(name: str) -> bool:
     if path.is_file():
         names = (_OLD, _NOT_UNPACKED, _ARCHIVE)
         return any(known.fullmatch(unmarked(path.name)) for known in names)
-    if not path.is_dir() or _is_checkpoint(path):
+    if not path.is_dir() or is_checkpoint(path):
         return False
     return any(_of_lm_eval(file.name) for folder in _reached(path) for file in _inside(folder))
 
@@ -85,11 +86,12 @@ def is_logged(name: str) -> bool:
 def refuse_other_folder(name: str) -> None:
     """Raise UsageError for a folder that is there, and holds neither samples nor a checkpoint."""
     path = user_path(name, UsageError)
-    if path.is_dir() and not _is_checkpoint(path) and not is_logged(name):
+    if path.is_dir() and not is_checkpoint(path) and not is_logged(name):
         _refuse_archive(file for folder in _reached(path) for file in _inside(folder))
         raise UsageError(
-            f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor a "
-            f"checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there is {_contents(path)}",
+            f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor of "
+            f"inspect_ai's logs (.eval) nor a checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there "
+            f"is {_contents(path)}",
             id="samples.none-found",
         )
 
@@ -165,17 +167,17 @@ def left_out(side: str, run: LoggedRun) -> Iterator[Caveat]:
     if run.older:
         tasks = sorted({file.task for file in run.older})
         names = [file.path.name for file in run.older]
-        yield Caveat(
-            id="samples.several-runs",
-            text=f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left "
-            f"out: {', '.join(names)}.",
+        yield only_newest(
+            f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left out: "
+            f"{', '.join(names)}."
         )
 
 
 # --- folders -------------------------------------------------------------------------------------
 
 
-def _is_checkpoint(folder: Path) -> bool:
+def is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder is a checkpoint, whatever else lies in it."""
     return any((folder / file).exists() for file in _CHECKPOINT_FILES)
 
 

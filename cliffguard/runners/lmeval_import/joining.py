@@ -9,10 +9,11 @@ from cliffguard.core.answers import Answer, FinishReason
 from cliffguard.core.canonical_json import digest_of_rows
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import SAMPLES
-from cliffguard.core.texts import first_of
+from cliffguard.core.texts import cut_end, first_of
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice
 
 _N_NAMED = 3  # differences of a kind that a message spells out
+_LONGEST_NAME = 60  # characters of an id, which may be a text
 
 
 def differences(
@@ -27,11 +28,15 @@ def differences(
         "targets": [n for n, a, b in shared if a.target.strip() != b.target.strip()],
     }
     differing = [
-        f"{task}: {len(names)} of {len(shared)} {kind} differ (number {first_of(names, _N_NAMED)})"
+        f"{task}: {len(names)} of {len(shared)} {kind} differ (number {_first(names)})"
         for kind, names in kinds.items()
         if names
     ]
     return differing if shared else [f"{task}: no document in common"]
+
+
+def _first(names: Sequence[str]) -> str:
+    return first_of([cut_end(name, _LONGEST_NAME) for name in names[: _N_NAMED + 1]], _N_NAMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +120,7 @@ def _item(sample: Sample, both: tuple[Sample | None, Sample | None]) -> Item:
         choices=sample.choices,
         answer=sample.target,
         level=None,
-        cluster=None,
+        cluster=sample.cluster,
         answers=() if right == sample.target else (right,),
         prompt_sha256=prompts.prompt_sha256,
         facts=prompts.facts,

@@ -17,9 +17,13 @@ _LONGEST = 1 << 26
 unpack to any length."""
 
 
-def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+_AGAIN = "run lm-eval again"
+
+
+def rows_in(path: Path, again: str = _AGAIN) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the objects of a file, each with its line; of a list, with its number in it.
 
+    `again` says in a message how the file is had anew.
     Raises IntegrityError for damage, naming its place, and UsageError for what cannot be opened.
     """
     try:
@@ -28,10 +32,10 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             return
         with opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8") as text:
             lines = _bounded(path, text) if path.suffix.lower() in PACKED else _decoded(stream)
-            for number, row in _values(path, lines):
+            for number, row in _values(path, lines, again):
                 if not isinstance(row, dict):
                     raise IntegrityError(
-                        f"{path}:{number}: not an object; run lm-eval again",
+                        f"{path}:{number}: not an object; {again}",
                         id="samples.not-an-object",
                     )
                 yield number, row
@@ -40,13 +44,13 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     except UnicodeDecodeError as failure:
         raise IntegrityError(
             f"{path}: torn or no JSON Lines (byte {failure.start} is no UTF-8); save it as "
-            "UTF-8, or run lm-eval again",
+            f"UTF-8, or {again}",
             id="samples.not-utf8",
         ) from None
     except UsageError:  # which is a ValueError, too
         raise
     except ValueError as failure:
-        raise _torn(str(path), failure) from None
+        raise _torn(str(path), failure, again) from None
     except OSError as failure:
         raise UsageError(
             f"{path}: {failure.strerror or failure}", id="samples.unreadable"
@@ -81,7 +85,7 @@ def _without_nothing(value: Any) -> Any:
     return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _values(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
+def _values(path: Path, lines: Iterator[str], again: str) -> Iterator[tuple[int, Any]]:
     """Yield what stands on each line, or each member of the list that the file is."""
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
     number, line = next(numbered, (0, ""))
@@ -95,23 +99,21 @@ def _values(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
         yield from enumerate(_listed(path, line, lines), start=1)
         return
     if line.strip():
-        yield number, _parsed(path, number, line)
+        yield number, _parsed(path, number, line, again)
     for number, line in numbered:
-        yield number, _parsed(path, number, line)
+        yield number, _parsed(path, number, line, again)
 
 
-def _parsed(path: Path, number: int, line: str) -> Any:
+def _parsed(path: Path, number: int, line: str, again: str) -> Any:
     try:
         return parse_json(line)
     except ValueError as failure:
-        raise _torn(f"{path}:{number}", failure) from None
+        raise _torn(f"{path}:{number}", failure, again) from None
 
 
-def _torn(where: str, failure: ValueError) -> IntegrityError:
+def _torn(where: str, failure: ValueError, again: str) -> IntegrityError:
     what = getattr(failure, "msg", None) or str(failure)[:100]
-    return IntegrityError(
-        f"{where}: torn or no JSON Lines ({what}); run lm-eval again", id="samples.torn"
-    )
+    return IntegrityError(f"{where}: torn or no JSON Lines ({what}); {again}", id="samples.torn")
 
 
 def _decoded(stream: IO[bytes]) -> Iterator[str]:

@@ -150,18 +150,21 @@ def _decompressed(path: Path) -> IO[bytes]:
             f"{_word(path)}`, or `pip install zstandard`",
             id="samples.unknown-compression",
         ) from None
-    return io.BufferedReader(_Zstd(zstandard, path))
+    return io.BufferedReader(Zstd(zstandard, path.open("rb")))
 
 
 _FEW = 1 << 12  # bytes, which may unpack to some 100 MB
 
 
-class _Zstd(io.RawIOBase):
-    """A file of zstd, of one frame or several, as a raw stream of what is packed in it."""
+class Zstd(io.RawIOBase):
+    """What is packed by zstd in a stream, of one frame or several, as a raw stream.
 
-    def __init__(self, library: Any, path: Path) -> None:
+    `library` is zstandard. Reading raises EOFError for damage.
+    """
+
+    def __init__(self, library: Any, packed: IO[bytes]) -> None:
         self._library = library
-        self._file = path.open("rb")
+        self._file = packed
         self._frame: Any = None
         self._packed, self._unpacked = b"", memoryview(b"")
 

@@ -1,6 +1,6 @@
 """What releases of lm-eval before 0.4.7 leave out of a sample, told from the rest of it.
 
-Which release writes what stands in docs/lm-eval-samples.md. Hashes are computed as lm-eval does
+Which release writes what stands in docs/logged-samples.md. Hashes are computed as lm-eval does
 since 0.4.3, so that sides of two releases can be paired; metrics are the keys that are no others;
 filters, which wrote the whole task once each, are told apart by their order.
 """

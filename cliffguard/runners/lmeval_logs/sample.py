@@ -41,6 +41,7 @@ class Sample:
     those of the document that are wanted. `fitting` are the choices that `target` may stand for.
     `confidence` is the share of the picked choice in the likelihood of all (None: not logged).
     `unread` is what was generated where the filter read nothing of it (None: it read something).
+    Documents of one `cluster` stand or fall together (None: it stands alone).
     """
 
     document: str
@@ -60,6 +61,7 @@ class Sample:
     confidence: float | None = None
     facts: PromptFacts | None = None
     unread: str | None = None
+    cluster: str | None = None
 
 
 def _short_digest(value: Any) -> bytes:

@@ -14,7 +14,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # Made once: there are a million nodes to be compared with them.
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 NAMED = (*DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "cliffguard"
 VAGUE = {"told", "said", "asked", "own", "one", "found", "place"}
 LONGEST = 60

@@ -1,0 +1,137 @@
+"""sweep: many checkpoints of a training, on the workers of an existing engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.console import explained, failure_recorded, shown
+from cliffguard.core.errors import UsageError
+from cliffguard.core.flags import LOOKS, RUNNER
+from cliffguard.core.libraries import refuse_lacking
+
+Candidates = Annotated[
+    list[str],
+    typer.Option(
+        "--candidates",
+        metavar="PATTERN",
+        help="The checkpoints, as in 'runs/*/checkpoint-*' (in quotes). Repeatable.",
+    ),
+]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch", help="Also take checkpoints that come: each once it is whole, and stays so 10 s."
+    ),
+]
+Until = Annotated[
+    int | None,
+    typer.Option("--until", min=1, metavar="N", help="With --watch: end after N checkpoints."),
+]
+IdleMinutes = Annotated[
+    float,
+    typer.Option(
+        "--idle-minutes", min=0.0, help="With --watch: end when so long nothing was there to do."
+    ),
+]
+Engine = Annotated[
+    Literal["local", "ray", "slurm"],
+    typer.Option(
+        "--executor",
+        rich_help_panel=RUNNER,
+        help="Where workers are: processes of this machine, actors of Ray, jobs of Slurm.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        rich_help_panel=RUNNER,
+        help="How many; each holds one base (default: one for each GPU, else one).",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads-per-worker",
+        min=1,
+        rich_help_panel=RUNNER,
+        help="Of the processor (default: all cores, shared out).",
+    ),
+]
+Choose = Annotated[
+    Literal["any", "last"] | None,
+    typer.Option(
+        "--choose",
+        rich_help_panel=LOOKS,
+        help="One is shipped. any: they share alpha; last: in order, as long as they pass. Exit 0 "
+        "where one passed.",
+    ),
+]
+
+
+@explained
+@opt.takes(
+    opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.SCREEN, opt.JUDGED, opt.PROTOCOL, opt.RUNNER,
+)  # fmt: skip
+def sweep(
+    flags: Mapping[str, Any],
+    plan: Annotated[Path, typer.Argument(help="A plan, a YAML file.")],
+    candidates: Candidates,
+    watch: Watch = False,
+    until: Until = None,
+    idle_minutes: IdleMinutes = 30.0,
+    executor: Engine = "local",
+    workers: Workers = None,
+    threads_per_worker: Threads = None,
+    out: opt.Out = None,
+    store: opt.StoreFolder = None,
+    exit_zero: opt.ExitZero = False,
+    texts: opt.KeptTexts = "short",
+    no_early_stop: opt.NoEarlyStop = False,
+    diagnose: opt.Diagnose = True,
+    choose: Choose = None,
+    show_config: opt.ShowConfig = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Check many checkpoints of one plan on several workers, and report them in one overview."""
+    from cliffguard.cli.given import open_store, show
+    from cliffguard.cli.sweep_results import SweepResults
+    from cliffguard.cli.sweep_run import Extent, Sweep, SweepOutput, plans_of_sweep
+
+    screen = shown(quiet=quiet, verbose=verbose)
+    if not watch and until is not None:
+        raise UsageError("--until: is for --watch; leave it out", id="sweep.no-watch")
+    with failure_recorded(out):
+        first_plan, there = plans_of_sweep(plan, flags, candidates, watches=watch, choose=choose)
+    if show_config:
+        show([first_plan])
+        return
+    with failure_recorded(out):
+        refuse_lacking()
+        from cliffguard.sweep.candidates import Watched
+        from cliffguard.sweep.engines import executor_of
+
+        out = out or Path("cliffguard-out") / "sweep"
+        run = Sweep(
+            plan=first_plan,
+            watched=Watched(candidates, first_plan.base) if watch else None,
+            extent=Extent(not no_early_stop, diagnose, choose, until, idle_minutes),
+            output=SweepOutput(out, open_store(store), store, texts, screen),
+            results=SweepResults(out=out, is_in_order=choose == "last"),
+        )
+        engine = executor_of(
+            executor,
+            first_plan,
+            n_workers=workers,
+            n_threads=threads_per_worker,
+            folder=out / ".jobs",
+        )
+        codes = run.run(there, engine)
+    raise typer.Exit(run.exit_code(codes, is_zero=exit_zero))

@@ -1,0 +1,77 @@
+"""Which logs of inspect_ai a path means: one file, or of a folder the newest of every task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
+from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.runners.inspect_logs.files import LogFile, is_log, is_named_like_a_log, open_log
+
+_DEEPEST = 3  # the folder, those in it, and those in them
+_N_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedRuns:
+    """The newest log of every task, by its name, and the files of older ones."""
+
+    newest: Mapping[str, LogFile]
+    older: tuple[Path, ...]
+
+
+def holds_logs(folder: Path) -> bool:
+    """Return whether logs lie in a folder, or one or two below it."""
+    return any(True for _ in _logs(folder))
+
+
+def find_logs(name: str) -> LoggedRuns:
+    """Return the logs at a path. Raises UsageError where there is none, or of several models."""
+    path = user_path(name, UsageError)
+    if path.is_file():
+        log = open_log(path)
+        return LoggedRuns(newest={log.task: log}, older=())
+    files = list(_logs(path))
+    if len(folders := list(dict.fromkeys(str(file.parent) for file in files))) > 1:
+        raise UsageError(
+            f"{name}: holds logs in {n_things(len(folders), 'folder')} "
+            f"({first_and_more(folders, _N_NAMED)}); name the folder of one model",
+            id="samples.several-models",
+        )
+    logs = [open_log(file) for file in files]
+    models = {str(log.eval.get("model")): log.path for log in logs}
+    if len(models) > 1:
+        named = first_and_more([f"{m}: {p.name}" for m, p in sorted(models.items())], _N_NAMED)
+        raise UsageError(
+            f"{name}: holds the logs of {n_things(len(models), 'model')} ({named}); give one file, "
+            "or a folder of each model",
+            id="samples.several-models",
+        )
+    logs.sort(key=lambda log: (str(log.eval.get("created", "")), log.path.name))
+    newest = {log.task: log for log in logs}
+    return LoggedRuns(
+        newest=newest, older=tuple(log.path for log in logs if log is not newest[log.task])
+    )
+
+
+def _logs(folder: Path) -> Iterator[Path]:
+    """Yield the logs of the first level of folders that has any, in the order of their names."""
+    level = [folder]
+    for _ in range(_DEEPEST):
+        inside = [path for parent in level for path in _inside(parent)]
+        logs = [path for path in inside if is_named_like_a_log(path.name) and path.is_file()]
+        logs = [path for path in logs if is_log(path)]
+        if logs:
+            yield from logs
+            return
+        level = [path for path in inside if path.is_dir()]
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as failure:
+        raise UsageError(f"{folder}: {failure.strerror}", id="samples.unreadable") from None

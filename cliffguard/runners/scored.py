@@ -1,0 +1,364 @@
+"""Samples that have their scores with them, of both sides: paired by lm-eval's rules.
+
+What reads logs of inspect_ai, and plain results, makes a `ScoredSide` of each run; the rules by
+which two are compared are those of lm-eval's samples (docs/logged-samples.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from cliffguard.core.answers import Answer
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.hashing import sha256_of_text
+from cliffguard.core.settings import CapabilityPolicy, Policy
+from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
+from cliffguard.runners.imported import (
+    Imported,
+    LoggedSide,
+    chosen_filter,
+    chosen_metric,
+    identity_of,
+    refuse_half_measured,
+    suite_of,
+    unnamed,
+    unscored,
+)
+from cliffguard.runners.lmeval_import.joining import Joined, differences, join
+from cliffguard.runners.lmeval_import.settings import Settings, contradictions, one_sided
+from cliffguard.runners.lmeval_import.tasks import capabilities_of
+from cliffguard.runners.lmeval_logs import Sample, ScoreChoice
+from cliffguard.runners.lmeval_logs.results import Results
+from cliffguard.runners.lmeval_logs.sample import in_words
+from cliffguard.suites.directions import UNKNOWN, lower_is_better
+
+Number = float | str | None
+"""A score; None: there is none; a text: in words, what stands in its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskScores:
+    """One side's samples of a task, and every score that they have.
+
+    `samples` are by document, their own `score` not set; a `prompt_hash` of "" is not known.
+    `scores` are by metric and filter in the order of the log, and by document. Of `to_ask` are the
+    documents that were to be asked (None: not known), and `higher_is_better` what is known of a
+    metric; `undirected` is where that should be said and is not.
+    """
+
+    path: Path
+    samples: Mapping[str, Sample]
+    scores: Mapping[ScoreChoice, Mapping[str, Number]]
+    higher_is_better: Mapping[str, bool] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
+    to_ask: frozenset[str] | None = None
+    undirected: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredSide:
+    """One run: its tasks by name, and what a reader must know of it."""
+
+    name: str
+    tasks: Mapping[str, TaskScores]
+    caveats: tuple[Caveat, ...] = ()
+
+
+class Source(NamedTuple):
+    """Whose samples they are, as a review says it, the program that made them, and `filter`'s word.
+
+    `program` stands in "run PROGRAM on both sides".
+    """
+
+    of: str
+    program: str
+    filter: str
+
+
+def wanted_fields(policy: Policy) -> tuple[str, ...]:
+    """Return the fields of documents that a policy names."""
+    rules = policy.capabilities.values()
+    named = (name for rule in rules for name in (rule.cluster, rule.strata) if name)
+    return tuple(dict.fromkeys(named))
+
+
+def paired(
+    sides: tuple[ScoredSide, ScoredSide], policy: Policy, source: Source, unknown: Caveat
+) -> Imported:
+    """Pair the samples of two runs, under the capabilities that the policy makes of their tasks.
+
+    `unknown` says what such samples do not tell. Raises UsageError for what the user wrote,
+    IntegrityError where the sides were not asked the same.
+    """
+    there = sorted({task for side in sides for task in side.tasks})
+    capabilities = capabilities_of(policy, there, {})
+    refuse_half_measured(capabilities, [(side.name, side.tasks) for side in sides])
+    pairing = _Pairing(sides, source)
+    for name, tasks in capabilities.items():
+        for task in tasks:
+            pairing.add(task, name, policy.rules(name))
+    pairing.refuse()
+    joined = pairing.joined
+    moved = drifted(
+        [{task: side.tasks[task].results for task in joined} for side in sides], source.program
+    )
+    return Imported(
+        suite=suite_of(capabilities, {n: pair.task for n, pair in joined.items()}, source.of),
+        base=_side(sides[0], {name: pair.base for name, pair in joined.items()}),
+        candidate=_side(sides[1], {name: pair.candidate for name, pair in joined.items()}),
+        caveats=(
+            unknown,
+            *sides[0].caveats,
+            *sides[1].caveats,
+            *unnamed(there, capabilities),
+            *pairing.caveats,
+            *moved,
+        ),
+        source=source.of,
+    )
+
+
+class _Pairing:
+    """Pairs task after task, and keeps what forbids or qualifies a comparison."""
+
+    def __init__(self, sides: tuple[ScoredSide, ScoredSide], source: Source) -> None:
+        self.joined: dict[str, Joined] = {}
+        self.caveats: list[Caveat] = []
+        self._sides = sides
+        self._source = source
+        self._one_run = OneRun()
+        self._differences: list[str] = []
+        self._unscored: list[str] = []
+
+    def add(self, task: str, capability: str, rules: CapabilityPolicy) -> None:
+        """Pair a task's samples, unless others were not asked the same already."""
+        base, candidate = (side.tasks[task] for side in self._sides)
+        chosen = _chosen(task, base, candidate, rules)
+        if isinstance(chosen, str):
+            self._unscored.append(f"{task} ({chosen})")
+            return
+        choice, passed = chosen
+        settings = [base.settings, candidate.settings]
+        sides = _as_scored((base, candidate), choice)
+        self._differences += differences(task, *sides)
+        self._differences += contradictions(task, settings)
+        if self._differences:
+            return
+        is_low = _is_low(task, capability, choice, (base, candidate), rules.lower_is_better)
+        self.caveats += one_sided(task, settings)
+        self.caveats += self._choices(task, choice, passed, base, rules)
+        for key, sample in sides[0].items():
+            if key in sides[1]:
+                self._one_run.add(sample, sides[1][key])
+        n_all = _cut_to_asked(sides, (base, candidate))
+        self.joined[task] = join(
+            task, capability, choice, is_low, *sides, others=({}, {}), n_all=n_all
+        )
+
+    def refuse(self) -> None:
+        """Raise what forbids a comparison of all that was paired."""
+        if self._differences:
+            raise IntegrityError(
+                f"the two sides were not asked the same: {'; '.join(self._differences)}; run "
+                f"{self._source.program} on both with the same items, prompts and settings",
+                id="sides.asked-otherwise",
+            )
+        if self._unscored and not self.joined:
+            raise UsageError(
+                f"no task has a score between 0 and 1 an item: {'; '.join(self._unscored)}; give "
+                "samples of tasks that have one",
+                id="samples.no-scores",
+            )
+        self._one_run.refuse()
+        for task in self.joined:
+            base, candidate = (side.tasks[task].path for side in self._sides)
+            refuse_one_file(task, base, candidate, self._source.program)
+        if self._unscored:
+            self.caveats.append(unscored("; ".join(self._unscored)))
+
+    def _choices(
+        self,
+        task: str,
+        choice: ScoreChoice,
+        passed: Mapping[str, str],
+        base: TaskScores,
+        rules: CapabilityPolicy,
+    ) -> Iterator[Caveat]:
+        """Say by which of several metrics and filters a task is judged where nobody chose."""
+        if passed:
+            yield chosen_metric(task, choice.metric, passed)
+        others = [c.filter or "" for c in base.scores if c.metric == choice.metric and c != choice]
+        if others and rules.filter is None:
+            yield chosen_filter(task, choice.filter, others, self._source.filter)
+
+
+def _chosen(
+    task: str, base: TaskScores, candidate: TaskScores, rules: CapabilityPolicy
+) -> tuple[ScoreChoice, dict[str, str]] | str:
+    """Return by what a task is judged, and why not by the metrics before it; a text: by nothing.
+
+    It is what the policy names, else the first metric, by its first filter, that is a score of
+    every item. Raises UsageError where the policy names what is none.
+    """
+    offered: dict[str, ScoreChoice] = {}
+    for choice in base.scores:
+        if rules.filter in (None, choice.filter):
+            offered.setdefault(choice.metric or "", choice)
+    if rules.metric is not None or (rules.filter is not None and not offered):
+        _refuse_absent(task, base, offered, rules)
+        offered = {rules.metric or "": offered[rules.metric or ""]}
+    passed: dict[str, str] = {}
+    for metric, choice in offered.items():
+        if (why := _unusable(task, choice, base, candidate)) is None:
+            return choice, passed
+        passed[metric] = why
+    reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items()) or "it has none"
+    if rules.metric is not None:
+        raise UsageError(
+            f"{base.path}: {task}: {reasons}; choose another with metric: or filter: in the "
+            f"policy's capability (there are: {_names(base)}), or leave the task out",
+            id="samples.no-score",
+        )
+    return reasons
+
+
+def _refuse_absent(
+    task: str, base: TaskScores, offered: Mapping[str, ScoreChoice], rules: CapabilityPolicy
+) -> None:
+    if rules.metric not in offered:
+        is_metric = any(choice.metric == rules.metric for choice in base.scores)
+        by_filter = rules.metric is None or is_metric
+        what = f"filter {rules.filter!r}" if by_filter else f"metric {rules.metric!r}"
+        raise UsageError(
+            f"{base.path}: {task}: no {what}; there are: {_names(base)}",
+            id="samples.no-filter" if by_filter else "samples.no-metric",
+        )
+
+
+def _names(task: TaskScores) -> str:
+    return ", ".join(f"{choice.metric} by {choice.filter}" for choice in task.scores) or "none"
+
+
+def _unusable(
+    task: str, choice: ScoreChoice, base: TaskScores, candidate: TaskScores
+) -> str | None:
+    """Return why a metric cannot be judged item by item; None: it can."""
+    if choice not in candidate.scores:
+        return f"is not in {candidate.path} by {choice.filter}"
+    numbers = base.scores[choice].values()
+    if (no_score := _no_score(numbers)) is not None:
+        return no_score
+    if all(number is None for number in numbers):
+        return "is on no sample"
+    no_score = _no_score(candidate.scores[choice].values())
+    if no_score is not None and any(numbers):
+        raise IntegrityError(
+            f"{candidate.path}: {task}: {choice.metric} {no_score}, and from 0 to 1 on the base's "
+            "side; measure both sides again, or choose another score with metric: in the policy",
+            id="samples.damaged-score",
+        )
+    return no_score
+
+
+def _no_score(numbers: Iterable[Number]) -> str | None:
+    for number in numbers:
+        if isinstance(number, str):
+            return f"is {number}"
+        if number is not None and not 0 <= number <= 1:
+            return f"is {in_words(number)}"
+    return None
+
+
+def _as_scored(sides: Sequence[TaskScores], choice: ScoreChoice) -> tuple[dict[str, Sample], ...]:
+    """Return both sides' samples with their scores; of a prompt that one lacks the other knows."""
+    scored = []
+    for side, other in (sides, sides[::-1]):
+        numbers = side.scores[choice]
+        samples = {}
+        for name, sample in side.samples.items():
+            number = numbers.get(name)
+            assert not isinstance(number, str), "what is no score was refused"
+            prompt = sample.prompt_hash
+            if not prompt:
+                twin = other.samples.get(name)
+                prompt = (twin and twin.prompt_hash) or sha256_of_text(f"prompt of {name}")
+            samples[name] = replace(sample, score=number, prompt_hash=prompt)
+        scored.append(samples)
+    return tuple(scored)
+
+
+def _is_low(
+    task: str,
+    capability: str,
+    choice: ScoreChoice,
+    sides: Sequence[TaskScores],
+    policy: bool | None,
+) -> bool:
+    metric = choice.metric or ""
+    known = {side.higher_is_better.get(metric) for side in sides} - {None}
+    if len(known) == 2:
+        ways = ["high" if side.higher_is_better[metric] else "low" for side in sides]
+        raise IntegrityError(
+            f"{task}: {metric} is better {ways[0]} by {sides[0].path}, and {ways[1]} by "
+            f"{sides[1].path}; make both say what is true",
+            id="metric.direction-differs",
+        )
+    where = next((side.undirected for side in sides if side.undirected), None)
+    if policy is None and where is not None:
+        raise UsageError(
+            f"{where}: no higher_is_better; write true or false into every line, or "
+            "lower_is_better into the policy's capability",
+            id=UNKNOWN,
+        )
+    stated = not known.pop() if known else None
+    return lower_is_better(metric, task=task, capability=capability, policy=policy, stated=stated)
+
+
+def _cut_to_asked(
+    samples: tuple[dict[str, Sample], ...], sides: Sequence[TaskScores]
+) -> int | None:
+    """Leave out what one side was not to ask, put in what neither answered; return how many in all.
+
+    None where nothing is left out.
+    """
+    known = [side.to_ask for side in sides if side.to_ask is not None]
+    if not known:
+        return None
+    both = frozenset.intersection(*known)
+    everything = frozenset().union(*known, *(side.keys() for side in samples))
+    for side in samples:
+        for name in [name for name in side if name not in both]:
+            del side[name]
+    if len(known) == 2:
+        for name in sorted(both - samples[0].keys() - samples[1].keys()):
+            samples[0][name] = _unanswered(name)
+    return len(everything) if len(both) < len(everything) else None
+
+
+def _unanswered(name: str) -> Sample:
+    """Return what stands for a document that neither side answered: it is missing on both."""
+    digest = sha256_of_text(f"unanswered {name}")
+    return Sample(
+        document=name,
+        document_hash=digest,
+        prompt_hash=digest,
+        score=None,
+        prompt="",
+        target="",
+        text="",
+        is_choice=False,
+        is_readable=True,
+        choices=(),
+        trace=None,
+        fields={},
+    )
+
+
+def _side(side: ScoredSide, answers: Mapping[str, tuple[Answer, ...]]) -> LoggedSide:
+    files = list(dict.fromkeys(task.path for task in side.tasks.values()))
+    return LoggedSide(checkpoint=identity_of(side.name, files), answers=answers)

@@ -1,0 +1,203 @@
+"""Which checkpoints a sweep takes: what patterns match, what it is called, and when it is whole."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cliffguard.core.errors import UsageError, nearest
+from cliffguard.core.files import user_path
+
+SETTLED_SECONDS = 10.0
+"""So long the files of a checkpoint have to stay as they are before it is taken."""
+
+_MARKS = ("trainer_state.json", "adapter_config.json")
+_CONFIGS = ("config.json", "adapter_config.json")
+_MOST_HEADER = 100_000_000  # bytes, as safetensors itself allows
+_MAGIC = "*?["
+_MOST_NAMES = 200  # among which what was meant is looked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A checkpoint of a sweep: its folder, and what tells it from the others below `--out`."""
+
+    path: str
+    name: str
+
+
+def matching(patterns: Sequence[str], base: str | None = None) -> list[Candidate]:
+    """Return the checkpoints that patterns match, by the numbers in their names.
+
+    A checkpoint is a folder with a config.json or an adapter_config.json; `base` is none. Each is
+    called by its path below the part that all patterns share.
+    """
+    paths: dict[str, str] = {}
+    for pattern in patterns:
+        for path in glob.iglob(str(user_path(pattern, UsageError))):
+            if any(os.path.isfile(os.path.join(path, name)) for name in _CONFIGS):
+                paths.setdefault(os.path.realpath(path), path)
+    if base is not None:
+        paths.pop(os.path.realpath(base), None)
+    root = _shared_root(patterns)
+    candidates = [Candidate(path=path, name=_name_below(root, path)) for path in paths.values()]
+    return sorted(candidates, key=lambda candidate: by_numbers(candidate.name))
+
+
+def refuse_none(patterns: Sequence[str], candidates: Sequence[Candidate]) -> None:
+    """Raise UsageError where patterns match no checkpoint."""
+    if candidates:
+        return
+    matched = [path for pattern in patterns for path in glob.iglob(pattern)]
+    if matched:
+        what = (
+            f"matches {len(matched)} path{'s' * (len(matched) > 1)}, none of which is a folder "
+            f"with a {' or an '.join(_CONFIGS)} (the first: {matched[0]})"
+        )
+        advice = "name the checkpoints themselves, as in 'runs/*/checkpoint-*'"
+    else:
+        parent = _fixed(patterns[0])
+        is_there = parent.is_dir()
+        known = sorted(os.listdir(parent))[:_MOST_NAMES] if is_there else []
+        near = nearest(_next_part(patterns[0], parent), known)
+        what = "matches nothing" if is_there else f"matches nothing: there is no {parent}"
+        advice = f"mend it, or --watch for checkpoints that come{near}"
+    raise UsageError(f"--candidates {patterns[0]}: {what}; {advice}", id="sweep.no-candidate")
+
+
+def by_numbers(name: str) -> list[tuple[int, str]]:
+    """Return a key by which checkpoint-900 stands before checkpoint-1000."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def is_there(path: str) -> bool:
+    """Return whether a checkpoint's folder still has what makes it one."""
+    return any(os.path.isfile(os.path.join(path, name)) for name in _CONFIGS)
+
+
+def _fixed(pattern: str) -> Path:
+    """Return the folder in which a pattern begins to stand for several."""
+    parts = Path(pattern).parts
+    n_fixed = next((n for n, part in enumerate(parts) if set(part) & set(_MAGIC)), len(parts) - 1)
+    return Path(*parts[:n_fixed]) if n_fixed > 0 else Path()
+
+
+def _next_part(pattern: str, parent: Path) -> str:
+    parts = Path(pattern).parts[len(parent.parts) :]
+    return parts[0] if parts else ""
+
+
+def _shared_root(patterns: Sequence[str]) -> str:
+    return os.path.commonpath([os.path.abspath(_fixed(pattern)) for pattern in patterns])
+
+
+def _name_below(root: str, path: str) -> str:
+    """Return a path as the name of a folder below another one, whatever it is written as."""
+    return os.path.relpath(os.path.abspath(path), root).replace("@", "-")
+
+
+# --- folders that are being written --------------------------------------------------------------
+
+
+class Watched:
+    """Folders that come while a sweep runs: each is taken once it is whole, and stays so."""
+
+    def __init__(self, patterns: Sequence[str], base: str | None) -> None:
+        self._patterns = patterns
+        self._base = base
+        self.changed = -float("inf")  # when anything changed last
+        self._seen: dict[str, tuple[Mapping[str, tuple[int, int]], float]] = {}
+        self._taken: set[str] = set()
+
+    @property
+    def waiting(self) -> list[str]:
+        """The folders that were seen and are not whole yet."""
+        return sorted(set(self._seen) - self._taken, key=by_numbers)
+
+    def due(self, now: float) -> list[Candidate]:
+        """Return the checkpoints that are whole since 10 seconds, and were not returned before.
+
+        `now` is in seconds, by any clock that goes on.
+        """
+        there = matching(self._patterns, self._base)
+        gone = set(self._seen) - {candidate.path for candidate in there}
+        for path in gone - self._taken:
+            del self._seen[path]
+        return [candidate for candidate in there if self._is_due(candidate.path, now)]
+
+    def _is_due(self, path: str, now: float) -> bool:
+        if path in self._taken:
+            return False
+        state = _state(path)
+        before, since = self._seen.get(path, ({}, now))
+        if state != before:
+            since = self.changed = now
+        self._seen[path] = (state, since)
+        if now - since < SETTLED_SECONDS or not is_whole(path):
+            return False
+        self._taken.add(path)
+        return True
+
+
+def _state(path: str) -> Mapping[str, tuple[int, int]]:
+    """Return size and time of each file in a folder; of one that goes meanwhile none."""
+    state = {}
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                facts = entry.stat()
+                state[entry.name] = (facts.st_size, facts.st_mtime_ns)
+    except OSError:
+        return {}
+    return state
+
+
+def is_whole(path: str) -> bool:
+    """Return whether a trainer has left a checkpoint: its marks, and weights as long as they say.
+
+    Sizes are those of the headers of the safetensors files, of which an index names all.
+    """
+    folder = Path(path)
+    if not any((folder / mark).is_file() for mark in _MARKS):
+        return False
+    try:
+        files = sorted(folder.glob("*.safetensors"))
+        named = {
+            name for index in folder.glob("*.safetensors.index.json") for name in _named(index)
+        }
+        has_all = named <= {file.name for file in files}
+        return bool(files) and has_all and all(map(_is_as_long_as_it_says, files))
+    except OSError:
+        return False
+
+
+def _named(index: Path) -> Iterator[str]:
+    try:
+        yield from map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, LookupError, AttributeError, TypeError):  # it is being written
+        yield ""
+
+
+def _is_as_long_as_it_says(file: Path) -> bool:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        begun = stream.read(8)
+        if len(begun) < 8:
+            return False
+        n_header = struct.unpack("<Q", begun)[0]
+        if n_header > min(size, _MOST_HEADER):
+            return False
+        text = stream.read(n_header)
+    try:
+        header = json.loads(text)
+        ends = [int(row["data_offsets"][1]) for n, row in header.items() if n != "__metadata__"]
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return False
+    return bool(size == 8 + n_header + max(ends, default=0))
