@@ -59,7 +59,9 @@ class LiveChecks:
         # Of a run in training there is no time for what comes beside a verdict.
         self._plan = replace(plan, screen=False, items=None, half=None)
         self._store = Store(store if store is not None else default_store_folder())
-        self._live = LiveRunner(model, tokenizer, name="the model", settings=plan.runner)
+        self._live = LiveRunner(
+            model, tokenizer, name="the model", settings=plan.runner, holds_still=True
+        )
         self._live.refuse_no_base()
         self._runner: Any = self._live  # or all processes' together, with the same methods
         if n_processes > 1:
