@@ -57,10 +57,11 @@ class Cadence:
         else:
             n = _n_times(_name(args.save_strategy), state.save_steps, 0, state)
         if n < 1:
+            way = "save_steps" if self.every == "save" else "every=N, a number of steps"
             raise UsageError(
                 f"every={self.every!r}: nothing would be checked in {state.max_steps} steps "
                 f"(eval_strategy {_name(args.eval_strategy)}, save_strategy "
-                f"{_name(args.save_strategy)}); use every=N, a number of steps",
+                f"{_name(args.save_strategy)}); use {way}",
                 id="training.no-checks",
             )
         return n

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 from typing import Protocol as Interface
 
 import numpy as np
 
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.stats.repeated_checks import RunFinding, RunPlan, judge_run
 
@@ -37,7 +37,8 @@ class Counted:
 class Check:
     """What a check brought: at which step of training, the losses, and what it cost.
 
-    `gain` is that of the target, candidate minus base (None: the plan has none).
+    `gain` is that of the target, candidate minus base (None: the plan has none); `n_tokens` None
+    are not known.
     """
 
     step: int
@@ -46,17 +47,22 @@ class Check:
     gain: float | None
     review: Review
     seconds: float
-    n_tokens: int
+    n_tokens: int | None
+
+
+Result = Check | CliffguardError
+"""A check that has come to its end, or why it brought nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """What is known before the first step: the base, and what it and a check will be asked.
 
-    `n_asked` items of `n_items` had no answer of the base in the store.
+    `base` None: files, read at the first check. `n_asked` items of `n_items` had no answer of the
+    base in the store.
     """
 
-    base: Checkpoint
+    base: Checkpoint | None
     alpha: float
     has_target: bool
     n_asked: int
@@ -67,6 +73,9 @@ class Start:
 class Checks(Interface):
     """Where a training run is checked: in its process, or beside it."""
 
+    is_beside: ClassVar[bool]
+    """Whether the training goes on while it is checked."""
+
     def begin(self, n_checks: int, base: Checkpoint | None, *, is_trained: bool) -> Start:
         """Look at all that can be known before the next step, and ask the base.
 
@@ -74,10 +83,13 @@ class Checks(Interface):
         Raises UsageError for what cannot be checked.
         """
 
-    def take(self, step: int) -> Sequence[Check]:
+    def take(self, step: int) -> Sequence[Result]:
         """Check the model after a step; return the checks that have come to their end."""
 
-    def close(self) -> Sequence[Check]:
+    def ready(self) -> Sequence[Result]:
+        """Return the checks that have come to their end since."""
+
+    def close(self) -> Sequence[Result]:
         """Return the checks that are still to come to their end."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from cliffguard.compare.clusters import with_groups
 from cliffguard.compare.comparison import gathered
@@ -51,13 +51,17 @@ class LiveChecks:
     answers its share.
     """
 
+    is_beside: ClassVar[bool] = False
+
     def __init__(
         self, plan: Plan, model: Any, tokenizer: Any, *, store: Path | str | None, n_processes: int
     ) -> None:
         # Of a run in training there is no time for what comes beside a verdict.
         self._plan = replace(plan, screen=False, items=None, half=None)
         self._store = Store(store if store is not None else default_store_folder())
-        self._live = LiveRunner(model, tokenizer, name="the model", settings=plan.runner)
+        self._live = LiveRunner(
+            model, tokenizer, name="the model", settings=plan.runner, holds_still=True
+        )
         self._live.refuse_no_base()
         self._runner: Any = self._live  # or all processes' together, with the same methods
         if n_processes > 1:
@@ -84,10 +88,14 @@ class LiveChecks:
         """Ask the model as it is now."""
         return (self._together(lambda: self._take(step)),)
 
+    def ready(self) -> Sequence[Check]:
+        """Return nothing: a check has ended before the training goes on."""
+        return ()
+
     def close(self) -> Sequence[Check]:
         """Leave the other processes; nothing is still to come."""
         if self._is_parallel:
-            self._runner.close()
+            self._runner.leave()
         return ()
 
     # --- what the leader does ---------------------------------------------------------------------

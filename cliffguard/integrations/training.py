@@ -14,6 +14,7 @@ from cliffguard.integrations.checks import (
     Check,
     Checks,
     Record,
+    Result,
     Standing,
     Start,
 )
@@ -34,6 +35,7 @@ class TrainingChecks:
         self._begun_at = 0
         self.review: Review | None = None
         self.record = Record(n_checks=0)
+        self.standings: dict[int, Standing] = {}
         self.is_open = False
 
     # --- its course -------------------------------------------------------------------------------
@@ -48,7 +50,7 @@ class TrainingChecks:
             start = self._checks.begin(planned.n_checks, planned.base, is_trained=step > 0)
         except UsageError:
             raise
-        except CliffguardError as failure:
+        except Exception as failure:
             self._fails(failure)
             return
         self._overhead = Overhead(time.monotonic())  # the base is asked once
@@ -66,21 +68,15 @@ class TrainingChecks:
         is_over = len(self.record.steps) >= self.record.n_checks
         if not self.is_open or is_over or step in (0, *self.record.steps[-1:]):
             return ()
-        try:
-            return self._count(self._checks.take(step), step)
-        except CliffguardError as failure:
-            self._fails(failure)
-        except Exception as failure:
-            self._fails(InfrastructureError(f"a check failed: {failure!r}", id="training.failed"))
-        return ()
+        return self._count(lambda: self._checks.take(step), step)
+
+    def gather(self, step: int) -> Sequence[Check]:
+        """Take what was checked beside the training, and has come to its end by a step."""
+        return self._count(self._checks.ready, step) if self.is_open else ()
 
     def end(self, step: int) -> Sequence[Check]:
         """Take what is still to come, and say how many checks were made."""
-        late: Sequence[Check] = ()
-        try:
-            late = self._count(self._checks.close(), step)
-        except CliffguardError as failure:
-            self._fails(failure)
+        late = self._count(self._checks.close, step)
         self.is_open = False
         self._tell(self._summary())
         return late
@@ -101,21 +97,39 @@ class TrainingChecks:
             return self._failure.exit_code
         return EXIT_CODES[Outcome.INCONCLUSIVE]
 
-    def _count(self, checks: Sequence[Check], step: int) -> Sequence[Check]:
-        for check in checks:
-            before, self.record = self.standing, self.record.after(check)
-            if self.standing.proven and not before.proven:
-                lost = ", ".join(self.standing.proven)
-                self._tell(f"step {check.step}: a loss is proven: {lost}")
-            self.review = check.review
-            self._overhead.add(check.seconds)
-            if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
-                self._tell(remark)
+    def _count(self, work: Callable[[], Sequence[Result]], step: int) -> Sequence[Check]:
+        """Return the checks among what `work` brings, each judged; a failure is said, or raised."""
+        checks = []
+        try:
+            for result in work():
+                if isinstance(result, CliffguardError):
+                    self._fails(result)
+                else:
+                    self._judge(result, step)
+                    checks.append(result)
+        except Exception as failure:
+            self._fails(failure)
         return checks
 
-    def _fails(self, failure: CliffguardError) -> None:
+    def _judge(self, check: Check, step: int) -> None:
+        before, self.record = self.standing, self.record.after(check)
+        self.standings[check.step] = self.standing
+        if self.standing.proven and not before.proven:
+            lost = ", ".join(self.standing.proven)
+            self._tell(f"step {check.step}: a loss is proven: {lost}")
+        self.review = check.review
+        self._overhead.add(check.seconds)
+        if self._checks.is_beside:
+            return
+        if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
+            self._tell(remark)
+
+    def _fails(self, failure: Exception) -> None:
+        """Tell a failure, whatever it is: a training of days ends for none, unless it `raises`."""
         if self._raises:
             raise failure
+        if not isinstance(failure, CliffguardError):
+            failure = InfrastructureError(f"{failure!r}", id="training.failed")
         if self._failure is None or self._failure.id != failure.id:
             self._tell(f"a check failed, and the training goes on: {failure.line}")
         self._failure = failure
@@ -137,6 +151,8 @@ def _begun(start: Start, planned: Record) -> str:
     there = start.n_items - start.n_asked
     stored = f", {there} were stored" if there else ""
     checks = f"{n_things(planned.n_checks - len(planned.steps), 'check')} to come"
+    if start.base is None:
+        return f"what is saved is checked beside the training; {checks}"
     return (
         f"{start.base.name}: {n_things(start.n_asked, 'item')} asked in {start.seconds:.1f} s"
         f"{stored}; {checks}"

@@ -8,6 +8,7 @@ It looks on: weights, optimizer and randomness are, bit for bit, what they are w
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +20,20 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
 from cliffguard.integrations.cadence import Cadence, Every
-from cliffguard.integrations.checks import PREFIX, Check, Record, record_from
+from cliffguard.integrations.checks import PREFIX, Check, Checks, Record, record_from
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
+from cliffguard.integrations.subprocess_checks import (
+    SubprocessChecks,
+    refuse_no_base,
+    refuse_shards,
+    saved_at,
+)
+from cliffguard.integrations.trainer_settings import (
+    best_remark,
+    both_names,
+    refuse_wrong_best,
+    tokenizer_of,
+)
 from cliffguard.integrations.training import TrainingChecks
 
 _NAME = "CliffguardCallback"
@@ -36,6 +49,7 @@ def attach(
     where: Literal["live", "subprocess"] = "live",
     on_error: Literal["log", "raise"] = "log",
     store: Path | str | None = None,
+    wait_minutes: float = 30,
 ) -> CliffguardCallback:
     """Check what a trainer trains, while it does; return the callback that does it.
 
@@ -43,10 +57,19 @@ def attach(
     `on_fail="stop"` ends the training once a loss is proven. A check that fails is logged once,
     unless `on_error` is "raise". `store` None: where answers usually lie.
 
+    `where="subprocess"` checks what is saved, in a process beside the training, and waits for the
+    last of it at most `wait_minutes` at the end.
+
     Raises UsageError for what cannot be checked, in one line that says what to use instead.
     """
     callback = CliffguardCallback(
-        plan, every=every, on_fail=on_fail, where=where, on_error=on_error, store=store
+        plan,
+        every=every,
+        on_fail=on_fail,
+        where=where,
+        on_error=on_error,
+        store=store,
+        wait_minutes=wait_minutes,
     )
     callback.join(trainer)
     return callback
@@ -85,6 +108,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         where: Literal["live", "subprocess"] = "live",
         on_error: Literal["log", "raise"] = "log",
         store: Path | str | None = None,
+        wait_minutes: float = 30,
     ) -> None:
         if plan is None and hasattr(self, "plan"):  # made anew by a trainer
             return
@@ -96,13 +120,17 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             raise UsageError(f"on_error={on_error!r}: it is log or raise", id="training.on-error")
         if where not in ("live", "subprocess"):
             raise UsageError(f"where={where!r}: it is live or subprocess", id="training.where")
-        if where == "subprocess":
+        if where == "subprocess" and not isinstance(every, str):
             raise UsageError(
-                'where="subprocess" is not there yet; use where="live", or check what is saved: '
-                "cliffguard check BASE CHECKPOINT",
-                id="training.where",
+                f"every={every}: a process beside the training checks what is saved, as often as "
+                'that is; use every="save", and save_steps of the trainer',
+                id="training.every",
             )
-        self.plan = plan if isinstance(plan, Plan) else load_plan(plan)
+        # The candidate is what is trained here, whatever the file names.
+        self.plan = (
+            plan if isinstance(plan, Plan) else load_plan(plan, {"candidate": "in training"})
+        )
+        self.is_beside, self.wait_minutes = where == "subprocess", wait_minutes
         self.cadence = Cadence(every)
         self.on_fail, self.on_error, self.store = on_fail, on_error, store
         self.trainer: Any = None
@@ -114,15 +142,22 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Become a callback of a trainer, before those that stop early."""
         handler = trainer.callback_handler
         if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
-            raise UsageError("the trainer has this callback already", id="training.twice")
-        if getattr(trainer, "is_fsdp_enabled", False):
             raise UsageError(
-                "under FSDP no process holds the model whole; check saved checkpoints: cliffguard "
-                "check BASE CHECKPOINT",
+                "the trainer has this callback already; trainer.remove_callback takes it away",
+                id="training.twice",
+            )
+        if self.is_beside:
+            refuse_no_base(self.plan, trainer.model)
+            refuse_shards(trainer)
+        elif getattr(trainer, "is_fsdp_enabled", False):
+            raise UsageError(
+                'under FSDP no process holds the model whole; use where="subprocess", which checks '
+                "what is saved",
                 id="live.several-devices",
             )
-        refuse_live(trainer.model, _tokenizer(trainer.processing_class), self.plan)
-        _refuse_wrong_best(trainer.args)
+        else:
+            refuse_live(trainer.model, tokenizer_of(trainer.processing_class), self.plan)
+        refuse_wrong_best(trainer.args)
         handler.add_callback(self)
         self.trainer = trainer
         self._go_first()
@@ -145,23 +180,25 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
     ) -> None:
         """Refuse what cannot be checked, and ask the base."""
         self._go_first()
-        _refuse_wrong_best(args)
-        self._cadence, line = self.cadence.settled(args)
+        refuse_wrong_best(args)
+        cadence = Cadence("save") if self.is_beside else self.cadence
+        self._cadence, line = cadence.settled(args)
         planned = self._planned(args, state)
-        checks = LiveChecks(
-            self.plan,
-            model,
-            _tokenizer(others.get("processing_class")),
-            store=self.store,
-            n_processes=args.world_size,
-        )
         tell = _tell if state.is_world_process_zero else _silent
-        for each in (line, _no_best_yet(args, self._cadence)):
+        checks: Checks
+        if self.is_beside:
+            checks = self._beside(args, state, model, tell)
+        else:
+            tokenizer = tokenizer_of(others.get("processing_class"))
+            checks = LiveChecks(
+                self.plan, model, tokenizer, store=self.store, n_processes=args.world_size
+            )
+        for each in (line, best_remark(args, self._cadence, is_beside=self.is_beside)):
             if each is not None:
                 tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
-        if args.metric_for_best_model in _names("target_gain") and self._standing_lacks_gain():
+        if args.metric_for_best_model in both_names("target_gain") and self._standing_lacks_gain():
             raise UsageError(
                 "metric_for_best_model: the plan has no target, so that no gain is measured",
                 id="training.best-model",
@@ -173,6 +210,10 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Check, where so many steps lie between two checks."""
+        if (
+            self.is_beside and args.world_size == 1
+        ):  # of several all would have to wait for the first
+            self._gather(state, control)
         n_steps = self._cadence.n_steps
         if n_steps is not None and state.global_step % n_steps == 0:
             self._check(state, control)
@@ -190,6 +231,8 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return
         if self._cadence.every == "eval":
             self._check(state, control)
+        elif self.is_beside:
+            self._gather(state, control)
         if metrics is not None:
             metrics.update(self._run.standing.metrics())
 
@@ -216,9 +259,30 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return Record(n_checks=planned.n_checks, base=self._run.record.base)
         return planned
 
+    def _beside(self, args: Any, state: Any, model: Any, tell: Callable[[str], None]) -> Checks:
+        refuse_no_base(self.plan, model)
+        is_search = bool(state.is_hyper_param_search)
+        return SubprocessChecks(
+            self.plan,
+            lambda step: saved_at(args.output_dir, step, is_search=is_search),
+            store=self.store,
+            wait_minutes=self.wait_minutes,
+            tell=tell,
+            n_processes=args.world_size,
+        )
+
     def _check(self, state: Any, control: Any) -> None:
         assert self._run is not None, "training has begun"
-        self._log(self._run.take(state.global_step), state)
+        self._note(self._run.take(state.global_step), state, control)
+
+    def _gather(self, state: Any, control: Any) -> None:
+        """Take what was checked beside the training."""
+        if self._run is not None:
+            self._note(self._run.gather(state.global_step), state, control)
+
+    def _note(self, checks: Sequence[Check], state: Any, control: Any) -> None:
+        assert self._run is not None, "training has begun"
+        self._log(checks, state)
         self.review, self.exit_code = self._run.review, self._run.exit_code
         if self.on_fail == "stop" and self._run.standing.proven:
             control.should_training_stop = True
@@ -227,7 +291,9 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Log each check as an evaluation of its own."""
         assert self._run is not None, "training has begun"
         for check in checks:
-            numbers = {**self._run.standing.metrics(), **_costs(check)}
+            numbers = {**self._run.standings[check.step].metrics(), **_costs(check)}
+            if check.step != state.global_step:
+                numbers[f"{PREFIX}step"] = check.step
             if self.trainer is None:
                 state.log_history.append({**numbers, "step": check.step})
             else:
@@ -242,50 +308,14 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
 
 def _costs(check: Check) -> dict[str, float]:
-    return {f"{PREFIX}seconds": round(check.seconds, 3), f"{PREFIX}tokens": check.n_tokens}
-
-
-def _names(number: str) -> tuple[str, str]:
-    """Return both names by which a trainer knows a number of ours."""
-    return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
-
-
-_SMALLEST = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
-
-
-def _refuse_wrong_best(args: Any) -> None:
-    """Refuse to keep the checkpoint that lost most."""
-    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
-        raise UsageError(
-            f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
-            "greater_is_better would keep the worst; set greater_is_better=False",
-            id="training.best-model",
-        )
-
-
-def _no_best_yet(args: Any, cadence: Cadence) -> str | None:
-    """Return a line where evaluations before the first check would look like the best."""
-    if args.metric_for_best_model not in _SMALLEST or cadence.every == "eval":
-        return None
-    return (
-        f"metric_for_best_model={args.metric_for_best_model}: evaluations before the first check "
-        'count as 0, which no later one beats; use every="eval"'
-    )
-
-
-def _tokenizer(processing_class: Any) -> Any:
-    """Return the tokenizer of a trainer's processing class."""
-    tokenizer = getattr(processing_class, "tokenizer", processing_class)
-    if not hasattr(tokenizer, "get_vocab"):
-        raise UsageError(
-            "the trainer has no tokenizer to ask with; give it processing_class=tokenizer",
-            id="training.no-tokenizer",
-        )
-    return tokenizer
+    costs = {"seconds": round(check.seconds, 3), "tokens": check.n_tokens}
+    return {f"{PREFIX}{name}": n for name, n in costs.items() if n is not None}
 
 
 def _tell(line: str) -> None:
-    print(f"cliffguard: {line}", file=sys.stderr)
+    # A name may come from a trainer_state.json that nobody has looked at.
+    shown = "".join(c if c.isprintable() else ascii(c).strip("'") for c in line)
+    print(f"cliffguard: {shown}", file=sys.stderr)
 
 
 def _silent(line: str) -> None:

@@ -41,8 +41,10 @@ class LiveRunner(HarnessRunner):
     """Asks a model in memory, and any other checkpoint from its files, as `HarnessRunner` does.
 
     `model` is a transformers or PEFT model; one in DistributedDataParallel is asked inside it.
-    `tokenizer` is copied. Raises UsageError for weights that are shared out over processes, and
-    IntegrityError where a weight is written to while it is asked.
+    `tokenizer` is copied. With `holds_still` nothing is trained from an identity to its answers, as
+    between two steps, and the weights are looked through once for both. Raises UsageError for
+    weights that are shared out over processes, and IntegrityError where one is written to while the
+    model is asked.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class LiveRunner(HarnessRunner):
         *,
         name: str = "live",
         settings: RunnerSettings | None = None,
+        holds_still: bool = False,
     ) -> None:
         super().__init__(settings)
         if not self.settings.kind.packs or self.settings.kind.libraries:
@@ -63,6 +66,7 @@ class LiveRunner(HarnessRunner):
         self.name = name
         refuse_no_bos_or_eos(name, tokenizer)
         self._live = LiveBackend(self.model, copy.deepcopy(tokenizer), self.settings)
+        self._live.holds_still = holds_still
         self._backend = self._live
 
     def sides(self) -> tuple[Checkpoint, Checkpoint]:
@@ -77,6 +81,7 @@ class LiveRunner(HarnessRunner):
                 "and candidate() is this model",
                 id="live.no-base",
             )
+        self._live.look_anew()
         return self._live.base(self.name), self._live.candidate(self.name)
 
     def at_start(self) -> tuple[Checkpoint, Checkpoint]:
@@ -87,6 +92,7 @@ class LiveRunner(HarnessRunner):
         """
         if self.has_adapters:
             return self.sides()
+        self._live.look_anew()
         base = self._live.candidate(self._live.base_name)
         return base, self._live.stand_in(base)
 
@@ -155,6 +161,7 @@ class LiveRunner(HarnessRunner):
 
     def candidate(self) -> Checkpoint:
         """Return the identity of the model as it is now."""
+        self._live.look_anew()
         return self._live.candidate(self.name)
 
     def dtype(self, protocol: EvalSettings) -> str:

@@ -185,6 +185,10 @@ class ParallelRunner(Runner):
     def close(self) -> None:
         """Let the workers go."""
         self.dismiss()
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the other processes, none of which serves."""
         self._peers.close()
 
     # --- what every process does when it is told -------------------------------------------------

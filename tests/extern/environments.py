@@ -39,12 +39,18 @@ def python_with(name: str) -> Path:
 
 
 def _installations(listed: Path) -> list[list[str]]:
-    """Return what pip is called with: torch first and alone, or packages for a GPU come with it."""
-    lines = [line.partition("#")[0].strip() for line in listed.read_text().splitlines()]
+    """Return what pip is called with: torch first and alone, or packages for a GPU come with it.
+
+    What is marked `# by itself` comes without what it depends on, whatever Python it wants.
+    """
+    written = listed.read_text().splitlines()
+    by_themselves = [line.partition("#")[0].strip() for line in written if "# by itself" in line]
+    lines = [line.partition("#")[0].strip() for line in written if "# by itself" not in line]
     torch = [[line] for line in lines if line.startswith("torch==")]
     extras = next((line for line in lines if line.startswith("cliffguard[")), "cliffguard")
     others = [line for line in lines if line and not line.startswith("cliffguard")]
-    return [*torch, [*others, "-e", extras.replace("cliffguard", str(CHECKOUT))]]
+    bare = [["--no-deps", "--ignore-requires-python", line] for line in by_themselves]
+    return [*torch, [*others, "-e", extras.replace("cliffguard", str(CHECKOUT))], *bare]
 
 
 def _pip(python: Path, *words: str) -> None:

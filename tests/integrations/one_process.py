@@ -20,6 +20,7 @@ from cliffguard.core.errors import CliffguardError
 from cliffguard.integrations import attach
 from cliffguard.runners.live import LiveRunner
 from tests.extern.digests import sha
+from tests.integrations.sharded import gated
 from tests.integrations.trainers import tokenizer_of, trainer_of
 
 
@@ -79,7 +80,9 @@ def main() -> None:
     """Do what the first argument says."""
     kind, base, suite, output = sys.argv[1:]
     began = time.monotonic()
-    if kind.startswith("fsdp"):
+    if kind == "fsdp-saved":
+        result = gated(Path(base), suite, Path(output))
+    elif kind.startswith("fsdp"):
         result = sharded(kind, Path(base))
     else:
         result = trained(kind, Path(base), suite, Path(output))

@@ -207,6 +207,32 @@ def test_what_fails_without_any_check_is_the_exit_code(
     assert callback.review is None
 
 
+def test_a_base_that_cannot_be_asked_stops_no_training(
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever it fails by, in a line without colours; no check follows."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("a bug \x1b[31mof ours")
+
+    checks = scripted(monkeypatch, lambda _: 0.0)
+    monkeypatch.setattr(checks, "begin", fails)
+    trainer = trainer_of(tiny_base, tmp_path)
+    callback = attach(trainer, PLAN)
+    trainer.train()
+
+    assert trainer.state.global_step == 6
+    assert checks.taken == []
+    assert callback.exit_code == 20
+    err = capsys.readouterr().err
+    assert "training.failed" in err
+    assert "\x1b" not in err
+    assert "0 of 3 checks made" in err
+
+
 def test_a_failure_is_raised_where_that_is_wanted(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,7 +312,6 @@ def test_two_callbacks_of_one_process_are_two(tmp_path: Path) -> None:
         ({"on_fail": "raise"}, "training.on-fail"),
         ({"on_error": "stop"}, "training.on-error"),
         ({"where": "elsewhere"}, "training.where"),
-        ({"where": "subprocess"}, "training.where"),
     ],
 )
 def test_what_it_does_not_know_is_refused(settings: dict[str, Any], error_id: str) -> None:

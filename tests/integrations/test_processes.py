@@ -88,3 +88,16 @@ def test_weights_that_fsdp_has_sharded_are_refused(kind: str, both: Any) -> None
     for rank in both(kind):
         assert rank["error"] == "live.several-devices"
         assert rank["exit code"] == 2
+
+
+def test_what_fsdp_saves_is_checked_beside_the_training(both: Any) -> None:
+    """One process runs the checks, and both hear what they came to."""
+    first, second = both("fsdp-saved")
+
+    for name in ("steps", "metrics", "exit code", "review"):
+        assert first[name] == second[name], name
+    assert first["steps"][-1] == 2
+    assert first["review"].endswith("checkpoint-2")
+    assert "eval_cliffguard_worst_drop" in first["metrics"]
+    assert " of 2 checks made" in first["err"]
+    assert "cliffguard: " not in second["err"]

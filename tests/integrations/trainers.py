@@ -80,6 +80,8 @@ Script = Callable[[int], float | CliffguardError]
 class ScriptedChecks:
     """Checks that come to what a script says; `taken` are the steps at which there was one."""
 
+    is_beside = False
+
     def __init__(self, script: Script, *, has_target: bool = False, seconds: float = 0.0) -> None:
         self.script = script
         self.has_target = has_target
@@ -122,6 +124,10 @@ class ScriptedChecks:
                 n_tokens=100,
             ),
         )
+
+    def ready(self) -> Sequence[Check]:
+        """Nothing is checked beside the training."""
+        return ()
 
     def close(self) -> Sequence[Check]:
         """Nothing is still to come."""

@@ -291,6 +291,54 @@ def test_a_write_past_torchs_count_ends_an_identity(
         guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=before)
 
 
+@pytest.mark.parametrize("count", [True, False])
+def test_between_two_identities_a_model_may_be_written_to_in_any_way(
+    count: bool, tuned: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that holds still is looked through once an identity, and every time."""
+    looks: list[int] = []
+    sums = live.sums
+    monkeypatch.setattr(live, "sums", lambda tensors: looks.append(len(tensors)) or sums(tensors))
+    runner = LiveRunner(tuned, tokenizer, holds_still=True)
+    first = runner.sides()
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            with torch.no_grad():
+                (parameter if count else parameter.data).mul_(-1.0)
+    second = runner.sides()
+    runner.load(second[1], EvalSettings())
+
+    assert len(looks) == 4  # of the base and of the adapter, for each pair of sides
+    assert second[0].fingerprint == first[0].fingerprint
+    assert second[1].fingerprint != first[1].fingerprint
+    with support.refused("live.changed", 12):
+        runner.load(first[1], EvalSettings())
+
+
+def test_what_holds_still_is_wrapped_once_for_all_its_tasks(
+    tuned: Any, tokenizer: Any, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To see how a model can be packed takes as long as a shard; another identity is seen anew."""
+    runner = LiveRunner(tuned, tokenizer, holds_still=True)
+    tasks = runner.resolve([load_suite(plan.suites[0])], EvalSettings())
+    wrapped: list[int] = []
+    wrap = runner._live._wrapped
+
+    def counted(*arguments: Any) -> Any:
+        wrapped.append(1)
+        return wrap(*arguments)
+
+    monkeypatch.setattr(runner._live, "_wrapped", counted)
+    answers = []
+    for _ in range(2):
+        _, candidate = runner.sides()
+        answers += [runner.ask(candidate, task, task.items, EvalSettings()) for task in tasks]
+
+    assert len(tasks) == 2
+    assert len(wrapped) == 2
+    assert answers[:2] == answers[2:]
+
+
 def test_two_weights_that_change_places_are_told() -> None:
     """A sum alone would be the same."""
     weights = torch.randn(3, 5000)

@@ -53,8 +53,8 @@ LIGHT = (
     "planning",
 )
 LIGHT += ("report", "integrations", "cli")
-# Named by whoever has their libraries: a model in memory, and the trainer of one.
-INSIDE_TRAINING = {"live_checks", "transformers_callback"}
+# Named by whoever has their libraries: a model in memory, the trainer of one, its framework.
+INSIDE_TRAINING = {"axolotl", "live_checks", "transformers_callback"}
 HEAVY = {
     "torch": {"engine"},
     "transformers": {
@@ -72,7 +72,10 @@ HEAVY = {
     "ray": {"sweep"},
     "submitit": {"sweep"},
 }
-HOSTS = {"pytest"}  # what imports a plugin of ours, and is there whenever that is imported
+HOSTS = {
+    "axolotl",
+    "pytest",
+}  # what imports a plugin of ours, and is there whenever that is imported
 FILES = sorted(
     path.relative_to(PACKAGE)
     for path in PACKAGE.rglob("*.py")

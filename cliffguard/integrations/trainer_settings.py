@@ -1,0 +1,54 @@
+"""What a trainer was given, as far as a check needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cliffguard.core.errors import UsageError
+from cliffguard.integrations.cadence import Cadence
+from cliffguard.integrations.checks import PREFIX
+
+
+def both_names(number: str) -> tuple[str, str]:
+    """Return both names by which a trainer knows a number of ours."""
+    return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
+
+
+_SMALLEST = (*both_names("worst_drop"), *both_names("worst_drop_upper"), *both_names("verdict"))
+
+
+def refuse_wrong_best(args: Any) -> None:
+    """Refuse to keep the checkpoint that lost most."""
+    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
+        raise UsageError(
+            f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
+            "greater_is_better would keep the worst; set greater_is_better=False",
+            id="training.best-model",
+        )
+
+
+def best_remark(args: Any, cadence: Cadence, *, is_beside: bool) -> str | None:
+    """Return a line where a number of ours may name a best checkpoint that is not the best."""
+    name = args.metric_for_best_model
+    if is_beside and name in (*_SMALLEST, *both_names("target_gain")):
+        return (
+            f"metric_for_best_model={name}: beside the training it is of an earlier checkpoint "
+            "than the one that is chosen by it"
+        )
+    if name not in _SMALLEST or cadence.every == "eval":
+        return None
+    return (
+        f"metric_for_best_model={name}: evaluations before the first check count as 0, which no "
+        'later one beats; use every="eval"'
+    )
+
+
+def tokenizer_of(processing_class: Any) -> Any:
+    """Return the tokenizer of a trainer's processing class."""
+    tokenizer = getattr(processing_class, "tokenizer", processing_class)
+    if not hasattr(tokenizer, "get_vocab"):
+        raise UsageError(
+            "the trainer has no tokenizer to ask with; give it processing_class=tokenizer",
+            id="training.no-tokenizer",
+        )
+    return tokenizer
