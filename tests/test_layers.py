@@ -51,7 +51,7 @@ LIGHT = (
     "run",
     "planning",
 )
-LIGHT += ("report", "sweep", "cli")
+LIGHT += ("report", "cli")
 HEAVY = {
     "torch": {"engine"},
     "transformers": {"engine", "core"},  # core: the child process that renders chat templates
