@@ -10,7 +10,6 @@ from pathlib import Path
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.libraries import refuse_lacking_extra
 from cliffguard.core.settings import Plan
-from cliffguard.engine.devices import visible_gpus
 from cliffguard.gate import runner_for
 from cliffguard.sweep.executors import Executor, MakeRunner, WorkerSettings
 
@@ -71,6 +70,8 @@ def _refuse_no_slurm(cluster: str | None) -> None:
 
 def _n_gpus(plan: Plan) -> int:
     """Return how many workers the GPUs are for: one, where a model is spread over all of them."""
+    from cliffguard.engine.devices import visible_gpus
+
     is_here = plan.runner.device in ("auto", "cuda") and not plan.runner.is_served
     n_gpus = len(visible_gpus()) if is_here else 0
     return min(n_gpus, 1) if plan.runner.device_map is not None else n_gpus

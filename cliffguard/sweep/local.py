@@ -20,7 +20,6 @@ from functools import partial
 from importlib import import_module
 
 from cliffguard.core.settings import RunnerSettings
-from cliffguard.engine.devices import visible_gpus
 from cliffguard.sweep.executors import Executor, Work, WorkerSettings, WorkOutcome
 from cliffguard.sweep.worker import Worker, ignore_signals
 
@@ -110,6 +109,8 @@ def devices_of(runner: RunnerSettings, n_workers: int) -> list[Mapping[str, str]
     """
     if runner.device not in ("auto", "cuda") or runner.is_served:
         return [{}] * n_workers
+    from cliffguard.engine.devices import visible_gpus
+
     visible = visible_gpus()
     if not visible:
         return [{}] * n_workers

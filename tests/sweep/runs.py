@@ -48,8 +48,8 @@ def command(root: Path, store: str, *more: str, python: str = sys.executable) ->
 def environment(root: Path, store: str, **more: str) -> dict[str, str]:
     """Return the environment of a sweep; its file of what was begun is beside the store."""
     checkout = str(Path(__file__).parents[2])
-    asked = {"CLIFFGUARD_TEST_ASKED": f"{root}/asked-{store}"}
-    return {**os.environ, "PYTHONPATH": checkout, **asked, **more}
+    begun = {"CLIFFGUARD_TEST_ASKED": f"{root}/asked-{store}"}
+    return {**os.environ, "PYTHONPATH": checkout, **begun, **more}
 
 
 def run(
