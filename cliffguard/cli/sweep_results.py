@@ -45,8 +45,9 @@ class SweepResults:
     """What came of each candidate, by its number; the overview lies in `out`.
 
     Reviews lie in their folders, and are read for an overview: a thousand fill the memory. `judged`
-    are those that have one, `vanished` are those whose folder went before their verdict, in that order. `pairs` are kept
-    where candidates share alpha. `is_in_order`: they are tested as long as they pass.
+    are those that have one; `vanished` those whose folder went before their verdict, in that order.
+    `pairs` are kept where candidates share alpha. `is_in_order`: they are tested as long as they
+    pass.
     """
 
     out: Path
