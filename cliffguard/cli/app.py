@@ -50,7 +50,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "sweep": _brief(
         "sweep:sweep",
-        "Check many checkpoints of one plan on several workers, and report them in one overview.",
+        "Check many checkpoints of one plan, on several workers, into one overview.",
         "cliffguard sweep plan.yaml --candidates 'runs/*/checkpoint-*' --workers 2",
         "cliffguard sweep plan.yaml --candidates 'runs/ft/checkpoint-*' --watch",
     ),

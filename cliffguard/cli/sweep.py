@@ -24,18 +24,25 @@ Candidates = Annotated[
 ]
 Watch = Annotated[
     bool,
-    typer.Option(
-        "--watch", help="Also take checkpoints that come: each once it is whole, and stays so 10 s."
-    ),
+    typer.Option("--watch", help="Also take checkpoints that come, each once it is whole."),
 ]
 Until = Annotated[
     int | None,
-    typer.Option("--until", min=1, metavar="N", help="With --watch: end after N checkpoints."),
+    typer.Option(
+        "--until",
+        min=1,
+        metavar="N",
+        rich_help_panel=LOOKS,
+        help="With --watch: end after N checkpoints.",
+    ),
 ]
 IdleMinutes = Annotated[
     float,
     typer.Option(
-        "--idle-minutes", min=0.0, help="With --watch: end when so long nothing was there to do."
+        "--idle-minutes",
+        min=0.0,
+        rich_help_panel=LOOKS,
+        help="With --watch: end when so long nothing was there to do.",
     ),
 ]
 Engine = Annotated[
@@ -100,7 +107,7 @@ def sweep(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Check many checkpoints of one plan on several workers, and report them in one overview."""
+    """Check many checkpoints of one plan, on several workers, into one overview."""
     from cliffguard.cli.given import open_store, show
     from cliffguard.cli.sweep_results import SweepResults
     from cliffguard.cli.sweep_run import Extent, Sweep, SweepOutput, plans_of_sweep

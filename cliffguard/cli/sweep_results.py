@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.overview import finish_overview, overview_of
 from cliffguard.core.errors import CliffguardError
-from cliffguard.report.overview.sources import NOT_TRIED
+from cliffguard.report.overview.sources import NOT_TRIED, REVIEW
 from cliffguard.sweep.candidates import Candidate, by_numbers
 
 if TYPE_CHECKING:
@@ -44,15 +44,17 @@ class _Table(NamedTuple):
 class SweepResults:
     """What came of each candidate, by its number; the overview lies in `out`.
 
-    `vanished` are those whose folder went before their verdict, in that order. `pairs` are kept
-    where candidates share alpha. `is_in_order`: they are tested as long as they pass.
+    Reviews lie in their folders, and are read for an overview: a thousand fill the memory. `judged`
+    are those that have one; `vanished` those whose folder went before their verdict, in that order.
+    `pairs` are kept where candidates share alpha. `is_in_order`: they are tested as long as they
+    pass.
     """
 
     out: Path
     is_in_order: bool
     candidates: list[Candidate] = field(default_factory=list)
     codes: dict[int, int] = field(default_factory=dict)
-    reviews: dict[int, Review] = field(default_factory=dict)
+    judged: set[int] = field(default_factory=set)
     vanished: dict[int, None] = field(default_factory=dict)
     pairs: dict[int, CandidateReview] = field(default_factory=dict)
     _written: _Written = field(default_factory=lambda: _Written(0, 0.0))
@@ -69,7 +71,7 @@ class SweepResults:
     def tick(self) -> None:
         """Write the overview of what was judged, every now and then."""
         n, now = self.n_ended, time.monotonic()
-        if n == self._written.n or now < self._written.next or not self.reviews:
+        if n == self._written.n or now < self._written.next or not self.judged:
             return
         with contextlib.suppress(CliffguardError):  # what is wrong with it is told at the end
             overview_of(*self._table(sorted({*self.codes, *self.vanished}))).write()
@@ -84,7 +86,11 @@ class SweepResults:
     def _table(self, numbers: Iterable[int]) -> _Table:
         """Return what an overview of some candidates is made of, in the order of their names."""
         order = sorted(numbers, key=lambda number: by_numbers(self.candidates[number].name))
-        reviews = {row: self.reviews[n] for row, n in enumerate(order) if n in self.reviews}
+        reviews = {
+            row: review
+            for row, number in enumerate(order)
+            if number in self.judged and (review := self._review(number)) is not None
+        }
         return _Table(
             [self.candidates[number].name for number in order],
             [self.folder(number) for number in order],
@@ -93,8 +99,20 @@ class SweepResults:
             {row: self._reason(number) for row, number in enumerate(order)},
         )
 
+    def _review(self, number: int) -> Review | None:
+        """Return a candidate's review, unless somebody moved it away."""
+        from cliffguard.report.json import read_review
+
+        file = self.folder(number) / REVIEW
+        try:
+            return read_review(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, ValueError, CliffguardError):
+            return None
+
     def _reason(self, number: int) -> str:
         """Return why a candidate without a review or a failure has none."""
         if number in self.vanished:
             return "its folder vanished before its verdict"
+        if number in self.judged:
+            return "its review is gone"
         return NOT_TRIED if self.is_in_order else "the sweep ended before its verdict"

@@ -31,6 +31,7 @@ from cliffguard.sweep.driver import Driver, Due
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
     from cliffguard.core.caveats import Caveat
+    from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
     from cliffguard.core.texts import Texts
     from cliffguard.planning.selection import Choice
@@ -231,7 +232,8 @@ class Sweep:
         name, folder = results.candidates[number].name, results.folder(number)
         try:
             with failure_recorded(folder):
-                code = self._judged(number, folder, workers)
+                verdict = self._judged(number, folder, workers).verdict
+            code, what = verdict.exit_code, str(verdict.outcome)
         except (CliffguardError, OSError, RuntimeError) as failure:
             if not is_there(results.candidates[number].path):
                 remove_reports(folder)
@@ -241,14 +243,12 @@ class Sweep:
             if not isinstance(failure, CliffguardError) or failure is workers.dealer.ending:
                 raise
             complain(failure)
-            code = failure.exit_code
+            code, what = failure.exit_code, "no verdict"
         results.codes[number] = code
-        review = results.reviews.get(number)
-        what = "no verdict" if review is None else str(review.verdict.outcome)
         of = "" if self.watched is not None else f" of {len(self.plans)}"
         say(f"{name}: {what}, exit {code} ({results.n_ended}{of})")
 
-    def _judged(self, number: int, folder: Path, workers: Workers) -> int:
+    def _judged(self, number: int, folder: Path, workers: Workers) -> Review:
         from cliffguard.compare.repeat_command import command
         from cliffguard.core.timing import Timings
         from cliffguard.gate import guard
@@ -279,7 +279,7 @@ class Sweep:
         review = recorded(review, decisions, folder, output.texts)
         timings = Timings(wall_seconds=round(time.monotonic() - began, 3), stages={})
         write_reports(review, folder, timings)
-        self.results.reviews[number] = review
+        self.results.judged.add(number)
         if self.extent.choose == "any":
             self.results.pairs[number] = CandidateReview(review, decisions[-1].pairs)
-        return review.verdict.exit_code
+        return review

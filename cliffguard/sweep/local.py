@@ -6,6 +6,7 @@ in each, the others go on, and who holds which checkpoint is known.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -16,6 +17,7 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.sweep.executors import Executor, Work, WorkerSettings, WorkOutcome
@@ -123,6 +125,9 @@ def _begin(settings: WorkerSettings) -> None:
     """Make this process a worker, which ends with the one that started it."""
     global _worker  # noqa: PLW0603 (a pool's initializer has no other place for it)
     ignore_signals()
+    with contextlib.suppress(ImportError):
+        # Its bars share a lock among processes, which a killed one would leave behind.
+        import_module("tqdm").tqdm.set_lock(threading.RLock())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(settings)
 

@@ -32,18 +32,21 @@ class Worker:
             self._held.enter_context(no_connection())
         self._settings = settings
         self._runner: Any = None
+        self._has_loaded = False
         self._tasks: dict[str, Task] = {}
         self._items: dict[str, dict[str, Item]] = {}
 
     def do(self, work: Work) -> WorkOutcome:
         """Return what came of a work; whatever it is, who waits for it must hear of it."""
-        began, ready = time.process_time(), None
+        began, is_ready = time.process_time(), False
         try:
             self._prepare(work)
+            is_ready = True
+            self._load_first(work)
             ready = time.process_time()
             result = getattr(self, work.name)(*work.arguments)
         except CliffguardError as failure:
-            return WorkOutcome(failure=failure, is_unfit=ready is None)
+            return WorkOutcome(failure=failure, is_unfit=not is_ready)
         except Exception:
             return WorkOutcome(crash=traceback.format_exc())
         seconds = time.process_time() - ready
@@ -89,6 +92,13 @@ class Worker:
             self._learn(work.suites)
         if work.part is not None:
             self._take(work.part)
+
+    def _load_first(self, work: Work) -> None:
+        """Load the libraries and a base with the first items: it is no part of their work."""
+        if work.name == "ask" and not self._has_loaded and self._runner.loads_models:
+            checkpoint, _, _, protocol = work.arguments
+            self._runner.load(checkpoint, protocol)
+            self._has_loaded = True
 
     def _learn(self, wanted: KnownSuites) -> None:
         """Resolve suites here. Raises IntegrityError where they, or we, are not what they were."""

@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -196,8 +197,9 @@ def _watch(results: Any, seen: dict[str, int]) -> None:
     here = psutil.Process()
     while True:
         # Of a child's own usage the system counts what its parent had when it was started.
-        workers = [child.memory_info().rss for child in here.children() if child.is_running()]
-        seen["worker"] = max([seen.get("worker", 0), *workers])
+        with suppress(psutil.NoSuchProcess):
+            workers = [child.memory_info().rss for child in here.children()]
+            seen["worker"] = max([seen.get("worker", 0), *workers])
         if len(results.codes) * 10 >= max(1, len(results.candidates)):
             seen.setdefault("tenth", here.memory_info().rss)
         time.sleep(0.5)

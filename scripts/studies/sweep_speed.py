@@ -4,8 +4,8 @@
 
 Adapters over one base in float32 on the CPU, each asked made-up choices in one look. Work is what a
 worker's processor takes for its units, with one thread; of two workers the busier one counts.
-Starting (libraries, suites) stands beside it. One and two workers take turns; medians. The stores
-are compared byte for byte. Prints Markdown and writes it to `--out`.
+Starting (libraries, suites, the base) stands beside it. One and two workers take turns; medians.
+The stores are compared byte for byte. Prints Markdown and writes it to `--out`.
 """
 
 from __future__ import annotations
