@@ -128,6 +128,7 @@ def test_a_read_only_store_that_lacks_an_answer_is_the_users_error(
     assert n_damaged(store.root) == 0
 
 
+@pytest.mark.slow
 def test_damage_is_noticed_and_mended(small: Workspace) -> None:
     """Flipped, torn, emptied and lost files are refused or harmless; repaired, the run goes on."""
     flips = damage_files(small, 12)

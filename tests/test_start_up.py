@@ -53,6 +53,7 @@ def test_who_answers_loads_no_engine_before_it_is_asked() -> None:
     assert loaded & {"torch", "transformers", "peft", "datasets"} == set()
 
 
+@pytest.mark.slow
 def test_a_gate_loads_no_root_finder_before_it_needs_one() -> None:
     """scipy.optimize alone takes as long as all that a gate imports beside it."""
     code = "import cliffguard.gate, cliffguard.run.samples, cliffguard.report.html"

@@ -37,7 +37,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "compare": _brief(
         "compare:compare",
-        "Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.",
+        "Judge two checkpoints from stored answers, or two runs from what was logged of them.",
         "cliffguard compare models/base runs/ft/adapter --suite adjacent",
         "cliffguard compare run.tar --policy policy.yaml",
         "cliffguard compare samples/base samples/tuned --policy policy.yaml",

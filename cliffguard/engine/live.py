@@ -16,6 +16,7 @@ from huggingface_hub import try_to_load_from_cache
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.texts import n_things
 
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "use_cache"}
 
@@ -63,8 +64,8 @@ def resized(model: Any) -> str | None:
     for config in model.peft_config.values():
         name = getattr(config, "base_model_name_or_path", None)
         n_before = _rows_of(name) if name else None
-        if None not in (n_before, n_rows) and n_before != n_rows:
-            return f"{n_rows:,} rows, and {n_before:,} in {name}"
+        if n_before is not None and n_rows is not None and n_before != n_rows:
+            return f"{n_things(n_rows, 'row', ',')}, and {n_before:,} in {name}"
     return None
 
 

@@ -215,6 +215,7 @@ def test_the_same_bundle_twice_is_the_same_review(
     assert plain(tmp_path / "judged") == first
 
 
+@pytest.mark.slow
 def test_several_candidates_travel_together(
     files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,6 +260,7 @@ app()
 """
 
 
+@pytest.mark.slow
 def test_no_library_that_answers_is_needed(bundle: Path, tmp_path: Path) -> None:
     """Where there is neither torch nor any other library of models, a bundle is judged."""
 

@@ -323,6 +323,7 @@ def test_stored_answers_of_a_half_are_not_compared(rescued: tuple[Bench, Result]
     assert "error[half.only-check]" in result.stderr
 
 
+@pytest.mark.slow
 def test_stored_answers_of_both_sides_are_compared_as_before(work: Bench) -> None:
     """The halves' entries in the store do not stand in the way of the whole suite's."""
     plan, store = str(work.root / "plan.yaml"), ("--store", str(work.root / "store"))

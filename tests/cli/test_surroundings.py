@@ -55,6 +55,7 @@ def test_what_programs_read_is_utf_8_on_any_terminal(folder: Path, words: list[s
     assert there == printed(verb, folder, *more, charset="utf-8")
 
 
+@pytest.mark.slow
 def test_what_programs_read_is_utf_8_whatever_the_environment_says(folder: Path) -> None:
     """The encoding of a process's stdout, which `main` has changed, does not decide either."""
     done = program("flips", folder, "--format", "markdown", PYTHONIOENCODING="cp1252")
@@ -64,6 +65,7 @@ def test_what_programs_read_is_utf_8_whatever_the_environment_says(folder: Path)
     assert "☃".encode() in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "variables"),
     [
@@ -100,6 +102,7 @@ def test_figures_go_by_no_variable(folder: Path, tmp_path: Path) -> None:
     assert drawn[1] == drawn[2] == drawn[0]
 
 
+@pytest.mark.slow
 def test_an_address_in_the_environment_matters_to_a_comment_alone(folder: Path) -> None:
     """Other formats do not link there; the comment names the variable that it read."""
     text = program("report", folder, CLIFFGUARD_REPORT_URL="nope")

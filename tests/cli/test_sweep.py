@@ -84,6 +84,7 @@ def as_reviewed(root: Path, how: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--choose", "any"), ("--choose", "last")])
 def test_it_reports_what_check_of_several_reports(
     root: Path, answering: Callable[..., list[HereExecutor]], more: tuple[str, ...]

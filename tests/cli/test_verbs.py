@@ -831,7 +831,7 @@ def test_compare_takes_folders_of_samples(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("base", "nowhere"), r"and nowhere is no path; compare two folders of samples"),
+        (("base", "nowhere"), r"and nowhere is no path; compare samples with samples"),
         (("base", "base", "--limit", "3"), r"--limit: has no effect on samples that are logged"),
         (("base", "base", "--suite", "adjacent"), r"--suite: has no effect"),
     ],

@@ -38,6 +38,7 @@ def fits(item: CountedItem) -> frozenset[CauseName]:
     return causes
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=300), st.text(max_size=30), st.sampled_from(sorted(SCORERS)))
 def test_any_text_can_be_read(text: str, good: str, metric: str) -> None:

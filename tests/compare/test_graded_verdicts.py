@@ -60,6 +60,7 @@ def write_samples(folder: Path, task: str, f1: Sequence[float]) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_ten_names_of_one_task_have_one_verdict(tmp_path: Path) -> None:
     """300 answers with 11 collapses at a margin of 3 points, which bets held under some names."""
     base, candidate = scores(11)

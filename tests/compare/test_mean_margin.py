@@ -36,6 +36,7 @@ def review_of(samples: Samples, *tasks: str, **policy: Any) -> Any:
     return samples.review(*tasks, **{"default_margin": 0.08, "mean_margin": 0.015, **policy})
 
 
+@pytest.mark.slow
 def test_all_hold_and_their_mean_does_not(samples: Samples) -> None:
     """Four capabilities lose 2.4 points of an allowed 8: INCONCLUSIVE, and it is said why."""
     for number in range(4):
@@ -80,6 +81,7 @@ def test_what_has_nothing_to_lose_is_not_in_the_mean(samples: Samples) -> None:
     assert review.verdict.mean_held is False
 
 
+@pytest.mark.slow
 def test_what_was_not_answered_counts_against_the_mean(samples: Samples) -> None:
     """As it does for HELD: without the answers the mean would be proven."""
     base, candidate = flips(1000, 12, 12)
@@ -96,6 +98,7 @@ def test_what_was_not_answered_counts_against_the_mean(samples: Samples) -> None
     assert less.drop == pytest.approx(0.0, abs=0.001)
 
 
+@pytest.mark.slow
 def test_documents_that_capabilities_share_make_the_mean_less_certain(samples: Samples) -> None:
     """The same broken documents under two names are not two proofs."""
     scores = flips(1000, 40, 40)

@@ -197,6 +197,7 @@ def test_a_level_that_lost_more_of_what_the_base_had_is_found() -> None:
 # --- graded scores that are skewed ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1], ids=["rare gains", "rare losses"])
 def test_rare_large_changes_name_no_slice(sign: int) -> None:
     """One score in ten gains 0.405 and the others lose 0.045, so that the mean stays; or so lost.

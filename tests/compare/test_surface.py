@@ -122,12 +122,14 @@ def test_how_well_each_label_is_known_gates() -> None:
     assert all(level.gates and level.effect > 0.2 for level in levels)
 
 
+@pytest.mark.slow
 def test_a_base_of_one_skill_is_seldom_told() -> None:
     """In at most 5 % of 60 levels, but for three standard errors."""
     n_told = sum(bool(surfaces_of(played((0.6,) * 4, n=120, seed=seed))) for seed in range(60))
     assert n_told / 60 <= 0.05 + 3 * (0.05 * 0.95 / 60) ** 0.5
 
 
+@pytest.mark.slow
 def test_documents_count_once() -> None:
     """Ten documents that are right or wrong as a whole prove nothing, however many items."""
     n_told = sum(
@@ -308,6 +310,7 @@ def test_what_is_known_well_enough_gates(
     assert all(level.gates and level.effect > 0.2 for level in levels)
 
 
+@pytest.mark.slow
 def test_many_levels_can_still_be_proven() -> None:
     """Forty of a pure habit: Holm's correction asks for more permutations than the usual."""
     pairs = [

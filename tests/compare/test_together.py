@@ -193,6 +193,7 @@ def test_one_instruction_for_all_ties_nothing(samples: Samples) -> None:
     assert (capability.counts.n_clusters, finding.outcome) == (None, Outcome.HELD)
 
 
+@pytest.mark.slow
 def test_capabilities_that_share_documents_are_tested_together_as_such(samples: Samples) -> None:
     """The same changes in eight capabilities are one piece of evidence, not eight."""
     base, candidate = flips(500, 32, 18)
@@ -282,6 +283,7 @@ def test_guessing_among_choices_is_nothing_to_lose(samples: Samples) -> None:
 # --- parts ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_subject_of_many_that_falls_fails_the_gate(samples: Samples) -> None:
     """The mean of 57 holds its margin; one falls from 80 to 25 %."""
     for number in range(57):

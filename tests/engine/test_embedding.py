@@ -124,6 +124,7 @@ def test_a_model_without_blocks_is_refused() -> None:
         embed(lm, TEXTS)
 
 
+@pytest.mark.slow
 def test_short_memory_halves_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every text is read once memory suffices, and those that were read are not read again."""
     lm = tiny.ours(tiny.llama(), budget=replace(tiny.TIGHT, batch_tokens=256))

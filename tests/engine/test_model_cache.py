@@ -185,6 +185,7 @@ def test_the_adapter_may_come_first(kind: str, tiny_base: Path, tmp_path: Path) 
     assert scores(*resident.switch_to(base)) == scores(*CachedModel(base, ON_CPU).switch_to(base))
 
 
+@pytest.mark.slow
 def test_adapters_of_all_kinds_share_one_base(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def generated(model: Any, n_rows: int, block_tokens: int, **wanted: Any) -> list
     return tiny.ours(model, budget=budget).generate(requests_of(*PROMPTS, **wanted))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", [(), UNTIL])
 def test_greedy_answers_are_those_of_lm_eval_in_whatever_rows_and_blocks(
     model: Any, until: tuple[str, ...]

@@ -51,6 +51,7 @@ def split(tokens: Sequence[int], n_target: int) -> tuple[None, list[int], list[i
     return None, list(tokens[:edge]), list(tokens[edge:])
 
 
+@pytest.mark.slow
 @given(
     tree=tiny.token_trees(n_tokens=4, longest=110),
     counts=st.lists(st.integers(1, 40), min_size=24, max_size=24),

@@ -275,6 +275,7 @@ def test_how_many_items_would_decide_is_told_with_what_is_left(workspace: Path) 
     assert "with what is left (0.125 %)" in usual.reason
 
 
+@pytest.mark.slow
 def test_where_nothing_is_left_it_stays_open_with_that_reason(workspace: Path) -> None:
     """However many items there are."""
     greedy = Policy(reserve=0.0)

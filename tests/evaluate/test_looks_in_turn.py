@@ -111,6 +111,7 @@ def test_a_look_is_noted_when_it_is_taken(workspace: Path, how: BaseException) -
     assert taken.spent == pytest.approx(Policy().first_level * 192 / 240)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_ends_as_if_it_had_not_been_ended(workspace: Path) -> None:
     """Its looks are the same looks: the same bytes, wherever it was ended."""
     undisturbed = render_json(judged(workspace, 240, store="whole"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cliffguard.core.errors import CliffguardError
 from tests.fuzz.mutations import as_json, spoilt_bytes, spoilt_value
 
-N_EXAMPLES = int(os.environ.get("CLIFFGUARD_FUZZ_EXAMPLES", "30"))
+N_EXAMPLES = int(os.environ.get("CLIFFGUARD_FUZZ_EXAMPLES", "10"))
 MOST_SECONDS = 5.0  # of the processor's time, for one file; they take hundredths
 
 fuzzed = settings(

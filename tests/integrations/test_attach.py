@@ -105,6 +105,7 @@ def test_it_stands_before_early_stopping_and_chooses_the_best(
     assert trainer.state.global_step == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "every", "steps"),
     [

@@ -28,6 +28,7 @@ def test_exit_0_sets_the_alias_last(
     assert (last["call"], last["words"]) == ("set_registered_model_alias", ALIAS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--exit-zero",)])
 def test_no_other_verdict_sets_it(
     workspace: Workspace, losing: FakeRunner, tracker: FakeTracker, more: Sequence[str]

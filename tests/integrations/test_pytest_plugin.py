@@ -138,6 +138,7 @@ def test_a_loss_fails_with_the_reports_lines(folder: Path) -> None:
     assert ".py:" not in failures
 
 
+@pytest.mark.slow
 def test_what_is_open_fails(folder: Path) -> None:
     """The gate is fail-closed."""
     done = run(folder, "-v", "--cliffguard-plan", "gate.yaml", shows="inconclusive", code=11)
@@ -147,6 +148,7 @@ def test_what_is_open_fails(folder: Path) -> None:
     assert "\nINCONCLUSIVE: " in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [12, 20, -9])
 def test_what_has_no_verdict_is_an_error(folder: Path, code: int) -> None:
     """Of every test, with the one line of the check; a review that lies there says nothing."""
@@ -163,6 +165,7 @@ def test_what_has_no_verdict_is_an_error(folder: Path, code: int) -> None:
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 11])
 def test_a_verdict_that_the_review_does_not_say_is_none(folder: Path, code: int) -> None:
     """Neither a lacking review, nor another's."""
@@ -175,6 +178,7 @@ def test_a_verdict_that_the_review_does_not_say_is_none(folder: Path, code: int)
         assert outcomes(done)["verdict"] == "ERROR", done.stdout
 
 
+@pytest.mark.slow
 def test_nothing_is_measured_to_collect(folder: Path) -> None:
     """--collect-only names the tests."""
     done = run(folder, "-q", "--collect-only", "--cliffguard-plan", "gate.yaml")
@@ -186,6 +190,7 @@ def test_nothing_is_measured_to_collect(folder: Path) -> None:
     assert calls(folder) == []
 
 
+@pytest.mark.slow
 def test_some_can_be_chosen(folder: Path) -> None:
     """By -k, and by their ids; what is chosen measures once, what is not measures nothing."""
     of_word = run(folder, "-v", "--cliffguard-plan", "gate.yaml", "-k", "reading", shows="healthy")
@@ -199,6 +204,7 @@ def test_some_can_be_chosen(folder: Path) -> None:
     assert len(calls(folder)) == 2
 
 
+@pytest.mark.slow
 def test_workers_share_one_run(folder: Path) -> None:
     """One of them checks, the others wait; a further run checks again."""
     for _ in range(2):
@@ -214,6 +220,7 @@ def test_workers_share_one_run(folder: Path) -> None:
     assert len(calls(folder)) == 2
 
 
+@pytest.mark.slow
 def test_plugins_of_pytest_may_be_off(folder: Path) -> None:
     """Without the cache the reports go to a temporary folder; JUnit of pytest has the lines."""
     done = run(
@@ -231,6 +238,7 @@ def test_plugins_of_pytest_may_be_off(folder: Path) -> None:
     assert (suite.get("errors"), suite.get("skipped")) == ("0", "1")
 
 
+@pytest.mark.slow
 def test_the_reports_may_go_elsewhere(folder: Path) -> None:
     """--cliffguard-out names the folder, from where pytest was started."""
     (folder / "sub").mkdir()

@@ -28,6 +28,7 @@ def last_checkpoint(folder: Path, step: int = 4) -> str:
     return str(folder / f"checkpoint-{step}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restores", [True, False])
 @pytest.mark.parametrize("every", ["eval", "save"])
 def test_its_state_survives(
@@ -82,6 +83,7 @@ def test_a_checkpoint_from_before_it_was_attached_goes_on(
     assert record_from(kept).steps == (6,)
 
 
+@pytest.mark.slow
 def test_full_weights_go_on_where_the_store_has_their_base(
     tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_full_weights_go_on_where_the_store_has_their_base(
         trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "bare"))
 
 
+@pytest.mark.slow
 def test_an_adapter_does_not_go_on_over_another_base(
     tiny_base: Path, tiny_tuned: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +129,7 @@ def test_an_adapter_does_not_go_on_over_another_base(
             trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_no_pickle_of_the_trainer_is_read(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_check_is_one_run(workspace: Workspace, losing: FakeRunner, tracker: F
     assert [call["more"]["run_name"] for call in tracker.calls("start_run")] == ["tuned"]
 
 
+@pytest.mark.slow
 def test_what_was_not_measured_is_no_number(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tracker: FakeTracker
 ) -> None:
@@ -119,6 +120,7 @@ def test_no_secret_is_sent(
     assert SECRET not in tracker.path.read_text()
 
 
+@pytest.mark.slow
 def test_several_candidates_are_runs_below_one(
     workspace: Workspace, losing: FakeRunner, tracker: FakeTracker
 ) -> None:
@@ -142,6 +144,7 @@ def test_several_candidates_are_runs_below_one(
     assert steps == [("run-0", 100), ("run-0", 200), ("run-1", 100), ("run-2", 200)]
 
 
+@pytest.mark.slow
 def test_the_run_of_a_training_is_added_to_and_stays_open(
     workspace: Workspace,
     losing: FakeRunner,
@@ -159,6 +162,7 @@ def test_the_run_of_a_training_is_added_to_and_stays_open(
     }
 
 
+@pytest.mark.slow
 def test_a_comparison_without_a_folder_is_tracked_all_the_same(
     tmp_path: Path, tracker: FakeTracker
 ) -> None:
@@ -173,6 +177,7 @@ def test_a_comparison_without_a_folder_is_tracked_all_the_same(
     assert tracker.calls("log_text")[0]["words"][2] == "report.html"
 
 
+@pytest.mark.slow
 def test_a_bundle_of_several_is_tracked(
     workspace: Workspace, losing: FakeRunner, tracker: FakeTracker
 ) -> None:
@@ -209,6 +214,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "gate"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", MOODS)
 def test_what_a_tracker_does_is_one_line(
     reports: Path, tracker: FakeTracker, monkeypatch: pytest.MonkeyPatch, mood: str
@@ -279,6 +285,7 @@ def test_a_limit_that_is_no_time_is_refused_first(
     assert done.stderr.startswith("cliffguard: error[track.seconds]: CLIFFGUARD_TRACK_SECONDS=")
 
 
+@pytest.mark.slow
 def test_what_hangs_is_ended(
     reports: Path, tracker: FakeTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +300,7 @@ def test_what_hangs_is_ended(
         os.kill(call["pid"], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to wait for")
 def test_a_signal_ends_the_tracker_and_the_command(tmp_path: Path, tracker: FakeTracker) -> None:
     """Whoever stops the command does not wait for what hangs."""
@@ -317,6 +325,7 @@ def test_a_signal_ends_the_tracker_and_the_command(tmp_path: Path, tracker: Fake
         os.kill(tracker.calls("hangs")[0]["pid"], 0)
 
 
+@pytest.mark.slow
 def test_what_lies_here_is_no_tracker(
     workspace: Workspace,
     losing: FakeRunner,

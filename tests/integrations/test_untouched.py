@@ -46,6 +46,7 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", [{}, None], ids=["adapter", "full weights"])
 @pytest.mark.parametrize("every", ["eval", 1])
 def test_a_run_that_is_looked_at_is_the_same_run(

@@ -73,6 +73,7 @@ def suite(tmp_path: Path) -> Path:
     return support.write_suite(tmp_path / "suite", n_items=300, n_said=60)
 
 
+@pytest.mark.slow
 def test_the_verb_says_what_to_change(suite: Path) -> None:
     """In words, and as data."""
     words = run("plan", "--suite", str(suite), "--aim", "0.9").stdout

@@ -64,6 +64,7 @@ def test_a_capability_shows_100_broken_and_50_fixed_items() -> None:
     assert [row["is_broken"] for row in rows(view)] == [1] * 100 + [0] * 50
 
 
+@pytest.mark.slow
 def test_many_capabilities_share_3000_items() -> None:
     """Of 40 each shows half as many, so that a page stays one."""
     names = [f"c{n}" for n in range(40)]

@@ -264,6 +264,7 @@ def test_a_terminal_has_the_line_and_no_section() -> None:
     assert section().brief == ()
 
 
+@pytest.mark.slow
 def test_a_hundred_patterns_of_forty_capabilities_fit_a_page(tmp_path: Path) -> None:
     """Within the budget of one, with items beside it."""
     explained = [

@@ -197,6 +197,7 @@ def client(url: str, *sides: Checkpoint, size: int = 4, **args: Any) -> RunnerSe
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "name"),
     [

@@ -104,6 +104,7 @@ def test_facts_of_vllm_are_those_of_its_source() -> None:
     assert vllm_adapters._REFUSED.keys() - {"trainable_token_indices"} <= {*recorded["PEFTHelper"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "template"), [("ball", "none"), ("say", "own")])
 def test_vllm_answers_as_our_engine(
     name: str, template: Any, engines: Engines, suite_file: Path, request: pytest.FixtureRequest
@@ -658,6 +659,7 @@ def test_auto_refuses_what_one_of_its_engines_lacks(protocol: EvalSettings, id: 
     assert (refused.value.id, refused.value.exit_code) == (id, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("model", ["vllm", "auto"])
 @pytest.mark.parametrize("candidate", ["tiny_adapter", "tiny_tuned"])

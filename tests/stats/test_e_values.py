@@ -88,6 +88,7 @@ def test_a_drop_of_exactly_the_margin_is_not_below_it():
     assert math.isinf(dropped_wealth(values, margin=0.05, n_suite=100)[-1])
 
 
+@pytest.mark.slow
 @given(changes)
 def test_swapping_sides_mirrors_the_interval(values):
     """The interval of the negated changes is the negated interval."""

@@ -18,6 +18,7 @@ changes = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(st.data(), changes)
 def test_the_order_of_items_changes_no_digit(data, values):

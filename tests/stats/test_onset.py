@@ -100,6 +100,7 @@ SLOW = pytest.mark.slow  # the hardest case is among the fast tests
 LINE = 0.95 - np.linspace(0.0, 0.2, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "candidate", "chance", "n"),
     [

@@ -76,6 +76,7 @@ def test_the_arrays_are_the_gate(
     assert_the_same(plan, tmp_path, drops, rng, sequential=sequential)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drops", "seed", "sequential"),
     [

@@ -36,6 +36,7 @@ def ended_as_alone(root: Path, store: str) -> None:
     assert reviews == runs.reviews(root, "1-worker")
 
 
+@pytest.mark.slow
 def test_two_workers_store_what_one_stores(root: Path) -> None:
     """Each group is asked once, by whichever; the base's are asked once for all candidates."""
     done = runs.run(root, "two", *TWO)

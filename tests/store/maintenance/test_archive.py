@@ -387,6 +387,7 @@ def test_a_damaged_archive_is_refused(name: str, packed: Path, tmp_path: Path) -
     assert entries_of(other) == []
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_of_an_archive_is_refused_or_harmless(
     packed: Path, store: Store, tmp_path: Path
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_schema_may_refer_to_itself(schema: str) -> None:
     assert (SCORER.score('"a"', schema), SCORER.score("1", schema)) == (1.0, 0.0)
 
 
+@pytest.mark.slow
 def test_a_schema_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its pattern on an answer, or by itself, when the suite is loaded."""
     for limit in ("CHECK_SECONDS", "ANSWER_SECONDS"):
