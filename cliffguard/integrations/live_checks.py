@@ -19,6 +19,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan, Policy
+from cliffguard.core.texts import n_things
 from cliffguard.evaluate.measure import measure, n_absent
 from cliffguard.integrations.checks import Check, Counted, Losses, Start
 from cliffguard.run.limits import Audience, Limits
@@ -135,8 +136,8 @@ class LiveChecks:
         n = n_absent(base, look, protocol=protocol, store=self._store, runner=self._runner)
         if n and known is not None and not self._live.has_adapters:
             raise UsageError(
-                f"full weights that are trained already: the base is no longer in memory, and {n} "
-                f"of its {n_items} answers are not in the store ({self._store.root}); use the "
+                "full weights that are trained already: the base is no longer in memory, and of its "
+                f"{n_things(n_items, 'answer')} the store lacks {n} ({self._store.root}); use the "
                 "store with which the run began",
                 id="training.no-base",
             )

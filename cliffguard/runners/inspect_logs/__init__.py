@@ -152,8 +152,9 @@ def _remarks(side: str, log: LogFile, documents: Documents, scored: TaskScores) 
         if n
     ]
     if status != "success":
-        n_all = len(scored.to_ask or ()) or "an unknown number"
-        parts.insert(0, f"its status is {status}, with {len(scored.samples)} of {n_all} documents")
+        n = len(scored.to_ask or ())
+        whole = n_things(n, "document") if n else "an unknown number of documents"
+        parts.insert(0, f"its status is {status}, with {len(scored.samples)} of {whole}")
     if parts:
         text = f"{side}: the log of {log.task} is not whole: {'; '.join(parts)}."
         yield Caveat(id="samples.unfinished", text=text)
