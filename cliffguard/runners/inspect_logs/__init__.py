@@ -15,13 +15,13 @@ from cliffguard.runners.imported import only_newest, unknown
 from cliffguard.runners.inspect_logs.files import LogFile
 from cliffguard.runners.inspect_logs.folders import LoggedRuns, find_logs
 from cliffguard.runners.inspect_logs.samples import Documents
-from cliffguard.runners.inspect_logs.scores import MEAN, Scores, mapping
+from cliffguard.runners.inspect_logs.scores import MEAN, Scores, mapping, number_in
 from cliffguard.runners.lmeval_import.settings import Settings
 from cliffguard.runners.lmeval_logs import ScoreChoice
 from cliffguard.runners.lmeval_logs.reading import REPEATS
 from cliffguard.runners.lmeval_logs.results import Results
 from cliffguard.runners.lmeval_logs.sample import plain_setting
-from cliffguard.runners.scored import ScoredSide, Source, TaskScores, wanted_fields
+from cliffguard.runners.scored import Number, ScoredSide, Source, TaskScores, wanted_fields
 
 SOURCE = Source("samples that inspect_ai logged", "inspect_ai", "reducer")
 WHO_ANSWERED = unknown(
@@ -48,6 +48,8 @@ _HIGH = frozenset(
     | {"model_graded_fact", "model_graded_qa"}
 )
 _BY_A_MODEL = "model_graded"
+_OF_ANY_NUMBER = ("mean", "pass_at")
+"""Reducers that more epochs of a document make more certain, and no better."""
 
 
 def read_logs(name: str, side: str, policy: Policy, texts: Texts) -> ScoredSide:
@@ -115,6 +117,9 @@ def _settings(log: LogFile) -> Settings:
     settings["solver"] = solvers
     settings |= {f"model role {role}": model for role, model in _roles(spec)}
     settings[REPEATS] = config.get("epochs") or 1
+    reducers = config.get("epochs_reducer")
+    if isinstance(reducers, list) and reducers and not str(reducers[0]).startswith(_OF_ANY_NUMBER):
+        settings["epochs"] = settings[REPEATS]  # the best of five is more than that of one
     return {
         name: frozenset([json.dumps(plain_setting(value), sort_keys=True)])
         for name, value in settings.items()
@@ -154,10 +159,16 @@ def _remarks(side: str, log: LogFile, documents: Documents, scored: TaskScores) 
     if status != "success":
         n_all = len(scored.to_ask or ()) or "an unknown number"
         parts.insert(0, f"its status is {status}, with {len(scored.samples)} of {n_all} documents")
+    n_epochs = mapping(log.eval.get("config")).get("epochs")
+    if isinstance(n_epochs, int):
+        n_lacking = sum(max(0, n_epochs - len(each.epochs)) for each in documents.by_name.values())
+        parts += [f"{n_things(n_lacking, 'answer')} of {n_epochs:,} epochs not there"] * bool(
+            n_lacking
+        )
     if parts:
         text = f"{side}: the log of {log.task} is not whole: {'; '.join(parts)}."
         yield Caveat(id="samples.unfinished", text=text)
-    if disagreeing := list(_disagreements(log, scored)):
+    if disagreeing := [*_disagreements(log, scored), *_other_reductions(documents, scored)]:
         text = f"{side}: {log.task}: {'; '.join(disagreeing)}."
         yield Caveat(id="samples.log-disagrees", text=text)
     grading = [name for name in _scorers(log) if name.startswith(_BY_A_MODEL)]
@@ -179,14 +190,29 @@ def _disagreements(log: LogFile, scored: TaskScores) -> Iterator[str]:
         numbers = scored.scores.get(choice, {}).values()
         known = [n for n in numbers if isinstance(n, (int, float))]
         for key in ("accuracy", "mean"):
-            stated = mapping(mapping(entry.get("metrics")).get(key)).get("value")
-            if known and isinstance(stated, (int, float)) and math.isfinite(stated):
+            stated = number_in(mapping(mapping(entry.get("metrics")).get(key)).get("value"))
+            if known and isinstance(stated, float) and math.isfinite(stated):
                 mean = math.fsum(known) / len(known)
                 if not math.isclose(stated, mean, rel_tol=1e-6, abs_tol=1e-6):
                     yield (
                         f"{key} of {metric} is {stated:.4f} in the log's header, and "
                         f"{mean:.4f} over its {n_things(len(known), 'scored document')}"
                     )
+
+
+def _other_reductions(documents: Documents, scored: TaskScores) -> Iterator[str]:
+    """Say of how many documents the log's reductions have another mean than its samples."""
+    for metric, means in documents.means().items():
+        reduced = scored.scores.get(ScoreChoice(metric, MEAN), {})
+        n = sum(not _is_same(reduced.get(name), mean) for name, mean in means.items())
+        if reduced and n:
+            yield f"{metric} of {n_things(n, 'document')} is another in the log's reductions"
+
+
+def _is_same(reduced: Number, mean: Number) -> bool:
+    if isinstance(reduced, float) and isinstance(mean, float):
+        return math.isclose(reduced, mean, rel_tol=1e-6, abs_tol=1e-6)
+    return reduced == mean or isinstance(mean, str)  # which stands in the reductions' place
 
 
 def _scorers(log: LogFile) -> list[str]:
