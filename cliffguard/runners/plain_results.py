@@ -216,7 +216,7 @@ def _scored(path: Path, task: _Task, other: _Task | None) -> TaskScores:
     return TaskScores(
         path=path,
         samples={
-            name: _tied(sample, other and other.samples.get(name))
+            name: _tied(sample, None if other is None else other.samples.get(name))
             for name, sample in task.samples.items()
         },
         scores={_SCORE: task.scores},
