@@ -30,12 +30,26 @@ def _best_of_more_epochs(side: str, content: Log) -> None:
     content["reductions"] = [{"scorer": "includes", "reducer": "max", "samples": values}]
 
 
-@pytest.mark.parametrize("change", [_with_examples, _best_of_more_epochs])
+def _with_more_attempts(side: str, content: Log) -> None:
+    attempts = 1 if side == "base" else 5
+    content["plan"]["steps"][1]["params"] = {"attempts": attempts, "of": "<X at 0x7f00>"}
+
+
+@pytest.mark.parametrize("change", [_with_examples, _with_more_attempts, _best_of_more_epochs])
 def test_what_helps_one_side_is_refused(tmp_path: Path, change: Callable[[str, Log], None]) -> None:
-    """More examples before the question, and the best of more answers."""
+    """More examples before the question, a solver's argument, and the best of more answers."""
     error = refused(pair(tmp_path, change))
 
     assert (error.exit_code, error.id) == (12, "sides.asked-otherwise")
+
+
+def test_an_object_of_another_process_is_the_same_argument(tmp_path: Path) -> None:
+    """Python shows it with its address."""
+
+    def change(side: str, content: Log) -> None:
+        content["plan"]["steps"][1]["params"] = {"of": f"<X object at 0x7f{len(side)}>"}
+
+    assert counts(compared(pair(tmp_path, change)))[0] == 6
 
 
 def _other_reductions(content: Log) -> None:

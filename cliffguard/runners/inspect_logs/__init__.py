@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ _HIGH = frozenset(
     | {"model_graded_fact", "model_graded_qa"}
 )
 _BY_A_MODEL = "model_graded"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object that stands there as Python shows it
 _OF_ANY_NUMBER = ("mean", "pass_at")
 """Reducers that more epochs of a document make more certain, and no better."""
 
@@ -113,8 +115,13 @@ def _settings(log: LogFile) -> Settings:
     if generation.get("stop_seqs") is not None:
         settings["until"] = generation["stop_seqs"]
     steps = plan.get("steps")
-    solvers = [mapping(step).get("solver") for step in steps] if isinstance(steps, list) else []
-    settings["solver"] = solvers
+    solvers = [mapping(step) for step in steps] if isinstance(steps, list) else []
+    settings["solver"] = [solver.get("solver") for solver in solvers]
+    for number, solver in enumerate(solvers, start=1):
+        # `params` have the defaults of a release, too: the one is not compared with the other.
+        given = "params_passed" if "params_passed" in solver else "params"
+        written = json.dumps(solver.get(given), sort_keys=True)
+        settings[f"{given} of solver {number}"] = _ADDRESS.sub("", written)
     settings |= {f"model role {role}": model for role, model in _roles(spec)}
     settings[REPEATS] = config.get("epochs") or 1
     reducers = config.get("epochs_reducer")
