@@ -10,12 +10,13 @@ from pathlib import Path
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
-from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.core.texts import cut_end, first_and_more, n_things
 from cliffguard.runners.inspect_logs.files import LogFile, is_log, is_named_like_a_log, open_log
 from cliffguard.runners.inspect_logs.scores import mapping
 
 _DEEPEST = 3  # the folder, those in it, and those in them
 _N_NAMED = 5
+_SHOWN = 60  # characters of arguments
 _WEIGHTS = re.compile(r"path|model|adapter|lora|revision|checkpoint").search
 """Which arguments of a model (`-M`) name weights."""
 
@@ -72,13 +73,14 @@ def _model(log: LogFile) -> str:
 
 def _refuse_other_arguments(name: str, logs: Sequence[LogFile]) -> None:
     """Raise UsageError where logs of one task are no earlier and later run of the same."""
-    asked: dict[str, dict[str, str]] = {}
+    by_task: dict[str, dict[str, str]] = {}
     for log in logs:
         arguments = json.dumps(log.eval.get("task_args") or {}, sort_keys=True)
-        asked.setdefault(log.task, {})[arguments] = log.path.name
-    for task, files in asked.items():
+        by_task.setdefault(log.task, {})[arguments] = log.path.name
+    for task, files in by_task.items():
         if len(files) > 1:
-            named = first_and_more([f"{a}: {file}" for a, file in sorted(files.items())], _N_NAMED)
+            each = [f"{cut_end(a, _SHOWN)}: {file}" for a, file in sorted(files.items())]
+            named = first_and_more(each, _N_NAMED)
             raise UsageError(
                 f"{name}: holds logs of {task} with other arguments ({named}); give one file, or "
                 "a folder of each",

@@ -182,12 +182,12 @@ def _prompt(row: Mapping[str, Any]) -> tuple[list[Message], bool]:
     messages = [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
     given = row.get("input")
     n_given = len(given) if isinstance(given, list) else 1
-    said = [m.get("role") == "assistant" and m.get("source") == "generate" for m in messages]
+    by_model = [m.get("role") == "assistant" and m.get("source") == "generate" for m in messages]
     before: list[Message] = []
     for n, message in enumerate(messages):
         # Examples that a solver put there are the assistant's, too, and are no words of the model.
         is_new = message.get("role") == "assistant" and message.get("source") != "input"
-        if said[n] or (is_new and n >= n_given and not any(said)):
+        if by_model[n] or (is_new and n >= n_given and not any(by_model)):
             return before, True
         before.append((str(message.get("role")), _plain(message.get("content"), row)))
     return before or [("user", _plain(given, row))], False
