@@ -22,6 +22,7 @@ failure.json under `id`. One about a key of a file that people write is the kind
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -161,11 +162,29 @@ def redacted(text: str) -> str:
 def redactor() -> Callable[[str], str]:
     """Return `redacted` over the environment as it is now, for many texts."""
     secrets = [
-        value
+        spelled
         for name, value in os.environ.items()
         if (is_secret_name(name) or _SECRET_VARIABLE.search(name)) and len(value) >= _LEAST_SECRET
+        for spelled in _spellings(value)
     ]
     return partial(_without, secrets)
+
+
+def _spellings(secret: str) -> set[str]:
+    """Return a secret as it is written in a text, in JSON, on a page and in its script."""
+    page = secret
+    for sign, entity in {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        '"': "&#34;",
+        "'": "&#39;",
+    }.items():
+        page = page.replace(sign, entity)
+    script = json.dumps(secret, ensure_ascii=False)[1:-1]
+    for sign in "&<>":
+        script = script.replace(sign, f"\\u{ord(sign):04x}")
+    return {secret, json.dumps(secret)[1:-1], page, script}
 
 
 def _without(secrets: Sequence[str], text: str) -> str:

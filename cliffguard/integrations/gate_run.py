@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMMAND = "CLIFFGUARD_CMD"
 """The variable that names the command which checks, where it is that of another environment."""
 
+_REVIEW = "review.json"
 _WITH_VERDICT = (0, 10, 11)
 _TO_DO = {
     2: "correct what it names",
@@ -136,6 +137,8 @@ class GateRun:
         except (OSError, ValueError, LookupError, TypeError):  # of none, or of another release
             pass
         mark.unlink(missing_ok=True)
+        # What an earlier run left is no verdict of a command that writes none.
+        (self.folder / _REVIEW).unlink(missing_ok=True)
         code, printed = self._checked()
         ended = {"run": self.run, "exit_code": code, "printed": printed[-_CHARACTERS:]}
         mark.write_text(json.dumps(ended), encoding="utf-8")
@@ -170,7 +173,7 @@ class GateRun:
 
         if code not in _WITH_VERDICT:
             return self._without_verdict(code, printed)
-        review = self.folder / "review.json"
+        review = self.folder / _REVIEW
         try:
             read = read_review(read_text(review, UsageError), str(review))
             page = lay_out(cleaned(read), beside(read, self.folder), folder=str(self.folder))

@@ -136,7 +136,7 @@ class LiveChecks:
         n = n_absent(base, look, protocol=protocol, store=self._store, runner=self._runner)
         if n and known is not None and not self._live.has_adapters:
             raise UsageError(
-                "full weights that are trained already: the base is in memory no longer, and of its "
+                "full weights that are trained already: the base is in memory no longer; of its "
                 f"{n_things(n_items, 'answer')} the store lacks {n} ({self._store.root}); use the "
                 "store with which the run began",
                 id="training.no-base",

@@ -62,8 +62,11 @@ def read_plain(sides: Sequence[str], wanted: Sequence[str]) -> tuple[ScoredSide,
     for task in files[0].keys() & files[1].keys():
         _refuse_other(task, paths, [file[task] for file in files])
     base, candidate = (
-        ScoredSide(name=name, tasks={task: _scored(path, read) for task, read in file.items()})
-        for name, path, file in zip(sides, paths, files, strict=True)
+        ScoredSide(
+            name=name,
+            tasks={task: _scored(path, read, other.get(task)) for task, read in file.items()},
+        )
+        for name, path, file, other in zip(sides, paths, files, files[::-1], strict=True)
     )
     return base, candidate
 
@@ -208,19 +211,26 @@ def _differing(base: _Task, candidate: _Task) -> Iterator[tuple[str, str]]:
             yield document, "cluster"
 
 
-def _scored(path: Path, task: _Task) -> TaskScores:
+def _scored(path: Path, task: _Task, other: _Task | None) -> TaskScores:
     is_said = task.is_high is not None and task.undirected is None
     return TaskScores(
         path=path,
-        # Of items that ask the same, one says nothing that another does not.
         samples={
-            name: sample if sample.cluster else replace(sample, cluster=sample.prompt_hash or None)
+            name: _tied(sample, None if other is None else other.samples.get(name))
             for name, sample in task.samples.items()
         },
         scores={_SCORE: task.scores},
         higher_is_better={"score": task.is_high} if is_said and task.is_high is not None else {},
         undirected=None if task.undirected is None else f"{path}:{task.undirected}",
     )
+
+
+def _tied(sample: Sample, twin: Sample | None) -> Sample:
+    """Return a sample tied to those that ask the same, by what either side knows of its prompt."""
+    if sample.cluster:
+        return sample
+    # Of items that ask the same, one says nothing that another does not.
+    return replace(sample, cluster=sample.prompt_hash or (twin and twin.prompt_hash) or None)
 
 
 def _word(value: bool | None) -> str:

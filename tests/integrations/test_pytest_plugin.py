@@ -179,6 +179,15 @@ def test_a_verdict_that_the_review_does_not_say_is_none(folder: Path, code: int)
 
 
 @pytest.mark.slow
+def test_the_review_of_an_earlier_run_is_no_verdict(folder: Path) -> None:
+    """Where a command ends with 0, and has written none."""
+    for shows, state in (("healthy", "PASSED"), ("", "ERROR")):
+        done = run(folder, "-v", "--cliffguard-plan", "gate.yaml", shows=shows)
+
+        assert outcomes(done)["verdict"] == state, done.stdout
+
+
+@pytest.mark.slow
 def test_nothing_is_measured_to_collect(folder: Path) -> None:
     """--collect-only names the tests."""
     done = run(folder, "-q", "--collect-only", "--cliffguard-plan", "gate.yaml")

@@ -21,7 +21,7 @@ from tests.fake_runner import FakeRunner
 from tests.integrations.conftest import FAKES, FakeTracker
 from tests.runners.test_imports import scored, write
 
-SECRET = "correct-horse-battery"
+SECRET = "correct-horse-battery-staple"
 TRACK = ("--track", "mlflow")
 
 
@@ -102,22 +102,25 @@ def test_texts_none_holds_for_the_tracker(
     assert "sha256:" in sent
 
 
+@pytest.mark.parametrize("secret", [SECRET, "a&staple<b>'s\"é"])
 def test_no_secret_is_sent(
     workspace: Workspace,
     losing: FakeRunner,
     tracker: FakeTracker,
     monkeypatch: pytest.MonkeyPatch,
+    secret: str,
 ) -> None:
-    """What stands in the environment as a secret is in no cell, tag or report."""
+    """What stands in the environment as a secret is in no cell, tag or report, however written."""
     path = workspace.root / "suite/ball.jsonl"
-    path.write_text(path.read_text().replace('"prompt": "', f'"prompt": "{SECRET} '))
-    monkeypatch.setenv("SERVICE_PASSWORD", SECRET)
+    written = json.dumps(secret, ensure_ascii=False)[1:-1]
+    path.write_text(path.read_text().replace('"prompt": "', f'"prompt": "{written} '))
+    monkeypatch.setenv("SERVICE_PASSWORD", secret)
 
     run(workspace.check(*TRACK))
 
-    assert SECRET in (workspace.out / "items.jsonl").read_text()
+    assert "staple" in (workspace.out / "report.html").read_text()
     assert tracker.calls("log_dict")
-    assert SECRET not in tracker.path.read_text()
+    assert "staple" not in tracker.path.read_text()
 
 
 @pytest.mark.slow

@@ -116,6 +116,18 @@ def test_one_prompt_twice_is_no_new_evidence(tmp_path: Path) -> None:
     assert "prompt_sha256" not in text
 
 
+@pytest.mark.parametrize("silent", [0, 1])
+def test_one_side_that_names_its_prompts_ties_both(tmp_path: Path, silent: int) -> None:
+    """Whichever side it is: the items are the same ones."""
+    named = [row(n, prompt_sha256=f"{n % 10:064x}") for n in range(20)]
+    sides = [named, named]
+    sides[silent] = [row(n) for n in range(20)]
+
+    review = compared(tmp_path, *sides)
+
+    assert review.comparison.capabilities[0].counts.n_clusters == 10
+
+
 LINES = [json.dumps(row(n)).encode() for n in (1, 2)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,13 @@ from cliffguard.runners.imported import only_newest, unknown
 from cliffguard.runners.inspect_logs.files import LogFile
 from cliffguard.runners.inspect_logs.folders import LoggedRuns, find_logs
 from cliffguard.runners.inspect_logs.samples import Documents
-from cliffguard.runners.inspect_logs.scores import MEAN, Scores, mapping
+from cliffguard.runners.inspect_logs.scores import MEAN, Scores, mapping, number_in
 from cliffguard.runners.lmeval_import.settings import Settings
 from cliffguard.runners.lmeval_logs import ScoreChoice
 from cliffguard.runners.lmeval_logs.reading import REPEATS
 from cliffguard.runners.lmeval_logs.results import Results
 from cliffguard.runners.lmeval_logs.sample import plain_setting
-from cliffguard.runners.scored import ScoredSide, Source, TaskScores, wanted_fields
+from cliffguard.runners.scored import Number, ScoredSide, Source, TaskScores, wanted_fields
 
 SOURCE = Source("samples that inspect_ai logged", "inspect_ai", "reducer")
 WHO_ANSWERED = unknown(
@@ -48,6 +49,9 @@ _HIGH = frozenset(
     | {"model_graded_fact", "model_graded_qa"}
 )
 _BY_A_MODEL = "model_graded"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object that stands there as Python shows it
+_OF_ANY_NUMBER = ("mean", "pass_at")
+"""Reducers that more epochs of a document make more certain, and no better."""
 
 
 def read_logs(name: str, side: str, policy: Policy, texts: Texts) -> ScoredSide:
@@ -111,10 +115,18 @@ def _settings(log: LogFile) -> Settings:
     if generation.get("stop_seqs") is not None:
         settings["until"] = generation["stop_seqs"]
     steps = plan.get("steps")
-    solvers = [mapping(step).get("solver") for step in steps] if isinstance(steps, list) else []
-    settings["solver"] = solvers
+    solvers = [mapping(step) for step in steps] if isinstance(steps, list) else []
+    settings["solver"] = [solver.get("solver") for solver in solvers]
+    for number, solver in enumerate(solvers, start=1):
+        # `params` have the defaults of a release, too: the one is not compared with the other.
+        given = "params_passed" if "params_passed" in solver else "params"
+        written = json.dumps(solver.get(given), sort_keys=True)
+        settings[f"{given} of solver {number}"] = _ADDRESS.sub("", written)
     settings |= {f"model role {role}": model for role, model in _roles(spec)}
     settings[REPEATS] = config.get("epochs") or 1
+    reducers = config.get("epochs_reducer")
+    if isinstance(reducers, list) and reducers and not str(reducers[0]).startswith(_OF_ANY_NUMBER):
+        settings["epochs"] = settings[REPEATS]  # the best of five is more than that of one
     return {
         name: frozenset([json.dumps(plain_setting(value), sort_keys=True)])
         for name, value in settings.items()
@@ -155,10 +167,16 @@ def _remarks(side: str, log: LogFile, documents: Documents, scored: TaskScores) 
         n = len(scored.to_ask or ())
         whole = n_things(n, "document") if n else "an unknown number of documents"
         parts.insert(0, f"its status is {status}, with {len(scored.samples)} of {whole}")
+    n_epochs = mapping(log.eval.get("config")).get("epochs")
+    if isinstance(n_epochs, int):
+        n_lacking = sum(max(0, n_epochs - len(each.epochs)) for each in documents.by_name.values())
+        parts += [f"{n_things(n_lacking, 'answer')} of {n_epochs:,} epochs not there"] * bool(
+            n_lacking
+        )
     if parts:
         text = f"{side}: the log of {log.task} is not whole: {'; '.join(parts)}."
         yield Caveat(id="samples.unfinished", text=text)
-    if disagreeing := list(_disagreements(log, scored)):
+    if disagreeing := [*_disagreements(log, scored), *_other_reductions(documents, scored)]:
         text = f"{side}: {log.task}: {'; '.join(disagreeing)}."
         yield Caveat(id="samples.log-disagrees", text=text)
     grading = [name for name in _scorers(log) if name.startswith(_BY_A_MODEL)]
@@ -180,14 +198,29 @@ def _disagreements(log: LogFile, scored: TaskScores) -> Iterator[str]:
         numbers = scored.scores.get(choice, {}).values()
         known = [n for n in numbers if isinstance(n, (int, float))]
         for key in ("accuracy", "mean"):
-            stated = mapping(mapping(entry.get("metrics")).get(key)).get("value")
-            if known and isinstance(stated, (int, float)) and math.isfinite(stated):
+            stated = number_in(mapping(mapping(entry.get("metrics")).get(key)).get("value"))
+            if known and isinstance(stated, float) and math.isfinite(stated):
                 mean = math.fsum(known) / len(known)
                 if not math.isclose(stated, mean, rel_tol=1e-6, abs_tol=1e-6):
                     yield (
                         f"{key} of {metric} is {stated:.4f} in the log's header, and "
                         f"{mean:.4f} over its {n_things(len(known), 'scored document')}"
                     )
+
+
+def _other_reductions(documents: Documents, scored: TaskScores) -> Iterator[str]:
+    """Say of how many documents the log's reductions have another mean than its samples."""
+    for metric, means in documents.means().items():
+        reduced = scored.scores.get(ScoreChoice(metric, MEAN), {})
+        n = sum(not _is_same(reduced.get(name), mean) for name, mean in means.items())
+        if reduced and n:
+            yield f"{metric} of {n_things(n, 'document')} is another in the log's reductions"
+
+
+def _is_same(reduced: Number, mean: Number) -> bool:
+    if isinstance(reduced, float) and isinstance(mean, float):
+        return math.isclose(reduced, mean, rel_tol=1e-6, abs_tol=1e-6)
+    return reduced == mean or isinstance(mean, str)  # which stands in the reductions' place
 
 
 def _scorers(log: LogFile) -> list[str]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
-from cliffguard.core.texts import first_and_more, n_things
+from cliffguard.core.texts import cut_end, first_and_more, n_things
 from cliffguard.runners.inspect_logs.files import LogFile, is_log, is_named_like_a_log, open_log
+from cliffguard.runners.inspect_logs.scores import mapping
 
 _DEEPEST = 3  # the folder, those in it, and those in them
 _N_NAMED = 5
+_SHOWN = 60  # characters of arguments
+_WEIGHTS = re.compile(r"path|model|adapter|lora|revision|checkpoint").search
+"""Which arguments of a model (`-M`) name weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,7 @@ def find_logs(name: str) -> LoggedRuns:
             id="samples.several-models",
         )
     logs = [open_log(file) for file in files]
-    models = {str(log.eval.get("model")): log.path for log in logs}
+    models = {_model(log): log.path for log in logs}
     if len(models) > 1:
         named = first_and_more([f"{m}: {p.name}" for m, p in sorted(models.items())], _N_NAMED)
         raise UsageError(
@@ -50,11 +56,36 @@ def find_logs(name: str) -> LoggedRuns:
             "or a folder of each model",
             id="samples.several-models",
         )
+    _refuse_other_arguments(name, logs)
     logs.sort(key=lambda log: (str(log.eval.get("created", "")), log.path.name))
     newest = {log.task: log for log in logs}
     return LoggedRuns(
         newest=newest, older=tuple(log.path for log in logs if log is not newest[log.task])
     )
+
+
+def _model(log: LogFile) -> str:
+    """Return what answered: under one name (`hf/local`) a `model_path` may be another's."""
+    given = mapping(log.eval.get("model_args"))
+    named = [f"{k}={v}" for k, v in sorted(given.items()) if isinstance(v, str) and _WEIGHTS(k)]
+    return " ".join([str(log.eval.get("model")), *named])
+
+
+def _refuse_other_arguments(name: str, logs: Sequence[LogFile]) -> None:
+    """Raise UsageError where logs of one task are no earlier and later run of the same."""
+    by_task: dict[str, dict[str, str]] = {}
+    for log in logs:
+        arguments = json.dumps(log.eval.get("task_args") or {}, sort_keys=True)
+        by_task.setdefault(log.task, {})[arguments] = log.path.name
+    for task, files in by_task.items():
+        if len(files) > 1:
+            each = [f"{cut_end(a, _SHOWN)}: {file}" for a, file in sorted(files.items())]
+            named = first_and_more(each, _N_NAMED)
+            raise UsageError(
+                f"{name}: holds logs of {task} with other arguments ({named}); give one file, or "
+                "a folder of each",
+                id="samples.several-arguments",
+            )
 
 
 def _logs(folder: Path) -> Iterator[Path]:

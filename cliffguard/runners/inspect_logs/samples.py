@@ -114,20 +114,26 @@ class Documents:
         What stands in place of a score in an epoch stands in that of the document, too.
         """
         scores = reduced(self._log.reductions)
-        raw: dict[str, dict[str, list[Number]]] = {}
-        for name, document in self.by_name.items():
-            for _, numbers in document.epochs.values():
-                for metric, number in numbers.items():
-                    raw.setdefault(metric, {}).setdefault(name, []).append(number)
         there = {choice.metric for choice in scores}
-        for metric, by_name in raw.items():
-            means = {name: mean_of(numbers) for name, numbers in by_name.items()}
+        for metric, means in self.means().items():
             if metric not in there:
                 scores[ScoreChoice(metric, MEAN)] = means
             for choice in [choice for choice in scores if choice.metric == metric]:
                 no_scores = {name: mean for name, mean in means.items() if isinstance(mean, str)}
                 scores[choice] = {**scores[choice], **no_scores}
         return scores
+
+    def means(self) -> dict[str, dict[str, Number]]:
+        """Return by metric and document the mean of what the samples themselves say."""
+        raw: dict[str, dict[str, list[Number]]] = {}
+        for name, document in self.by_name.items():
+            for _, numbers in document.epochs.values():
+                for metric, number in numbers.items():
+                    raw.setdefault(metric, {}).setdefault(name, []).append(number)
+        return {
+            metric: {name: mean_of(numbers) for name, numbers in by_name.items()}
+            for metric, by_name in raw.items()
+        }
 
     def samples(self, wanted: Sequence[str], texts: Texts) -> dict[str, Sample]:
         """Return the documents as samples, without a score; `wanted` are fields that are kept."""
@@ -172,15 +178,16 @@ def _digest(value: Any) -> str:
 
 def _prompt(row: Mapping[str, Any]) -> tuple[list[Message], bool]:
     """Return what the model was asked, up to its first words, and whether it said any."""
-    messages = row.get("messages")
+    listed = row.get("messages")
+    messages = [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
     given = row.get("input")
     n_given = len(given) if isinstance(given, list) else 1
+    by_model = [m.get("role") == "assistant" and m.get("source") == "generate" for m in messages]
     before: list[Message] = []
-    for n, message in enumerate(messages if isinstance(messages, list) else []):
-        if not isinstance(message, dict):
-            continue
-        is_said = message.get("role") == "assistant" and message.get("source") != "input"
-        if is_said and (message.get("source") == "generate" or n >= n_given):
+    for n, message in enumerate(messages):
+        # Examples that a solver put there are the assistant's, too, and are no words of the model.
+        is_new = message.get("role") == "assistant" and message.get("source") != "input"
+        if by_model[n] or (is_new and n >= n_given and not any(by_model)):
             return before, True
         before.append((str(message.get("role")), _plain(message.get("content"), row)))
     return before or [("user", _plain(given, row))], False
