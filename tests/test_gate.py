@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,26 @@ def test_the_same_question_is_not_asked_twice(plan: Plan, store: Store) -> None:
 
     assert runner.n_asked == 0
     assert second == first
+
+
+def test_another_release_asks_nothing_again(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version of this package is in no key: it stands in the review, and that is all."""
+    first = guard(plan, store=store, runner=FakeRunner(all_right))
+    version = PathDistribution.version.fget
+    monkeypatch.setattr(
+        PathDistribution,
+        "version",
+        property(lambda it: "99.0" if it.metadata["Name"] == "cliffguard" else version(it)),
+    )
+
+    runner = FakeRunner(all_right)
+    second = guard(plan, store=store, runner=runner)
+
+    assert runner.n_asked == 0
+    assert second.provenance.cliffguard_version == "99.0" != first.provenance.cliffguard_version
+    assert (second.verdict, second.comparison) == (first.verdict, first.comparison)
 
 
 def test_another_protocol_is_another_question(plan: Plan, store: Store) -> None:

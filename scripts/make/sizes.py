@@ -42,17 +42,20 @@ def main(names: Sequence[str]) -> int:
 
 
 def _wheel(folder: Path) -> Path:
-    _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT))
+    pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT))
     return next(folder.glob("*.whl"))
 
 
-def _pip(*words: str, python: Path | None = None) -> None:
+def pip(*words: str, python: Path | None = None) -> None:
     """Run pip for this Python, or for the one of an environment that has none of its own."""
     where = [] if python is None else ["--python", str(python)]
     command = [sys.executable, "-m", "pip", *where, "-qq", "--disable-pip-version-check"]
-    # What else a path leads to would count as installed.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run([*command, *words], check=True, env=environment)
+    subprocess.run([*command, *words], check=True, env=alone())
+
+
+def alone() -> dict[str, str]:
+    """Return the environment without what else a path leads to, which would count as installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def _row(name: str, wheel: Path, folder: Path) -> str:
@@ -61,8 +64,8 @@ def _row(name: str, wheel: Path, folder: Path) -> str:
     python = folder / "bin" / "python"
     pinned = ("install", "-c", str(CHECKOUT / "constraints.txt"))
     if name in _WITH_TORCH:
-        _pip(*pinned, "torch", python=python)
-    _pip(*pinned, f"{wheel}{EXTRAS[name]}", python=python)
+        pip(*pinned, "torch", python=python)
+    pip(*pinned, f"{wheel}{EXTRAS[name]}", python=python)
     (packages,) = folder.glob("lib/python*/site-packages")
     n_packages = len([*packages.glob("*.dist-info")])
     n_bytes = sum(path.lstat().st_size for path in packages.rglob("*") if path.is_file())
