@@ -52,6 +52,7 @@ class SweepResults:
     is_in_order: bool
     candidates: list[Candidate] = field(default_factory=list)
     codes: dict[int, int] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
     reviews: dict[int, Review] = field(default_factory=dict)
     vanished: dict[int, None] = field(default_factory=dict)
     pairs: dict[int, CandidateReview] = field(default_factory=dict)
@@ -61,6 +62,12 @@ class SweepResults:
     def n_ended(self) -> int:
         """How many candidates have come to their end."""
         return len(self.codes) + len(self.vanished)
+
+    def drop(self, number: int) -> None:
+        """Note that a candidate's folder vanished, also if it was judged once."""
+        self.codes.pop(number, None)
+        self.reviews.pop(number, None)
+        self.vanished[number] = None
 
     def folder(self, number: int) -> Path:
         """Return where the reports of a candidate go."""
@@ -97,4 +104,6 @@ class SweepResults:
         """Return why a candidate without a review or a failure has none."""
         if number in self.vanished:
             return "its folder vanished before its verdict"
+        if number in self.failures:  # where its own folder cannot hold a failure.json
+            return self.failures[number]
         return NOT_TRIED if self.is_in_order else "the sweep ended before its verdict"

@@ -235,12 +235,13 @@ class Sweep:
         except (CliffguardError, OSError, RuntimeError) as failure:
             if not is_there(results.candidates[number].path):
                 remove_reports(folder)
-                results.vanished[number] = None
+                results.drop(number)
                 say(f"! {name}: its folder vanished before its verdict")
                 return
             if not isinstance(failure, CliffguardError) or failure is workers.dealer.ending:
                 raise
             complain(failure)
+            results.failures[number] = str(failure)
             code = failure.exit_code
         results.codes[number] = code
         review = results.reviews.get(number)

@@ -6,6 +6,7 @@ in each, the others go on, and who holds which checkpoint is known.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -16,10 +17,11 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.sweep.executors import Executor, Work, WorkerSettings, WorkOutcome
-from cliffguard.sweep.worker import Worker, ignore_signals
+from cliffguard.sweep.worker import Worker, ignore_signals, signals_held
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -58,12 +60,12 @@ class LocalExecutor(Executor):
                 initargs=(replace(self._settings, environment=environment),),
             )
         try:
-            future = self._pools[worker].submit(_do, work)
+            with signals_held():
+                future = self._pools[worker].submit(_do, work)
         except BrokenProcessPool:  # it was killed while it had nothing in hand
-            del self._pools[worker]
-            return self.submit(worker, work)
-        future.add_done_callback(partial(self._came, worker))
-        return None
+            self._outcomes.put((worker, WorkOutcome(is_lost=True)))
+        else:
+            future.add_done_callback(partial(self._came, worker))
 
     def wait(self, seconds: float) -> Sequence[tuple[int, WorkOutcome]]:
         """Return what came of works since the last call."""
@@ -123,6 +125,9 @@ def _begin(settings: WorkerSettings) -> None:
     """Make this process a worker, which ends with the one that started it."""
     global _worker  # noqa: PLW0603 (a pool's initializer has no other place for it)
     ignore_signals()
+    with contextlib.suppress(ImportError):
+        # Its usual lock is of the system's, which warns that a worker that is killed leaks it.
+        import_module("tqdm").tqdm.set_lock(threading.RLock())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(settings)
 

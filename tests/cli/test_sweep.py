@@ -207,6 +207,53 @@ def test_a_worker_that_is_lost_changes_nothing(
     assert as_reviewed(root, "swept") == as_reviewed(root, "checked")
 
 
+def test_a_worker_that_was_replaced_unseen_learns_the_suites_first(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """As one that a system killed, or whose job ended, while it waited for the next checkpoint."""
+    losses = iter([False, False, True, False, False, True, *[False] * 1000])
+
+    def forget(worker: int, work: Work) -> bool:
+        return work.name == "ask" and next(losses)
+
+    answering(falling, forget=forget)
+    assert swept(root).exit_code == 10
+    checked(root)
+
+    assert next(losses) is False
+    assert runs.stored(root, "swept") == runs.stored(root, "checked")
+
+
+def test_a_failure_is_listed_though_its_folder_cannot_be_made(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """There is no failure.json to read it from; it did not "end before its verdict"."""
+    answering(falling)
+    (root / "out-swept" / "ft").mkdir(parents=True)
+    (root / "out-swept" / "ft" / "checkpoint-200").write_text("a file")
+
+    result = swept(root)
+
+    overview = json.loads((root / "out-swept" / "overview.json").read_text())
+    (row,) = overview["uncompared"]
+    assert row["name"] == "ft/checkpoint-200"
+    assert row["reason"] in result.stderr
+    assert "out-swept/ft/checkpoint-200" in row["reason"]
+
+
+def test_a_name_is_one_line_of_a_log(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """Whoever names a folder colours no terminal, and adds no line."""
+    answering(falling)
+    (root / "runs/ft/checkpoint-400").rename(root / "runs/ft/checkpoint-\n\x1b[32mPASS\x1b[0m")
+
+    result = swept(root)
+
+    assert "\x1b" not in result.stderr
+    assert "ft/checkpoint-\\n\\x1b[32mPASS\\x1b[0m: PASS, exit 0" in result.stderr
+
+
 # --- watching ------------------------------------------------------------------------------------
 
 

@@ -111,6 +111,18 @@ def test_a_unit_whose_worker_was_lost_is_given_out_again_and_not_for_ever() -> N
         unit.result()
 
 
+def test_a_worker_that_is_lost_while_all_ends_is_nobodys_fault() -> None:
+    """A signal may end both: the candidate was interrupted, and has no failure of its own."""
+    dealer = Dealer(Hands(1))
+    unit = submitted(dealer, "in hand", "a")
+
+    dealer.stop(Interrupted(15))
+    came(dealer, 0, is_lost=True)
+
+    with pytest.raises(Interrupted):
+        unit.result()
+
+
 def test_a_worker_that_is_not_fit_is_named() -> None:
     """Its error keeps its kind and id."""
     dealer = Dealer(Hands())
