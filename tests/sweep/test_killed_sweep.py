@@ -103,7 +103,7 @@ def test_a_driver_that_is_ended_goes_on_where_it_stopped(
 def test_a_signal_to_all_while_workers_start_is_heard_by_the_driver_alone(
     root: Path, sent: signal.Signals
 ) -> None:
-    """As ^C on a terminal: a worker that still imports does not die of it, nor show where it was."""
+    """As ^C on a terminal: a worker that still imports neither dies nor shows where it was."""
     store = f"starting-{sent.name}"
     running = runs.started(root, store, *TWO[:-1], is_a_group=True)
     runs.wait_until(lambda: len(runs.workers_of(running)) == 2, running)
