@@ -143,12 +143,7 @@ class Sweep:
             raise
         finally:
             executor.cancel()
-            self.results.finish(self.output.screen)
-            for path in () if self.watched is None else self.watched.waiting:
-                self.output.screen.say(
-                    f"! {path}: was not whole to the end: no trainer_state.json or "
-                    "adapter_config.json, or weights shorter than they say"
-                )
+            self._finish()
         if not self.results.codes:
             n = n_things(len(self.results.vanished), "folder")
             raise InfrastructureError(
@@ -157,6 +152,18 @@ class Sweep:
                 id="sweep.nothing-judged",
             )
         return [self.results.codes[number] for number in sorted(self.results.codes)]
+
+    def _finish(self) -> None:
+        say, watched = self.output.screen.say, self.watched
+        for candidate in () if watched is None else watched.missed:
+            self.results.drop(self._taken(candidate))
+            say(f"! {candidate.name}: its folder vanished before its verdict")
+        self.results.finish(self.output.screen)
+        for path in () if watched is None else watched.waiting:
+            say(
+                f"! {path}: was not whole to the end: no trainer_state.json or "
+                "adapter_config.json, or weights shorter than they say"
+            )
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all, as `check` of several has it."""

@@ -143,11 +143,19 @@ class Watched:
         self.changed = -float("inf")  # when anything changed last
         self._seen: dict[str, tuple[Mapping[str, tuple[int, int]], float]] = {}
         self._taken: set[str] = set()
+        self._known: dict[str, Candidate] = {}
 
     @property
     def waiting(self) -> list[str]:
         """The folders that were seen and are not whole yet."""
-        return sorted(set(self._seen) - self._taken, key=by_numbers)
+        untaken = sorted(set(self._seen) - self._taken, key=by_numbers)
+        return [path for path in untaken if not is_whole(path)]
+
+    @property
+    def missed(self) -> list[Candidate]:
+        """The checkpoints that went before they could be taken."""
+        paths = sorted(set(self._known) - set(self._seen), key=by_numbers)
+        return [self._known[path] for path in paths]
 
     def due(self, now: float) -> list[Candidate]:
         """Return the checkpoints that are whole since 10 seconds, and were not returned before.
@@ -155,6 +163,7 @@ class Watched:
         `now` is in seconds, by any clock that goes on.
         """
         there = matching(self._patterns, self._base)
+        self._known |= {candidate.path: candidate for candidate in there}
         gone = set(self._seen) - {candidate.path for candidate in there}
         for path in gone - self._taken:
             del self._seen[path]

@@ -279,6 +279,35 @@ def test_a_watch_takes_what_comes(root: Path, answering: Callable[..., list[Here
     assert "ft/checkpoint-400: FAIL, exit 10 (4)" in result.stderr
 
 
+def test_a_watch_names_what_a_trainer_removed_too_soon(
+    root: Path, answering: Callable[..., list[HereExecutor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With save_total_limit=1 each goes when the next comes, though it had not settled."""
+    monkeypatch.setattr(candidates, "SETTLED_SECONDS", 0.2)
+    looks, matching = [0], candidates.matching
+
+    def rotating(*given: Any) -> list[candidates.Candidate]:
+        there = matching(*given)
+        looks[0] += 1
+        if looks[0] == 1:
+            for number in (1, 2, 3):
+                shutil.rmtree(root / "runs" / "ft" / f"checkpoint-{number}00")
+        return there
+
+    monkeypatch.setattr(candidates, "matching", rotating)
+    answering(lambda *_: 1.0)
+
+    result = swept(root, "--watch", "--until", 1)
+
+    assert result.exit_code == 0, result.stderr
+    overview = json.loads((root / "out-swept" / "overview.json").read_text())
+    assert [row["name"] for row in overview["uncompared"]] == [
+        f"ft/checkpoint-{n}00" for n in (1, 2, 3)
+    ]
+    assert all("vanished" in row["reason"] for row in overview["uncompared"])
+    assert "! ft/checkpoint-200: its folder vanished before its verdict" in result.stderr
+
+
 def test_a_watch_to_which_nothing_comes_ends(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:

@@ -216,17 +216,31 @@ def test_a_folder_is_taken_once_it_has_settled(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_vanishes_while_it_settles_is_forgotten(tmp_path: Path) -> None:
-    """It is no failure; one of the same name that comes later settles anew."""
+    """It is no failure, but missed; one of the same name that comes later settles anew."""
     watched = Watched([f"{tmp_path}/checkpoint-*"], None)
     folder = trainers(tmp_path / "checkpoint-1")
     watched.due(100.0)
     os.rename(folder, tmp_path / "elsewhere")
     assert watched.due(105.0) == []
+    assert names(watched.missed) == ["checkpoint-1"]
 
     os.rename(tmp_path / "elsewhere", folder)
 
     assert watched.due(112.0) == []
     assert names(watched.due(122.0)) == ["checkpoint-1"]
+    assert watched.missed == []
+
+
+def test_a_folder_that_is_whole_and_settles_is_not_called_torn(tmp_path: Path) -> None:
+    """A sweep that has as many as it wanted ends while it waits."""
+    watched = Watched([f"{tmp_path}/checkpoint-*"], None)
+    folder = trainers(tmp_path / "checkpoint-1")
+    watched.due(100.0)
+    assert watched.waiting == []
+
+    (folder / "model.safetensors").write_bytes(b"torn")
+
+    assert watched.waiting == [str(folder)]
 
 
 # --- when their turn comes -----------------------------------------------------------------------

@@ -266,6 +266,34 @@ def test_what_a_candidate_raises_ends_the_sweep() -> None:
     assert ends == ["heard"]
 
 
+@pytest.mark.usefixtures("small_steps")
+def test_an_engine_that_is_gone_hides_no_signal() -> None:
+    """Whoever waits hears of the signal, which may have ended the engine as well."""
+    hands = Hands(1)
+    dealer = Dealer(hands)
+    heard: list[BaseException] = []
+
+    def walk(number: int) -> None:
+        unit = submitted(dealer, "never", "a")
+        try:
+            for done in dealer.as_done([unit]):
+                done.result()
+        except BaseException as failure:
+            heard.append(failure)
+
+    def gone(seconds: float) -> Sequence[tuple[int, WorkOutcome]]:
+        raise InfrastructureError("the cluster was lost", id="ray.lost")
+
+    def tick() -> None:
+        if hands.given:
+            hands.wait = gone  # type: ignore[method-assign]
+            raise Interrupted(2)
+
+    with pytest.raises(Interrupted):
+        Driver(dealer, walk, n_at_once=1).run(numbers(range(1)), tick)
+    assert [type(failure) for failure in heard] == [Interrupted]
+
+
 def test_a_signal_is_the_first_threads_alone() -> None:
     """What is in hand in a candidate's thread is neither ended nor kept by one."""
     from cliffguard.core.signals import _hand, drop_if_stopped, finishing
