@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.overview import finish_overview, overview_of
 from cliffguard.core.errors import CliffguardError
+from cliffguard.core.texts import n_things
 from cliffguard.report.overview.sources import NOT_TRIED
 from cliffguard.sweep.candidates import Candidate, by_numbers
 
@@ -68,6 +69,18 @@ class SweepResults:
         self.codes.pop(number, None)
         self.reviews.pop(number, None)
         self.vanished[number] = None
+
+    def why_none(self) -> str:
+        """Return why no candidate was judged, and what to do."""
+        if not self.vanished:
+            return (
+                "none came that was whole; look at what --candidates matches, give it more "
+                "--idle-minutes, and run again"
+            )
+        return (
+            f"{n_things(len(self.vanished), 'folder')} vanished, and nothing else came; let the "
+            "trainer keep more of them (save_total_limit), and run again"
+        )
 
     def folder(self, number: int) -> Path:
         """Return where the reports of a candidate go."""

@@ -21,7 +21,8 @@ from cliffguard.core.texts import n_things
 from cliffguard.sweep.candidates import (
     Candidate,
     Watched,
-    is_there,
+    files_in,
+    has_lost,
     matching,
     refuse_none,
 )
@@ -145,11 +146,8 @@ class Sweep:
             executor.cancel()
             self._finish()
         if not self.results.codes:
-            n = n_things(len(self.results.vanished), "folder")
             raise InfrastructureError(
-                f"no checkpoint was judged: {n} vanished, and nothing else came; let the trainer "
-                "keep more of them (save_total_limit), and run again",
-                id="sweep.nothing-judged",
+                f"no checkpoint was judged: {self.results.why_none()}", id="sweep.nothing-judged"
             )
         return [self.results.codes[number] for number in sorted(self.results.codes)]
 
@@ -236,11 +234,13 @@ class Sweep:
         """Take one candidate from its files to its reports, in its turn."""
         results, say = self.results, self.output.screen.say
         name, folder = results.candidates[number].name, results.folder(number)
+        path = results.candidates[number].path
+        files = files_in(path)
         try:
             with failure_recorded(folder):
                 code = self._judged(number, folder, workers)
         except (CliffguardError, OSError, RuntimeError) as failure:
-            if not is_there(results.candidates[number].path):
+            if has_lost(path, files):
                 remove_reports(folder)
                 results.drop(number)
                 say(f"! {name}: its folder vanished before its verdict")

@@ -7,12 +7,13 @@ import json
 import os
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import user_path
+from cliffguard.core.texts import n_things
 
 SETTLED_SECONDS = 10.0
 """So long the files of a checkpoint have to stay as they are before it is taken."""
@@ -60,26 +61,34 @@ def matching(patterns: Sequence[str], base: str | None = None) -> list[Candidate
 
 
 def refuse_none(patterns: Sequence[str], candidates: Sequence[Candidate]) -> None:
-    """Raise UsageError where patterns match no checkpoint."""
-    if candidates:
-        return
-    matched = _matched(_expanded(patterns))
-    advice = "name the checkpoints themselves, as in 'runs/*/checkpoint-*'"
-    if any(is_there(path) for path in matched):
-        what = "matches the base alone"
-    elif matched:
-        what = (
-            f"matches {len(matched)} path{'s' * (len(matched) > 1)}, none of which is a folder "
-            f"with a {' or an '.join(_CONFIGS)} (the first: {matched[0]})"
+    """Raise UsageError where a pattern matches no checkpoint, or all of them the base alone."""
+    for pattern in patterns:
+        matched = _matched(_expanded([pattern]))
+        if not any(map(is_there, matched)):
+            raise _none(pattern, _why_none(pattern, matched))
+    if not candidates:
+        raise _none(patterns[0], f"matches the base alone; {_ADVICE}")
+
+
+_ADVICE = "name the checkpoints themselves, as in 'runs/*/checkpoint-*'"
+
+
+def _none(pattern: str, why: str) -> UsageError:
+    return UsageError(f"--candidates {pattern}: {why}", id="sweep.no-candidate")
+
+
+def _why_none(pattern: str, matched: Sequence[str]) -> str:
+    if matched:
+        return (
+            f"matches {n_things(len(matched), 'path')}, none of which is a folder with a "
+            f"{' or an '.join(_CONFIGS)} (the first: {matched[0]}); {_ADVICE}"
         )
-    else:
-        pattern = _expanded(patterns)[0]
-        parent = _fixed(pattern)
-        known = sorted(os.listdir(parent))[:_MOST_NAMES] if parent.is_dir() else []
-        near = nearest(_next_part(pattern, parent), known)
-        what = "matches nothing" + ("" if parent.is_dir() else f": there is no {parent}")
-        advice = f"mend it, or --watch for checkpoints that come{near}"
-    raise UsageError(f"--candidates {patterns[0]}: {what}; {advice}", id="sweep.no-candidate")
+    (pattern,) = _expanded([pattern])
+    parent = _fixed(pattern)
+    known = sorted(os.listdir(parent))[:_MOST_NAMES] if parent.is_dir() else []
+    near = nearest(_next_part(pattern, parent), known)
+    what = "matches nothing" + ("" if parent.is_dir() else f": there is no {parent}")
+    return f"{what}; mend it, or --watch for checkpoints that come{near}"
 
 
 def by_numbers(name: str) -> list[tuple[int, str]]:
@@ -91,6 +100,19 @@ def by_numbers(name: str) -> list[tuple[int, str]]:
 def is_there(path: str) -> bool:
     """Return whether a checkpoint's folder still has what makes it one."""
     return any(os.path.isfile(os.path.join(path, name)) for name in _CONFIGS)
+
+
+def has_lost(path: str, files: Iterable[str]) -> bool:
+    """Return whether a checkpoint's folder is gone, or is going: it lacks one of `files`."""
+    return not is_there(path) or not set(files) <= files_in(path)
+
+
+def files_in(path: str) -> set[str]:
+    """Return the names of what is in a folder; nothing is in one that is gone."""
+    try:
+        return set(os.listdir(path))
+    except OSError:
+        return set()
 
 
 def _fixed(pattern: str) -> Path:

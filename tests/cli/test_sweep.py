@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cliffguard import gate
 from cliffguard.cli.app import app
+from cliffguard.core.errors import IntegrityError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import Plan
 from cliffguard.sweep import candidates, coming, driver, engines
@@ -172,6 +173,26 @@ def test_a_folder_that_vanishes_is_a_caveat(
     assert not (root / "out-swept/ft/checkpoint-100/failure.json").exists()
 
 
+def test_a_folder_that_is_being_removed_has_vanished(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """Its weights go first, and seconds later what makes it a checkpoint: it is not torn."""
+    weights = root / "runs" / "ft" / "checkpoint-100" / "model.safetensors"
+
+    def vanishing(name: str, item: Item) -> float:
+        if name.endswith("checkpoint-100"):
+            weights.unlink(missing_ok=True)
+            raise IntegrityError("the weights are gone", id="checkpoint.torn")
+        return 1.0
+
+    answering(vanishing)
+
+    result = swept(root)
+
+    assert result.exit_code == 0, result.stderr
+    assert "! ft/checkpoint-100: its folder vanished before its verdict" in result.stderr
+
+
 def test_where_all_vanish_nothing_was_judged(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -320,7 +341,7 @@ def test_a_watch_to_which_nothing_comes_ends(
     result = swept(root, "--watch", "--idle-minutes", 0.01)
 
     assert result.exit_code == 20
-    assert "error[sweep.nothing-judged]" in result.stderr
+    assert "error[sweep.nothing-judged]: no checkpoint was judged: none came" in result.stderr
     assert "runs/ft/checkpoint-100: was not whole to the end" in result.stderr
 
 

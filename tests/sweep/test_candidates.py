@@ -131,6 +131,14 @@ def test_two_stars_stand_for_any_depth(root: Path) -> None:
     ]
 
 
+def test_each_pattern_has_to_match_something(root: Path) -> None:
+    """A run whose name has a slip would go unchecked, beside others that pass."""
+    patterns = [f"{root}/runs/ft/*", f"{root}/runs/ftt/*"]
+
+    with support.refused("sweep.no-candidate", 2, "runs/ftt/*", "there is no"):
+        refuse_none(patterns, matching(patterns))
+
+
 def test_a_pattern_that_matches_the_base_alone_is_told_so(root: Path) -> None:
     """It has a config.json all right."""
     patterns = [f"{root}/bas*"]
