@@ -23,6 +23,7 @@ from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageEr
 from cliffguard.core.files import user_path, write_whole
 from cliffguard.core.libraries import imports_explained
 from cliffguard.core.signals import Interrupted, raise_put_off
+from cliffguard.core.texts import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,8 +147,8 @@ class ProgressOutput:
             warnings.simplefilter("ignore")
 
     def say(self, text: str) -> None:
-        """Print one line for people."""
-        self.console.print(text, markup=False, soft_wrap=True)
+        """Print one line for people; it may quote names of folders that nobody has checked."""
+        self.console.print(printable(text), markup=False, soft_wrap=True)
 
     def progress(self, step: Step) -> None:
         """Show how far a side is; what passed until now was spent on the step before."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.overview import finish_overview, overview_of
 from cliffguard.core.errors import CliffguardError
+from cliffguard.core.texts import n_things
 from cliffguard.report.overview.sources import NOT_TRIED, REVIEW
 from cliffguard.sweep.candidates import Candidate, by_numbers
 
@@ -45,9 +46,9 @@ class SweepResults:
     """What came of each candidate, by its number; the overview lies in `out`.
 
     Reviews lie in their folders, and are read for an overview: a thousand fill the memory. `judged`
-    are those that have one; `vanished` those whose folder went before their verdict, in that order.
-    `pairs` are kept where candidates share alpha. `is_in_order`: they are tested as long as they
-    pass.
+    are those that have one; `failures` say why others have none; `vanished` are those whose folder
+    went before their verdict, in that order. `pairs` are kept where candidates share alpha.
+    `is_in_order`: they are tested as long as they pass.
     """
 
     out: Path
@@ -55,6 +56,7 @@ class SweepResults:
     candidates: list[Candidate] = field(default_factory=list)
     codes: dict[int, int] = field(default_factory=dict)
     judged: set[int] = field(default_factory=set)
+    failures: dict[int, str] = field(default_factory=dict)
     vanished: dict[int, None] = field(default_factory=dict)
     pairs: dict[int, CandidateReview] = field(default_factory=dict)
     _written: _Written = field(default_factory=lambda: _Written(0, 0.0))
@@ -63,6 +65,24 @@ class SweepResults:
     def n_ended(self) -> int:
         """How many candidates have come to their end."""
         return len(self.codes) + len(self.vanished)
+
+    def drop(self, number: int) -> None:
+        """Note that a candidate's folder vanished, also if it was judged once."""
+        self.codes.pop(number, None)
+        self.judged.discard(number)
+        self.vanished[number] = None
+
+    def why_none(self) -> str:
+        """Return why no candidate was judged, and what to do."""
+        if not self.vanished:
+            return (
+                "none came that was whole; look at what --candidates matches, give it more "
+                "--idle-minutes, and run again"
+            )
+        return (
+            f"{n_things(len(self.vanished), 'folder')} vanished, and nothing else came; let the "
+            "trainer keep more of them (save_total_limit), and run again"
+        )
 
     def folder(self, number: int) -> Path:
         """Return where the reports of a candidate go."""
@@ -113,6 +133,8 @@ class SweepResults:
         """Return why a candidate without a review or a failure has none."""
         if number in self.vanished:
             return "its folder vanished before its verdict"
+        if number in self.failures:  # where its own folder cannot hold a failure.json
+            return self.failures[number]
         if number in self.judged:
             return "its review is gone"
         return NOT_TRIED if self.is_in_order else "the sweep ended before its verdict"

@@ -21,7 +21,8 @@ from cliffguard.core.texts import n_things
 from cliffguard.sweep.candidates import (
     Candidate,
     Watched,
-    is_there,
+    files_in,
+    has_lost,
     matching,
     refuse_none,
 )
@@ -144,20 +145,24 @@ class Sweep:
             raise
         finally:
             executor.cancel()
-            self.results.finish(self.output.screen)
-            for path in () if self.watched is None else self.watched.waiting:
-                self.output.screen.say(
-                    f"! {path}: was not whole to the end: no trainer_state.json or "
-                    "adapter_config.json, or weights shorter than they say"
-                )
+            self._finish()
         if not self.results.codes:
-            n = n_things(len(self.results.vanished), "folder")
             raise InfrastructureError(
-                f"no checkpoint was judged: {n} vanished, and nothing else came; let the trainer "
-                "keep more of them (save_total_limit), and run again",
-                id="sweep.nothing-judged",
+                f"no checkpoint was judged: {self.results.why_none()}", id="sweep.nothing-judged"
             )
         return [self.results.codes[number] for number in sorted(self.results.codes)]
+
+    def _finish(self) -> None:
+        say, watched = self.output.screen.say, self.watched
+        for candidate in () if watched is None else watched.missed:
+            self.results.drop(self._taken(candidate))
+            say(f"! {candidate.name}: its folder vanished before its verdict")
+        self.results.finish(self.output.screen)
+        for path in () if watched is None else watched.waiting:
+            say(
+                f"! {path}: was not whole to the end: no trainer_state.json or "
+                "adapter_config.json, or weights shorter than they say"
+            )
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all, as `check` of several has it."""
@@ -230,19 +235,22 @@ class Sweep:
         """Take one candidate from its files to its reports, in its turn."""
         results, say = self.results, self.output.screen.say
         name, folder = results.candidates[number].name, results.folder(number)
+        path = results.candidates[number].path
+        files = files_in(path)
         try:
             with failure_recorded(folder):
                 verdict = self._judged(number, folder, workers).verdict
             code, what = verdict.exit_code, str(verdict.outcome)
         except (CliffguardError, OSError, RuntimeError) as failure:
-            if not is_there(results.candidates[number].path):
+            if has_lost(path, files):
                 remove_reports(folder)
-                results.vanished[number] = None
+                results.drop(number)
                 say(f"! {name}: its folder vanished before its verdict")
                 return
             if not isinstance(failure, CliffguardError) or failure is workers.dealer.ending:
                 raise
             complain(failure)
+            results.failures[number] = str(failure)
             code, what = failure.exit_code, "no verdict"
         results.codes[number] = code
         of = "" if self.watched is not None else f" of {len(self.plans)}"

@@ -28,7 +28,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from cliffguard.core.texts import cut_middle
+from cliffguard.core.texts import cut_middle, printable
 
 _MOST_CHARACTERS = 1500
 """Of a message: what it quotes may be of any length, and what to do next stands at its end."""
@@ -54,8 +54,7 @@ class CliffguardError(Exception):
     def __init__(self, message: str, *, id: str | None = None) -> None:
         self.id = id
         text = redacted(message)
-        text = "".join(c if c.isprintable() else ascii(c).strip("'\"") for c in text)
-        super().__init__(cut_middle(text, _MOST_CHARACTERS, mark=" […] "))
+        super().__init__(cut_middle(printable(text), _MOST_CHARACTERS, mark=" […] "))
 
     @property
     def line(self) -> str:

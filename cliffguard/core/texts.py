@@ -60,6 +60,11 @@ def shorten(text: str, n_characters: int) -> str:
     return f"{text[:n_characters].rstrip()} … ({len(text) - n_characters:,} more characters)"
 
 
+def printable(text: str) -> str:
+    """Return a text in one line: line breaks, colours and marks of direction are shown escaped."""
+    return "".join(c if c.isprintable() else ascii(c).strip("'\"") for c in text)
+
+
 def first_line(failure: object, *, otherwise: str | None = None, n_characters: int = 200) -> str:
     """Return the first line of what a library raised, cut; of a silent one, `otherwise`.
 

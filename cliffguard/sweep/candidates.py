@@ -7,12 +7,13 @@ import json
 import os
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import user_path
+from cliffguard.core.texts import n_things
 
 SETTLED_SECONDS = 10.0
 """So long the files of a checkpoint have to stay as they are before it is taken."""
@@ -21,6 +22,10 @@ _MARKS = ("trainer_state.json", "adapter_config.json")
 _CONFIGS = ("config.json", "adapter_config.json")
 _MOST_HEADER = 100_000_000  # bytes, as safetensors itself allows
 _MAGIC = "*?["
+_NO_HEADER = (
+    ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError
+)  # fmt: skip
+"""What a text raises that is no header or index, or is one by half, or by somebody's malice."""
 _MOST_NAMES = 200  # among which what was meant is looked for
 
 
@@ -35,40 +40,55 @@ class Candidate:
 def matching(patterns: Sequence[str], base: str | None = None) -> list[Candidate]:
     """Return the checkpoints that patterns match, by the numbers in their names.
 
-    A checkpoint is a folder with a config.json or an adapter_config.json; `base` is none. Each is
-    called by its path below the part that all patterns share.
+    A checkpoint is a folder with a config.json or an adapter_config.json; `base` is none, nor is a
+    link to another one of them. Each is called by its path below the part that all patterns share.
     """
+    patterns = _expanded(patterns)
     paths: dict[str, str] = {}
-    for pattern in patterns:
-        for path in glob.iglob(str(user_path(pattern, UsageError))):
-            if any(os.path.isfile(os.path.join(path, name)) for name in _CONFIGS):
-                paths.setdefault(os.path.realpath(path), path)
+    for path in sorted(set(_matched(patterns)), key=_links):
+        if is_there(path):
+            paths.setdefault(os.path.realpath(path), path)
     if base is not None:
-        paths.pop(os.path.realpath(base), None)
+        paths.pop(os.path.realpath(user_path(base, UsageError)), None)
     root = _shared_root(patterns)
-    candidates = [Candidate(path=path, name=_name_below(root, path)) for path in paths.values()]
-    return sorted(candidates, key=lambda candidate: by_numbers(candidate.name))
+    names: dict[str, str] = {}
+    for path in sorted(paths.values()):
+        name = _name_below(root, path)
+        while name in names:
+            name += "-"  # of `a@1` beside `a-1`
+        names[name] = path
+    return [Candidate(path=names[name], name=name) for name in sorted(names, key=by_numbers)]
 
 
 def refuse_none(patterns: Sequence[str], candidates: Sequence[Candidate]) -> None:
-    """Raise UsageError where patterns match no checkpoint."""
-    if candidates:
-        return
-    matched = [path for pattern in patterns for path in glob.iglob(pattern)]
+    """Raise UsageError where a pattern matches no checkpoint, or all of them the base alone."""
+    for pattern in patterns:
+        matched = _matched(_expanded([pattern]))
+        if not any(map(is_there, matched)):
+            raise _none(pattern, _why_none(pattern, matched))
+    if not candidates:
+        raise _none(patterns[0], f"matches the base alone; {_ADVICE}")
+
+
+_ADVICE = "name the checkpoints themselves, as in 'runs/*/checkpoint-*'"
+
+
+def _none(pattern: str, why: str) -> UsageError:
+    return UsageError(f"--candidates {pattern}: {why}", id="sweep.no-candidate")
+
+
+def _why_none(pattern: str, matched: Sequence[str]) -> str:
     if matched:
-        what = (
-            f"matches {len(matched)} path{'s' * (len(matched) > 1)}, none of which is a folder "
-            f"with a {' or an '.join(_CONFIGS)} (the first: {matched[0]})"
+        return (
+            f"matches {n_things(len(matched), 'path')}, none of which is a folder with a "
+            f"{' or an '.join(_CONFIGS)} (the first: {matched[0]}); {_ADVICE}"
         )
-        advice = "name the checkpoints themselves, as in 'runs/*/checkpoint-*'"
-    else:
-        parent = _fixed(patterns[0])
-        is_there = parent.is_dir()
-        known = sorted(os.listdir(parent))[:_MOST_NAMES] if is_there else []
-        near = nearest(_next_part(patterns[0], parent), known)
-        what = "matches nothing" if is_there else f"matches nothing: there is no {parent}"
-        advice = f"mend it, or --watch for checkpoints that come{near}"
-    raise UsageError(f"--candidates {patterns[0]}: {what}; {advice}", id="sweep.no-candidate")
+    (pattern,) = _expanded([pattern])
+    parent = _fixed(pattern)
+    known = sorted(os.listdir(parent))[:_MOST_NAMES] if parent.is_dir() else []
+    near = nearest(_next_part(pattern, parent), known)
+    what = "matches nothing" + ("" if parent.is_dir() else f": there is no {parent}")
+    return f"{what}; mend it, or --watch for checkpoints that come{near}"
 
 
 def by_numbers(name: str) -> list[tuple[int, str]]:
@@ -80,6 +100,19 @@ def by_numbers(name: str) -> list[tuple[int, str]]:
 def is_there(path: str) -> bool:
     """Return whether a checkpoint's folder still has what makes it one."""
     return any(os.path.isfile(os.path.join(path, name)) for name in _CONFIGS)
+
+
+def has_lost(path: str, files: Iterable[str]) -> bool:
+    """Return whether a checkpoint's folder is gone, or is going: it lacks one of `files`."""
+    return not is_there(path) or not set(files) <= files_in(path)
+
+
+def files_in(path: str) -> set[str]:
+    """Return the names of what is in a folder; nothing is in one that is gone."""
+    try:
+        return set(os.listdir(path))
+    except OSError:
+        return set()
 
 
 def _fixed(pattern: str) -> Path:
@@ -94,13 +127,30 @@ def _next_part(pattern: str, parent: Path) -> str:
     return parts[0] if parts else ""
 
 
+def _expanded(patterns: Sequence[str]) -> list[str]:
+    return [str(user_path(pattern, UsageError)) for pattern in patterns]
+
+
+def _matched(patterns: Sequence[str]) -> list[str]:
+    return [path for pattern in patterns for path in glob.iglob(pattern, recursive=True)]
+
+
+def _links(path: str) -> tuple[bool, str]:
+    """Return a key by which a folder comes before links to it, which may lead elsewhere later."""
+    return os.path.islink(path), path
+
+
 def _shared_root(patterns: Sequence[str]) -> str:
     return os.path.commonpath([os.path.abspath(_fixed(pattern)) for pattern in patterns])
 
 
 def _name_below(root: str, path: str) -> str:
     """Return a path as the name of a folder below another one, whatever it is written as."""
-    return os.path.relpath(os.path.abspath(path), root).replace("@", "-")
+    whole = os.path.abspath(path)
+    name = os.path.relpath(whole, root)
+    # Of `.` and `..` nothing is below it: reports would lie beside the overview, or outside.
+    is_below = name.partition(os.sep)[0] not in (os.curdir, os.pardir)
+    return (name if is_below else os.path.basename(whole) or "candidate").replace("@", "-")
 
 
 # --- folders that are being written --------------------------------------------------------------
@@ -115,11 +165,19 @@ class Watched:
         self.changed = -float("inf")  # when anything changed last
         self._seen: dict[str, tuple[Mapping[str, tuple[int, int]], float]] = {}
         self._taken: set[str] = set()
+        self._known: dict[str, Candidate] = {}
 
     @property
     def waiting(self) -> list[str]:
         """The folders that were seen and are not whole yet."""
-        return sorted(set(self._seen) - self._taken, key=by_numbers)
+        untaken = sorted(set(self._seen) - self._taken, key=by_numbers)
+        return [path for path in untaken if not is_whole(path)]
+
+    @property
+    def missed(self) -> list[Candidate]:
+        """The checkpoints that went before they could be taken."""
+        paths = sorted(set(self._known) - set(self._seen), key=by_numbers)
+        return [self._known[path] for path in paths]
 
     def due(self, now: float) -> list[Candidate]:
         """Return the checkpoints that are whole since 10 seconds, and were not returned before.
@@ -127,6 +185,7 @@ class Watched:
         `now` is in seconds, by any clock that goes on.
         """
         there = matching(self._patterns, self._base)
+        self._known |= {candidate.path: candidate for candidate in there}
         gone = set(self._seen) - {candidate.path for candidate in there}
         for path in gone - self._taken:
             del self._seen[path]
@@ -181,7 +240,7 @@ def is_whole(path: str) -> bool:
 def _named(index: Path) -> Iterator[str]:
     try:
         yield from map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, LookupError, AttributeError, TypeError):  # it is being written
+    except _NO_HEADER:  # it is being written
         yield ""
 
 
@@ -198,6 +257,6 @@ def _is_as_long_as_it_says(file: Path) -> bool:
     try:
         header = json.loads(text)
         ends = [int(row["data_offsets"][1]) for n, row in header.items() if n != "__metadata__"]
-    except (ValueError, LookupError, AttributeError, TypeError):
+    except _NO_HEADER:
         return False
     return bool(size == 8 + n_header + max(ends, default=0))

@@ -202,7 +202,10 @@ class Dealer:
             self.n_lost += 1
             self._benches[worker] = _Bench()
             unit.n_losses += 1
-            if unit.n_losses < _MOST_LOSSES and self.ending is None:
+            if self.ending is not None:  # and so may the worker: nothing is wrong with its items
+                unit.stop = self.ending
+                return
+            if unit.n_losses < _MOST_LOSSES:
                 self._pending.insert(0, unit)
                 return
             outcome = WorkOutcome(failure=_lost(worker, unit))
@@ -219,8 +222,10 @@ class Dealer:
                 unit = self._next_for(bench)
                 self._pending.remove(unit)
                 work = unit.work
-                if unit.suites is not None and unit.suites.key not in bench.suites:
-                    work = work._replace(suites=unit.suites)
+                if unit.suites is not None:
+                    is_known = unit.suites.key in bench.suites
+                    suites = None if is_known else unit.suites
+                    work = work._replace(suites_key=unit.suites.key, suites=suites)
                     bench.suites.add(unit.suites.key)
                 bench.unit, bench.holder = unit, unit.holder
                 self.executor.submit(number, work)

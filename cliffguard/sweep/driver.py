@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from cliffguard.core.errors import CliffguardError
 from cliffguard.core.progress import watched_by
 from cliffguard.core.signals import GRACE_SECONDS, Interrupted, finishing
 from cliffguard.sweep.dealing import Dealer
@@ -92,7 +93,10 @@ class Driver:
         self._dealer.stop(why)
         until = time.monotonic() + patience
         while not self._dealer.is_idle and time.monotonic() < until:
-            self._dealer.take(self._dealer.executor.wait(_PAUSE_SECONDS))
+            try:
+                self._dealer.take(self._dealer.executor.wait(_PAUSE_SECONDS))
+            except CliffguardError:  # the engine is gone, as where a signal ended both
+                break
         self._dealer.abandon(why)
         for thread in self._threads:
             thread.join(timeout=max(5.0, until - time.monotonic()))

@@ -46,21 +46,24 @@ class Work(NamedTuple):
     """A call of a worker's runner: the name of a method of `Worker`, and its arguments.
 
     `suites` and `part` are made known to the runner before; None: it knows them, or needs none.
+    `suites_key` is that of the suites it needs: a worker that took the place of one that knew them
+    does not.
     """
 
     name: str
     arguments: Sequence[Any]
     suites: KnownSuites | None = None
     part: TaskPart | None = None
+    suites_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOutcome:
     """What came of a worker's work: its result, an error of ours, or the traceback of a crash.
 
-    `is_lost`: the worker is gone, and what it had in hand with it. `is_unfit`: it failed before it
-    was asked, and so will all that it is given. Seconds are of its processor: `starting` until it
-    could begin, `seconds` those of the work.
+    `is_lost`: the worker is gone, and what it had in hand or knew with it. `is_unfit`: it failed
+    before it was asked, and so will all that it is given. Seconds are of its processor: `starting`
+    until it could begin, `seconds` those of the work.
     """
 
     result: Any = None

@@ -21,7 +21,7 @@ from importlib import import_module
 
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.sweep.executors import Executor, Work, WorkerSettings, WorkOutcome
-from cliffguard.sweep.worker import Worker, ignore_signals
+from cliffguard.sweep.worker import Worker, ignore_signals, signals_held
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -60,12 +60,12 @@ class LocalExecutor(Executor):
                 initargs=(replace(self._settings, environment=environment),),
             )
         try:
-            future = self._pools[worker].submit(_do, work)
+            with signals_held():
+                future = self._pools[worker].submit(_do, work)
         except BrokenProcessPool:  # it was killed while it had nothing in hand
-            del self._pools[worker]
-            return self.submit(worker, work)
-        future.add_done_callback(partial(self._came, worker))
-        return None
+            self._outcomes.put((worker, WorkOutcome(is_lost=True)))
+        else:
+            future.add_done_callback(partial(self._came, worker))
 
     def wait(self, seconds: float) -> Sequence[tuple[int, WorkOutcome]]:
         """Return what came of works since the last call."""

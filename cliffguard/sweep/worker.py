@@ -7,8 +7,9 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from cliffguard.core.answers import Answer
@@ -19,6 +20,8 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Notes, TaskPart
 from cliffguard.sweep.executors import KnownSuites, Work, WorkerSettings, WorkOutcome
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Worker:
@@ -33,12 +36,15 @@ class Worker:
         self._settings = settings
         self._runner: Any = None
         self._has_loaded = False
+        self._suites: set[str | None] = {None}  # by their keys
         self._tasks: dict[str, Task] = {}
         self._items: dict[str, dict[str, Item]] = {}
 
     def do(self, work: Work) -> WorkOutcome:
         """Return what came of a work; whatever it is, who waits for it must hear of it."""
         began, is_ready = time.process_time(), False
+        if work.suites is None and work.suites_key not in self._suites:
+            return WorkOutcome(is_lost=True)  # who learned them was, with nothing in hand
         try:
             self._prepare(work)
             is_ready = True
@@ -118,6 +124,7 @@ class Worker:
             )
         self._tasks |= {task.name: task for task in tasks}
         self._items = {}
+        self._suites.add(wanted.key)
 
     def _take(self, part: TaskPart) -> None:
         if part.task.name not in self._tasks:
@@ -127,5 +134,21 @@ class Worker:
 
 def ignore_signals() -> None:
     """Leave it to the driver when a worker ends: a signal of a terminal goes to all processes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Start processes for which signals wait until they ignore them, as long as imports take."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # else started within, which would let signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cliffguard import gate
 from cliffguard.cli.app import app
+from cliffguard.core.errors import IntegrityError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import Plan
 from cliffguard.sweep import candidates, coming, driver, engines
@@ -173,6 +174,26 @@ def test_a_folder_that_vanishes_is_a_caveat(
     assert not (root / "out-swept/ft/checkpoint-100/failure.json").exists()
 
 
+def test_a_folder_that_is_being_removed_has_vanished(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """Its weights go first, and seconds later what makes it a checkpoint: it is not torn."""
+    weights = root / "runs" / "ft" / "checkpoint-100" / "model.safetensors"
+
+    def vanishing(name: str, item: Item) -> float:
+        if name.endswith("checkpoint-100"):
+            weights.unlink(missing_ok=True)
+            raise IntegrityError("the weights are gone", id="checkpoint.torn")
+        return 1.0
+
+    answering(vanishing)
+
+    result = swept(root)
+
+    assert result.exit_code == 0, result.stderr
+    assert "! ft/checkpoint-100: its folder vanished before its verdict" in result.stderr
+
+
 def test_where_all_vanish_nothing_was_judged(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -208,6 +229,53 @@ def test_a_worker_that_is_lost_changes_nothing(
     assert as_reviewed(root, "swept") == as_reviewed(root, "checked")
 
 
+def test_a_worker_that_was_replaced_unseen_learns_the_suites_first(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """As one that a system killed, or whose job ended, while it waited for the next checkpoint."""
+    losses = iter([False, False, True, False, False, True, *[False] * 1000])
+
+    def forget(worker: int, work: Work) -> bool:
+        return work.name == "ask" and next(losses)
+
+    answering(falling, forget=forget)
+    assert swept(root).exit_code == 10
+    checked(root)
+
+    assert next(losses) is False
+    assert runs.stored(root, "swept") == runs.stored(root, "checked")
+
+
+def test_a_failure_is_listed_though_its_folder_cannot_be_made(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """There is no failure.json to read it from; it did not "end before its verdict"."""
+    answering(falling)
+    (root / "out-swept" / "ft").mkdir(parents=True)
+    (root / "out-swept" / "ft" / "checkpoint-200").write_text("a file")
+
+    result = swept(root)
+
+    overview = json.loads((root / "out-swept" / "overview.json").read_text())
+    (row,) = overview["uncompared"]
+    assert row["name"] == "ft/checkpoint-200"
+    assert row["reason"] in result.stderr
+    assert "out-swept/ft/checkpoint-200" in row["reason"]
+
+
+def test_a_name_is_one_line_of_a_log(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """Whoever names a folder colours no terminal, and adds no line."""
+    answering(falling)
+    (root / "runs/ft/checkpoint-400").rename(root / "runs/ft/checkpoint-\n\x1b[32mPASS\x1b[0m")
+
+    result = swept(root)
+
+    assert "\x1b" not in result.stderr
+    assert "ft/checkpoint-\\n\\x1b[32mPASS\\x1b[0m: PASS, exit 0" in result.stderr
+
+
 # --- watching ------------------------------------------------------------------------------------
 
 
@@ -233,6 +301,35 @@ def test_a_watch_takes_what_comes(root: Path, answering: Callable[..., list[Here
     assert "ft/checkpoint-400: FAIL, exit 10 (4)" in result.stderr
 
 
+def test_a_watch_names_what_a_trainer_removed_too_soon(
+    root: Path, answering: Callable[..., list[HereExecutor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With save_total_limit=1 each goes when the next comes, though it had not settled."""
+    monkeypatch.setattr(candidates, "SETTLED_SECONDS", 0.2)
+    looks, matching = [0], candidates.matching
+
+    def rotating(*given: Any) -> list[candidates.Candidate]:
+        there = matching(*given)
+        looks[0] += 1
+        if looks[0] == 1:
+            for number in (1, 2, 3):
+                shutil.rmtree(root / "runs" / "ft" / f"checkpoint-{number}00")
+        return there
+
+    monkeypatch.setattr(candidates, "matching", rotating)
+    answering(lambda *_: 1.0)
+
+    result = swept(root, "--watch", "--until", 1)
+
+    assert result.exit_code == 0, result.stderr
+    overview = json.loads((root / "out-swept" / "overview.json").read_text())
+    assert [row["name"] for row in overview["uncompared"]] == [
+        f"ft/checkpoint-{n}00" for n in (1, 2, 3)
+    ]
+    assert all("vanished" in row["reason"] for row in overview["uncompared"])
+    assert "! ft/checkpoint-200: its folder vanished before its verdict" in result.stderr
+
+
 def test_a_watch_to_which_nothing_comes_ends(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -245,7 +342,7 @@ def test_a_watch_to_which_nothing_comes_ends(
     result = swept(root, "--watch", "--idle-minutes", 0.01)
 
     assert result.exit_code == 20
-    assert "error[sweep.nothing-judged]" in result.stderr
+    assert "error[sweep.nothing-judged]: no checkpoint was judged: none came" in result.stderr
     assert "runs/ft/checkpoint-100: was not whole to the end" in result.stderr
 
 

@@ -1,6 +1,6 @@
 """Trains a tiny model with each trainer of TRL's, looked at and not: run in their environment.
 
-Usage: python -m tests.extern.trl_training MODEL SUITE OUTPUT KIND…
+Arguments: MODEL SUITE OUTPUT KIND…
 
 Prints JSON in its last line: by kind, digests of all that either training leaves behind.
 """

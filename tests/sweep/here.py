@@ -11,7 +11,10 @@ from cliffguard.sweep.worker import Worker
 
 
 class HereExecutor(Executor):
-    """Two workers; `lose` says of a work whether the worker is lost over it."""
+    """Two workers; `lose` says of a work whether the worker is lost over it.
+
+    `forget`, whether it was replaced before, when it had nothing in hand and nobody saw it.
+    """
 
     def __init__(
         self,
@@ -20,11 +23,13 @@ class HereExecutor(Executor):
         *,
         n_workers: int = 2,
         lose: Callable[[int, Work], bool] = lambda *_: False,
+        forget: Callable[[int, Work], bool] = lambda *_: False,
     ) -> None:
         self.n_workers = n_workers
         self.given: list[tuple[int, Work]] = []
         self.is_cancelled = False
         self._lose = lose
+        self._forget = forget
         self._settings = WorkerSettings(make=make, plan=plan)
         self._workers: dict[int, Worker] = {}
         self._in_hand: list[tuple[int, Work]] = []
@@ -47,6 +52,8 @@ class HereExecutor(Executor):
         if self._lose(number, work):
             self._workers.pop(number, None)
             return [(number, WorkOutcome(is_lost=True))]
+        if self._forget(number, work):
+            self._workers.pop(number, None)
         worker = self._workers.setdefault(number, Worker(self._settings))
         return [(number, worker.do(work))]
 

@@ -67,15 +67,21 @@ def run(
 
 
 def started(
-    root: Path, store: str, *more: str, python: str = sys.executable, **env: str
+    root: Path,
+    store: str,
+    *more: str,
+    python: str = sys.executable,
+    is_a_group: bool = False,
+    **env: str,
 ) -> subprocess.Popen[str]:
-    """Start a sweep."""
+    """Start a sweep; as a group of processes, to which a terminal's signals go."""
     return subprocess.Popen(
         command(root, store, *more, python=python),
         env=environment(root, store, **env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=is_a_group,
     )
 
 

@@ -84,6 +84,69 @@ def test_a_pattern_that_matches_nothing_is_refused(root: Path, pattern: str, hin
         refuse_none(patterns, matching(patterns))
 
 
+def test_a_folder_comes_before_links_to_it(root: Path) -> None:
+    """A trainer's link to its newest checkpoint leads elsewhere later, and would hide that."""
+    (root / "runs" / "ft" / "a-link").symlink_to("checkpoint-400")
+
+    assert names(matching([f"{root}/runs/ft/*"])) == [f"checkpoint-{n}00" for n in (1, 2, 3, 4)]
+
+
+def test_a_home_is_written_as_anywhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell leaves a ~ in quotes as it is; names stay below --out, and the base is none."""
+    monkeypatch.setenv("HOME", str(root))
+
+    assert names(matching(["~/runs/*/checkpoint-1*"])) == ["ft/checkpoint-100"]
+    assert names(matching(["~/bas*", "~/runs/ft/checkpoint-1*"], "~/base")) == [
+        "runs/ft/checkpoint-100"
+    ]
+    with support.refused("sweep.no-candidate", 2, "checkpoint-100"):
+        refuse_none(["~/runs/ft/chekpoint-100"], [])
+
+
+@pytest.mark.parametrize("pattern", [".", "./", "../checkpoint-100", "../../ft/checkpoint-100"])
+def test_a_name_is_that_of_a_folder_below_another(
+    root: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    """Whatever a path is written as: reports lie neither beside the overview nor outside."""
+    monkeypatch.chdir(root / "runs" / "ft" / "checkpoint-100")
+
+    assert names(matching([pattern])) == ["checkpoint-100"]
+
+
+def test_no_two_checkpoints_share_a_name(root: Path) -> None:
+    """Names lack an @; a report would be written over another one."""
+    for name in ("best@1", "best-1"):
+        trainers(root / "runs" / "ft" / name)
+
+    assert len(set(names(matching([f"{root}/runs/ft/best*"])))) == 2
+
+
+def test_two_stars_stand_for_any_depth(root: Path) -> None:
+    """A checkpoint that a pattern misses without a word would go unchecked."""
+    trainers(root / "runs" / "b" / "c" / "checkpoint-100")
+
+    assert names(matching([f"{root}/runs/**/checkpoint-100"])) == [
+        "b/c/checkpoint-100",
+        "ft/checkpoint-100",
+    ]
+
+
+def test_each_pattern_has_to_match_something(root: Path) -> None:
+    """A run whose name has a slip would go unchecked, beside others that pass."""
+    patterns = [f"{root}/runs/ft/*", f"{root}/runs/ftt/*"]
+
+    with support.refused("sweep.no-candidate", 2, "runs/ftt/*", "there is no"):
+        refuse_none(patterns, matching(patterns))
+
+
+def test_a_pattern_that_matches_the_base_alone_is_told_so(root: Path) -> None:
+    """It has a config.json all right."""
+    patterns = [f"{root}/bas*"]
+
+    with support.refused("sweep.no-candidate", 2, "the base alone"):
+        refuse_none(patterns, matching(patterns, f"{root}/base"))
+
+
 # --- folders that are being written --------------------------------------------------------------
 
 
@@ -125,6 +188,18 @@ def test_weights_that_an_index_names_have_to_be_there(tmp_path: Path, text: str)
     assert not is_whole(str(folder))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [b"[" * 100_000, b'{"w": {"data_offsets": [0, 1e999]}}', b'{"w": 1}', b"\xff\xfe", b"[]"],
+)
+def test_headers_that_are_none_are_not_whole(tmp_path: Path, header: bytes) -> None:
+    """Whatever stands there: a watch goes on."""
+    folder = trainers(tmp_path / "hostile")
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+
+    assert not is_whole(str(folder))
+
+
 def test_weights_of_pickles_alone_are_never_whole(tmp_path: Path) -> None:
     """Nothing in them says how long they will be."""
     folder = trainers(tmp_path / "pickled")
@@ -149,17 +224,31 @@ def test_a_folder_is_taken_once_it_has_settled(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_vanishes_while_it_settles_is_forgotten(tmp_path: Path) -> None:
-    """It is no failure; one of the same name that comes later settles anew."""
+    """It is no failure, but missed; one of the same name that comes later settles anew."""
     watched = Watched([f"{tmp_path}/checkpoint-*"], None)
     folder = trainers(tmp_path / "checkpoint-1")
     watched.due(100.0)
     os.rename(folder, tmp_path / "elsewhere")
     assert watched.due(105.0) == []
+    assert names(watched.missed) == ["checkpoint-1"]
 
     os.rename(tmp_path / "elsewhere", folder)
 
     assert watched.due(112.0) == []
     assert names(watched.due(122.0)) == ["checkpoint-1"]
+    assert watched.missed == []
+
+
+def test_a_folder_that_is_whole_and_settles_is_not_called_torn(tmp_path: Path) -> None:
+    """A sweep that has as many as it wanted ends while it waits."""
+    watched = Watched([f"{tmp_path}/checkpoint-*"], None)
+    folder = trainers(tmp_path / "checkpoint-1")
+    watched.due(100.0)
+    assert watched.waiting == []
+
+    (folder / "model.safetensors").write_bytes(b"torn")
+
+    assert watched.waiting == [str(folder)]
 
 
 # --- when their turn comes -----------------------------------------------------------------------

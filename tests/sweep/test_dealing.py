@@ -111,6 +111,18 @@ def test_a_unit_whose_worker_was_lost_is_given_out_again_and_not_for_ever() -> N
         unit.result()
 
 
+def test_a_worker_that_is_lost_while_all_ends_is_nobodys_fault() -> None:
+    """A signal may end both: the candidate was interrupted, and has no failure of its own."""
+    dealer = Dealer(Hands(1))
+    unit = submitted(dealer, "in hand", "a")
+
+    dealer.stop(Interrupted(15))
+    came(dealer, 0, is_lost=True)
+
+    with pytest.raises(Interrupted):
+        unit.result()
+
+
 def test_a_worker_that_is_not_fit_is_named() -> None:
     """Its error keeps its kind and id."""
     dealer = Dealer(Hands())
@@ -252,6 +264,34 @@ def test_what_a_candidate_raises_ends_the_sweep() -> None:
     with pytest.raises(ZeroDivisionError, match="a defect"):
         Driver(dealer, walk, n_at_once=2).run(numbers(range(2)), lambda: None)
     assert ends == ["heard"]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_engine_that_is_gone_hides_no_signal() -> None:
+    """Whoever waits hears of the signal, which may have ended the engine as well."""
+    hands = Hands(1)
+    dealer = Dealer(hands)
+    heard: list[BaseException] = []
+
+    def walk(number: int) -> None:
+        unit = submitted(dealer, "never", "a")
+        try:
+            for done in dealer.as_done([unit]):
+                done.result()
+        except BaseException as failure:
+            heard.append(failure)
+
+    def gone(seconds: float) -> Sequence[tuple[int, WorkOutcome]]:
+        raise InfrastructureError("the cluster was lost", id="ray.lost")
+
+    def tick() -> None:
+        if hands.given:
+            hands.wait = gone  # type: ignore[method-assign]
+            raise Interrupted(2)
+
+    with pytest.raises(Interrupted):
+        Driver(dealer, walk, n_at_once=1).run(numbers(range(1)), tick)
+    assert [type(failure) for failure in heard] == [Interrupted]
 
 
 def test_a_signal_is_the_first_threads_alone() -> None:

@@ -100,6 +100,44 @@ def test_a_driver_that_is_ended_goes_on_where_it_stopped(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_all_while_workers_start_is_heard_by_the_driver_alone(
+    root: Path, sent: signal.Signals
+) -> None:
+    """As ^C on a terminal: a worker that still imports neither dies nor shows where it was."""
+    store = f"starting-{sent.name}"
+    running = runs.started(root, store, *TWO[:-1], is_a_group=True)
+    runs.wait_until(lambda: len(runs.workers_of(running)) == 2, running)
+
+    os.killpg(running.pid, sent)
+    stderr = running.communicate(timeout=runs.PATIENCE_S)[1]
+
+    assert running.returncode == 128 + sent
+    assert "Traceback" not in stderr
+    assert "error[" not in stderr
+    assert not list((root / f"out-{store}").rglob("failure.json"))
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_while_it_waits_is_replaced(tmp_path: Path) -> None:
+    """A watch may wait for hours; the next checkpoint is asked by another worker."""
+    runs.workspace(tmp_path)
+    later = tmp_path / "later"
+    (tmp_path / "runs/ft/checkpoint-400").rename(later)
+    running = runs.started(tmp_path, "s", *TWO[2:-1], "--workers", "1", "--watch", "--until", "4")
+    runs.wait_until(lambda: len(runs.reviews(tmp_path, "s")) == 3, running)
+
+    for worker in runs.workers_of(running):
+        worker.kill()
+        worker.wait()
+    later.rename(tmp_path / "runs/ft/checkpoint-400")
+    stderr = running.communicate(timeout=runs.PATIENCE_S)[1]
+
+    assert running.returncode == 0, stderr
+    assert len(runs.reviews(tmp_path, "s")) == 4
+
+
+@pytest.mark.slow
 def test_a_signal_is_told_in_one_line(root: Path) -> None:
     """What is stored is kept, and the overview says what there is no verdict on."""
     slowly = ("--workers", "1", *TWO[2:-1])
