@@ -239,8 +239,8 @@ def test_nothing_is_waited_for_between_the_store_and_the_question(
     given = [work for _, work in made[0].given]
     first = next(number for number, work in enumerate(given) if work.name == "ask")
     assert "n_together" in [work.arguments[0] for work in given[:first]]
-    asked = [work for work in given if work.name == "ask"]
-    keys = [(work.arguments[0].fingerprint, work.arguments[1], work.arguments[2]) for work in asked]
+    units = [work for work in given if work.name == "ask"]
+    keys = [(work.arguments[0].fingerprint, work.arguments[1], work.arguments[2]) for work in units]
     assert len(set(keys)) == len(keys)
 
 
