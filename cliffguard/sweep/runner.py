@@ -115,7 +115,12 @@ class SweepRunner:
         return {}
 
     def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
-        """Return all tasks with their items; every worker builds its own before it is asked."""
+        """Return all tasks with their items; every worker builds its own before it is asked.
+
+        What a device decides is waited for here: between what a look finds in the store and what it
+        asks for the answers may come that another candidate asked for, and be asked twice.
+        """
+        _ = self.n_together
         tasks = self._workers.inner.resolve(suites, protocol)
         digests = tuple(task.digest for task in tasks)
         self._suites = KnownSuites(

@@ -229,6 +229,22 @@ def test_a_worker_that_is_lost_changes_nothing(
     assert as_reviewed(root, "swept") == as_reviewed(root, "checked")
 
 
+def test_nothing_is_waited_for_between_the_store_and_the_question(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """Else the base may be asked twice: what a device decides is known before the first answer."""
+    made = answering(falling)
+
+    swept(root)
+
+    given = [work for _, work in made[0].given]
+    first = next(number for number, work in enumerate(given) if work.name == "ask")
+    assert "n_together" in [work.arguments[0] for work in given[:first]]
+    units = [work for work in given if work.name == "ask"]
+    keys = [(work.arguments[0].fingerprint, work.arguments[1], work.arguments[2]) for work in units]
+    assert len(set(keys)) == len(keys)
+
+
 def test_a_worker_that_was_replaced_unseen_learns_the_suites_first(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
