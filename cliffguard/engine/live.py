@@ -68,6 +68,21 @@ def resized(model: Any) -> str | None:
     return None
 
 
+_ALTERING = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Beginnings of what LoRA's `init_lora_weights` may be, that take their part out of the base."""
+
+
+def altered(model: Any) -> str | None:
+    """Return the setting by which making an adapter changed the weights beneath; None: none."""
+    for config in model.peft_config.values():
+        begun = getattr(config, "init_lora_weights", None)
+        if isinstance(begun, str) and begun.lower().startswith(_ALTERING):
+            return f"init_lora_weights={begun}"
+        if getattr(config, "layer_replication", None):
+            return "layer_replication"
+    return None
+
+
 def _rows_of(name: str) -> int | None:
     """Return how many tokens a base knows, by its config in a folder or in the hub's cache."""
     path: Any = Path(name, "config.json")
