@@ -45,6 +45,16 @@ class Cadence:
             "there is no evaluation to follow: the model is checked when it is saved (save_steps)",
         )
 
+    def outgrown(self, n_planned: int, args: Any, state: Any) -> str | None:
+        """Return a line where a run that goes on is longer than it was when checks were planned."""
+        n = self.n_checks(args, state)
+        if n <= n_planned:
+            return None
+        return (
+            f"{n_planned} checks were planned when this run began, now it would take {n}: those "
+            "beyond are not made; check what is saved then: cliffguard check BASE CHECKPOINT"
+        )
+
     def n_checks(self, args: Any, state: Any) -> int:
         """Return how many checks there will be at the most in a run of `state.max_steps` steps.
 
@@ -71,8 +81,17 @@ def _name(strategy: Any) -> str:
 
 
 def _n_times(strategy: str, every: float | None, delay: float, state: Any) -> int:
-    """Return how often a trainer does something: also at its last step, and not before `delay`."""
+    """Return how often a trainer does something: also at its last step, and not before `delay`.
+
+    Raises UsageError for ends of epochs of which nothing says how many there are.
+    """
     if strategy == "epoch":
+        if state.num_train_epochs > state.max_steps:  # as many as it takes
+            raise UsageError(
+                "the training data do not say how long an epoch is, so that nobody knows how many "
+                "checks there will be at its ends; use every=N, a number of steps",
+                id="training.every",
+            )
         return sum(epoch >= delay for epoch in range(1, math.ceil(state.num_train_epochs) + 1))
     if strategy != "steps" or not every:
         return 0

@@ -26,11 +26,12 @@ class TrainingChecks:
     """
 
     def __init__(self, checks: Checks, *, raises: bool, tell: Callable[[str], None]) -> None:
-        self._checks = checks
+        self._checks: Checks | None = checks
         self._raises = raises
         self._tell = tell
         self._overhead = Overhead(time.monotonic())
-        self._failure: CliffguardError | None = None
+        self._failure: CliffguardError | None = None  # of the last check, or of the start
+        self._told_of: set[str | None] = set()
         self._begun_at = 0
         self.review: Review | None = None
         self.record = Record(n_checks=0)
@@ -44,11 +45,13 @@ class TrainingChecks:
         Raises UsageError for what cannot be checked.
         """
         self.record, self._begun_at = planned, step
+        assert self._checks is not None, "it has not ended"
         try:
             start = self._checks.begin(planned.n_checks, planned.base, is_trained=step > 0)
+            _refuse_other_plan(planned, start)
         except UsageError:
             raise
-        except CliffguardError as failure:
+        except Exception as failure:
             self._fails(failure)
             return
         self._overhead = Overhead(time.monotonic())  # the base is asked once
@@ -58,28 +61,36 @@ class TrainingChecks:
             gain = 0.0
         now = replace(self.record.standing, target_gain=gain)
         alpha = self.record.alpha if self.record.steps else start.alpha
-        self.record = replace(planned, base=start.base, alpha=alpha, standing=now)
+        self.record = replace(
+            planned, base=start.base, questions=start.questions, alpha=alpha, standing=now
+        )
         self._tell(_begun(start, planned))
 
     def take(self, step: int) -> Sequence[Check]:
         """Check the model after a step, unless all that were planned are made."""
         is_over = len(self.record.steps) >= self.record.n_checks
-        if not self.is_open or is_over or step in (0, *self.record.steps[-1:]):
+        if (
+            self._checks is None
+            or not self.is_open
+            or is_over
+            or step in (0, *self.record.steps[-1:])
+        ):
             return ()
         try:
-            return self._count(self._checks.take(step), step)
-        except CliffguardError as failure:
-            self._fails(failure)
+            checks = self._count(self._checks.take(step), step)
         except Exception as failure:
-            self._fails(InfrastructureError(f"a check failed: {failure!r}", id="training.failed"))
-        return ()
+            self._fails(failure)
+            return ()
+        self._failure = None
+        return checks
 
     def end(self, step: int) -> Sequence[Check]:
         """Take what is still to come, and say how many checks were made."""
         late: Sequence[Check] = ()
+        checks, self._checks = self._checks, None  # with the model, which another run may replace
         try:
-            late = self._count(self._checks.close(), step)
-        except CliffguardError as failure:
+            late = self._count(checks.close() if checks is not None else (), step)
+        except Exception as failure:
             self._fails(failure)
         self.is_open = False
         self._tell(self._summary())
@@ -94,11 +105,11 @@ class TrainingChecks:
 
     @property
     def exit_code(self) -> int:
-        """That of the last check, of the failure where none came to its end, or of undecided."""
+        """10 where a loss is proven; else that of the last check, or of what it failed of."""
+        if self._failure is not None and not self.standing.proven:
+            return self._failure.exit_code
         if self.record.steps:
             return self.standing.verdict
-        if self._failure is not None:
-            return self._failure.exit_code
         return EXIT_CODES[Outcome.INCONCLUSIVE]
 
     def _count(self, checks: Sequence[Check], step: int) -> Sequence[Check]:
@@ -113,12 +124,21 @@ class TrainingChecks:
                 self._tell(remark)
         return checks
 
-    def _fails(self, failure: CliffguardError) -> None:
+    def _fails(self, cause: Exception) -> None:
+        failure = (
+            cause
+            if isinstance(cause, CliffguardError)
+            else InfrastructureError(f"a check failed: {cause!r}", id="training.failed")
+        )
         if self._raises:
             raise failure
-        if self._failure is None or self._failure.id != failure.id:
+        if failure.id not in self._told_of:
             self._tell(f"a check failed, and the training goes on: {failure.line}")
+        self._told_of.add(failure.id)
         self._failure = failure
+        # Where the base could not be asked, nobody knows whether there is a target.
+        has_target = not self.is_open or self.standing.target_gain is not None
+        self.record = self.record.failed(has_target=has_target)
 
     def _summary(self) -> str:
         n_made, planned = len(self.record.steps), self.record.n_checks
@@ -130,6 +150,16 @@ class TrainingChecks:
             f"{line}, in {self._overhead.spent:.1f} s; at step {self.record.steps[-1]} the worst "
             f"drop is {100 * now.worst_drop:.1f} points (at most {100 * now.worst_drop_upper:.1f})"
             f"; exit code {self.exit_code}"
+        )
+
+
+def _refuse_other_plan(planned: Record, start: Start) -> None:
+    """Refuse to count losses of other items together, or by other margins."""
+    if planned.steps and planned.questions not in ("", start.questions):
+        raise UsageError(
+            f"the {n_things(len(planned.steps), 'check')} so far had another plan, of other items "
+            "or with another policy; go on with that one, or begin the training anew",
+            id="training.other-plan",
         )
 
 

@@ -8,6 +8,8 @@ It looks on: weights, optimizer and randomness are, bit for bit, what they are w
 from __future__ import annotations
 
 import sys
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,12 @@ from cliffguard.config import load_plan
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
+from cliffguard.integrations.best_model import (
+    leave_objective,
+    names,
+    no_best_yet,
+    refuse_wrong_best,
+)
 from cliffguard.integrations.cadence import Cadence, Every
 from cliffguard.integrations.checks import PREFIX, Check, Record, record_from
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
@@ -56,7 +64,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
     """Checks the model of a trainer: what `attach` puts there, with the same arguments.
 
     After the training `review` is that of the last check (None: there was none), and `exit_code` is
-    0, 10 or 11 as the last check stands, or that of the failure where none came to its end.
+    10 where a loss is proven, else 0 or 11 as the last check stands, or that of what it failed of.
     """
 
     review: Review | None = None
@@ -106,6 +114,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self.cadence = Cadence(every)
         self.on_fail, self.on_error, self.store = on_fail, on_error, store
         self.trainer: Any = None
+        self._trained: Callable[[], Any] = lambda: None  # the model, while anybody else holds it
         self._run: TrainingChecks | None = None
 
     # --- joining a trainer ------------------------------------------------------------------------
@@ -122,7 +131,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
                 id="live.several-devices",
             )
         refuse_live(trainer.model, _tokenizer(trainer.processing_class), self.plan)
-        _refuse_wrong_best(trainer.args)
+        refuse_wrong_best(trainer.args)
         handler.add_callback(self)
         self.trainer = trainer
         self._go_first()
@@ -145,9 +154,11 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
     ) -> None:
         """Refuse what cannot be checked, and ask the base."""
         self._go_first()
-        _refuse_wrong_best(args)
+        refuse_wrong_best(args)
         self._cadence, line = self.cadence.settled(args)
-        planned = self._planned(args, state)
+        if state.is_hyper_param_search:
+            leave_objective(self.trainer)
+        planned = self._planned(args, state, model)
         checks = LiveChecks(
             self.plan,
             model,
@@ -156,12 +167,16 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             n_processes=args.world_size,
         )
         tell = _tell if state.is_world_process_zero else _silent
-        for each in (line, _no_best_yet(args, self._cadence)):
+        for each in (
+            line,
+            no_best_yet(args, self._cadence),
+            self._cadence.outgrown(planned.n_checks, args, state),
+        ):
             if each is not None:
                 tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
-        if args.metric_for_best_model in _names("target_gain") and self._standing_lacks_gain():
+        if args.metric_for_best_model in names("target_gain") and self._standing_lacks_gain():
             raise UsageError(
                 "metric_for_best_model: the plan has no target, so that no gain is measured",
                 id="training.best-model",
@@ -206,15 +221,16 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     # --- how it is done ---------------------------------------------------------------------------
 
-    def _planned(self, args: Any, state: Any) -> Record:
-        """Return what is known of the run: it begins, goes on, or is tried again by itself."""
-        kept = state.stateful_callbacks.get(_NAME, {}).get("attributes", {}).get("record")
+    def _planned(self, args: Any, state: Any, model: Any) -> Record:
+        """Return what is known of the run: it begins, goes on, or trains the same model again."""
+        run = self._run if self._trained() is model else None
+        before = None if run is None else run.record.base
+        self._trained = weakref.ref(model)
+        kept = _kept(state)
         if state.global_step and kept is not None:
             return record_from(kept)
-        planned = Record(n_checks=self._cadence.n_checks(args, state))
-        if self._run is not None and self._run.is_open:  # with a smaller batch, on the same weights
-            return Record(n_checks=planned.n_checks, base=self._run.record.base)
-        return planned
+        # Trained by a run before this one, or with a larger batch: what that began from counts.
+        return Record(n_checks=self._cadence.n_checks(args, state), base=before)
 
     def _check(self, state: Any, control: Any) -> None:
         assert self._run is not None, "training has begun"
@@ -241,36 +257,16 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         return self._run is not None and self._run.standing.target_gain is None
 
 
+def _kept(state: Any) -> Any:
+    """Return what a checkpoint's trainer_state.json has of the record; None where it has none."""
+    kept = state.stateful_callbacks.get(_NAME)
+    for name in ("attributes", "record"):
+        kept = kept.get(name) if isinstance(kept, dict) else kept
+    return kept
+
+
 def _costs(check: Check) -> dict[str, float]:
     return {f"{PREFIX}seconds": round(check.seconds, 3), f"{PREFIX}tokens": check.n_tokens}
-
-
-def _names(number: str) -> tuple[str, str]:
-    """Return both names by which a trainer knows a number of ours."""
-    return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
-
-
-_SMALLEST = (*_names("worst_drop"), *_names("worst_drop_upper"), *_names("verdict"))
-
-
-def _refuse_wrong_best(args: Any) -> None:
-    """Refuse to keep the checkpoint that lost most."""
-    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
-        raise UsageError(
-            f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
-            "greater_is_better would keep the worst; set greater_is_better=False",
-            id="training.best-model",
-        )
-
-
-def _no_best_yet(args: Any, cadence: Cadence) -> str | None:
-    """Return a line where evaluations before the first check would look like the best."""
-    if args.metric_for_best_model not in _SMALLEST or cadence.every == "eval":
-        return None
-    return (
-        f"metric_for_best_model={args.metric_for_best_model}: evaluations before the first check "
-        'count as 0, which no later one beats; use every="eval"'
-    )
 
 
 def _tokenizer(processing_class: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, EarlyStoppingCallback
 
+from cliffguard.core.settings import Policy
 from cliffguard.engine import live
 from cliffguard.integrations import attach
-from cliffguard.integrations.checks import Record, record_from
+from cliffguard.integrations.checks import Counted, Record, record_from
 from cliffguard.runners.live import LiveRunner
 from tests import support
 from tests.integrations.test_attach import PLAN
@@ -152,8 +154,30 @@ def test_no_pickle_of_the_trainer_is_read(
     assert "training_args.bin" not in counts[1]
 
 
+COUNTED = {"margins": {"reasoning": 0.1}, "groups": {"reasoning": [1]}}
+
+
 @pytest.mark.parametrize(
-    "written", [{}, {"n_checks": "many"}, {"n_checks": 3, "steps": [1], "losses": "no"}, [], "x"]
+    "written",
+    [
+        {},
+        {"n_checks": "many"},
+        {"n_checks": 3, "steps": [1], "losses": "no"},
+        [],
+        "x",
+        {"n_checks": 0},
+        {"n_checks": 3, "alpha": 7.0},
+        {"n_checks": 3, "steps": [1, 2], "losses": [{"reasoning": [1.0]}], "counted": COUNTED},
+        {"n_checks": 3, "steps": [1], "losses": [{"reasoning": [1.0]}]},
+        {"n_checks": 3, "steps": [1], "losses": [{"reading": [1.0]}], "counted": COUNTED},
+        {"n_checks": 3, "steps": [1], "losses": [{"reasoning": [9.0]}], "counted": COUNTED},
+        {
+            "n_checks": 3,
+            "steps": [1, 2],
+            "losses": [{"reasoning": [1.0]}, {"reasoning": [1.0, 0.0]}],
+            "counted": COUNTED,
+        },
+    ],
 )
 def test_a_state_that_cannot_be_read_is_refused(written: Any) -> None:
     """It lies in a folder that anybody may have written."""
@@ -161,9 +185,83 @@ def test_a_state_that_cannot_be_read_is_refused(written: Any) -> None:
         record_from(written)
 
 
+@pytest.mark.parametrize("kept", [[], [{"attributes": {}}], {"attributes": []}, "x"])
+def test_a_state_of_another_form_is_refused(
+    kept: Any, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, whatever stands where a trainer looks it up."""
+    scripted(monkeypatch, lambda _: 0.0)
+    settings = {**SAVED, "restore_callback_states_from_checkpoint": False}
+    trainer = trainer_of(tiny_base, tmp_path, **settings)
+    attach(trainer, PLAN)
+    trainer.train()
+    path = Path(last_checkpoint(tmp_path), "trainer_state.json")
+    state = json.loads(path.read_text())
+    state["stateful_callbacks"]["CliffguardCallback"] = kept
+    path.write_text(json.dumps(state))
+
+    trainer = trainer_of(tiny_base, tmp_path, **settings)
+    attach(trainer, PLAN)
+    with support.refused("training.state", 2):
+        trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path))
+
+
+def test_a_run_does_not_go_on_with_another_plan(tiny_base: Path, tmp_path: Path) -> None:
+    """Losses of other items, or by other margins, are not counted together."""
+    plan = plan_of(tmp_path)
+    shorter = replace(plan, protocol=replace(plan.protocol, limit=40))
+    stricter = replace(plan, policy=Policy(default_margin=0.01))
+    trainer = trainer_of(tiny_base, tmp_path / "run", lora={}, **SAVED)
+    attach(trainer, plan, store=tmp_path / "store")
+    trainer.train()
+    for another in (shorter, stricter):
+        trainer = trainer_of(tiny_base, tmp_path / "run", lora={}, **SAVED)
+        attach(trainer, another, store=tmp_path / "store")
+        with support.refused("training.other-plan", 2, "2 checks so far"):
+            trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "run"))
+
+
+def test_a_run_that_goes_on_for_longer_says_what_is_not_checked(
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Alpha is spent on the checks that were planned."""
+    checks = scripted(monkeypatch, lambda _: 0.0)
+    for max_steps, goes_on in ((4, False), (10, True)):
+        trainer = trainer_of(tiny_base, tmp_path, **{**SAVED, "max_steps": max_steps})
+        attach(trainer, PLAN)
+        trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path) if goes_on else None)
+        line = "2 checks were planned when this run began, now it would take 5"
+        assert (line in capsys.readouterr().err) == goes_on
+    assert checks.taken == [2, 4]
+
+
+def test_trained_again_it_is_compared_with_what_it_first_was(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """Full weights that a first run wrecked are no base of a second one."""
+    trainer = trainer_of(tiny_base, tmp_path / "run", max_steps=2)
+    callback = attach(trainer, plan_of(tmp_path), store=tmp_path / "store")
+    bases = []
+    for _ in range(2):
+        trainer.train()
+        bases.append(callback._run.record.base.weights)  # type: ignore[union-attr]
+    trainer.model = AutoModelForCausalLM.from_pretrained(tiny_base)
+    with torch.no_grad():
+        trainer.model.lm_head.weight.add_(0.1)
+    trainer.train()
+    bases.append(callback._run.record.base.weights)  # type: ignore[union-attr]
+
+    assert bases[0] == bases[1] != bases[2]
+
+
 def test_a_state_is_read_as_it_was_written() -> None:
     """Through JSON."""
-    record = Record(n_checks=3, steps=(2,), losses=({"reasoning": (1.0, 0.0, None)},))
+    counted = Counted(margins={"reasoning": 0.1}, groups={"reasoning": (-1, -2, -3)})
+    losses = {"reasoning": (1.0, 0.0, None)}
+    record = Record(n_checks=3, counted=counted, steps=(2,), losses=(losses,))
 
     assert record_from(json.loads(json.dumps(record.as_json()))) == record
 
@@ -195,6 +293,9 @@ def resize(model: Any) -> None:
         ({}, unfreeze, ("live.trained-base", "freeze them")),
         ({}, merge, ("live.merged", "unmerge")),
         ({}, resize, ("live.resized", "300 rows")),
+        ({"init_lora_weights": "pissa", "lora_dropout": 0}, None, ("live.altered-base", "pissa")),
+        ({"init_lora_weights": "olora"}, None, ("live.altered-base", "olora")),
+        ({"layer_replication": [(0, 2), (1, 2)]}, None, ("live.altered-base", "layer_replication")),
     ],
 )
 def test_adapters_over_a_base_that_is_not_there_are_refused(

@@ -1,0 +1,66 @@
+"""What a trainer chooses by our numbers: its best checkpoint, and the best of a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers.trainer_utils import default_compute_objective
+
+from cliffguard.core.errors import UsageError
+from cliffguard.integrations.cadence import Cadence
+from cliffguard.integrations.checks import PREFIX
+
+
+def names(number: str) -> tuple[str, str]:
+    """Return both names by which a trainer knows a number of ours."""
+    return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
+
+
+_SMALLEST = (*names("worst_drop"), *names("worst_drop_upper"))
+
+
+def refuse_wrong_best(args: Any) -> None:
+    """Refuse to keep the checkpoint that lost most, that gained least, or that is proven to fail.
+
+    Raises UsageError.
+    """
+    metric = args.metric_for_best_model
+    reason = None
+    if metric in _SMALLEST and args.greater_is_better:
+        reason = (
+            "the smallest is the best, and greater_is_better would keep the worst; set "
+            "greater_is_better=False"
+        )
+    elif metric in names("target_gain") and not args.greater_is_better:
+        reason = "the greatest gain is the best; set greater_is_better=True"
+    elif metric in names("verdict"):
+        reason = (
+            "exit codes are no order, and a proven loss (10) would be better than none (11); use "
+            f"{PREFIX}worst_drop with greater_is_better=False"
+        )
+    if reason is not None:
+        raise UsageError(f"metric_for_best_model={metric}: {reason}", id="training.best-model")
+
+
+def no_best_yet(args: Any, cadence: Cadence) -> str | None:
+    """Return a line where evaluations before the first check would look like the best."""
+    if args.metric_for_best_model not in _SMALLEST or cadence.every == "eval":
+        return None
+    return (
+        f"metric_for_best_model={args.metric_for_best_model}: evaluations before the first check "
+        'count as 0, which no later one beats; use every="eval"'
+    )
+
+
+def leave_objective(trainer: Any) -> None:
+    """Let a search for hyperparameters go by what it went by without our numbers.
+
+    transformers' default sums all metrics of an evaluation that are not its loss.
+    """
+    if getattr(trainer, "compute_objective", None) is default_compute_objective:
+        trainer.compute_objective = _objective
+
+
+def _objective(metrics: dict[str, float]) -> float:
+    theirs = {name: n for name, n in metrics.items() if not name.startswith(PREFIX)}
+    return float(default_compute_objective(theirs))
