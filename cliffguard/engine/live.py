@@ -39,6 +39,17 @@ def unwrapped(model: Any) -> Any:
     return model
 
 
+def refuse_other_kinds(name: str, model: Any) -> None:
+    """Raise UsageError for a model that predicts no next token: a classifier, an encoder."""
+    can_generate = getattr(model, "can_generate", lambda: True)()
+    has_head = getattr(model, "get_output_embeddings", lambda: True)() is not None
+    if getattr(model.config, "is_encoder_decoder", False) or not (can_generate or has_head):
+        raise UsageError(
+            f"{name}: {type(model).__name__} is no causal language model, and answers no prompts",
+            id="live.no-language-model",
+        )
+
+
 def quantization_of(model: Any) -> str | None:
     """Return what the weights were quantised to, as people say it: `4bit`; None for whole ones."""
     for bits in (4, 8):

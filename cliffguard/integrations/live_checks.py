@@ -96,7 +96,9 @@ class LiveChecks:
         began = time.perf_counter()
         base, trained = self._runner.at_start()
         if known is not None and not self._live.has_adapters:
-            base, trained = known, replace(trained, name="trained")
+            # Of a folder that anybody may have written only digests count: no names, and no paths.
+            base = replace(known, name=base.name, revision=None, notes=base.notes, files=None)
+            trained = replace(trained, name="trained")
         elif known is not None and known.weights != base.weights:
             raise UsageError(
                 "the weights beneath the adapters are not those of the run that goes on here; "

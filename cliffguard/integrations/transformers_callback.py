@@ -123,7 +123,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Become a callback of a trainer, before those that stop early."""
         handler = trainer.callback_handler
         if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
-            raise UsageError("the trainer has this callback already", id="training.twice")
+            raise _twice()
         if getattr(trainer, "is_fsdp_enabled", False):
             raise UsageError(
                 "under FSDP no process holds the model whole; check saved checkpoints: cliffguard "
@@ -153,6 +153,8 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self, args: Any, state: Any, control: Any, model: Any = None, **others: Any
     ) -> None:
         """Refuse what cannot be checked, and ask the base."""
+        if self.trainer is not None and self.trainer.state is not state:
+            self.trainer = None  # it was handed on to another, which nobody can reach
         self._go_first()
         refuse_wrong_best(args)
         self._cadence, line = self.cadence.settled(args)
@@ -260,9 +262,15 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 def _kept(state: Any) -> Any:
     """Return what a checkpoint's trainer_state.json has of the record; None where it has none."""
     kept = state.stateful_callbacks.get(_NAME)
+    if isinstance(kept, list) and len(kept) > 1:
+        raise _twice()
     for name in ("attributes", "record"):
         kept = kept.get(name) if isinstance(kept, dict) else kept
     return kept
+
+
+def _twice() -> UsageError:
+    return UsageError("the trainer has this callback already", id="training.twice")
 
 
 def _costs(check: Check) -> dict[str, float]:

@@ -61,6 +61,7 @@ class LiveRunner(HarnessRunner):
             )
         self.model = live.unwrapped(model)
         self.name = name
+        live.refuse_other_kinds(name, self.model)
         refuse_no_bos_or_eos(name, tokenizer)
         self._live = LiveBackend(self.model, copy.deepcopy(tokenizer), self.settings)
         self._backend = self._live

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, EarlyStoppingCallback
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    EarlyStoppingCallback,
+)
 
 from cliffguard.core.settings import Policy
 from cliffguard.engine import live
@@ -111,6 +116,32 @@ def test_full_weights_go_on_where_the_store_has_their_base(
     attach(trainer, plan, store=tmp_path / "store")
     with support.refused("training.no-base", 2, "begin the training anew"):
         trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "bare"))
+
+
+def test_of_a_kept_base_only_its_digests_count(
+    tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No name that paints a terminal, and no path to other weights."""
+    plan, run = plan_of(tmp_path), tmp_path / "run"
+    trainer = trainer_of(tiny_base, run, **SAVED)
+    attach(trainer, plan, store=tmp_path / "store")
+    trainer.train()
+    path = Path(last_checkpoint(run), "trainer_state.json")
+    state = json.loads(path.read_text())
+    base = state["stateful_callbacks"]["CliffguardCallback"]["attributes"]["record"]["base"]
+    elsewhere = dict.fromkeys(("weights", "tokenizer", "chat_template"), str(tmp_path / "gone"))
+    base |= {"name": "\x1b[2J", "files": {**elsewhere, "adapter": None}}
+    path.write_text(json.dumps(state))
+    capsys.readouterr()
+
+    trainer = trainer_of(tiny_base, run, **SAVED)
+    callback = attach(trainer, plan, store=tmp_path / "store")
+    trainer.train(resume_from_checkpoint=last_checkpoint(run))
+    err = capsys.readouterr().err
+    assert "\x1b[2J" not in err
+    assert "base: 0 items asked" in err
+    assert callback.review is not None
+    assert callback.review.comparison.base.name == "base"
 
 
 def test_an_adapter_does_not_go_on_over_another_base(
@@ -340,6 +371,18 @@ def test_a_plan_in_which_nothing_gates_is_refused(tiny_base: Path, tmp_path: Pat
 
     with support.refused("training.nothing-gates", 2):
         trainer.train()
+
+
+@pytest.mark.parametrize("lora", [{}, None], ids=["adapter", "full weights"])
+def test_a_model_that_writes_nothing_is_refused(lora: Any, tiny_base: Path, tmp_path: Path) -> None:
+    """A classifier is trained by the same trainer, and no prompt can be put to it."""
+    trainer = trainer_of(tiny_base, tmp_path)
+    trainer.model = AutoModelForSequenceClassification.from_pretrained(tiny_base)
+    if lora is not None:
+        trainer.model = get_peft_model(trainer.model, LoraConfig(task_type="SEQ_CLS"))
+
+    with support.refused("live.no-language-model", 2, "causal"):
+        attach(trainer, PLAN)
 
 
 @pytest.mark.parametrize("mark", ["ds_id", "full_tensor"])
