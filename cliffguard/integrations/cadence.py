@@ -45,16 +45,6 @@ class Cadence:
             "there is no evaluation to follow: the model is checked when it is saved (save_steps)",
         )
 
-    def outgrown(self, n_planned: int, args: Any, state: Any) -> str | None:
-        """Return a line where a run that goes on is longer than it was when checks were planned."""
-        n = self.n_checks(args, state)
-        if n <= n_planned:
-            return None
-        return (
-            f"{n_planned} checks were planned when this run began, now it would take {n}: those "
-            "beyond are not made; check what is saved then: cliffguard check BASE CHECKPOINT"
-        )
-
     def n_checks(self, args: Any, state: Any) -> int:
         """Return how many checks there will be at the most in a run of `state.max_steps` steps.
 

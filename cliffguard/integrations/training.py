@@ -31,6 +31,7 @@ class TrainingChecks:
         self._tell = tell
         self._overhead = Overhead(time.monotonic())
         self._failure: CliffguardError | None = None  # of the last check, or of the start
+        self._is_beyond = False  # the run has gone on behind its last planned check
         self._told_of: set[str | None] = set()
         self._begun_at = 0
         self.review: Review | None = None
@@ -68,13 +69,10 @@ class TrainingChecks:
 
     def take(self, step: int) -> Sequence[Check]:
         """Check the model after a step, unless all that were planned are made."""
-        is_over = len(self.record.steps) >= self.record.n_checks
-        if (
-            self._checks is None
-            or not self.is_open
-            or is_over
-            or step in (0, *self.record.steps[-1:])
-        ):
+        if self._checks is None or not self.is_open or step in (0, *self.record.steps[-1:]):
+            return ()
+        if len(self.record.steps) >= self.record.n_checks:
+            self._pass_over(step)
             return ()
         try:
             checks = self._count(self._checks.take(step), step)
@@ -105,10 +103,13 @@ class TrainingChecks:
 
     @property
     def exit_code(self) -> int:
-        """10 where a loss is proven; else that of the last check, or of what it failed of."""
+        """10 where a loss is proven; else that of the last check, or of what it failed of.
+
+        A check is no PASS of a model that was to be checked again.
+        """
         if self._failure is not None and not self.standing.proven:
             return self._failure.exit_code
-        if self.record.steps:
+        if self.record.steps and not (self._is_beyond and self.standing.verdict == 0):
             return self.standing.verdict
         return EXIT_CODES[Outcome.INCONCLUSIVE]
 
@@ -123,6 +124,16 @@ class TrainingChecks:
             if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
                 self._tell(remark)
         return checks
+
+    def _pass_over(self, step: int) -> None:
+        """Say once that there is no alpha left for a check: the run is longer than was planned."""
+        if not self._is_beyond:
+            self._tell(
+                f"step {step} is not checked, nor what follows: all "
+                f"{n_things(self.record.n_checks, 'planned check')} were made before; check what "
+                "is saved: cliffguard check BASE CHECKPOINT"
+            )
+        self._is_beyond = True
 
     def _fails(self, cause: Exception) -> None:
         failure = (

@@ -169,11 +169,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             n_processes=args.world_size,
         )
         tell = _tell if state.is_world_process_zero else _silent
-        for each in (
-            line,
-            no_best_yet(args, self._cadence),
-            self._cadence.outgrown(planned.n_checks, args, state),
-        ):
+        for each in (line, no_best_yet(args, self._cadence)):
             if each is not None:
                 tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)

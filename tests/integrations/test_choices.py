@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 import transformers.integrations
+from transformers import TrainerCallback
 from transformers.trainer_utils import default_compute_objective
 
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.integrations import attach
 from cliffguard.integrations.cadence import Cadence
 from tests import support
+from tests.integrations import trainers
 from tests.integrations.test_attach import PLAN
 from tests.integrations.trainers import plan_of, scripted, trainer_of
 
@@ -84,6 +86,32 @@ def test_a_proven_loss_stays_one_when_a_later_check_fails(
     trainer.train()
 
     assert callback.exit_code == 10
+
+
+def test_evaluations_that_nobody_planned_are_said_to_go_unchecked(
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Another callback that evaluates uses up what was planned; 0 is no code of what follows."""
+    monkeypatch.setattr(trainers, "N_ITEMS", 320)
+    checks = scripted(monkeypatch, lambda _: 0.0)
+    trainer = trainer_of(tiny_base, tmp_path, eval_steps=3)
+
+    class Eager(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            trainer.evaluate()
+
+    trainer.add_callback(Eager())
+    callback = attach(trainer, PLAN)
+    trainer.train()
+
+    assert checks.taken == [1, 2]
+    assert capsys.readouterr().err.count("is not checked, nor what follows") == 1
+    assert callback._run is not None
+    assert callback._run.standing.verdict == 0
+    assert callback.exit_code == 11
 
 
 @pytest.mark.parametrize("failure", [FULL, MemoryError("gone"), RuntimeError("of the driver")])
