@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
-
-from transformers.trainer_utils import default_compute_objective
 
 from cliffguard.core.errors import UsageError
 from cliffguard.integrations.cadence import Cadence
@@ -57,10 +56,11 @@ def leave_objective(trainer: Any) -> None:
 
     transformers' default sums all metrics of an evaluation that are not its loss.
     """
+    from transformers.trainer_utils import default_compute_objective
+
     if getattr(trainer, "compute_objective", None) is default_compute_objective:
-        trainer.compute_objective = _objective
+        trainer.compute_objective = partial(_without_ours, default_compute_objective)
 
 
-def _objective(metrics: dict[str, float]) -> float:
-    theirs = {name: n for name, n in metrics.items() if not name.startswith(PREFIX)}
-    return float(default_compute_objective(theirs))
+def _without_ours(objective: Any, metrics: dict[str, float]) -> Any:
+    return objective({name: n for name, n in metrics.items() if not name.startswith(PREFIX)})
