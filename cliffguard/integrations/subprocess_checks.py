@@ -98,10 +98,10 @@ class SubprocessChecks:
         policy = self._plan.policy or default_policy(suites)
         rings = {capability.ring for suite in suites for capability in suite.capabilities}
         margins = {name: policy.margin(name) for name in gating(suites, policy)}
-        asked = [[suite.digest for suite in suites], is_auto, self._plan.items, margins]
+        questions = [[suite.digest for suite in suites], is_auto, self._plan.items, margins]
         return Start(
             base=None,
-            questions=digest(asked),
+            questions=digest(questions),
             alpha=policy.alpha,
             has_target="target" in rings,
             n_asked=0,

@@ -28,7 +28,6 @@ class TrainingChecks:
 
     def __init__(self, checks: Checks, *, raises: bool, tell: Callable[[str], None]) -> None:
         self._checks: Checks | None = checks
-        self._is_beside = checks.is_beside
         self._raises = raises
         self._tell = tell
         self._overhead = Overhead(time.monotonic())
@@ -88,8 +87,8 @@ class TrainingChecks:
 
     def end(self, step: int) -> Sequence[Check]:
         """Take what is still to come, and say how many checks were made."""
-        checks, self._checks = self._checks, None  # with the model, which another run may replace
-        late = () if checks is None else self._count(checks.close, step)
+        late = () if self._checks is None else self._count(self._checks.close, step)
+        self._checks = None  # and the model in it, which another run may replace
         self.is_open = False
         self._tell(self._summary())
         return late
@@ -138,7 +137,7 @@ class TrainingChecks:
             self._tell(f"step {check.step}: a loss is proven: {lost}")
         self.review = check.review
         self._overhead.add(check.seconds)
-        if self._is_beside:
+        if self._checks is None or self._checks.is_beside:
             return
         if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
             self._tell(remark)
