@@ -21,7 +21,8 @@ class Case:
     graded. `runs` say by what the looks are known again. `caveats` stand in every report,
     `overlaps` are the planned items that the training data hold, `screens` what loaded models tell.
     `origin` is the fingerprint of the fine-tune of which the candidate is a scale: all of these
-    have one account of alpha (None: it is no scale).
+    have one account of alpha (None: it is no scale). Where it `is_in_training` the candidate may
+    still answer as its base does.
     """
 
     base: Checkpoint
@@ -34,3 +35,4 @@ class Case:
     overlaps: tuple[Contamination, ...] = ()
     screens: Screens = field(default_factory=Screens)
     origin: str | None = None
+    is_in_training: bool = False

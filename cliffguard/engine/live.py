@@ -40,6 +40,17 @@ def unwrapped(model: Any) -> Any:
     return model
 
 
+def refuse_other_kinds(name: str, model: Any) -> None:
+    """Raise UsageError for a model that predicts no next token: a classifier, an encoder."""
+    can_generate = getattr(model, "can_generate", lambda: True)()
+    has_head = getattr(model, "get_output_embeddings", lambda: True)() is not None
+    if getattr(model.config, "is_encoder_decoder", False) or not (can_generate or has_head):
+        raise UsageError(
+            f"{name}: {type(model).__name__} is no causal language model, and answers no prompts",
+            id="live.no-language-model",
+        )
+
+
 def quantization_of(model: Any) -> str | None:
     """Return what the weights were quantised to, as people say it: `4bit`; None for whole ones."""
     for bits in (4, 8):
@@ -66,6 +77,21 @@ def resized(model: Any) -> str | None:
         n_before = _rows_of(name) if name else None
         if n_before is not None and n_rows is not None and n_before != n_rows:
             return f"{n_things(n_rows, 'row', ',')}, and {n_before:,} in {name}"
+    return None
+
+
+_ALTERING = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Beginnings of what LoRA's `init_lora_weights` may be, that take their part out of the base."""
+
+
+def altered(model: Any) -> str | None:
+    """Return the setting by which making an adapter changed the weights beneath; None: none."""
+    for config in model.peft_config.values():
+        begun = getattr(config, "init_lora_weights", None)
+        if isinstance(begun, str) and begun.lower().startswith(_ALTERING):
+            return f"init_lora_weights={begun}"
+        if getattr(config, "layer_replication", None):
+            return "layer_replication"
     return None
 
 

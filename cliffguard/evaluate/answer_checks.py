@@ -21,14 +21,16 @@ def check_answers(
     base: Mapping[str, Sequence[Answer]],
     candidate: Mapping[str, Sequence[Answer]],
     protocol: EvalSettings | None,
+    *,
+    may_be_alike: bool = False,
 ) -> tuple[Caveat, ...]:
     """Raise IntegrityError unless both sides answered the same items from the same prompts.
 
     The untemplated prompts must always agree. The rendered ones must agree where the protocol
     gives both sides the same template, and then begin alike; without a protocol another harness
     asked, and what it logged has been looked through by who read it. Answers that are the same to
-    the last bit, or long ones to the letter, were not given by two models. Return what a reader
-    must know of answers that do not count.
+    the last bit, or long ones to the letter, were not given by two models, unless sides that were
+    told apart `may_be_alike`. Return what a reader must know of answers that do not count.
     """
     if base.keys() != candidate.keys():
         raise IntegrityError(
@@ -46,7 +48,8 @@ def check_answers(
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
             _check_pair(task, left, right, same_template=is_one_template)
-    if protocol is not None:  # all likelihoods of samples, and texts before any filter, were read
+    # Without a protocol all likelihoods of samples, and texts before any filter, were read.
+    if protocol is not None and not may_be_alike:
         _refuse_one_model(base, candidate)
         _refuse_one_voice(base, candidate)
     return tuple(

@@ -72,8 +72,17 @@ def _name(strategy: Any) -> str:
 
 
 def _n_times(strategy: str, every: float | None, delay: float, state: Any) -> int:
-    """Return how often a trainer does something: also at its last step, and not before `delay`."""
+    """Return how often a trainer does something: also at its last step, and not before `delay`.
+
+    Raises UsageError for ends of epochs of which nothing says how many there are.
+    """
     if strategy == "epoch":
+        if state.num_train_epochs > state.max_steps:  # as many as it takes
+            raise UsageError(
+                "the training data do not say how long an epoch is, so that nobody knows how many "
+                "checks there will be at its ends; use every=N, a number of steps",
+                id="training.every",
+            )
         return sum(epoch >= delay for epoch in range(1, math.ceil(state.num_train_epochs) + 1))
     if strategy != "steps" or not every:
         return 0

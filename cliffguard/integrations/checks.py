@@ -59,7 +59,7 @@ class Start:
     """What is known before the first step: the base, and what it and a check will be asked.
 
     `base` None: files, read at the first check. `n_asked` items of `n_items` had no answer of the
-    base in the store.
+    base in the store. `questions` is the digest of all items and of the policy.
     """
 
     base: Checkpoint | None
@@ -68,6 +68,7 @@ class Start:
     n_asked: int
     n_items: int
     seconds: float
+    questions: str = ""
 
 
 class Checks(Interface):
@@ -135,6 +136,7 @@ class Record:
     n_checks: int
     alpha: float = 0.05
     base: Checkpoint | None = None
+    questions: str = ""
     counted: Counted | None = None
     steps: tuple[int, ...] = ()
     losses: tuple[Losses, ...] = ()
@@ -158,11 +160,29 @@ class Record:
             # Where nothing has a score, anything may be lost.
             worst_drop=finding.worst_high if finding.worst_drop is None else finding.worst_drop,
             worst_drop_upper=finding.worst_high,
-            target_gain=check.gain,
+            target_gain=self.standing.target_gain if check.gain is None else check.gain,
             verdict=EXIT_CODES[outcome],
             proven=finding.lost or (_TOGETHER if finding.may_stop else ()),
         )
         return replace(self, counted=counted, steps=steps, losses=losses, standing=now)
+
+    def failed(self, *, has_target: bool) -> Record:
+        """Return the record after a check that failed: before any other, the worst there can be.
+
+        Else its zeros would be better than all that is measured later.
+        """
+        if self.steps:
+            return self
+        gain = -1.0 if has_target else None
+        return replace(
+            self,
+            standing=Standing(
+                worst_drop=1.0,
+                worst_drop_upper=1.0,
+                target_gain=gain,
+                verdict=EXIT_CODES[Outcome.INCONCLUSIVE],
+            ),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a trainer's own file of states can hold it."""
@@ -187,12 +207,28 @@ def record_from(written: Any) -> Record:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(Record).validate_python(written)
+        record = TypeAdapter(Record).validate_python(written)
+        _refuse_impossible(record)
+        return record
     except ValidationError as failure:
         first = failure.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"trainer_state.json: what it says of cliffguard's checks cannot be read ({where}: "
-            f"{first['msg']}); begin the training anew, or without this callback",
-            id="training.state",
-        ) from None
+        reason = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+    except (ValueError, LookupError) as failure:
+        reason = str(failure)
+    raise UsageError(
+        f"trainer_state.json: what it says of cliffguard's checks cannot be read ({reason}); begin "
+        "the training anew, or without this callback",
+        id="training.state",
+    )
+
+
+def _refuse_impossible(record: Record) -> None:
+    """Raise ValueError or LookupError for numbers that no run of checks comes to."""
+    if len(record.steps) != len(record.losses):
+        raise ValueError(f"{len(record.steps)} steps, and losses of {len(record.losses)}")
+    RunPlan(n_checks=record.n_checks, margins={"any": 0.5}, alpha=record.alpha)
+    if not record.steps:
+        return
+    if record.counted is None:
+        raise ValueError("checks without margins")
+    _judged(record.losses, record.counted, record.n_checks, record.alpha)

@@ -105,7 +105,9 @@ class LiveChecks:
         began = time.perf_counter()
         base, trained = self._runner.at_start()
         if known is not None and not self._live.has_adapters:
-            base, trained = known, replace(trained, name="trained")
+            # Of a folder that anybody may have written only digests count: no names, and no paths.
+            base = replace(known, name=base.name, revision=None, notes=base.notes, files=None)
+            trained = replace(trained, name="trained")
         elif known is not None and known.weights != base.weights:
             raise UsageError(
                 "the weights beneath the adapters are not those of the run that goes on here; "
@@ -122,6 +124,7 @@ class LiveChecks:
         return Start(
             base=base,
             alpha=policy.alpha,
+            questions=_questions(tasks, survey.suites, policy),
             has_target="target" in _rings(survey.suites, tasks),
             n_asked=n_asked,
             n_items=n_items,
@@ -174,7 +177,9 @@ class LiveChecks:
             text=f"A check in training, one of {self._n_checks}, on at most {MOST_ITEMS} items of "
             "each capability and with its part of alpha; check the saved model before it ships.",
         )
-        return planned(survey, self._runner, self._store, _LIMITS, Audience(), (caveat,))
+        run = planned(survey, self._runner, self._store, _LIMITS, Audience(), (caveat,))
+        # Warm-up begins at a learning rate of 0: no change is none, and no fault of the adapter.
+        return replace(run, case=replace(run.case, is_in_training=True))
 
     def _together(self, work: Callable[[], T]) -> T:
         """Return in every process what the leader's work comes to, or raise its failure."""
@@ -254,6 +259,12 @@ def _turns(tasks: Sequence[Task], protocol: EvalSettings) -> dict[str, list[str]
     for name, item_id in dealt[:MOST_ITEMS]:
         kept[name].append(item_id)
     return kept
+
+
+def _questions(tasks: Sequence[Task], suites: Sequence[Suite], policy: Policy) -> str:
+    """Return the digest of what each check asks, and of the margins of what gates."""
+    margins = {name: policy.margin(name) for name in gating(suites, policy)}
+    return digest([[task.digest for task in tasks], margins])
 
 
 def _rings(suites: Sequence[Suite], tasks: Sequence[Task]) -> set[str]:

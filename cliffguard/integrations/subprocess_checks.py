@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 
 from cliffguard.config import AUTO, as_written
+from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.files import write_whole
@@ -22,7 +23,7 @@ from cliffguard.integrations import leash
 from cliffguard.integrations.checks import Result, Start
 from cliffguard.integrations.gate_command import check_command, outside_of_training
 from cliffguard.integrations.reviewed import VERDICTS, check_in, failure_in
-from cliffguard.run.policies import default_policy
+from cliffguard.run.policies import default_policy, gating
 from cliffguard.suites.target import suites_of
 
 if TYPE_CHECKING:
@@ -96,8 +97,11 @@ class SubprocessChecks:
         suites = suites_of(replace(self._plan, suites=()) if is_auto else self._plan)
         policy = self._plan.policy or default_policy(suites)
         rings = {capability.ring for suite in suites for capability in suite.capabilities}
+        margins = {name: policy.margin(name) for name in gating(suites, policy)}
+        questions = [[suite.digest for suite in suites], is_auto, self._plan.items, margins]
         return Start(
             base=None,
+            questions=digest(questions),
             alpha=policy.alpha,
             has_target="target" in rings,
             n_asked=0,

@@ -1,7 +1,8 @@
-"""What a trainer was given, as far as a check needs it."""
+"""What a trainer was given, as far as a check needs it, and what it chooses by our numbers."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from cliffguard.core.errors import UsageError
@@ -14,17 +15,30 @@ def both_names(number: str) -> tuple[str, str]:
     return f"{PREFIX}{number}", f"{PREFIX}{number}".removeprefix("eval_")
 
 
-_SMALLEST = (*both_names("worst_drop"), *both_names("worst_drop_upper"), *both_names("verdict"))
+_SMALLEST = (*both_names("worst_drop"), *both_names("worst_drop_upper"))
 
 
 def refuse_wrong_best(args: Any) -> None:
-    """Refuse to keep the checkpoint that lost most."""
-    if args.metric_for_best_model in _SMALLEST and args.greater_is_better:
-        raise UsageError(
-            f"metric_for_best_model={args.metric_for_best_model}: the smallest is the best, and "
-            "greater_is_better would keep the worst; set greater_is_better=False",
-            id="training.best-model",
+    """Refuse to keep the checkpoint that lost most, that gained least, or that is proven to fail.
+
+    Raises UsageError.
+    """
+    metric = args.metric_for_best_model
+    reason = None
+    if metric in _SMALLEST and args.greater_is_better:
+        reason = (
+            "the smallest is the best, and greater_is_better would keep the worst; set "
+            "greater_is_better=False"
         )
+    elif metric in both_names("target_gain") and not args.greater_is_better:
+        reason = "the greatest gain is the best; set greater_is_better=True"
+    elif metric in both_names("verdict"):
+        reason = (
+            "exit codes are no order, and a proven loss (10) would be better than none (11); use "
+            f"{PREFIX}worst_drop with greater_is_better=False"
+        )
+    if reason is not None:
+        raise UsageError(f"metric_for_best_model={metric}: {reason}", id="training.best-model")
 
 
 def best_remark(args: Any, cadence: Cadence, *, is_beside: bool) -> str | None:
@@ -41,6 +55,21 @@ def best_remark(args: Any, cadence: Cadence, *, is_beside: bool) -> str | None:
         f"metric_for_best_model={name}: evaluations before the first check count as 0, which no "
         'later one beats; use every="eval"'
     )
+
+
+def leave_objective(trainer: Any) -> None:
+    """Let a search for hyperparameters go by what it went by without our numbers.
+
+    transformers' default sums all metrics of an evaluation that are not its loss.
+    """
+    from transformers.trainer_utils import default_compute_objective
+
+    if getattr(trainer, "compute_objective", None) is default_compute_objective:
+        trainer.compute_objective = partial(_without_ours, default_compute_objective)
+
+
+def _without_ours(objective: Any, metrics: dict[str, float]) -> Any:
+    return objective({name: n for name, n in metrics.items() if not name.startswith(PREFIX)})
 
 
 def tokenizer_of(processing_class: Any) -> Any:

@@ -27,11 +27,13 @@ class TrainingChecks:
     """
 
     def __init__(self, checks: Checks, *, raises: bool, tell: Callable[[str], None]) -> None:
-        self._checks = checks
+        self._checks: Checks | None = checks
         self._raises = raises
         self._tell = tell
         self._overhead = Overhead(time.monotonic())
-        self._failure: CliffguardError | None = None
+        self._failure: CliffguardError | None = None  # of the last check, or of the start
+        self._is_beyond = False  # the run has gone on behind its last planned check
+        self._told_of: set[str | None] = set()
         self._begun_at = 0
         self.review: Review | None = None
         self.record = Record(n_checks=0)
@@ -46,8 +48,10 @@ class TrainingChecks:
         Raises UsageError for what cannot be checked.
         """
         self.record, self._begun_at = planned, step
+        assert self._checks is not None, "it has not ended"
         try:
             start = self._checks.begin(planned.n_checks, planned.base, is_trained=step > 0)
+            _refuse_other_plan(planned, start)
         except UsageError:
             raise
         except Exception as failure:
@@ -60,23 +64,31 @@ class TrainingChecks:
             gain = 0.0
         now = replace(self.record.standing, target_gain=gain)
         alpha = self.record.alpha if self.record.steps else start.alpha
-        self.record = replace(planned, base=start.base, alpha=alpha, standing=now)
+        self.record = replace(
+            planned, base=start.base, questions=start.questions, alpha=alpha, standing=now
+        )
         self._tell(_begun(start, planned))
 
     def take(self, step: int) -> Sequence[Check]:
         """Check the model after a step, unless all that were planned are made."""
-        is_over = len(self.record.steps) >= self.record.n_checks
-        if not self.is_open or is_over or step in (0, *self.record.steps[-1:]):
+        if self._checks is None or not self.is_open or step in (0, *self.record.steps[-1:]):
             return ()
-        return self._count(lambda: self._checks.take(step), step)
+        if len(self.record.steps) >= self.record.n_checks:
+            self._pass_over(step)
+            return ()
+        checks = self._checks
+        return self._count(lambda: checks.take(step), step)
 
     def gather(self, step: int) -> Sequence[Check]:
         """Take what was checked beside the training, and has come to its end by a step."""
-        return self._count(self._checks.ready, step) if self.is_open else ()
+        if self._checks is None or not self.is_open:
+            return ()
+        return self._count(self._checks.ready, step)
 
     def end(self, step: int) -> Sequence[Check]:
         """Take what is still to come, and say how many checks were made."""
-        late = self._count(self._checks.close, step)
+        late = () if self._checks is None else self._count(self._checks.close, step)
+        self._checks = None  # and the model in it, which another run may replace
         self.is_open = False
         self._tell(self._summary())
         return late
@@ -90,11 +102,14 @@ class TrainingChecks:
 
     @property
     def exit_code(self) -> int:
-        """That of the last check, of the failure where none came to its end, or of undecided."""
-        if self.record.steps:
-            return self.standing.verdict
-        if self._failure is not None:
+        """10 where a loss is proven; else that of the last check, or of what it failed of.
+
+        A check is no PASS of a model that was to be checked again.
+        """
+        if self._failure is not None and not self.standing.proven:
             return self._failure.exit_code
+        if self.record.steps and not (self._is_beyond and self.standing.verdict == 0):
+            return self.standing.verdict
         return EXIT_CODES[Outcome.INCONCLUSIVE]
 
     def _count(self, work: Callable[[], Sequence[Result]], step: int) -> Sequence[Check]:
@@ -104,35 +119,55 @@ class TrainingChecks:
             for result in work():
                 if isinstance(result, CliffguardError):
                     self._fails(result)
-                else:
+                elif len(self.record.steps) < self.record.n_checks:
                     self._judge(result, step)
                     checks.append(result)
+                else:  # begun beside the training before all that were planned had ended
+                    self._pass_over(result.step)
         except Exception as failure:
             self._fails(failure)
         return checks
 
     def _judge(self, check: Check, step: int) -> None:
         before, self.record = self.standing, self.record.after(check)
+        self._failure = None
         self.standings[check.step] = self.standing
         if self.standing.proven and not before.proven:
             lost = ", ".join(self.standing.proven)
             self._tell(f"step {check.step}: a loss is proven: {lost}")
         self.review = check.review
         self._overhead.add(check.seconds)
-        if self._checks.is_beside:
+        if self._checks is None or self._checks.is_beside:
             return
         if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
             self._tell(remark)
 
-    def _fails(self, failure: Exception) -> None:
+    def _pass_over(self, step: int) -> None:
+        """Say once that there is no alpha left for a check: the run is longer than was planned."""
+        if not self._is_beyond:
+            self._tell(
+                f"step {step} is not checked, nor what follows: all "
+                f"{n_things(self.record.n_checks, 'planned check')} were made before; check what "
+                "is saved: cliffguard check BASE CHECKPOINT"
+            )
+        self._is_beyond = True
+
+    def _fails(self, cause: Exception) -> None:
         """Tell a failure, whatever it is: a training of days ends for none, unless it `raises`."""
+        failure = (
+            cause
+            if isinstance(cause, CliffguardError)
+            else InfrastructureError(f"a check failed: {cause!r}", id="training.failed")
+        )
         if self._raises:
             raise failure
-        if not isinstance(failure, CliffguardError):
-            failure = InfrastructureError(f"{failure!r}", id="training.failed")
-        if self._failure is None or self._failure.id != failure.id:
+        if failure.id not in self._told_of:
             self._tell(f"a check failed, and the training goes on: {failure.line}")
+        self._told_of.add(failure.id)
         self._failure = failure
+        # Where the base could not be asked, nobody knows whether there is a target.
+        has_target = not self.is_open or self.standing.target_gain is not None
+        self.record = self.record.failed(has_target=has_target)
 
     def _summary(self) -> str:
         n_made, planned = len(self.record.steps), self.record.n_checks
@@ -144,6 +179,16 @@ class TrainingChecks:
             f"{line}, in {self._overhead.spent:.1f} s; at step {self.record.steps[-1]} the worst "
             f"drop is {100 * now.worst_drop:.1f} points (at most {100 * now.worst_drop_upper:.1f})"
             f"; exit code {self.exit_code}"
+        )
+
+
+def _refuse_other_plan(planned: Record, start: Start) -> None:
+    """Refuse to count losses of other items together, or by other margins."""
+    if planned.steps and planned.questions not in ("", start.questions):
+        raise UsageError(
+            f"the {n_things(len(planned.steps), 'check')} so far had another plan, of other items "
+            "or with another policy; go on with that one, or begin the training anew",
+            id="training.other-plan",
         )
 
 

@@ -8,6 +8,7 @@ It looks on: weights, optimizer and randomness are, bit for bit, what they are w
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from cliffguard.integrations.subprocess_checks import (
 from cliffguard.integrations.trainer_settings import (
     best_remark,
     both_names,
+    leave_objective,
     refuse_wrong_best,
     tokenizer_of,
 )
@@ -79,7 +81,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
     """Checks the model of a trainer: what `attach` puts there, with the same arguments.
 
     After the training `review` is that of the last check (None: there was none), and `exit_code` is
-    0, 10 or 11 as the last check stands, or that of the failure where none came to its end.
+    10 where a loss is proven, else 0 or 11 as the last check stands, or that of what it failed of.
     """
 
     review: Review | None = None
@@ -134,6 +136,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self.cadence = Cadence(every)
         self.on_fail, self.on_error, self.store = on_fail, on_error, store
         self.trainer: Any = None
+        self._trained: Callable[[], Any] = lambda: None  # the model, while anybody else holds it
         self._run: TrainingChecks | None = None
 
     # --- joining a trainer ------------------------------------------------------------------------
@@ -142,10 +145,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Become a callback of a trainer, before those that stop early."""
         handler = trainer.callback_handler
         if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
-            raise UsageError(
-                "the trainer has this callback already; trainer.remove_callback takes it away",
-                id="training.twice",
-            )
+            raise _twice()
         if self.is_beside:
             refuse_no_base(self.plan, trainer.model)
             refuse_shards(trainer)
@@ -179,11 +179,15 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self, args: Any, state: Any, control: Any, model: Any = None, **others: Any
     ) -> None:
         """Refuse what cannot be checked, and ask the base."""
+        if self.trainer is not None and self.trainer.state is not state:
+            self.trainer = None  # it was handed on to another, which nobody can reach
         self._go_first()
         refuse_wrong_best(args)
         cadence = Cadence("save") if self.is_beside else self.cadence
         self._cadence, line = cadence.settled(args)
-        planned = self._planned(args, state)
+        if state.is_hyper_param_search:
+            leave_objective(self.trainer)
+        planned = self._planned(args, state, model)
         tell = _tell if state.is_world_process_zero else _silent
         checks: Checks
         if self.is_beside:
@@ -210,9 +214,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Check, where so many steps lie between two checks."""
-        if (
-            self.is_beside and args.world_size == 1
-        ):  # of several all would have to wait for the first
+        if self.is_beside and args.world_size == 1:  # of several all would wait for the first
             self._gather(state, control)
         n_steps = self._cadence.n_steps
         if n_steps is not None and state.global_step % n_steps == 0:
@@ -249,15 +251,16 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     # --- how it is done ---------------------------------------------------------------------------
 
-    def _planned(self, args: Any, state: Any) -> Record:
-        """Return what is known of the run: it begins, goes on, or is tried again by itself."""
-        kept = state.stateful_callbacks.get(_NAME, {}).get("attributes", {}).get("record")
+    def _planned(self, args: Any, state: Any, model: Any) -> Record:
+        """Return what is known of the run: it begins, goes on, or trains the same model again."""
+        run = self._run if self._trained() is model else None
+        before = None if run is None else run.record.base
+        self._trained = weakref.ref(model)
+        kept = _kept(state)
         if state.global_step and kept is not None:
             return record_from(kept)
-        planned = Record(n_checks=self._cadence.n_checks(args, state))
-        if self._run is not None and self._run.is_open:  # with a smaller batch, on the same weights
-            return Record(n_checks=planned.n_checks, base=self._run.record.base)
-        return planned
+        # Trained by a run before this one, or with a larger batch: what that began from counts.
+        return Record(n_checks=self._cadence.n_checks(args, state), base=before)
 
     def _beside(self, args: Any, state: Any, model: Any, tell: Callable[[str], None]) -> Checks:
         refuse_no_base(self.plan, model)
@@ -305,6 +308,23 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
 
     def _standing_lacks_gain(self) -> bool:
         return self._run is not None and self._run.standing.target_gain is None
+
+
+def _kept(state: Any) -> Any:
+    """Return what a checkpoint's trainer_state.json has of the record; None where it has none."""
+    kept = state.stateful_callbacks.get(_NAME)
+    if isinstance(kept, list) and len(kept) > 1:
+        raise _twice()
+    for name in ("attributes", "record"):
+        kept = kept.get(name) if isinstance(kept, dict) else kept
+    return kept
+
+
+def _twice() -> UsageError:
+    return UsageError(
+        "the trainer has this callback already; trainer.remove_callback takes it away",
+        id="training.twice",
+    )
 
 
 def _costs(check: Check) -> dict[str, float]:

@@ -132,7 +132,9 @@ def decide(
     what is found in them, and what `changed` since behind it.
     """
     base, candidate = measured
-    uncounted = check_answers(base.answers, candidate.answers, case.protocol)
+    uncounted = check_answers(
+        base.answers, candidate.answers, case.protocol, may_be_alike=case.is_in_training
+    )
     pairs = pair_answers(look, base, candidate)
     accounts = accounts_of(case.runs, known, case.policy, _counted(pairs))
     comparison = compare(

@@ -64,6 +64,7 @@ class LiveRunner(HarnessRunner):
             )
         self.model = live.unwrapped(model)
         self.name = name
+        live.refuse_other_kinds(name, self.model)
         refuse_no_bos_or_eos(name, tokenizer)
         self._live = LiveBackend(self.model, copy.deepcopy(tokenizer), self.settings)
         self._live.holds_still = holds_still
@@ -134,6 +135,12 @@ class LiveRunner(HarnessRunner):
                 id="live.merged",
             )
         self._refuse_trained_base(base)
+        if altered := live.altered(self.model):
+            raise UsageError(
+                f"{self.name}: the adapter changed the base when it was made ({altered}), so that "
+                f"switching it off does not give the base back; make it without, or {_SAVED}",
+                id="live.altered-base",
+            )
         if changed := live.resized(self.model):
             raise UsageError(
                 f"{self.name}: its embeddings were resized ({changed}), so that the base is no "

@@ -186,7 +186,7 @@ def test_a_check_that_fails_is_said_once_and_training_goes_on(
     err = capsys.readouterr().err
     assert err.count("memory.too-small") == 1
     assert "1 of 4 checks made" in err
-    assert callback.exit_code == 11
+    assert callback.exit_code == 20  # and not that of the check before: nobody knows the last model
 
 
 @pytest.mark.parametrize("failure", [IntegrityError("x", id="live.changed"), MemoryError("gone")])
@@ -293,6 +293,31 @@ def test_the_class_serves_a_trainer_that_nobody_can_reach(
 
     assert callback.exit_code == 11
     assert any("eval_cliffguard_worst_drop" in row for row in trainer.state.log_history)
+
+
+def test_of_two_in_one_trainer_neither_begins(tiny_base: Path, tmp_path: Path) -> None:
+    """Also where callbacks alone were given."""
+    both = [CliffguardCallback(PLAN), CliffguardCallback(PLAN)]
+    trainer = trainer_of(tiny_base, tmp_path, callbacks=both)
+
+    with support.refused("training.twice", 2):
+        trainer.train()
+
+
+def test_a_callback_that_is_handed_on_logs_where_it_is(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no longer into the trainer that it was attached to."""
+    scripted(monkeypatch, lambda _: 0.0)
+    first = trainer_of(tiny_base, tmp_path)
+    callback = attach(first, PLAN)
+    second = trainer_of(tiny_base, tmp_path, callbacks=[callback])
+    for trainer in (first, second):
+        trainer.train()
+
+    for trainer in (first, second):
+        rows = [row for row in trainer.state.log_history if "eval_cliffguard_seconds" in row]
+        assert [row["step"] for row in rows] == [2, 4, 6]
 
 
 def test_two_callbacks_of_one_process_are_two(tmp_path: Path) -> None:

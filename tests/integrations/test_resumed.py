@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, EarlyStoppingCallback
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    EarlyStoppingCallback,
+)
 
+from cliffguard.core.settings import Policy
 from cliffguard.engine import live
 from cliffguard.integrations import attach
-from cliffguard.integrations.checks import Record, record_from
+from cliffguard.integrations.checks import Counted, Record, record_from
 from cliffguard.runners.live import LiveRunner
 from tests import support
 from tests.integrations.test_attach import PLAN
@@ -113,6 +120,32 @@ def test_full_weights_go_on_where_the_store_has_their_base(
         trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "bare"))
 
 
+def test_of_a_kept_base_only_its_digests_count(
+    tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No name that paints a terminal, and no path to other weights."""
+    plan, run = plan_of(tmp_path), tmp_path / "run"
+    trainer = trainer_of(tiny_base, run, **SAVED)
+    attach(trainer, plan, store=tmp_path / "store")
+    trainer.train()
+    path = Path(last_checkpoint(run), "trainer_state.json")
+    state = json.loads(path.read_text())
+    base = state["stateful_callbacks"]["CliffguardCallback"]["attributes"]["record"]["base"]
+    elsewhere = dict.fromkeys(("weights", "tokenizer", "chat_template"), str(tmp_path / "gone"))
+    base |= {"name": "\x1b[2J", "files": {**elsewhere, "adapter": None}}
+    path.write_text(json.dumps(state))
+    capsys.readouterr()
+
+    trainer = trainer_of(tiny_base, run, **SAVED)
+    callback = attach(trainer, plan, store=tmp_path / "store")
+    trainer.train(resume_from_checkpoint=last_checkpoint(run))
+    err = capsys.readouterr().err
+    assert "\x1b[2J" not in err
+    assert "base: 0 items asked" in err
+    assert callback.review is not None
+    assert callback.review.comparison.base.name == "base"
+
+
 @pytest.mark.slow
 def test_an_adapter_does_not_go_on_over_another_base(
     tiny_base: Path, tiny_tuned: Path, tmp_path: Path
@@ -156,8 +189,30 @@ def test_no_pickle_of_the_trainer_is_read(
     assert "training_args.bin" not in counts[1]
 
 
+COUNTED = {"margins": {"reasoning": 0.1}, "groups": {"reasoning": [1]}}
+
+
 @pytest.mark.parametrize(
-    "written", [{}, {"n_checks": "many"}, {"n_checks": 3, "steps": [1], "losses": "no"}, [], "x"]
+    "written",
+    [
+        {},
+        {"n_checks": "many"},
+        {"n_checks": 3, "steps": [1], "losses": "no"},
+        [],
+        "x",
+        {"n_checks": 0},
+        {"n_checks": 3, "alpha": 7.0},
+        {"n_checks": 3, "steps": [1, 2], "losses": [{"reasoning": [1.0]}], "counted": COUNTED},
+        {"n_checks": 3, "steps": [1], "losses": [{"reasoning": [1.0]}]},
+        {"n_checks": 3, "steps": [1], "losses": [{"reading": [1.0]}], "counted": COUNTED},
+        {"n_checks": 3, "steps": [1], "losses": [{"reasoning": [9.0]}], "counted": COUNTED},
+        {
+            "n_checks": 3,
+            "steps": [1, 2],
+            "losses": [{"reasoning": [1.0]}, {"reasoning": [1.0, 0.0]}],
+            "counted": COUNTED,
+        },
+    ],
 )
 def test_a_state_that_cannot_be_read_is_refused(written: Any) -> None:
     """It lies in a folder that anybody may have written."""
@@ -165,9 +220,83 @@ def test_a_state_that_cannot_be_read_is_refused(written: Any) -> None:
         record_from(written)
 
 
+@pytest.mark.parametrize("kept", [[], [{"attributes": {}}], {"attributes": []}, "x"])
+def test_a_state_of_another_form_is_refused(
+    kept: Any, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, whatever stands where a trainer looks it up."""
+    scripted(monkeypatch, lambda _: 0.0)
+    settings = {**SAVED, "restore_callback_states_from_checkpoint": False}
+    trainer = trainer_of(tiny_base, tmp_path, **settings)
+    attach(trainer, PLAN)
+    trainer.train()
+    path = Path(last_checkpoint(tmp_path), "trainer_state.json")
+    state = json.loads(path.read_text())
+    state["stateful_callbacks"]["CliffguardCallback"] = kept
+    path.write_text(json.dumps(state))
+
+    trainer = trainer_of(tiny_base, tmp_path, **settings)
+    attach(trainer, PLAN)
+    with support.refused("training.state", 2):
+        trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path))
+
+
+def test_a_run_does_not_go_on_with_another_plan(tiny_base: Path, tmp_path: Path) -> None:
+    """Losses of other items, or by other margins, are not counted together."""
+    plan = plan_of(tmp_path)
+    shorter = replace(plan, protocol=replace(plan.protocol, limit=40))
+    stricter = replace(plan, policy=Policy(default_margin=0.01))
+    trainer = trainer_of(tiny_base, tmp_path / "run", lora={}, **SAVED)
+    attach(trainer, plan, store=tmp_path / "store")
+    trainer.train()
+    for another in (shorter, stricter):
+        trainer = trainer_of(tiny_base, tmp_path / "run", lora={}, **SAVED)
+        attach(trainer, another, store=tmp_path / "store")
+        with support.refused("training.other-plan", 2, "2 checks so far"):
+            trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "run"))
+
+
+def test_a_run_that_goes_on_for_longer_says_what_is_not_checked(
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Alpha is spent on the checks that were planned."""
+    checks = scripted(monkeypatch, lambda _: 0.0)
+    for max_steps, goes_on in ((4, False), (10, True)):
+        trainer = trainer_of(tiny_base, tmp_path, **{**SAVED, "max_steps": max_steps})
+        attach(trainer, PLAN)
+        trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path) if goes_on else None)
+        lines = capsys.readouterr().err
+        assert lines.count("step 6 is not checked, nor what follows: all 2 planned") == goes_on
+    assert checks.taken == [2, 4]
+
+
+def test_trained_again_it_is_compared_with_what_it_first_was(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """Full weights that a first run wrecked are no base of a second one."""
+    trainer = trainer_of(tiny_base, tmp_path / "run", max_steps=2)
+    callback = attach(trainer, plan_of(tmp_path), store=tmp_path / "store")
+    bases = []
+    for _ in range(2):
+        trainer.train()
+        bases.append(callback._run.record.base.weights)  # type: ignore[union-attr]
+    trainer.model = AutoModelForCausalLM.from_pretrained(tiny_base)
+    with torch.no_grad():
+        trainer.model.lm_head.weight.add_(0.1)
+    trainer.train()
+    bases.append(callback._run.record.base.weights)  # type: ignore[union-attr]
+
+    assert bases[0] == bases[1] != bases[2]
+
+
 def test_a_state_is_read_as_it_was_written() -> None:
     """Through JSON."""
-    record = Record(n_checks=3, steps=(2,), losses=({"reasoning": (1.0, 0.0, None)},))
+    counted = Counted(margins={"reasoning": 0.1}, groups={"reasoning": (-1, -2, -3)})
+    losses = {"reasoning": (1.0, 0.0, None)}
+    record = Record(n_checks=3, counted=counted, steps=(2,), losses=(losses,))
 
     assert record_from(json.loads(json.dumps(record.as_json()))) == record
 
@@ -199,6 +328,9 @@ def resize(model: Any) -> None:
         ({}, unfreeze, ("live.trained-base", "freeze them")),
         ({}, merge, ("live.merged", "unmerge")),
         ({}, resize, ("live.resized", "300 rows")),
+        ({"init_lora_weights": "pissa", "lora_dropout": 0}, None, ("live.altered-base", "pissa")),
+        ({"init_lora_weights": "olora"}, None, ("live.altered-base", "olora")),
+        ({"layer_replication": [(0, 2), (1, 2)]}, None, ("live.altered-base", "layer_replication")),
     ],
 )
 def test_adapters_over_a_base_that_is_not_there_are_refused(
@@ -243,6 +375,18 @@ def test_a_plan_in_which_nothing_gates_is_refused(tiny_base: Path, tmp_path: Pat
 
     with support.refused("training.nothing-gates", 2):
         trainer.train()
+
+
+@pytest.mark.parametrize("lora", [{}, None], ids=["adapter", "full weights"])
+def test_a_model_that_writes_nothing_is_refused(lora: Any, tiny_base: Path, tmp_path: Path) -> None:
+    """A classifier is trained by the same trainer, and no prompt can be put to it."""
+    trainer = trainer_of(tiny_base, tmp_path)
+    trainer.model = AutoModelForSequenceClassification.from_pretrained(tiny_base)
+    if lora is not None:
+        trainer.model = get_peft_model(trainer.model, LoraConfig(task_type="SEQ_CLS"))
+
+    with support.refused("live.no-language-model", 2, "causal"):
+        attach(trainer, PLAN)
 
 
 @pytest.mark.parametrize("mark", ["ds_id", "full_tensor"])

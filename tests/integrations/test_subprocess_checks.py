@@ -14,8 +14,10 @@ import pytest
 
 from cliffguard import Plan
 from cliffguard.core.errors import CliffguardError, IntegrityError
-from cliffguard.integrations.checks import Check, Result
+from cliffguard.core.settings import Policy
+from cliffguard.integrations.checks import Check, Record, Result
 from cliffguard.integrations.subprocess_checks import SubprocessChecks, refuse_no_base, saved_at
+from cliffguard.integrations.training import TrainingChecks
 from tests import support
 from tests.integrations.beside import Command, eventually, write_result
 from tests.support import all_right, loses_hard_levels
@@ -33,13 +35,15 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
 class Run:
     """A run that has saved checkpoints, and the lines that were said."""
 
-    def __init__(self, folder: Path, *steps: int, wait_minutes: float = 1.0) -> None:
+    def __init__(
+        self, folder: Path, *steps: int, wait_minutes: float = 1.0, policy: Policy | None = None
+    ) -> None:
         self.folder = folder
         for step in steps:
             (folder / f"checkpoint-{step}").mkdir(parents=True)
         self.lines: list[str] = []
         self.checks = SubprocessChecks(
-            Plan(base="models/base", candidate="in training", suites=("adjacent",)),
+            Plan(base="models/base", candidate="in training", suites=("adjacent",), policy=policy),
             lambda step: saved_at(str(folder), step, is_search=False),
             store=None,
             wait_minutes=wait_minutes,
@@ -267,3 +271,30 @@ def test_a_command_that_no_shell_would_read_is_refused(
 
     with support.refused("command.words", 2, "No closing quotation"):
         Run(tmp_path).checks.begin(3, None, is_trained=False)
+
+
+def test_other_margins_are_another_plan(command: Command, tmp_path: Path) -> None:
+    """Losses that were judged by others are not counted with what comes."""
+    start = Run(tmp_path).checks.begin(3, None, is_trained=False)
+    kept = Record(n_checks=3, questions=start.questions, steps=(2,))
+
+    def go_on(policy: Policy | None) -> None:
+        run = Run(tmp_path, policy=policy)
+        TrainingChecks(run.checks, raises=True, tell=run.lines.append).begin(kept, 4)
+
+    go_on(None)
+    with support.refused("training.other-plan", 2):
+        go_on(Policy(default_margin=0.4))
+
+
+def test_what_was_begun_beyond_the_plan_does_not_count(command: Command, tmp_path: Path) -> None:
+    """A save that nobody planned, while the last planned check still runs."""
+    run = Run(tmp_path / "run", 2, 4)
+    training = TrainingChecks(run.checks, raises=True, tell=run.lines.append)
+    training.begin(Record(n_checks=1), 0)
+    checks = [*training.take(2), *training.take(4), *training.end(4)]
+
+    assert [check.step for check in checks] == [2]
+    assert training.record.steps == (2,)
+    assert "step 4 is not checked, nor what follows" in "\n".join(run.lines)
+    assert training.exit_code == 11
