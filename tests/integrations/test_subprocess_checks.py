@@ -215,10 +215,11 @@ def is_alive(pid: int) -> bool:
 
 
 TRAINING = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.integrations.test_subprocess_checks import Run
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in the background
 run = Run(Path(sys.argv[1]), 2)
 run.checks.take(2)
 time.sleep(120)

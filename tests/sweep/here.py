@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cliffguard.core.settings import Plan
 from cliffguard.runners import Runner
@@ -30,7 +31,8 @@ class HereExecutor(Executor):
         self.is_cancelled = False
         self._lose = lose
         self._forget = forget
-        self._settings = WorkerSettings(make=make, plan=plan)
+        # A worker takes away its process's connections for good; this process is that of all tests.
+        self._settings = WorkerSettings(make=make, plan=replace(plan, offline=False))
         self._workers: dict[int, Worker] = {}
         self._in_hand: list[tuple[int, Work]] = []
 
@@ -54,8 +56,9 @@ class HereExecutor(Executor):
             return [(number, WorkOutcome(is_lost=True))]
         if self._forget(number, work):
             self._workers.pop(number, None)
-        worker = self._workers.setdefault(number, Worker(self._settings))
-        return [(number, worker.do(work))]
+        if number not in self._workers:
+            self._workers[number] = Worker(self._settings)
+        return [(number, self._workers[number].do(work))]
 
     def cancel(self) -> None:
         """Let all go."""
