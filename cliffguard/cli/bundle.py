@@ -16,6 +16,7 @@ from cliffguard.cli.flag_values import spelt
 from cliffguard.cli.given import open_store
 from cliffguard.cli.outcome import (
     Output,
+    code_of_all,
     finished,
     folders_of,
     in_turn,
@@ -23,7 +24,6 @@ from cliffguard.cli.outcome import (
     prepare,
     print_together,
     recorded,
-    worst,
 )
 from cliffguard.cli.overview import finish_overview
 from cliffguard.cli.stored_pairs import is_of, pair_named
@@ -184,7 +184,7 @@ def judge(
     `policy` None: the one under which each was measured. `choose` is the flag of that name. Looks
     at these pairs of which the store knows count, and those of this run are noted there.
     """
-    from cliffguard.planning.selection import CandidateReview, remark, shippable
+    from cliffguard.planning.selection import CandidateReview, remark
 
     pairs = _for_choice(measured.pairs, policy, choose)
     plans = [pair.survey.plan for pair in pairs]
@@ -211,10 +211,7 @@ def judge(
     if several and to.out is not None:
         finish_overview(names_of(plans), places, reviews, to.out, to.screen)
     print_together(plans, reviews, to.output.form)
-    if choose is None:
-        return worst(codes)
-    to.screen.say(shippable(choose, names_of(plans), [code == 0 for code in codes]))
-    return 0 if 0 in codes else worst(codes)
+    return code_of_all(codes, names_of(plans), choose, to.screen.say)
 
 
 def _for_choice(

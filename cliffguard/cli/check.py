@@ -23,6 +23,7 @@ from cliffguard.cli.console import (
 from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     Output,
+    code_of_all,
     finished,
     in_turn,
     left_empty,
@@ -34,7 +35,6 @@ from cliffguard.cli.outcome import (
     print_together,
     recorded,
     refusals_of,
-    worst,
 )
 from cliffguard.cli.overview import finish_overview, remove_overview
 from cliffguard.cli.tracking import tracking_of
@@ -233,13 +233,8 @@ class _Checks:
 
     def end(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Tell trackers; return the exit code of all, with `is_zero` 0 wherever are verdicts."""
-        code = worst(codes)
-        if self.choose is not None:
-            from cliffguard.planning.selection import shippable
-
-            names = [plan.candidate for plan in self.plans]
-            self.screen.say(shippable(self.choose, names, [code == 0 for code in codes]))
-            code = 0 if 0 in codes else code
+        names = [plan.candidate for plan in self.plans]
+        code = code_of_all(codes, names, self.choose, self.screen.say)
         if self.output.tracking is not None:
             self.output.tracking.send(code, self.out, self.screen)
         return 0 if is_zero and set(codes) <= {0, 10, 11} else code

@@ -162,6 +162,25 @@ def worst(codes: Sequence[int]) -> int:
     return max(codes, key=_SEVERITY.index)
 
 
+def code_of_all(
+    codes: Sequence[int],
+    names: Sequence[str],
+    choose: Choice | None,
+    say: Callable[[str], None],
+) -> int:
+    """Return the exit code of several candidates: that of the worst.
+
+    Of candidates that are chosen from it is 0 where one may be shipped; `say` hears which.
+    """
+    code = worst(codes)
+    if choose is None:
+        return code
+    from cliffguard.planning.selection import shippable
+
+    say(shippable(choose, names, [code == 0 for code in codes]))
+    return 0 if 0 in codes else code
+
+
 # A comparison that cannot be trusted, then a proven loss, then what a retry or a correction mends.
 _SEVERITY = (0, 11, 2, 20, 10, 12, 1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from cliffguard.cli.console import ProgressOutput, complain, failure_recorded, remove_reports
 from cliffguard.cli.given import plans_of
-from cliffguard.cli.outcome import prepare, recorded, worst
+from cliffguard.cli.outcome import code_of_all, prepare, recorded
 from cliffguard.cli.overview import remove_overview
 from cliffguard.cli.sweep_results import SweepResults
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
@@ -166,15 +166,9 @@ class Sweep:
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all, as `check` of several has it."""
-        code = worst(codes)
-        if self.extent.choose is not None:
-            from cliffguard.planning.selection import shippable
-
-            vanished = self.results.vanished
-            names = [plan.candidate for n, plan in enumerate(self.plans) if n not in vanished]
-            passed = [code == 0 for code in codes]
-            self.output.screen.say(shippable(self.extent.choose, names, passed))
-            code = 0 if 0 in codes else code
+        vanished = self.results.vanished
+        names = [plan.candidate for n, plan in enumerate(self.plans) if n not in vanished]
+        code = code_of_all(codes, names, self.extent.choose, self.output.screen.say)
         return 0 if is_zero and set(codes) <= {0, 10, 11} else code
 
     def _plan(self, candidates: Sequence[Candidate]) -> None:

@@ -23,8 +23,9 @@ from cliffguard.core.texts import n_things
 from cliffguard.runners import imported
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice, fields_of
 from cliffguard.runners.lmeval_logs.lines import rows_in
-from cliffguard.runners.lmeval_logs.sample import in_words
-from cliffguard.runners.scored import ScoredSide, Source, TaskScores
+from cliffguard.runners.lmeval_logs.sample import NO_SAMPLE, in_words
+from cliffguard.runners.score_choices import TaskScores
+from cliffguard.runners.scored import ScoredSide, Source
 
 SOURCE = Source("plain results (JSON Lines)", "the same program", "filter")
 _AGAIN = "write the file again"
@@ -112,18 +113,12 @@ def _add(
     prompt, cluster = _prompt(where, row), _cluster(where, row)
     task.scores[document] = _score(where, row)
     task.lines[document] = line
-    task.samples[document] = Sample(
+    task.samples[document] = replace(
+        NO_SAMPLE,
         document=document,
         document_hash=digest([name, document]),
         prompt_hash=prompt,
-        score=None,
-        prompt="",
-        target="",
-        text="",
-        is_choice=False,
         is_readable=True,
-        choices=(),
-        trace=None,
         fields=fields_of(row, wanted),
         cluster=cluster,
     )

@@ -6,9 +6,8 @@ which two are compared are those of lm-eval's samples (docs/logged-samples.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cliffguard.core.answers import Answer
@@ -29,35 +28,12 @@ from cliffguard.runners.imported import (
     unscored,
 )
 from cliffguard.runners.lmeval_import.joining import Joined, differences, join
-from cliffguard.runners.lmeval_import.settings import Settings, contradictions, one_sided
+from cliffguard.runners.lmeval_import.settings import contradictions, one_sided
 from cliffguard.runners.lmeval_import.tasks import capabilities_of
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice
-from cliffguard.runners.lmeval_logs.results import Results
-from cliffguard.runners.lmeval_logs.sample import in_words
+from cliffguard.runners.lmeval_logs.sample import NO_SAMPLE
+from cliffguard.runners.score_choices import TaskScores, chosen
 from cliffguard.suites.directions import UNKNOWN, lower_is_better
-
-Number = float | str | None
-"""A score; None: there is none; a text: in words, what stands in its place."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskScores:
-    """One side's samples of a task, and every score that they have.
-
-    `samples` are by document, their own `score` not set; a `prompt_hash` of "" is not known.
-    `scores` are by metric and filter in the order of the log, and by document. Of `to_ask` are the
-    documents that were to be asked (None: not known), and `higher_is_better` what is known of a
-    metric; `undirected` is where that should be said and is not.
-    """
-
-    path: Path
-    samples: Mapping[str, Sample]
-    scores: Mapping[ScoreChoice, Mapping[str, Number]]
-    higher_is_better: Mapping[str, bool] = field(default_factory=dict)
-    settings: Settings = field(default_factory=dict)
-    results: Results = field(default_factory=Results)
-    to_ask: frozenset[str] | None = None
-    undirected: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +114,11 @@ class _Pairing:
     def add(self, task: str, capability: str, rules: CapabilityPolicy) -> None:
         """Pair a task's samples, unless others were not asked the same already."""
         base, candidate = (side.tasks[task] for side in self._sides)
-        chosen = _chosen(task, base, candidate, rules)
-        if isinstance(chosen, str):
-            self._unscored.append(f"{task} ({chosen})")
+        judged_by = chosen(task, base, candidate, rules)
+        if isinstance(judged_by, str):
+            self._unscored.append(f"{task} ({judged_by})")
             return
-        choice, passed = chosen
+        choice, passed = judged_by
         settings = [base.settings, candidate.settings]
         sides = _as_scored((base, candidate), choice)
         self._differences += differences(task, *sides)
@@ -195,83 +171,6 @@ class _Pairing:
         others = [c.filter or "" for c in base.scores if c.metric == choice.metric and c != choice]
         if others and rules.filter is None:
             yield chosen_filter(task, choice.filter, others, self._source.filter)
-
-
-def _chosen(
-    task: str, base: TaskScores, candidate: TaskScores, rules: CapabilityPolicy
-) -> tuple[ScoreChoice, dict[str, str]] | str:
-    """Return by what a task is judged, and why not by the metrics before it; a text: by nothing.
-
-    It is what the policy names, else the first metric, by its first filter, that is a score of
-    every item. Raises UsageError where the policy names what is none.
-    """
-    offered: dict[str, ScoreChoice] = {}
-    for choice in base.scores:
-        if rules.filter in (None, choice.filter):
-            offered.setdefault(choice.metric or "", choice)
-    if rules.metric is not None or (rules.filter is not None and not offered):
-        _refuse_absent(task, base, offered, rules)
-        offered = {rules.metric or "": offered[rules.metric or ""]}
-    passed: dict[str, str] = {}
-    for metric, choice in offered.items():
-        if (why := _unusable(task, choice, base, candidate)) is None:
-            return choice, passed
-        passed[metric] = why
-    reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items()) or "it has none"
-    if rules.metric is not None:
-        raise UsageError(
-            f"{base.path}: {task}: {reasons}; choose another with metric: or filter: in the "
-            f"policy's capability (there are: {_names(base)}), or leave the task out",
-            id="samples.no-score",
-        )
-    return reasons
-
-
-def _refuse_absent(
-    task: str, base: TaskScores, offered: Mapping[str, ScoreChoice], rules: CapabilityPolicy
-) -> None:
-    if rules.metric not in offered:
-        is_metric = any(choice.metric == rules.metric for choice in base.scores)
-        by_filter = rules.metric is None or is_metric
-        what = f"filter {rules.filter!r}" if by_filter else f"metric {rules.metric!r}"
-        raise UsageError(
-            f"{base.path}: {task}: no {what}; there are: {_names(base)}",
-            id="samples.no-filter" if by_filter else "samples.no-metric",
-        )
-
-
-def _names(task: TaskScores) -> str:
-    return ", ".join(f"{choice.metric} by {choice.filter}" for choice in task.scores) or "none"
-
-
-def _unusable(
-    task: str, choice: ScoreChoice, base: TaskScores, candidate: TaskScores
-) -> str | None:
-    """Return why a metric cannot be judged item by item; None: it can."""
-    if choice not in candidate.scores:
-        return f"is not in {candidate.path} by {choice.filter}"
-    numbers = base.scores[choice].values()
-    if (no_score := _no_score(numbers)) is not None:
-        return no_score
-    if all(number is None for number in numbers):
-        return "is on no sample"
-    no_score = _no_score(candidate.scores[choice].values())
-    if no_score is not None and any(numbers):
-        raise IntegrityError(
-            f"{candidate.path}: {task}: {choice.metric} {no_score}, and from 0 to 1 on the base's "
-            "side; measure both sides again, or choose another score with metric: in the policy",
-            id="samples.damaged-score",
-        )
-    return no_score
-
-
-def _no_score(numbers: Iterable[Number]) -> str | None:
-    for number in numbers:
-        if isinstance(number, str):
-            return f"is {number}"
-        if number is not None and not 0 <= number <= 1:
-            return f"is {in_words(number)}"
-    return None
 
 
 def _as_scored(sides: Sequence[TaskScores], choice: ScoreChoice) -> tuple[dict[str, Sample], ...]:
@@ -343,19 +242,8 @@ def _cut_to_asked(
 def _unanswered(name: str) -> Sample:
     """Return what stands for a document that neither side answered: it is missing on both."""
     digest = sha256_of_text(f"unanswered {name}")
-    return Sample(
-        document=name,
-        document_hash=digest,
-        prompt_hash=digest,
-        score=None,
-        prompt="",
-        target="",
-        text="",
-        is_choice=False,
-        is_readable=True,
-        choices=(),
-        trace=None,
-        fields={},
+    return replace(
+        NO_SAMPLE, document=name, document_hash=digest, prompt_hash=digest, is_readable=True
     )
 
 

@@ -22,7 +22,8 @@ from cliffguard.runners.lmeval_logs import ScoreChoice
 from cliffguard.runners.lmeval_logs.reading import REPEATS
 from cliffguard.runners.lmeval_logs.results import Results
 from cliffguard.runners.lmeval_logs.sample import plain_setting
-from cliffguard.runners.scored import Number, ScoredSide, Source, TaskScores, wanted_fields
+from cliffguard.runners.score_choices import Number, TaskScores
+from cliffguard.runners.scored import ScoredSide, Source, wanted_fields
 
 SOURCE = Source("samples that inspect_ai logged", "inspect_ai", "reducer")
 WHO_ANSWERED = unknown(

@@ -23,7 +23,7 @@ from cliffguard.runners.inspect_logs.scores import (
     reduced,
 )
 from cliffguard.runners.lmeval_logs import TELLING, Sample, ScoreChoice, fields_of
-from cliffguard.runners.scored import Number
+from cliffguard.runners.score_choices import Number
 
 _MOST_PROMPT = 1 << 16
 """Characters of a prompt that are held whole; of a longer one its ends."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from cliffguard.runners.lmeval_logs import ScoreChoice
 from cliffguard.runners.lmeval_logs.sample import in_words
-from cliffguard.runners.scored import Number
+from cliffguard.runners.score_choices import Number
 
 _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}

@@ -14,6 +14,7 @@ from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.texts import SHORT, Texts, ends_of, whole_characters
 from cliffguard.runners.lmeval_logs.releases import names_filters, prompt_of, samples_in
 from cliffguard.runners.lmeval_logs.sample import (
+    NO_SAMPLE,
     Sample,
     choices_of,
     facts_beside,
@@ -38,22 +39,6 @@ REPEATS = "responses a document"
 
 _OTHER_PICKS = ("acc_norm", "acc_bytes", "acc_mutual_info")  # not by the likelihood alone
 _RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
-
-
-_NOBODY = Sample(
-    document="",
-    document_hash="",
-    prompt_hash="",
-    score=None,
-    prompt="",
-    target="",
-    text="",
-    is_choice=False,
-    is_readable=False,
-    choices=(),
-    trace=None,
-    fields={},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +218,7 @@ class TaskReader:
             text = generated_text(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
-            twin = self._twins.get(document, _NOBODY)
+            twin = self._twins.get(document, NO_SAMPLE)
             choices = _shared(choices_of(arguments) if text is None else (), twin.choices)
             picked, sure = picked_choice(answer, choices) if text is None else ("", None)
             target = str(row.get("target", ""))

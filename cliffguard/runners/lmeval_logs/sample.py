@@ -64,6 +64,23 @@ class Sample:
     cluster: str | None = None
 
 
+NO_SAMPLE = Sample(
+    document="",
+    document_hash="",
+    prompt_hash="",
+    score=None,
+    prompt="",
+    target="",
+    text="",
+    is_choice=False,
+    is_readable=False,
+    choices=(),
+    trace=None,
+    fields={},
+)
+"""What nobody answered."""
+
+
 def _short_digest(value: Any) -> bytes:
     """Return a digest of what JSON holds, by Python's spelling, which is the fastest to be had."""
     return hashlib.blake2b(ascii(value).encode("ascii"), digest_size=12).digest()
