@@ -210,10 +210,11 @@ class Dealer:
                 return
             outcome = WorkOutcome(failure=_lost(worker, unit))
         elif outcome.is_unfit and outcome.failure is not None:
-            error = outcome.failure
-            text = f"worker {worker + 1}: {error}"
-            self.ending = type(error)(text, id=error.id)
-            outcome = WorkOutcome(failure=self.ending)
+            if self.ending is None:  # of several, the first is told, once
+                error = outcome.failure
+                self.ending = type(error)(f"worker {worker + 1}: {error}", id=error.id)
+            unit.stop = self.ending
+            return
         unit.outcome = outcome
 
     def _deal(self) -> None:

@@ -135,6 +135,20 @@ def test_a_worker_that_is_not_fit_is_named() -> None:
     assert str(dealer.ending) == "worker 2: reads another suite"
 
 
+def test_of_workers_that_are_not_fit_at_once_the_first_ends_the_sweep() -> None:
+    """Every candidate raises that one error, by which a sweep knows its own end."""
+    dealer = Dealer(Hands())
+    units = [submitted(dealer, name, name) for name in "ab"]
+    unfit = [IntegrityError(f"reads suite {n}", id="x.y") for n in (1, 2)]
+    dealer.take([(n, WorkOutcome(failure=unfit[n], is_unfit=True)) for n in (0, 1)])
+
+    assert str(dealer.ending) == "worker 1: reads suite 1"
+    for unit in units:
+        with pytest.raises(IntegrityError) as raised:
+            unit.result()
+        assert raised.value is dealer.ending
+
+
 # --- what fails ----------------------------------------------------------------------------------
 
 
