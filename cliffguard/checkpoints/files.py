@@ -102,13 +102,15 @@ def window_in(config: Mapping[str, Any]) -> int | None:
 
 
 def vocabulary_in(config: Mapping[str, Any]) -> int | None:
-    """Return how many rows the embedding has by a model's config; None where it is silent."""
-    inner = config.get("text_config")
-    for part in (config, inner if isinstance(inner, Mapping) else {}):
-        size = part.get("vocab_size")
-        if isinstance(size, int) and size > 0:
-            return int(size)
-    return None
+    """Return how many rows the embedding has by a model's config; None where it is silent.
+
+    Of a model of several parts the language model's own number counts, as for its window.
+    """
+    for name in _LANGUAGE_PARTS:
+        inner = config.get(name)
+        if isinstance(inner, Mapping) and (size := vocabulary_in(inner)) is not None:
+            return size
+    return _length(config.get("vocab_size"))
 
 
 def stated_window(weights: Path, tokenizer: Path) -> int | None:

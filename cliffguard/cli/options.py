@@ -197,7 +197,7 @@ MaxMinutes = Annotated[
     float | None,
     _looks(
         "--max-minutes",
-        help="Of each candidate, from its start; then nothing more is asked, what is open stays. "
+        help="Time limit of each candidate, from its start; what is open then is INCONCLUSIVE. "
         "Imports, hashing, headers, data and loading count, and are not cut short.",
     ),
 ]

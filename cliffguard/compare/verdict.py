@@ -104,7 +104,7 @@ def follows(verdict: Verdict, policy: Policy) -> bool:
 
 
 def is_decided(finding: Finding) -> bool:
-    """Return whether more items could not change the finding for the better of anyone."""
+    """Return whether the finding is final (HELD or REGRESSED): more items are not asked."""
     return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
 
 

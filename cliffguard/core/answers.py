@@ -1,4 +1,4 @@
-"""A question, the unit of storage, and the answers to its items."""
+"""A question, whose digest is the cache key of the store, and the answers to its items."""
 
 from __future__ import annotations
 

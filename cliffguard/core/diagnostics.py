@@ -190,7 +190,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruncationSensitivity:
-    """What a capability's answers come to if those that were cut would have been as the base's.
+    """Sensitivity to truncation: all again, as if cut candidate answers had scored as the base's.
 
     `n_cut` answers of the candidate were worse and cut, the base's not; `n_items`, `drop`, `square`
     and the p-values are as in `CapabilityComparison`, with these items unchanged.

@@ -95,7 +95,7 @@ _SETTINGS = ("huggingface_hub.constants", "datasets.config")
 
 @contextlib.contextmanager
 def no_connection() -> Iterator[None]:
-    """Open none: the libraries are told, and whoever asks for one regardless is refused.
+    """Block network access: sets the offline variables of the libraries, and connect() raises.
 
     They read the environment when they are imported, and their own modules after that. Sockets
     within the machine's file system, by which processes talk, are none.

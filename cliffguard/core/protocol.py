@@ -44,7 +44,7 @@ class EvalSettings:
         panel=EVERYDAY,
     )
     template_args: Mapping[str, bool | int | float | str | None] = flag(
-        dict, 'For the template: {"enable_thinking": false}.', metavar="JSON"
+        dict, 'Its chat_template_kwargs: {"enable_thinking": false}.', metavar="JSON"
     )
     system_prompt: str | None = flag(None, "Needs a chat template.", "--system_instruction")
     num_fewshot: NotNegative | None = flag(None, "Shots, instead of the tasks'.", "--num_fewshot")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from huggingface_hub import try_to_load_from_cache
 
+from cliffguard.checkpoints.files import vocabulary_in
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.texts import n_things
@@ -101,11 +102,9 @@ def _rows_of(name: str) -> int | None:
     try:
         if not path.is_file():
             path = try_to_load_from_cache(name, "config.json")
-        config = json.loads(Path(path).read_text(encoding="utf-8"))
-        rows = {**config, **(config.get("text_config") or {})}.get("vocab_size")
+        return vocabulary_in(json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError, AttributeError):  # not there, or of a form of its own
         return None
-    return rows if isinstance(rows, int) else None
 
 
 Tensors = dict[str, torch.Tensor]

@@ -99,7 +99,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         self.seed = seed
         self.engine = Model(self.model)
         self.stages = Stages()
-        # Set by who knows that nobody trains or switches the model between two calls.
+        # Set only where neither weights nor active adapter can change between two calls.
         self.reuse_prefix_cache = False
         if hasattr(self, "accelerator"):
             # hf takes the rank within a machine, and so asks items twice on several machines.

@@ -30,7 +30,7 @@ _ROWS_IN_REACH = 32  # rows that are tried for room; more would cost time and sa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """Tokens to feed in, the last of which, as many as there are targets, predict `targets`."""
+    """Input tokens; the logits at the last `len(targets)` of them score `targets`."""
 
     tokens: Ints
     targets: Ints

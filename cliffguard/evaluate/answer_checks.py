@@ -77,8 +77,8 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
         )
     if base.prompt_digest != candidate.prompt_digest:
         raise IntegrityError(
-            f"{task}: item {base.item_id} was put to the two sides differently; where its shots or "
-            "its wording changed since one side was stored, measure both into another --store",
+            f"{task}: the prompt of item {base.item_id} differs between base and candidate (its "
+            "shots or wording changed since one side was stored); measure both into a new --store",
             id="sides.asked-otherwise",
         )
     if same_template and base.rendered_digest != candidate.rendered_digest:

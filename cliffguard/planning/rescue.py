@@ -1,4 +1,4 @@
-"""A fine-tune that lost too much, at a scale that does not (`cliffguard rescue`).
+"""Rescue (`cliffguard rescue`): an adapter scale at which too much is no longer lost.
 
 Scaled checkpoints lie between base and candidate. Which one is judged is chosen on one half of the
 items, by `scale_choice`; whether it passes is judged on the other half, by the ordinary `guard()`,

@@ -1,4 +1,4 @@
-"""Which scale of a fine-tune is judged, by what its selection half shows.
+"""The adapter scale of a rescue that is judged, chosen by what the selection half shows.
 
 The rule, for scales above 0 (which is the base). It looks for the scale that is likely to PASS on
 the other half, which is as large, and says nothing about an error rate: the judged half answers

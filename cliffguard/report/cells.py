@@ -1,4 +1,4 @@
-"""Cells of tables that other programs open: no spreadsheet takes a model's text for a formula."""
+"""Cells of CSV that other programs open: a model's text injects no formula into a spreadsheet."""
 
 from __future__ import annotations
 

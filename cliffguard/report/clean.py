@@ -1,4 +1,4 @@
-"""Model text is hostile: what it may not bring into a report.
+"""Sanitize model output for reports: terminal sequences, direction marks, control characters.
 
 Terminal sequences can repaint a verdict, direction marks can reorder the words of a line, and
 some characters have no place in XML at all. Markup is escaped by each format on its own.

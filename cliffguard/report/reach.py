@@ -1,4 +1,4 @@
-"""How far from the fine-tuning data each capability lies, and what was lost there.
+"""Embedding distance of each capability from the fine-tuning data, and what was lost there.
 
 A screen for reading: near and lost speaks of the target's own kind of work, far and lost of
 a fine-tune that reached beyond it.

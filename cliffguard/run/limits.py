@@ -1,4 +1,4 @@
-"""How far a run goes, and who hears of it."""
+"""Limits of a run (early stopping, minutes, probes), and who hears of its progress."""
 
 from __future__ import annotations
 

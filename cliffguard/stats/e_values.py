@@ -131,17 +131,17 @@ def log_wealth(
     With items i of clusters g, "the mean of an item is m or less" is "``Σ_{i in g} (x_i - m)`` has
     a mean of 0 or less"; so the bet is on ``m + w_g (x_g - m)``, which the weights keep in range.
     """
-    if weights is not None:
+    if weights is not None:  # clusters: pulled towards the hypothesis by how small each is
         x = mean + weights * (x - mean)
     before = np.arange(len(x), dtype=float)
     total = _sums_before(x)
-    allowed = np.full(len(x), mean, dtype=float)
+    allowed = np.full(len(x), mean, dtype=float)  # m_t; in a suite, what is left of the mean
     if n_suite is not None:
         allowed = (n_suite * mean - total) / (n_suite - before)
-    weight = _IMAGINARY_ITEMS + before
+    weight = _IMAGINARY_ITEMS + before  # the plan's items, and those that were seen
     estimate = (_IMAGINARY_ITEMS * expected + total) / weight
     spread = (_IMAGINARY_ITEMS * _PLANNED_SQUARE + _sums_before(x * x)) / weight - estimate**2
-    gain = _stake(estimate - allowed, spread, allowed) * (x - allowed)
+    gain = _stake(estimate - allowed, spread, allowed) * (x - allowed)  # settled before item t
     wealth = np.cumsum(np.log1p(np.maximum(gain, -_LARGEST_STAKE)))
     if n_suite is not None:
         wealth[_impossible(x, mean, n_suite, or_equal)] = math.inf

@@ -3,8 +3,8 @@
 Three hypotheses are tested, whatever the procedure: "the drop is the margin or more" (rejected:
 *held*), "there is no drop" (rejected: *dropped*), "the drop is the margin or less" (rejected: the
 drop is *beyond* the margin). Only their p-values and an interval leave this module, so that who
-decides need not know how they came about. Each p-value is good at the level it is compared with,
-one at a time; what several capabilities do together is the concern of whoever decides.
+decides need not know how they came about. Each p-value is valid at the
+level that it is compared with; several together (multiplicity) are `compare.verdict`'s concern.
 
 ====================== =========================================================================
 procedure              when

@@ -1,4 +1,4 @@
-"""Wilson intervals of proportions, and the check of a fraction that other modules share."""
+"""Wilson confidence intervals of proportions, and the check of fractions that modules share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adjustment of p-values when several capabilities or ladders are tested together."""
+"""Multiple comparisons: p-values adjusted to a family-wise error, or to false discovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests and intervals for the drop of binary paired scores at a fixed number of items.
+"""Tests and confidence intervals of the drop of binary paired scores at a fixed number of items.
 
 Two questions are asked of the same three counts, and neither answers the other:
 

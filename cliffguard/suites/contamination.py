@@ -67,15 +67,18 @@ def find_contamination(
     Of each item one place: an exact one before a near one, then the most similar, then the first.
     """
     by_task = [_item_words(task) for task in tasks]
+    # Of the texts, only runs of words that an item has are kept.
     index = Index(words.all for items in by_task for words in items)
     index.read(content_words(text.text) for text in texts)
     search = _Search(index, texts)
     alone = _said_alone(texts, [words for items in by_task for words in items])
     overlaps: list[Contamination] = []
     for task, items in zip(tasks, by_task, strict=True):
+        # By task: a run of words weighs little where most items of its task have it.
         weighed = _runs_of(index, [words.all for words in items])
         for item, words, runs in zip(task.items, items, weighed, strict=True):
             hit = search.exact(words) or search.near(words, runs)
+            # A short prompt stands inside of many texts: it counts where a text is nothing else.
             if words.is_short and (position := alone.get(words.core)) is not None:
                 hit = _Hit(position, "exact", 1.0)
             if hit is not None:

@@ -123,7 +123,7 @@ WANTED = {
     "multi_step_reasoning": "questions of several steps",
     "out_of_domain_qa": "questions outside the target's domain",
 }
-"""What fine-tunes are known to lose in silence: a comparison without it is told so."""
+"""What every run should cover, since fine-tunes lose it in silence; without it stands a caveat."""
 
 
 def not_covered(suites: Iterable[Suite]) -> tuple[Caveat, ...]:
@@ -341,8 +341,8 @@ def _rows(
         actual = digest(rows)
         if actual != made.digest:
             raise SuiteError(
-                f"{where}: items: {made.generator} makes other items (digest {actual}) than those "
-                "that the suite was measured with; take the cliffguard that wrote it",
+                f"{where}: items: generator {made.generator} no longer makes this suite's items "
+                f"(digest {actual}); install the cliffguard that wrote it",
                 id="suite.other-items",
             )
         return f"{where}: items", enumerate(rows, start=1)

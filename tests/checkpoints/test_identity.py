@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cliffguard.checkpoints.files import vocabulary_in
 from cliffguard.checkpoints.identity import (
     FindOptions,
     find_base,
@@ -823,3 +824,22 @@ def test_shapes_that_are_no_numbers_of_rows_are_not_counted(tmp_path: Path) -> N
     file.write_bytes(len(header).to_bytes(8, "little") + header)
 
     assert n_parameters(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "n_rows"),
+    [
+        ({"vocab_size": 32000}, 32000),
+        ({"text_config": {"vocab_size": 262144}}, 262144),
+        ({"vocab_size": 32000, "text_config": {"vocab_size": 32064}}, 32064),
+        ({"thinker_config": {"text_config": {"vocab_size": 152064}}}, 152064),
+        ({"vocab_size": 32000, "text_config": {}}, 32000),
+        ({"vocab_size": True}, None),
+        ({}, None),
+    ],
+)
+def test_the_rows_of_the_embedding_are_the_language_models(
+    config: dict[str, Any], n_rows: int | None
+) -> None:
+    """Where a model of several parts has another number outside, that is none of its embedding."""
+    assert vocabulary_in(config) == n_rows

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from cliffguard.core import hashing
-from cliffguard.core.errors import CliffguardError
 from cliffguard.run.measured import read_pair
 from cliffguard.store.answers import Store
 from cliffguard.store.pairs import PairFile, keep_pair_file, pair_files, read_pair_file
@@ -116,5 +115,5 @@ def test_a_record_that_contradicts_itself_is_refused(
     written = (pair.sides[0], pair.sides[0]) if is_one else pair.sides
     altered = keep_pair_file(store, path.stem, PairFile(written, noted))
 
-    with pytest.raises(CliffguardError, match="contradicts itself"):
+    with support.refused("pair.damaged", 12):
         read_pair(altered)

@@ -17,7 +17,6 @@ from cliffguard.core.answers import Answer, FinishReason
 from cliffguard.core.behaviours import MARGINS, Behaviour, finding_name
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import CapabilityComparison
-from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.overviews import Overview
 from cliffguard.core.reviews import Finding
@@ -673,5 +672,5 @@ def test_a_capability_of_that_name_is_refused() -> None:
     """Two findings would have one name."""
     rules = {"behaviour: cut": CapabilityPolicy()}
 
-    with pytest.raises(UsageError, match="what a finding about a behaviour is called"):
+    with support.refused("policy.behaviour-name", 2, "behaviour: cut"):
         Policy(behaviour={"cut": BehaviourPolicy()}, capabilities=rules)

@@ -1,4 +1,4 @@
-"""The door of the room: formats by name, and all files at once."""
+"""The door of the package: formats by name, and all files at once."""
 
 from __future__ import annotations
 

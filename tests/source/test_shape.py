@@ -244,6 +244,17 @@ def test_wide_records_have_a_reason() -> None:
     assert wide == WIDE.keys()
 
 
+def test_every_module_says_what_it_is_for() -> None:
+    """In its first line, by which a search finds it."""
+    silent = [
+        path.relative_to(PACKAGE).as_posix()
+        for path, tree in trees().items()
+        if not (ast.get_docstring(tree) or "").partition("\n\n")[0].endswith((".", "?"))
+    ]
+
+    assert silent == []
+
+
 def test_functions_are_short() -> None:
     """No function of the package is longer than a page."""
     long = [

@@ -1,4 +1,4 @@
-"""Key-value retrieval by the length of the context, in tokens of about four characters.
+"""Key-value retrieval in a long context, by its length in tokens of about four characters.
 
 Four keys with their values lie spread over plain sentences about other people; one is asked for.
 The wrong choices are values of other keys, so that only the pairing helps.

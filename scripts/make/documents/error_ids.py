@@ -30,8 +30,10 @@ trusted, 20 what may succeed later.
 An error about a key of a file has the kind of file and the key as its id: `policy.margin`,
 `suite.chance`, with the kinds plan, policy, protocol, runner, suite and target. The whole file is
 `policy.file`, a key that does not exist `policy.unknown-key`. All of these exit with 2, and are
-not listed one by one. `Observation` are faults that only `cliffguard doctor` looks for; it prints
-the exit code that a run would end with.
+not listed one by one: they come from the bounds beside the field (`core/bounds.py`), from its
+record (`core/policy.py`, `core/settings.py`, `core/protocol.py`, `suites/schema.py`) or from who
+reads the file (`core/validation.py`). `Observation` are faults that only `cliffguard doctor` looks
+for; it prints the exit code that a run would end with.
 
 A [caveat](#caveats) is no error: the comparison is made, and its review says what to know of it.
 """
