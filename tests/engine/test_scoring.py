@@ -16,7 +16,7 @@ from lm_eval.api.instance import Instance
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import PassLimits
+from cliffguard.engine.packing import PassLimits, chain
 from tests import support
 from tests.engine import tiny
 
@@ -298,6 +298,26 @@ def test_a_plain_model_that_holds_no_sequence_is_an_infrastructure_error(
         lm._loglikelihood_tokens(SHORT)
     with support.refused("memory.too-small", 20, "one sequence a batch"):
         lm.generate(TEXTS)
+
+
+def test_a_mask_is_made_where_the_model_is(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is many times as large as the positions that it is made of, and would be copied."""
+    engine = passes.Model(model)
+    engine.device, engine._window = torch.device("meta"), 4
+    sound, made = passes.tree_mask, []
+
+    def noted(*args: Any) -> Any:
+        made.append(sound(*args).device.type)
+        return sound(*args)
+
+    monkeypatch.setattr(passes, "tree_mask", noted)
+    tokens = passes.stacked([chain(np.arange(6), 2), chain(np.arange(3), 2)])
+
+    mask = engine._mask(tokens, 2)
+
+    assert made == ["meta", "meta"], "of full layers, and of windows"
+    assert mask.device.type == "meta"
+    assert mask.shape == (2, 1, 6, 8)
 
 
 @pytest.mark.parametrize("row_tokens", [16, 512])
