@@ -11,7 +11,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 
 FAST := -m "not slow and not gpu and not browser and not extern and not study" --ignore tests/source
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test coverage test-slow test-extern test-gpu fuzz golden schemas pages docs clean
+.PHONY: help setup demo check format test coverage test-slow test-extern test-gpu gpu-figures fuzz golden schemas pages docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ test-extern: $(READY)  ## foreign packages at pinned versions, each in an enviro
 
 test-gpu: $(READY)  ## needs a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+gpu-figures: $(READY)  ## needs a CUDA device: its figures into reports/engine, in ten minutes at most
+	timeout 600 $(BIN)/python -m tests.gpu.figures $(if $(MODEL),--model $(MODEL))
 
 EXAMPLES ?= 10000
 fuzz: $(READY)  ## parsers against EXAMPLES spoilt files each, the same ones every time

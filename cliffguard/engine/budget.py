@@ -60,11 +60,7 @@ class Budget:
     def halved(self, name: str) -> Budget:
         """Return half of it. Raises InfrastructureError where it can shrink no further."""
         if self.batch_tokens <= _FEWEST_TOKENS:
-            raise InfrastructureError(
-                f"{name}: out of memory even at {n_things(self.batch_tokens, 'token')} a batch; "
-                "use another --device, a smaller --dtype, or --device-map auto",
-                id="memory.too-small",
-            )
+            raise too_small(name, n_things(self.batch_tokens, "token"))
         sequences = self.batch_sequences
         return replace(
             self,
@@ -73,6 +69,15 @@ class Budget:
             cached_tokens=self.cached_tokens // 2,
             batch_sequences=None if sequences is None else max(1, sequences // 2),
         )
+
+
+def too_small(name: str, smallest: str) -> InfrastructureError:
+    """Return the error of a model whose smallest batch has no room ("32 tokens")."""
+    return InfrastructureError(
+        f"{name}: out of memory even at {smallest} a batch; use another --device, a smaller "
+        "--dtype, or --device-map auto",
+        id="memory.too-small",
+    )
 
 
 def most_rows(device: str) -> int:

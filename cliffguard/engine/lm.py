@@ -26,7 +26,7 @@ from cliffguard.core.texts import n_things
 from cliffguard.core.timing import Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import with_adapter
-from cliffguard.engine.budget import Budget, find_budget
+from cliffguard.engine.budget import Budget, find_budget, too_small
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.generation import Generated, Prompt, complete
 from cliffguard.engine.packing import Ints, Scored
@@ -185,10 +185,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         sequences = [self._scored(context, target) for _, context, target in requests]
         self._settle_now([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
         if self.fallback_reason is not None:
-            plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(
-                requests, disable_tqdm=disable_tqdm, override_bs=override_bs
-            )
-            return plain
+            plain = super()._loglikelihood_tokens
+            return self._in_batches(lambda: plain(requests, disable_tqdm, override_bs))
         scores = Scores(sequences)
         with self.stages.during("scoring", lambda: self.engine.n_tokens):
             self._in_budget(lambda: scores.complete(self.engine, self.budget.limits()))
@@ -283,11 +281,17 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
     def _generate_plain(
         self, requests: Sequence[Any], contexts: Sequence[str], n_new: int
     ) -> list[GeneratedText]:
-        with torch.random.fork_rng():
+        ask = super().generate_until
+
+        def compute() -> list[str]:
             # transformers draws from the global source: start it where this call starts.
             torch.manual_seed(_seed(self.seed, *contexts))
+            answers: list[str] = ask(list(requests), disable_tqdm=True)
+            return answers
+
+        with torch.random.fork_rng():
             try:
-                texts = super().generate_until(list(requests), disable_tqdm=True)
+                texts = self._in_batches(compute)
             except ValueError as failure:  # what a generation config says may be anything
                 raise IntegrityError(
                     "transformers cannot generate with these settings of the checkpoint's "
@@ -297,22 +301,43 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         return [from_plain_text(self, text, n_new) for text in texts]
 
     def _in_budget(self, compute: Callable[[], T]) -> T:
-        """Compute; where memory runs out, halve the budget and go on."""
-        while True:
-            try:
-                result = compute()
-                if not self.reuse_prefix_cache:
-                    self.engine.clear_prefix_cache()
-                return result
-            except (RuntimeError, MemoryError) as failure:
-                if not loading.is_out_of_memory(failure):
-                    raise
-            # Outside the handler, whose traceback would keep the tensors alive.
+        """Compute packed; where memory runs out, halve the budget and go on."""
+
+        def halve() -> None:
             self.engine.clear_prefix_cache()
-            self.budget = self.budget.halved(str(getattr(self.config, "name_or_path", "model")))
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            self.budget = self.budget.halved(self._name())
+
+        result = _where_it_fits(compute, halve)
+        if not self.reuse_prefix_cache:
+            self.engine.clear_prefix_cache()
+        return result
+
+    def _in_batches(self, compute: Callable[[], list[T]]) -> list[T]:
+        """Compute as hf does; where memory runs out, halve the batch and go on."""
+
+        def halve() -> None:
+            if self.batch_size_per_gpu <= 1:
+                raise too_small(self._name(), "one sequence")
+            self.batch_size_per_gpu //= 2
+
+        return _where_it_fits(compute, halve)
+
+    def _name(self) -> str:
+        return str(getattr(self.config, "name_or_path", "model"))
+
+
+def _where_it_fits(compute: Callable[[], T], shrink: Callable[[], None]) -> T:
+    while True:
+        try:
+            return compute()
+        except (RuntimeError, MemoryError) as failure:
+            if not loading.is_out_of_memory(failure):
+                raise
+        # Outside the handler, whose traceback would keep the tensors alive.
+        shrink()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def _seed(seed: int, *texts: str) -> int:

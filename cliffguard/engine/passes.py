@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -208,6 +208,9 @@ class Model:
         is_windowed = self._window is not None and longest > self._window
         if tokens.is_chain and n_past == 0 and not is_windowed:
             return None
+        # Made where it is used: a mask is many times as large as the positions that it is made of.
+        position, end = tokens.position.to(self.device), tokens.end.to(self.device)
+        tokens = replace(tokens, position=position, end=end)
         windowed = tree_mask(tokens, n_past, self._window) if is_windowed else None
         return self._masks(tree_mask(tokens, n_past, None), windowed)
 
@@ -232,17 +235,19 @@ def tree_mask(tokens: Tokens, n_past: int, window: int | None) -> torch.Tensor:
     """Return a boolean mask [rows, 1, tokens, n_past + tokens]: which token sees which.
 
     A token sees the whole prefix and its own ancestors, and of these, under a window, only those
-    less than `window` positions back.
+    less than `window` positions back. The mask is made on the device of the positions.
     """
     n_rows, n_tokens = tokens.ids.shape
-    indices = torch.arange(n_tokens)
+    device = tokens.position.device
+    indices = torch.arange(n_tokens, device=device)
     is_before = indices[None, :] <= indices[:, None]
     seen = is_before[None] & (indices[None, :, None] < tokens.end[:, None, :])
-    past = torch.ones((n_rows, n_tokens, n_past), dtype=torch.bool)
+    past = torch.ones((n_rows, n_tokens, n_past), dtype=torch.bool, device=device)
     if window is not None:
         position = tokens.position
         seen &= position[:, :, None] - position[:, None, :] < window
-        past &= position[:, :, None] - torch.arange(n_past)[None, None, :] < window
+        before = torch.arange(n_past, device=device)
+        past &= position[:, :, None] - before[None, None, :] < window
     return torch.cat([past, seen], dim=-1)[:, None]
 
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from lm_eval.api.instance import Instance
 
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import PassLimits
+from cliffguard.engine.packing import PassLimits, chain
 from tests import support
 from tests.engine import tiny
 
@@ -242,6 +243,81 @@ def test_a_budget_that_can_shrink_no_further_is_an_infrastructure_error(
 
     with support.refused("memory.too-small", 20, "--device"):
         lm._loglikelihood_tokens(SHORT)
+
+
+class Rows:
+    """A model's memory that holds passes of `most` sequences, and counts what was tried."""
+
+    def __init__(self, lm: CliffguardLM, patch: pytest.MonkeyPatch, most: int) -> None:
+        self.tried: list[int] = []
+        forward = lm.model.forward
+
+        def limited(*args: Any, **kwargs: Any) -> Any:
+            n_rows = len(kwargs["input_ids"] if "input_ids" in kwargs else args[0])
+            self.tried.append(n_rows)
+            if n_rows > most:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+            return forward(*args, **kwargs)
+
+        patch.setattr(lm.model, "forward", limited)
+
+
+ENDS = {"until": ["\n"], "max_gen_toks": 4, "do_sample": False}
+TEXTS = [
+    Instance("generate_until", {}, (f"{number} and so on", dict(ENDS)), number)
+    for number in range(8)
+]
+
+
+def test_a_plain_model_that_runs_out_of_memory_halves_its_batch(
+    lm: CliffguardLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that shares no prefix goes on as a packed one does, and answers the same."""
+    lm.settle("it was asked for")
+    assert lm.batch_size_per_gpu == 16
+    expected, texts = lm._loglikelihood_tokens(SHORT), lm.generate(TEXTS)
+    memory = Rows(lm, monkeypatch, most=5)
+
+    assert_same(lm._loglikelihood_tokens(SHORT), expected)
+    assert lm.batch_size_per_gpu == 4, "two halvings suffice, and are kept"
+    assert [n for n in memory.tried if n > 5] == [16, 8]
+
+    lm.batch_size_per_gpu = 16
+    assert lm.generate(TEXTS) == texts
+    assert lm.batch_size_per_gpu == 4
+
+
+def test_a_plain_model_that_holds_no_sequence_is_an_infrastructure_error(
+    lm: CliffguardLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says so, and what helps."""
+    lm.settle("it was asked for")
+    Rows(lm, monkeypatch, most=0)
+
+    with support.refused("memory.too-small", 20, "one sequence a batch"):
+        lm._loglikelihood_tokens(SHORT)
+    with support.refused("memory.too-small", 20, "one sequence a batch"):
+        lm.generate(TEXTS)
+
+
+def test_a_mask_is_made_where_the_model_is(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is many times as large as the positions that it is made of, and would be copied."""
+    engine = passes.Model(model)
+    engine.device, engine._window = torch.device("meta"), 4
+    sound, made = passes.tree_mask, []
+
+    def noted(*args: Any) -> Any:
+        made.append(sound(*args).device.type)
+        return sound(*args)
+
+    monkeypatch.setattr(passes, "tree_mask", noted)
+    tokens = passes.stacked([chain(np.arange(6), 2), chain(np.arange(3), 2)])
+
+    mask = engine._mask(tokens, 2)
+
+    assert made == ["meta", "meta"], "of full layers, and of windows"
+    assert mask.device.type == "meta"
+    assert mask.shape == (2, 1, 6, 8)
 
 
 @pytest.mark.parametrize("row_tokens", [16, 512])

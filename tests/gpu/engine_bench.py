@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 import string
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -222,6 +223,25 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def copy_rate(device: str, n: int, repeats: int = 20) -> float:
+    """Return the bytes a second that a copy of an n × n matrix reads and writes, the best round."""
+    source = torch.ones(n, n, device=device)
+    target = torch.empty_like(source)
+    seconds = min(
+        timed(lambda: [target.copy_(source) for _ in range(repeats)], device) for _ in range(4)
+    )
+    return 2 * source.nbytes * repeats / seconds
+
+
+@contextmanager
+def memory_at_most(device: str) -> Iterator[Callable[[], float]]:
+    """Give what returns the most GiB that a card's tensors took inside; 0 of a processor's."""
+    is_card = device.startswith("cuda")
+    if is_card:
+        torch.cuda.reset_peak_memory_stats()
+    yield lambda: torch.cuda.max_memory_allocated() / 2**30 if is_card else 0.0
+
+
 def planned(engine: CliffguardLM, requests: Sequence[Request]) -> tuple[int, float]:
     """Return (tokens, FLOP) that the engine computes for requests, paddings left out."""
     sequences = [
@@ -273,6 +293,8 @@ class Choices:
     flop_per_second: float
     peak_flop_per_second: float
     share_of_peak: float
+    hf_gib: float
+    gib: float
 
 
 def time_choices(model: Any, work: Work, peak: float) -> Choices:
@@ -283,8 +305,10 @@ def time_choices(model: Any, work: Work, peak: float) -> Choices:
     sample = requests[: max(1, len(requests) // 8)]
     _scored(engine, sample)
     size = _fastest(hf, work.hf_batches, lambda: _scored(hf, sample), device)
-    hf_seconds = timed(lambda: _scored(hf, requests), device)
-    seconds = min(timed(lambda: _scored(engine, requests), device) for _ in range(2))
+    with memory_at_most(device) as gib:
+        hf_seconds, hf_gib = timed(lambda: _scored(hf, requests), device), gib()
+    with memory_at_most(device) as gib:
+        seconds = min(timed(lambda: _scored(engine, requests), device) for _ in range(2))
     n_tokens, flop = planned(engine, requests)
     return Choices(
         n_items=work.n_items,
@@ -298,12 +322,18 @@ def time_choices(model: Any, work: Work, peak: float) -> Choices:
         flop_per_second=flop / seconds,
         peak_flop_per_second=peak,
         share_of_peak=flop / seconds / peak,
+        hf_gib=hf_gib,
+        gib=gib(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """Generation to the limit over a shared few-shot prefix."""
+    """Generation to the limit over a shared few-shot prefix.
+
+    `share_of_bandwidth`: what a step must read, the weights, by the time that it takes and by the
+    rate of a copy; keys and values come on top, so that the share is said too low.
+    """
 
     n_items: int
     hf_batch_size: int
@@ -313,9 +343,14 @@ class Texts:
     new_tokens: int
     new_tokens_per_second: float
     same_answers: int
+    decoding_seconds: float
+    bandwidth: float
+    share_of_bandwidth: float
+    hf_gib: float
+    gib: float
 
 
-def time_texts(model: Any, work: Work) -> Texts:
+def time_texts(model: Any, work: Work, bandwidth: float) -> Texts:
     """Time generation on both sides, hf at the fastest batch size of a few."""
     device = str(model.device)
     requests = text_requests(work)
@@ -326,12 +361,18 @@ def time_texts(model: Any, work: Work) -> Texts:
         hf, work.hf_batches, lambda: hf.generate_until(sample, disable_tqdm=True), device
     )
     expected: list[str] = []
-    hf_seconds = timed(
-        lambda: expected.extend(hf.generate_until(requests, disable_tqdm=True)), device
-    )
+    with memory_at_most(device) as gib:
+        hf_seconds = timed(
+            lambda: expected.extend(hf.generate_until(requests, disable_tqdm=True)), device
+        )
+        hf_gib = gib()
     actual: list[Any] = []
-    seconds = timed(lambda: actual.extend(engine.generate(requests)), device)
+    before = engine.stages.spent()["decoding"].seconds
+    with memory_at_most(device) as gib, counted(engine.engine, "step") as steps:
+        seconds = timed(lambda: actual.extend(engine.generate(requests)), device)
+    decoding = engine.stages.spent()["decoding"].seconds - before
     n_new = sum(answer.n_tokens for answer in actual)
+    n_bytes = steps() * sum(weight.nbytes for weight in model.parameters())
     return Texts(
         n_items=len(requests),
         hf_batch_size=size,
@@ -341,7 +382,28 @@ def time_texts(model: Any, work: Work) -> Texts:
         new_tokens=n_new,
         new_tokens_per_second=n_new / seconds,
         same_answers=sum(a == b.text for a, b in zip(expected, actual, strict=True)),
+        decoding_seconds=decoding,
+        bandwidth=bandwidth,
+        share_of_bandwidth=n_bytes / decoding / bandwidth,
+        hf_gib=hf_gib,
+        gib=gib(),
     )
+
+
+@contextmanager
+def counted(owner: Any, name: str) -> Iterator[Callable[[], int]]:
+    """Count the calls of a method."""
+    calls, method = [0], getattr(owner, name)
+
+    def counting(*args: Any) -> Any:
+        calls[0] += 1
+        return method(*args)
+
+    setattr(owner, name, counting)
+    try:
+        yield lambda: calls[0]
+    finally:
+        delattr(owner, name)
 
 
 def _fastest(hf: HFLM, sizes: Sequence[int], run: Callable[[], Any], device: str) -> int:
@@ -354,8 +416,9 @@ def _fastest(hf: HFLM, sizes: Sequence[int], run: Callable[[], Any], device: str
         except torch.cuda.OutOfMemoryError:
             break
     torch.cuda.empty_cache()  # does nothing where CUDA was never used
-    hf.batch_size_per_gpu = min(tried, key=tried.__getitem__)
-    return hf.batch_size_per_gpu
+    fastest = min(tried, key=tried.__getitem__)
+    hf.batch_size_per_gpu = fastest
+    return fastest
 
 
 def report(name: str, parity: Parity, choices: Choices, texts: Texts) -> dict[str, Any]:

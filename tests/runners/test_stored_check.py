@@ -38,13 +38,26 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [(), ("--dtype", "bfloat16", "--chat-template", "own")])
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [
+        ("tiny_tuned", ()),
+        ("tiny_tuned", ("--dtype", "bfloat16", "--chat-template", "own")),
+        ("tiny_adapter", ()),
+    ],
+)
 def test_what_is_stored_is_judged_without_torch(
-    flags: tuple[str, ...], suite: Path, tiny_base: Path, tiny_tuned: Path, tmp_path: Path
+    kind: str,
+    flags: tuple[str, ...],
+    suite: Path,
+    tiny_base: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The files were looked at before, and below float32 how prompts are packed was tried."""
+    candidate: Path = request.getfixturevalue(kind)
     command = [sys.executable, "-c", CHECK, "check", "--base", str(tiny_base)]
-    command += ["--candidate", str(tiny_tuned), "--suite", str(suite), "--device", "cpu"]
+    command += ["--candidate", str(candidate), "--suite", str(suite), "--device", "cpu"]
     command += ["--store", str(tmp_path / "store"), "--out", str(tmp_path / "out"), *flags]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     loaded, reviews = [], []

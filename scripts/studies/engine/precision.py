@@ -1,4 +1,4 @@
-"""Measure what packing does below float32 on real models: distances, flips, and time.
+"""Measure what packing does on real models, below float32 and in it: distances, flips, and time.
 
     python -m scripts.studies.engine.precision --data DIR --model NAME=DIR … [--quick] [--out DIR]
 
@@ -35,7 +35,7 @@ from scripts.studies.engine.report import about_machine
 from scripts.studies.engine.tasks import SUBJECTS, Task, answers, build
 from scripts.studies.engine.widened import widened_products
 
-DTYPES = ("bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16")
 TASKS = {
     "arc_challenge_5shot": lambda n: n,
     "piqa_0shot": lambda n: n,
@@ -43,6 +43,7 @@ TASKS = {
     "mmlu_5shot, 20 a subject": lambda _: 20 * len(SUBJECTS),
 }
 QUICK_ITEMS = 4
+PLAIN_BATCH = 8
 
 Figures = dict[str, list[dict[str, Any]]]
 
@@ -199,6 +200,7 @@ def command_of(arguments: argparse.Namespace) -> str:
     words += ["--only", *arguments.only]
     words += ["--tasks", *(f"'{task}'" if " " in task else task for task in arguments.tasks)]
     words += [] if arguments.part is None else [f"--part {arguments.part}"]
+    words += [] if arguments.batch == PLAIN_BATCH else [f"--batch {arguments.batch}"]
     return " ".join([*words, "--out DIR"])
 
 
@@ -210,7 +212,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="four items of one task, once")
     parser.add_argument("--items", type=int, default=24, help="of ARC-Challenge")
     parser.add_argument("--part", default=None, metavar="K/N", help="part K of N of each task")
-    parser.add_argument("--batch", type=int, default=8, help="sequences a pass of plain")
+    parser.add_argument("--batch", type=int, default=PLAIN_BATCH, help="sequences a pass of plain")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtypes", nargs="+", default=list(DTYPES), choices=DTYPES)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))

@@ -56,7 +56,7 @@ def _trial_line(row: dict[str, Any], letter: str) -> str:
         for way in ("plain", "packed")
     ]
     return (
-        f"{head}| {row['tokens']} | {both[0]} | {both[1]} | {row['seconds']:.1f} "
+        f"{head}| {row['tokens'] or '–'} | {both[0]} | {both[1]} | {row['seconds']:.1f} "
         f"| {row['plain_because'] or 'yes'} | {letter} |"
     )
 
