@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Mapping
+from typing import Any
 
 from cliffguard.suites.target.chats import is_turn
 
@@ -47,45 +47,61 @@ def call_without_nulls(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_null_arguments(turn: Mapping[str, Any], tools: Any) -> dict[str, Any]:
-    """Return a turn whose calls lack the nulls that their tools do not require.
+    """Return a turn whose calls lack the nulls that their tools do not require, at any depth.
 
     Arguments that are a text are as somebody wrote them, and stay.
     """
     if "tool_calls" not in turn:
         return dict(turn)
-    required = _required(tools)
-    return {**turn, "tool_calls": [_called(call, required) for call in turn["tool_calls"]]}
+    schemas = _schemas(tools)
+    return {**turn, "tool_calls": [_called(call, schemas) for call in turn["tool_calls"]]}
 
 
-def _called(call: Mapping[str, Any], required: Mapping[Any, Sequence[Any]]) -> dict[str, Any]:
+def _called(call: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(call.get("function"), Mapping):
-        return {**call, "function": _called(call["function"], required)}
+        return {**call, "function": _called(call["function"], schemas)}
     name = call.get("name")
-    needed = required.get(name, ()) if isinstance(name, str) else ()
+    schema = schemas.get(name) if isinstance(name, str) else None
     return {
-        key: {k: v for k, v in value.items() if v is not None or k in needed}
+        key: _given(value, schema)
         if key in ("arguments", "parameters") and isinstance(value, Mapping)
         else value
         for key, value in call.items()
     }
 
 
-def _required(tools: Any) -> dict[Any, Sequence[Any]]:
-    """Return by the name of each tool which arguments it requires, of those that it declares."""
-    required: dict[Any, Sequence[Any]] = {}
-    for tool in filter(_is_object, tools if isinstance(tools, list) else ()):
-        function = tool.get("function", tool)
-        schema = function.get("parameters") if _is_object(function) else None
-        if not _is_object(schema) or not isinstance(function.get("name"), str):
-            continue
-        declared, needed = schema.get("properties"), schema.get("required")
-        if _is_object(declared) and isinstance(needed, (list, tuple)):
-            required[function["name"]] = [name for name in needed if name in declared]
-    return required
+def _given(value: Any, schema: Any) -> Any:
+    """Return a value without keys that hold null and that its schema does not require."""
+    if isinstance(value, (list, tuple)):
+        return [_given(part, _inner(schema, "items")) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    properties, required = _inner(schema, "properties"), _inner(schema, "required")
+    needed = {*required} & {*properties} if isinstance(required, (list, tuple)) else ()
+    return {
+        key: _given(inner, _inner(properties, key))
+        for key, inner in value.items()
+        if inner is not None or key in needed
+    }
 
 
-def _is_object(value: Any) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)
+def _inner(schema: Any, key: str) -> Any:
+    """Return what a schema holds under a key, or an empty object."""
+    return (schema.get(key) if isinstance(schema, Mapping) else None) or {}
+
+
+def _schemas(tools: Any) -> dict[str, Any]:
+    """Return the parameters of each tool by its name."""
+    functions = [
+        tool.get("function", tool)
+        for tool in (tools if isinstance(tools, list) else ())
+        if isinstance(tool, Mapping)
+    ]
+    return {
+        function["name"]: function.get("parameters")
+        for function in functions
+        if isinstance(function, Mapping) and isinstance(function.get("name"), str)
+    }
 
 
 def _kept(value: Any) -> Any:
