@@ -12,7 +12,7 @@ from cliffguard.suites.items import refuse_several
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.decimals import refuse_decimal_commas
+from cliffguard.suites.target.decimals import refuse_decimal_commas, refuse_points_of_thousands
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.labels import (
     label_like,
@@ -88,6 +88,7 @@ def plan_scoring(
         refuse_several(way.metric, several.row.where)
     if way.metric == "numeric":
         refuse_decimal_commas(drafts, columns)
+        refuse_points_of_thousands(drafts, columns)
     return way
 
 
