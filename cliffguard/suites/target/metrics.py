@@ -234,6 +234,12 @@ def _at(number: int, way: ScoringPlan, choices: Sequence[str], draft: ParsedRow)
     return choices[number - way.first]
 
 
+def for_texts(drafts: Sequence[ParsedRow]) -> tuple[str, ...]:
+    """Return the metrics that these right answers can be asked about as texts."""
+    has_several = any(len(draft.answers) > 1 for draft in drafts)
+    return ("f1",) if has_several else ("f1", "rouge_l")
+
+
 def _match(drafts: Sequence[ParsedRow]) -> ScoringPlan:
     """Return a match of short answers; SuiteError where one is long, or there is none at all."""
     refuse_unlabelled(drafts)
@@ -246,8 +252,9 @@ def _match(drafts: Sequence[ParsedRow]) -> ScoringPlan:
         if is_one_line and len(longest) <= n_characters:
             why = f"answers have one line, and {n_things(len(longest), 'character')} at the most"
             return ScoringPlan(metric=metric, why=why)
+    fits = for_texts(drafts)[-1]
     raise SuiteError(
         f"{where}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
-        "metric, such as --target-metric rouge_l (in a plan, target: {metric: rouge_l})",
+        f"metric, such as --target-metric {fits} (in a plan, target: {{metric: {fits}}})",
         id="target.long-answer",
     )

@@ -25,7 +25,7 @@ from cliffguard.suites.target.finals import Finals
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.labels import n_folded, refuse_numbers_with_names, refuse_unlabelled
 from cliffguard.suites.target.messages import calls_unasked
-from cliffguard.suites.target.metrics import ScoringPlan, is_closed, rule_of_chats
+from cliffguard.suites.target.metrics import ScoringPlan, for_texts, is_closed, rule_of_chats
 from cliffguard.suites.target.null_arguments import note_of_nulls, refuse_filled_nulls
 
 MOST_WORDS = 8
@@ -123,14 +123,21 @@ def _rule(
         return _short_way(drafts)
     free = (d for d, n, s in zip(drafts, numbers, shorts, strict=True) if not n and not s)
     if (draft := next(free, None)) is not None:
-        raise SuiteError(
-            f"{draft.row.where}: the answer {cut_middle(as_text(draft.answer))!r} is free text: "
-            "name --target-metric (f1, rouge_l, contains, constraints), in a plan target: "
-            "{metric: …}",
-            id="target.free-text",
-        )
+        raise _free_text(draft, drafts)
     _refuse_two(drafts, shorts, "has a short answer", "a long one that ends in a number", "f1")
     raise AssertionError("some are short, and some are not")
+
+
+def _free_text(draft: ParsedRow, drafts: Sequence[ParsedRow]) -> SuiteError:
+    """Return the error of a free text, with the metrics that fit the answers of all rows."""
+    are_phrases = all(len(as_text(a)) <= MOST_CHARACTERS for d in drafts for a in d.answers)
+    fits = (*for_texts(drafts), "contains") if are_phrases else for_texts(drafts)
+    return SuiteError(
+        f"{draft.row.where}: the answer {cut_middle(as_text(draft.answer))!r} is free text: name "
+        f"--target-metric ({', '.join(fits)}), in a plan target: {{metric: …}}; constraints takes "
+        f"rules in JSON as answers{'' if are_phrases else ', and contains a phrase'}",
+        id="target.free-text",
+    )
 
 
 def _way(number: int, metric: str, why: str) -> ScoringPlan:
