@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.suites.target.chats import is_turn
@@ -12,6 +13,9 @@ _VALUES = ("enum", "const", "default", "examples")
 
 _NAMES = ("properties", "$defs", "definitions", "patternProperties")
 """Keys of a JSON Schema whose keys are names of the user's."""
+
+_LISTS = ("anyOf", "oneOf", "allOf")
+_MOST_SCHEMAS = 64  # of one value: a schema may refer to itself
 
 
 def without_nulls(tools: Any) -> Any:
@@ -63,31 +67,73 @@ def _called(call: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, An
     name = call.get("name")
     schema = schemas.get(name) if isinstance(name, str) else None
     return {
-        key: _given(value, schema)
+        key: _given(value, _plain([schema], schema))
         if key in ("arguments", "parameters") and isinstance(value, Mapping)
         else value
         for key, value in call.items()
     }
 
 
-def _given(value: Any, schema: Any) -> Any:
-    """Return a value without keys that hold null and that its schema does not require."""
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """Schemas of one value, with what they refer to, and the whole that they are parts of."""
+
+    parts: tuple[Mapping[str, Any], ...]
+    root: Any
+
+    def inner(self, *keys: str) -> _Schemas:
+        """Return the schemas of what a value holds: of its key, or of each part of a list."""
+        held: list[Any] = list(self.parts)
+        for key in keys:
+            held = [part.get(key) for part in held if isinstance(part, Mapping)]
+        return _plain(held, self.root)
+
+    @property
+    def required(self) -> set[str]:
+        """The keys that one of them requires, of those that it declares."""
+        required: set[str] = set()
+        for part in self.parts:
+            names, declared = part.get("required"), part.get("properties")
+            if isinstance(names, (list, tuple)) and isinstance(declared, Mapping):
+                required |= {name for name in names if isinstance(name, str) and name in declared}
+        return required
+
+
+def _plain(schemas: Sequence[Any], root: Any) -> _Schemas:
+    """Return schemas with what their references (`#/$defs/…`) and alternatives stand for."""
+    parts: list[Mapping[str, Any]] = []
+    waiting = [*schemas]
+    while waiting and len(parts) < _MOST_SCHEMAS:
+        schema = waiting.pop(0)
+        if not isinstance(schema, Mapping):
+            continue
+        parts.append(schema)
+        several = [schema[key] for key in _LISTS if isinstance(schema.get(key), (list, tuple))]
+        waiting += [each for others in several for each in others]
+        if isinstance(reference := schema.get("$ref"), str):
+            waiting.append(_at(root, reference))
+    return _Schemas(tuple(parts), root)
+
+
+def _at(root: Any, reference: str) -> Any:
+    """Return the part of a schema that a reference into itself leads to, if there is one."""
+    for name in reference.removeprefix("#").strip("/").split("/"):
+        root = root.get(name) if isinstance(root, Mapping) else None
+    return root
+
+
+def _given(value: Any, schemas: _Schemas) -> Any:
+    """Return a value without keys that hold null and that none of its schemas requires."""
     if isinstance(value, (list, tuple)):
-        return [_given(part, _inner(schema, "items")) for part in value]
+        return [_given(part, schemas.inner("items")) for part in value]
     if not isinstance(value, Mapping):
         return value
-    properties, required = _inner(schema, "properties"), _inner(schema, "required")
-    needed = {*required} & {*properties} if isinstance(required, (list, tuple)) else ()
+    required = schemas.required
     return {
-        key: _given(inner, _inner(properties, key))
+        key: _given(inner, schemas.inner("properties", key))
         for key, inner in value.items()
-        if inner is not None or key in needed
+        if inner is not None or key in required
     }
-
-
-def _inner(schema: Any, key: str) -> Any:
-    """Return what a schema holds under a key, or an empty object."""
-    return (schema.get(key) if isinstance(schema, Mapping) else None) or {}
 
 
 def _schemas(tools: Any) -> dict[str, Any]:

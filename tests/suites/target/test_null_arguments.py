@@ -74,6 +74,37 @@ def test_tables_fill_nulls_into_arguments_at_any_depth(tmp_path: Path) -> None:
     assert pay == {"to": "Ada", "opt": {"b": 2}}
 
 
+INNER = {"type": "object", "required": ["k"], "properties": {"k": {"type": ["string", "null"]}}}
+REFERRED = {"anyOf": [{"$ref": "#/$defs/inner"}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize("schema", [INNER, {"$ref": "#/$defs/inner"}, REFERRED])
+def test_a_null_that_is_required_inside_is_an_argument(
+    tmp_path: Path, schema: dict[str, Any]
+) -> None:
+    """Pydantic writes what lies inside as references to definitions."""
+    defs = {"inner": INNER, "loop": {"$ref": "#/$defs/loop"}}
+    properties = {
+        "o": schema,
+        "loop": {"$ref": "#/$defs/loop"},
+        "lost": {"$ref": "#/none"},
+        "wide": {"anyOf": [{"$ref": "#"}] * 99},
+        "odd": {"anyOf": 5, "$ref": 5},
+    }
+    parameters = {"type": "object", "properties": properties, "$defs": defs}
+    inner = {"k": None, "m": None}
+    given = {"o": inner, "loop": inner, "lost": inner, "wide": {"wide": inner}, "odd": inner}
+    row = calling("f", given, tools=[{"name": "f", "parameters": parameters}])
+
+    assert right(items(tmp_path, [row])[0]) == {
+        "o": {"k": None},
+        "loop": {},
+        "lost": {},
+        "wide": {"wide": {}},
+        "odd": {},
+    }
+
+
 @pytest.mark.parametrize("row", [calling, in_words])
 @pytest.mark.parametrize(
     ("arguments", "why"),
