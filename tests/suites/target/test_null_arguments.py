@@ -179,3 +179,15 @@ def test_a_null_that_is_required_and_forbidden_is_refused(tmp_path: Path) -> Non
     row = calling("pay", {"to": None}, tools=[{**PAY, "parameters": parameters}])
 
     assert "'to': null" in refused(tmp_path, [row], "target.null-argument")
+
+
+def test_an_answer_that_is_an_object_is_to_be_a_text(tmp_path: Path) -> None:
+    """Nobody knows which of its nulls a table has filled in."""
+    row = calling("pay", "{}")
+    objects = [{"messages": row["messages"][:1], "answer": {"a": 1, "b": None}}]
+
+    line = refused(tmp_path, objects, "target.blank")
+
+    assert "write it as JSON in a text, without keys that a table has filled with null" in line
+    texts = [{**objects[0], "answer": json.dumps({"a": 1})}]
+    assert reading(tmp_path, texts).way.metric == "json_equal"
