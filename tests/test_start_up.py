@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+from textwrap import dedent
 
 import pytest
 
@@ -51,6 +52,18 @@ def test_who_answers_loads_no_engine_before_it_is_asked() -> None:
     loaded = loaded_after("import cliffguard.runners.harness, cliffguard.runners.stored_protocols")
 
     assert loaded & {"torch", "transformers", "peft", "datasets"} == set()
+
+
+@pytest.mark.parametrize("suite", ["Auto", "adjacnt", "./none.yaml"])
+def test_a_suite_that_is_not_there_is_refused_before_anything_heavy_is_loaded(suite: str) -> None:
+    """Who mistypes a name would wait for torch to hear of it."""
+    code = f"""
+        from typer.testing import CliRunner
+        from cliffguard.cli.app import app
+        words = ["check", "--base", "base", "--candidate", "tuned", "--suite", {suite!r}]
+        assert CliRunner().invoke(app, words).exit_code == 2"""
+
+    assert loaded_after(dedent(code)) & HEAVY == set()
 
 
 @pytest.mark.slow

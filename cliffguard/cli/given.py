@@ -37,6 +37,7 @@ def plans_of(
     """
     with doing("reading the plan and its data"):
         plans = _read_plans(path, overrides(flags), chooses=chooses)
+        _refuse_absent_suites(plans)
     from cliffguard.core.hub_names import is_offline, no_connection
 
     if is_offline():  # a server of one's own is asked nevertheless
@@ -83,6 +84,14 @@ def _read_plans(path: Path | None, given: Mapping[str, Any], *, chooses: bool) -
             "no suite: give --suite NAME (see `cliffguard suites ls`), or --target", id="suite.none"
         )
     return make_plans({**defaults, **given}, "command line")
+
+
+def _refuse_absent_suites(plans: Sequence[Plan]) -> None:
+    """Refuse a suite that is not there before libraries are loaded, which takes many seconds."""
+    from cliffguard.config import AUTO
+    from cliffguard.suites.loading import refuse_absent
+
+    refuse_absent(dict.fromkeys(name for plan in plans for name in plan.suites if name != AUTO))
 
 
 def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:

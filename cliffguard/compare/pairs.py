@@ -154,11 +154,11 @@ def _cut(series: TaskProgress, fraction: float) -> TaskProgress:
 
 
 def counted(pair: Pair) -> Pair:
-    """Return the pair with answers that nobody can read scored as wrong."""
-    if not (pair.base.is_unreadable or pair.candidate.is_unreadable):
+    """Return the pair with answers that nobody can read, whole or cut, scored as wrong."""
+    if not (pair.base.is_wrong_unread or pair.candidate.is_wrong_unread):
         return pair
     sides = [
-        replace(answer, score=0.0) if answer.is_unreadable else answer
+        replace(answer, score=0.0) if answer.is_wrong_unread else answer
         for answer in (pair.base, pair.candidate)
     ]
     unreadable = (pair.base.is_unreadable, pair.candidate.is_unreadable)

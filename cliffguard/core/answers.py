@@ -81,6 +81,8 @@ FinishReason = Literal[
     "choice", "stop", "string", "length", "stopped", "thinking", "overlong", "missing"
 ]
 
+_BY_ITSELF = ("choice", "stop", "string")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -128,9 +130,14 @@ class Answer:
     @property
     def is_unreadable(self) -> bool:
         """Return whether it ended by itself and holds nothing that the metric can read."""
-        return self.score is None and self.finish_reason in ("choice", "stop", "string")
+        return self.score is None and self.finish_reason in _BY_ITSELF
+
+    @property
+    def is_wrong_unread(self) -> bool:
+        """Return whether nothing of it can be read, and it counts as wrong: unreadable, or cut."""
+        return self.score is None and self.finish_reason in (*_BY_ITSELF, "length", "stopped")
 
     @property
     def is_missing(self) -> bool:
-        """Return whether there is no answer to score: none was given, or it was cut too early."""
-        return self.score is None and not self.is_unreadable
+        """Return whether there is no answer to score: none was given, or a thought was cut."""
+        return self.score is None and not self.is_wrong_unread

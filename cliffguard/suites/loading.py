@@ -44,6 +44,13 @@ def builtin_names() -> list[str]:
     return sorted(path.stem for path in suites_folder().glob("*.yaml"))
 
 
+def refuse_absent(names: Iterable[str]) -> None:
+    """Raise SuiteError for the first suite that is not there: it takes no library to see that."""
+    for name in names:
+        if not _find(name, Path()).is_file():
+            load_suite(name)  # which says what a path leads to instead
+
+
 def load_suite(name: str, *, folder: Path | None = None) -> Suite:
     """Load a built-in suite by name, or a suite file by path (relative to `folder`).
 
@@ -173,8 +180,9 @@ def _find(name: str, folder: Path) -> Path:
             id="suite.auto",
         )
     if name not in known:
+        meant = [*known, *(word for word in ("auto", "none") if word == name.casefold())]
         raise SuiteError(
-            f"no suite is called {name!r}{nearest(name, known)} "
+            f"no suite is called {name!r}{nearest(name.casefold(), meant)} "
             f"(built-in: {', '.join(known)}; a path needs a slash or .yaml)",
             id="suite.unknown-suite",
         )

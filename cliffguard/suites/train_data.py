@@ -12,6 +12,7 @@ from cliffguard.core.errors import SuiteError, UsageError
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.rows import Row, are_pairs, index_told, read_rows
+from cliffguard.suites.target.call_parts import turns_in
 from cliffguard.suites.target.chats import chat_in, is_chat, role_key, text_key
 from cliffguard.suites.target.messages import before_answer, is_call, messages_of
 
@@ -139,7 +140,7 @@ def _spoken(chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     A call in the midst would part the words of an item that a target makes of the same chat.
     """
     beside: list[Any] = []
-    for turn in chat:
+    for turn in (turn for whole in chat for turn in _parted(whole)):
         content = turn.get(text_key(turn))
         if is_call(turn):
             beside.append(content)
@@ -148,6 +149,13 @@ def _spoken(chat: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         beside.append({k: v for k, v in turn.items() if k not in (role_key(turn), text_key(turn))})
     for inner in beside:
         yield from _leaves(inner)
+
+
+def _parted(turn: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    try:
+        return turns_in(turn, "")
+    except SuiteError:  # no target asks it
+        return [turn]
 
 
 def _chat_in(text: str) -> Any:

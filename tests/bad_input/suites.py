@@ -56,6 +56,7 @@ def made(workspace: Workspace, more: str) -> list[str]:
 
 CASES: Cases = {
     "unknown suite": Case(lambda p: p.check(suite="adjacnt"), 2, "suite.unknown-suite"),
+    "suite is auto in capitals": Case(lambda p: p.check(suite="Auto"), 2, "suite.unknown-suite"),
     "suite is empty": Case(lambda p: p.check(suite=""), 2, "suite.unknown-suite"),
     "suite file is missing": Case(lambda p: p.check(suite="./none.yaml"), 2, "suite.file"),
     "suite is a directory": Case(lambda p: p.check(suite=f"{p.root}/suite"), 2, "suite.file"),

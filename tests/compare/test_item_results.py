@@ -18,6 +18,7 @@ from cliffguard.compare.item_results import item_results, kept
 from cliffguard.compare.kept_texts import LEFT_OUT, with_texts_kept
 from cliffguard.compare.write_review import Decision
 from cliffguard.config import schema
+from cliffguard.core.answers import FinishReason
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.item_results import ItemResult
@@ -170,17 +171,21 @@ def test_a_result_says_what_was_asked_and_answered(tmp_path: Path, store: Store)
 
 
 class _Mumbles(FakeRunner):
-    """Ends by itself and says nothing that a metric reads."""
+    """Says nothing that a metric reads."""
+
+    ended: FinishReason = "stop"
 
     def _answer(self, checkpoint: Any, item: Item) -> Any:
         answer = super()._answer(checkpoint, item)
-        return dataclasses.replace(answer, score=None, finish_reason="stop")
+        return dataclasses.replace(answer, score=None, finish_reason=self.ended)
 
 
+@pytest.mark.parametrize("ended", ["stop", "length", "stopped"])
 def test_an_unreadable_answer_counts_as_wrong(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, ended: FinishReason
 ) -> None:
-    """Its score is the one that counts."""
+    """Its score is the one that counts, by itself or cut."""
+    monkeypatch.setattr(_Mumbles, "ended", ended)
     monkeypatch.setattr("tests.compare.test_item_results.FakeRunner", _Mumbles)
 
     result = answered(tmp_path, store)[1][0]

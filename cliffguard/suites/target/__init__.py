@@ -31,7 +31,7 @@ from cliffguard.suites.scorers import OWN_METRICS, SCORERS
 from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
 from cliffguard.suites.target.cells import at, from_json
 from cliffguard.suites.target.columns import Columns, find_columns
-from cliffguard.suites.target.decimals import with_points
+from cliffguard.suites.target.decimals import with_points, with_zeros, without_points
 from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.ends import limit_note, token_limit, without_end_marks
 from cliffguard.suites.target.exports import refuse_exports
@@ -89,6 +89,8 @@ __all__ = [
     "with_choice",
     "with_key",
     "with_points",
+    "with_zeros",
+    "without_points",
     "without_withdrawn",
 ]
 

@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import cut_middle
 from cliffguard.suites.target.cells import from_json
 from cliffguard.suites.target.known import says
 
@@ -148,10 +149,19 @@ def _part(part: Any, where: str) -> str:
     is_thought = isinstance(part, Mapping) and part.get("thought") is True  # of Gemini
     if not isinstance(text, str) or is_thought:
         raise SuiteError(
-            f"{where}: a turn of the chat holds something else than text; leave such rows out",
+            f"{where}: a turn of the chat holds something else than text ({_named(part)}); leave "
+            "such rows out",
             id="target.turn-not-text",
         )
     return text
+
+
+def _named(part: Any) -> str:
+    """Return what a part of a turn is called by its own type, or else by its keys."""
+    if not isinstance(part, Mapping):
+        return type(part).__name__
+    keys = ", ".join(str(key) for key, value in part.items() if value is not None)
+    return cut_middle(str(part.get("type") or keys), 40)
 
 
 def said_in(value: Any) -> Any:

@@ -1,9 +1,12 @@
-"""Right answers with a decimal comma, which would be read as one that parts thousands."""
+"""Right answers as half of Europe writes numbers: a comma is decimal, and a point parts thousands.
+
+`numeric` reads them as English does: of 1,5 it would read 15, and of 2.000 it reads 2.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
@@ -17,7 +20,15 @@ _GROUPED = re.compile(r"[-+\u2212]?[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d*)?(?:[
 """A number with commas between thousands, or as India parts them: 1,234 and 1,23,456."""
 
 _OF_BOTH = re.compile(r"[-+\u2212]?[1-9]\d{0,2}[.,]\d{3}")  # 1.234 is one thing in German
+_POINTS = re.compile(r"[-+\u2212]?[1-9]\d{0,2}\.\d{3}")
+_ENGLISH = re.compile(
+    r"[-+\u2212]?(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+"
+    r"|\d{1,3}(?:,\d{3}){2,})"
+)
+"""A number whose point can only be decimal, or whose commas can only part thousands."""
+
 _DECIMAL = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?!\d|[.,]\d)")
+_OF_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?!\d|[.,]\d)")
 
 
 def refuse_decimal_commas(drafts: Sequence[ParsedRow], columns: Columns) -> None:
@@ -27,13 +38,42 @@ def refuse_decimal_commas(drafts: Sequence[ParsedRow], columns: Columns) -> None
         if _is_decimal(text.rstrip(",")):
             is_unclear = any(_OF_BOTH.fullmatch(answer) for _, answer in answers)
             how = "write all answers with a decimal point and without commas"
-            if not is_unclear and (made := _with_points(draft, columns.answer)):
+            if not is_unclear and (made := _rewritten(draft, columns.answer, "with_points")):
                 how = f"where it is a decimal comma, {made} writes points; else {how}"
             raise SuiteError(
                 f"{draft.row.where}: the right answer {cut_middle(text)!r} has a comma that parts "
                 f"no groups of three digits, and would be read as {text.replace(',', '')}; {how}",
                 id="target.decimal-comma",
             )
+
+
+def refuse_points_of_thousands(drafts: Sequence[ParsedRow], columns: Columns) -> None:
+    """Raise SuiteError for a text such as 2.000 where no other one says what its point is.
+
+    Two and two thousand are written so; numbers of JSON are what they are.
+    """
+    answers = [
+        (draft, value.strip().rstrip("."))
+        for draft in drafts
+        for value in draft.answers
+        if isinstance(value, str)
+    ]
+    if any(_ENGLISH.fullmatch(text) for _, text in answers):
+        return
+    for draft, text in answers:
+        if not _POINTS.fullmatch(text):
+            continue
+        how = f"write {text.replace('.', '')} or {text}0"
+        if thousands := _rewritten(draft, columns.answer, "without_points"):
+            how = f"where it parts thousands, {thousands} leaves points out"
+            if decimals := _rewritten(draft, columns.answer, "with_zeros"):
+                how += f"; where it is decimal, {decimals} writes {text}0"
+        raise SuiteError(
+            f"{draft.row.where}: the right answer {cut_middle(text)!r} may be {text.rstrip('0')} "
+            f"or {text.replace('.', '')}: no other answer says whether its point is decimal or "
+            f"parts thousands; {how}",
+            id="target.point",
+        )
 
 
 def _is_decimal(text: str) -> bool:
@@ -47,23 +87,35 @@ def _is_decimal(text: str) -> bool:
     return True
 
 
-def _with_points(draft: ParsedRow, answer: str | None) -> str | None:
-    """Return the command that writes points, or None where none can be printed."""
+def _rewritten(draft: ParsedRow, answer: str | None, how: str) -> str | None:
+    """Return the command that changes the answers, or None where none can be printed."""
     if answer is None or not is_safe(answer):
         return None
     if not isinstance(draft.row.value.get(answer), (str, list)):
         return None
     return rewritten(
         draft.row.source,
-        f"{{**r, {answer!r}: with_points(r[{answer!r}])}}",
-        more="from cliffguard.suites.target import with_points",
+        f"{{**r, {answer!r}: {how}(r[{answer!r}])}}",
+        more=f"from cliffguard.suites.target import {how}",
     )
 
 
 def with_points(value: Any) -> Any:
     """Return an answer, or a list of some, with 1234.5 for 1.234,5; the rest stays as it is."""
+    return _changed(value, _DECIMAL, lambda m: f"{m[1].replace('.', '')}.{m[2]}")
+
+
+def without_points(value: Any) -> Any:
+    """Return an answer, or a list of some, with 2000 for 2.000; the rest stays as it is."""
+    return _changed(value, _OF_THOUSANDS, lambda match: match[0].replace(".", ""))
+
+
+def with_zeros(value: Any) -> Any:
+    """Return an answer, or a list of some, with 2.0000 for 2.000; the rest stays as it is."""
+    return _changed(value, _OF_THOUSANDS, lambda match: f"{match[0]}0")
+
+
+def _changed(value: Any, pattern: re.Pattern[str], new: Callable[[re.Match[str]], str]) -> Any:
     if isinstance(value, list):
-        return [with_points(part) for part in value]
-    if not isinstance(value, str):
-        return value
-    return _DECIMAL.sub(lambda match: f"{match[1].replace('.', '')}.{match[2]}", value)
+        return [_changed(part, pattern, new) for part in value]
+    return pattern.sub(new, value) if isinstance(value, str) else value

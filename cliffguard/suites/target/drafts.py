@@ -240,9 +240,12 @@ def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
     if value is None or is_nan or (isinstance(value, str) and not value.strip()):
         raise _blank_among(row, column) if is_list else missing(row, column)
     if not isinstance(value, (str, int, float)):
+        how = ""
+        if isinstance(value, Mapping):
+            how = "write it as JSON in a text, without keys that a table has filled with null, or "
         raise SuiteError(
-            f"{row.where}: {column} must be text or a number, found {shown(value)}; name another "
-            f"column with {mend('answer', 'COLUMN')}",
+            f"{row.where}: {column} must be text or a number, found {shown(value)}; {how}name "
+            f"another column with {mend('answer', 'COLUMN')}",
             id="target.blank",
         )
 

@@ -1,7 +1,7 @@
 """Chats of rows as they are asked: turns and tools in the form of `apply_chat_template`.
 
 Whoever wrote them: OpenAI (also `functions` of its older form), ShareGPT, LLaMA-Factory, Hermes,
-Gemini, PaLM, Claude's exports.
+Anthropic, Gemini, PaLM, Claude's exports.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cliffguard.core.chats import Chat
 from cliffguard.core.errors import SuiteError
 from cliffguard.suites.chats import chat_of, turn_of
 from cliffguard.suites.rows import Row
+from cliffguard.suites.target.call_parts import as_openai_has_it, turns_in
 from cliffguard.suites.target.cells import from_json, has, shown, value_of
 from cliffguard.suites.target.chats import (
     Turn,
@@ -63,7 +64,7 @@ def messages_of(chat: Sequence[Mapping[str, Any]], where: str) -> list[Message]:
     Raises SuiteError with `where` for what is neither text nor a call.
     """
     kept = [turn_without_nulls(turn) for turn in chat if not is_thought(turn)]
-    turns = _joined([_message(turn, where) for turn in kept])
+    turns = _joined([_message(turn, where) for whole in kept for turn in turns_in(whole, where)])
     for turn in turns[:-1]:
         is_blank = not turn["content"].strip() and not turn.get("tool_calls")
         if is_blank and turn["role"] in ("user", "assistant"):
@@ -191,9 +192,10 @@ def tools_in(row: Row, column: str | None) -> Any:
     held = None if column is None else from_json(row.value.get(column))
     if not says(held):
         return None
-    if isinstance(held, Mapping):
-        return [held]
-    return [*map(from_json, held)] if isinstance(held, (list, tuple)) else held
+    listed = [held] if isinstance(held, Mapping) else held
+    if not isinstance(listed, (list, tuple)):
+        return held
+    return [tool for each in listed for tool in as_openai_has_it(from_json(each))]
 
 
 def is_null_filled(messages: Sequence[Message], tools: Any) -> bool:

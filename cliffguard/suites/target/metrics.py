@@ -12,7 +12,7 @@ from cliffguard.suites.items import refuse_several
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.decimals import refuse_decimal_commas
+from cliffguard.suites.target.decimals import refuse_decimal_commas, refuse_points_of_thousands
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.labels import (
     label_like,
@@ -88,6 +88,7 @@ def plan_scoring(
         refuse_several(way.metric, several.row.where)
     if way.metric == "numeric":
         refuse_decimal_commas(drafts, columns)
+        refuse_points_of_thousands(drafts, columns)
     return way
 
 
@@ -233,6 +234,12 @@ def _at(number: int, way: ScoringPlan, choices: Sequence[str], draft: ParsedRow)
     return choices[number - way.first]
 
 
+def for_texts(drafts: Sequence[ParsedRow]) -> tuple[str, ...]:
+    """Return the metrics that these right answers can be asked about as texts."""
+    has_several = any(len(draft.answers) > 1 for draft in drafts)
+    return ("f1",) if has_several else ("f1", "rouge_l")
+
+
 def _match(drafts: Sequence[ParsedRow]) -> ScoringPlan:
     """Return a match of short answers; SuiteError where one is long, or there is none at all."""
     refuse_unlabelled(drafts)
@@ -245,8 +252,9 @@ def _match(drafts: Sequence[ParsedRow]) -> ScoringPlan:
         if is_one_line and len(longest) <= n_characters:
             why = f"answers have one line, and {n_things(len(longest), 'character')} at the most"
             return ScoringPlan(metric=metric, why=why)
+    fits = for_texts(drafts)[-1]
     raise SuiteError(
         f"{where}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
-        "metric, such as --target-metric rouge_l (in a plan, target: {metric: rouge_l})",
+        f"metric, such as --target-metric {fits} (in a plan, target: {{metric: {fits}}})",
         id="target.long-answer",
     )

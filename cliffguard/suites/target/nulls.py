@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from dataclasses import dataclass
+from typing import Any
 
 from cliffguard.suites.target.chats import is_turn
 
@@ -12,6 +13,9 @@ _VALUES = ("enum", "const", "default", "examples")
 
 _NAMES = ("properties", "$defs", "definitions", "patternProperties")
 """Keys of a JSON Schema whose keys are names of the user's."""
+
+_LISTS = ("anyOf", "oneOf", "allOf")
+_MOST_SCHEMAS = 64  # of one value: a schema may refer to itself
 
 
 def without_nulls(tools: Any) -> Any:
@@ -47,45 +51,103 @@ def call_without_nulls(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_null_arguments(turn: Mapping[str, Any], tools: Any) -> dict[str, Any]:
-    """Return a turn whose calls lack the nulls that their tools do not require.
+    """Return a turn whose calls lack the nulls that their tools do not require, at any depth.
 
     Arguments that are a text are as somebody wrote them, and stay.
     """
     if "tool_calls" not in turn:
         return dict(turn)
-    required = _required(tools)
-    return {**turn, "tool_calls": [_called(call, required) for call in turn["tool_calls"]]}
+    schemas = _schemas(tools)
+    return {**turn, "tool_calls": [_called(call, schemas) for call in turn["tool_calls"]]}
 
 
-def _called(call: Mapping[str, Any], required: Mapping[Any, Sequence[Any]]) -> dict[str, Any]:
+def _called(call: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(call.get("function"), Mapping):
-        return {**call, "function": _called(call["function"], required)}
+        return {**call, "function": _called(call["function"], schemas)}
     name = call.get("name")
-    needed = required.get(name, ()) if isinstance(name, str) else ()
+    schema = schemas.get(name) if isinstance(name, str) else None
     return {
-        key: {k: v for k, v in value.items() if v is not None or k in needed}
+        key: _given(value, _plain([schema], schema))
         if key in ("arguments", "parameters") and isinstance(value, Mapping)
         else value
         for key, value in call.items()
     }
 
 
-def _required(tools: Any) -> dict[Any, Sequence[Any]]:
-    """Return by the name of each tool which arguments it requires, of those that it declares."""
-    required: dict[Any, Sequence[Any]] = {}
-    for tool in filter(_is_object, tools if isinstance(tools, list) else ()):
-        function = tool.get("function", tool)
-        schema = function.get("parameters") if _is_object(function) else None
-        if not _is_object(schema) or not isinstance(function.get("name"), str):
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """Schemas of one value, with what they refer to, and the whole that they are parts of."""
+
+    parts: tuple[Mapping[str, Any], ...]
+    root: Any
+
+    def inner(self, *keys: str) -> _Schemas:
+        """Return the schemas of what a value holds: of its key, or of each part of a list."""
+        held: list[Any] = list(self.parts)
+        for key in keys:
+            held = [part.get(key) for part in held if isinstance(part, Mapping)]
+        return _plain(held, self.root)
+
+    @property
+    def required(self) -> set[str]:
+        """The keys that one of them requires, of those that it declares."""
+        required: set[str] = set()
+        for part in self.parts:
+            names, declared = part.get("required"), part.get("properties")
+            if isinstance(names, (list, tuple)) and isinstance(declared, Mapping):
+                required |= {name for name in names if isinstance(name, str) and name in declared}
+        return required
+
+
+def _plain(schemas: Sequence[Any], root: Any) -> _Schemas:
+    """Return schemas with what their references (`#/$defs/…`) and alternatives stand for."""
+    parts: list[Mapping[str, Any]] = []
+    waiting = [*schemas]
+    while waiting and len(parts) < _MOST_SCHEMAS:
+        schema = waiting.pop(0)
+        if not isinstance(schema, Mapping):
             continue
-        declared, needed = schema.get("properties"), schema.get("required")
-        if _is_object(declared) and isinstance(needed, (list, tuple)):
-            required[function["name"]] = [name for name in needed if name in declared]
-    return required
+        parts.append(schema)
+        several = [schema[key] for key in _LISTS if isinstance(schema.get(key), (list, tuple))]
+        waiting += [each for others in several for each in others]
+        if isinstance(reference := schema.get("$ref"), str):
+            waiting.append(_at(root, reference))
+    return _Schemas(tuple(parts), root)
 
 
-def _is_object(value: Any) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)
+def _at(root: Any, reference: str) -> Any:
+    """Return the part of a schema that a reference into itself leads to, if there is one."""
+    for name in reference.removeprefix("#").strip("/").split("/"):
+        root = root.get(name) if isinstance(root, Mapping) else None
+    return root
+
+
+def _given(value: Any, schemas: _Schemas) -> Any:
+    """Return a value without keys that hold null and that none of its schemas requires."""
+    if isinstance(value, (list, tuple)):
+        return [_given(part, schemas.inner("items")) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    required = schemas.required
+    return {
+        key: _given(inner, schemas.inner("properties", key))
+        for key, inner in value.items()
+        if inner is not None or key in required
+    }
+
+
+def _schemas(tools: Any) -> dict[str, Any]:
+    """Return the parameters of each tool by its name."""
+    functions = [
+        tool.get("function", tool)
+        for tool in (tools if isinstance(tools, list) else ())
+        if isinstance(tool, Mapping)
+    ]
+    return {
+        function["name"]: function.get("parameters")
+        for function in functions
+        if isinstance(function, Mapping) and isinstance(function.get("name"), str)
+    }
 
 
 def _kept(value: Any) -> Any:

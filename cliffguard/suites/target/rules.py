@@ -25,7 +25,8 @@ from cliffguard.suites.target.finals import Finals
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.labels import n_folded, refuse_numbers_with_names, refuse_unlabelled
 from cliffguard.suites.target.messages import calls_unasked
-from cliffguard.suites.target.metrics import ScoringPlan, is_closed, rule_of_chats
+from cliffguard.suites.target.metrics import ScoringPlan, for_texts, is_closed, rule_of_chats
+from cliffguard.suites.target.null_arguments import note_of_nulls, refuse_filled_nulls
 
 MOST_WORDS = 8
 MOST_CHARACTERS = 100
@@ -77,15 +78,18 @@ def ruled(finals: Finals, target: TargetData, columns: Columns, *, is_listed: bo
     if finals.metric is not None:
         way = ScoringPlan(metric=finals.metric, why="the results are numbers")
     if drafts[0].chat is None:
-        return Ruled(drafts=drafts, way=way)
+        answers = [tuple(map(as_text, draft.answers)) for draft in drafts]
+        return Ruled(drafts=drafts, way=way, note=_of_nulls(drafts, answers, target.metric))
     calls: list[tuple[str, ...]] = []
     if way is None and target.metric in (None, "tool_call") and not is_listed:
         calls = [_calls(draft, draft.chat) for draft in drafts if draft.chat is not None]
         way = None if target.metric else _rule(drafts, calls, columns)
     metric = way.metric if way else target.metric
     if metric == "tool_call" and calls:
+        nulls = _of_nulls(drafts, calls, metric)
         drafts = tuple(replace(d, answers=c) for d, c in zip(drafts, calls, strict=True))
-        return Ruled(drafts=drafts, way=way, note=_uncalled(calls))
+        notes = " ".join(filter(None, [_uncalled(calls), nulls]))
+        return Ruled(drafts=drafts, way=way, note=notes or None)
     if (native := next((draft for draft in drafts if draft.is_call), None)) is not None:
         raise calls_unasked(native.row)
     change = {"numeric": _number, "json_equal": _json}.get(metric or "")
@@ -119,14 +123,21 @@ def _rule(
         return _short_way(drafts)
     free = (d for d, n, s in zip(drafts, numbers, shorts, strict=True) if not n and not s)
     if (draft := next(free, None)) is not None:
-        raise SuiteError(
-            f"{draft.row.where}: the answer {cut_middle(as_text(draft.answer))!r} is free text: "
-            "name --target-metric (f1, rouge_l, contains, constraints), in a plan target: "
-            "{metric: …}",
-            id="target.free-text",
-        )
+        raise _free_text(draft, drafts)
     _refuse_two(drafts, shorts, "has a short answer", "a long one that ends in a number", "f1")
     raise AssertionError("some are short, and some are not")
+
+
+def _free_text(draft: ParsedRow, drafts: Sequence[ParsedRow]) -> SuiteError:
+    """Return the error of a free text, with the metrics that fit the answers of all rows."""
+    are_phrases = all(len(as_text(a)) <= MOST_CHARACTERS for d in drafts for a in d.answers)
+    fits = (*for_texts(drafts), "contains") if are_phrases else for_texts(drafts)
+    return SuiteError(
+        f"{draft.row.where}: the answer {cut_middle(as_text(draft.answer))!r} is free text: name "
+        f"--target-metric ({', '.join(fits)}), in a plan target: {{metric: …}}; constraints takes "
+        f"rules in JSON as answers{'' if are_phrases else ', and contains a phrase'}",
+        id="target.free-text",
+    )
 
 
 def _way(number: int, metric: str, why: str) -> ScoringPlan:
@@ -256,6 +267,15 @@ def _unread(draft: ParsedRow, text: str, why: str) -> SuiteError:
         "rows out",
         id="target.unread-call",
     )
+
+
+def _of_nulls(
+    drafts: Sequence[ParsedRow], calls: Sequence[tuple[str, ...]], metric: str | None
+) -> str | None:
+    if metric != "tool_call":
+        return None
+    refuse_filled_nulls(drafts, calls)
+    return note_of_nulls(calls)
 
 
 def _uncalled(calls: Sequence[tuple[str, ...]]) -> str | None:

@@ -42,6 +42,49 @@ def test_no_command_where_a_number_may_be_either(tmp_path: Path) -> None:
         assert not commands_in(line)
 
 
+@pytest.mark.parametrize(
+    ("answers", "without", "decimal"),
+    [
+        (("2.000", "7"), ["2000", "7"], ["2.0000", "7"]),
+        (("-1.250", "12.375"), ["-1250", "12375"], ["-1.2500", "12.3750"]),
+        (("x\n#### 2.000", "y\n#### 7"), ["2000", "7"], ["2.0000", "7"]),
+    ],
+)
+def test_a_point_that_may_part_thousands_is_refused(
+    tmp_path: Path, answers: tuple[str, ...], without: list[str], decimal: list[str]
+) -> None:
+    """A command for either reading makes rows that are read."""
+    path = support.write_jsonl(tmp_path / "data.jsonl", rows_of(*answers))
+
+    commands = commands_in(line_of(path, "target.point", metric="numeric"))
+
+    for command, right in zip(commands, (without, decimal), strict=True):
+        folder = tmp_path / right[0]
+        folder.mkdir()
+        made = questions(done(command, folder), metric="numeric")
+        assert [answer for _, answer in made] == right
+
+
+@pytest.mark.parametrize(
+    "other", ["0.5", ".25", "3.14", "1.2345", "2000.125", "1,234.5", "1,234,567"]
+)
+def test_another_answer_says_what_a_point_is(tmp_path: Path, other: str) -> None:
+    """One whose point can only be decimal; and numbers of JSON are none that anybody writes."""
+    assert len(items(tmp_path, rows_of("2.000", other), metric="numeric")) == 2
+    plain: list[dict[str, object]] = [{"question": "q", "answer": 2.125}]
+    assert len(items(tmp_path, plain, metric="numeric")) == 1
+
+
+def test_a_chat_is_told_to_write_the_number(tmp_path: Path) -> None:
+    """A command would have to find it in a text."""
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "Es sind 2.000."}]
+
+    line = refused(tmp_path, [{"messages": turns}], "target.point")
+
+    assert not commands_in(line)
+    assert line.endswith("write 2000 or 2.0000")
+
+
 def test_commas_between_thousands_are_read_as_ever(tmp_path: Path) -> None:
     """Also those of India; and texts are compared as texts."""
     answers = ("1,234", "-1,234,567.5", "1,23,456", "5,000.", "\u22122,000", "3")

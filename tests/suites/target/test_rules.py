@@ -138,8 +138,44 @@ def test_free_text_needs_a_metric(tmp_path: Path) -> None:
     line = refused(tmp_path, rows, "target.free-text")
 
     assert "data.jsonl:2" in line
-    assert "free text: name --target-metric (f1, rouge_l, contains, constraints)" in line
-    assert reading(tmp_path, rows, metric="rouge_l").way.metric == "rouge_l"
+    assert "free text: name --target-metric (f1, rouge_l, contains)" in line
+
+
+@pytest.mark.parametrize(
+    ("answers", "metrics"),
+    [
+        (
+            ["a text of more words than anybody would have said in this way"],
+            "f1, rouge_l, contains",
+        ),
+        (["a long text " * 20, "Short"], "f1, rouge_l"),
+        (["a long text " * 20, ["one " * 30, "two " * 30]], "f1"),
+    ],
+)
+def test_the_metrics_that_are_advised_take_the_answers(
+    tmp_path: Path, answers: list[Any], metrics: str
+) -> None:
+    """Each of them: several right answers are none of rouge_l, nor a long text a phrase."""
+    rows = [
+        {"messages": [turn("user", f"Question {n}?")], "answer": answer}
+        for n, answer in enumerate(answers)
+    ]
+
+    line = refused(tmp_path, rows, "target.free-text")
+
+    assert f"name --target-metric ({metrics}), " in line
+    for metric in metrics.split(", "):
+        assert reading(tmp_path, rows, metric=metric).way.metric == metric
+
+
+def test_a_long_answer_is_advised_a_metric_that_takes_it(tmp_path: Path) -> None:
+    """Of prompts of text, too."""
+    rows = [{"prompt": "?", "answer": ["one " * 30, "two " * 30]}]
+
+    line = refused(tmp_path, rows, "target.long-answer")
+
+    assert "--target-metric f1 " in line
+    assert reading(tmp_path, rows, metric="f1").way.metric == "f1"
 
 
 def test_one_free_text_among_labels_is_none(tmp_path: Path) -> None:
