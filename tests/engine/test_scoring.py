@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import PassLimits
+from cliffguard.engine.packed_rows import PassLimits
 from tests import support
 from tests.engine import tiny
 
