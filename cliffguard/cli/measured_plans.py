@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.cli.flag_values import overrides, spelt
-from cliffguard.cli.options import KEYS
+from cliffguard.cli.plan_options import KEYS
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import is_path, user_path
 from cliffguard.core.texts import n_things
