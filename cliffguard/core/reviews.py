@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
@@ -304,19 +305,25 @@ def with_texts(record: R, change: Callable[[str], str]) -> R:
     return _with_texts(record, change)  # type: ignore[no-any-return]
 
 
+_NO_TEXT = frozenset((type(None), bool, int, float))
+
+
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
-    # Numbers first, since there are many of them; enums before str, since outcomes are both.
-    if value is None or isinstance(value, (float, int, Enum)):
+    # By the exact type, since items are many. Enums are no texts, though outcomes are strings.
+    kind = type(value)
+    if kind in _NO_TEXT or isinstance(value, Enum):
         return value
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(_with_texts(part, change) for part in value)
+        return tuple([_with_texts(part, change) for part in value])
     if isinstance(value, Mapping):
         return {change(key): _with_texts(part, change) for key, part in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {
-            field.name: _with_texts(getattr(value, field.name), change) for field in fields(value)
-        }
-        return type(value)(**parts)
+    if is_dataclass(kind):
+        return kind(**{name: _with_texts(getattr(value, name), change) for name in _names(kind)})
     return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

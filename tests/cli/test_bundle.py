@@ -115,6 +115,7 @@ PLANS: dict[str, Callable[[Mapping[str, str]], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLANS)
 def test_whatever_the_plan_says_travels(
     name: str, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,6 +202,7 @@ def test_looks_that_were_taken_travel(
     assert list((tmp_path / "store-ci" / "looks").glob("*/*.json"))
 
 
+@pytest.mark.slow
 def test_the_same_bundle_twice_is_the_same_review(
     files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +241,7 @@ def test_several_candidates_travel_together(
 CHOSEN_FAST = {("pass", "any"), ("fail", "last"), ("either", "last")}  # each case takes two seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "name"),
     [
@@ -493,6 +496,7 @@ def written(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_answers_of_models_are_judged_as_they_would_be_checked(
     name: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path

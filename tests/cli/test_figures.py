@@ -72,6 +72,7 @@ def test_a_folder_of_several_reviews_is_as_good_as_their_folders(folder: Path) -
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
 )

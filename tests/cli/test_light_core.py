@@ -157,6 +157,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- what needs no extra ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_compares_and_reports_needs_no_extra(inputs: Path) -> None:
     """Every verb that asks no model, on what another machine measured."""
     stored = ["compare", inputs / "base", inputs / "tuned", "--suite", inputs / "suite/small.yaml"]
@@ -206,6 +207,7 @@ def test_what_compares_and_reports_needs_no_extra(inputs: Path) -> None:
         assert not {"torch", "transformers", "peft", "lm-eval"} & {*versions}
 
 
+@pytest.mark.slow
 def test_a_system_prompt_is_compared_without_a_template_engine(inputs: Path) -> None:
     """Whether a template loses it was looked at when the answers were asked."""
     words = ["compare", inputs / "base", inputs / "tuned", "--suite", inputs / "suite/small.yaml"]
@@ -223,6 +225,7 @@ def test_a_system_prompt_is_compared_without_a_template_engine(inputs: Path) -> 
     assert (code, err.count("error[")) == (10, 0), err
 
 
+@pytest.mark.slow
 def test_a_plan_is_of_use_without_torch(inputs: Path) -> None:
     """All but the time is foretold of a base that is at hand."""
     words = ["plan", "--base", inputs / "base", "--suite", inputs / "suite/small.yaml"]
@@ -268,6 +271,7 @@ LACKING = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_to_install_is_one_line(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 2, nothing on stdout, and a last line of stderr that ends in what to type."""
     monkeypatch.chdir(inputs)
@@ -307,6 +311,7 @@ shown(in_training)
 """
 
 
+@pytest.mark.slow
 def test_programs_hear_the_same() -> None:
     """A gate and a model in training raise what the command line prints."""
     gone = f"import sys\nfor name in {beyond_the_core()!r}: sys.modules[name] = None\n"

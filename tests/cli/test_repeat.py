@@ -122,6 +122,7 @@ def test_a_check_is_repeated_by_its_command(
     assert runner.n_asked == n_asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--diagnose", "--no-diagnose"])
 def test_broken_items_are_asked_again_unless_that_is_refused(
     flag: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,6 +239,7 @@ def test_a_server_knows_a_side_by_the_name_that_it_was_given() -> None:
         assert asked_as(written) == asked_as(plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choose", [None, "any", "last"])
 def test_each_of_several_candidates_is_repeated(
     choose: str | None, workspace: Path, monkeypatch: pytest.MonkeyPatch
@@ -361,6 +363,7 @@ def test_what_an_earlier_comparison_spent_is_counted_again(workspace: Path) -> N
     assert repeated(Path("out"), first.exit_code)["taken"] == once["taken"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("losing")
 def test_a_repeat_without_a_place_leaves_other_reviews_alone(workspace: Path) -> None:
     """Two plans of one candidate are repeated, none over the review of the other."""

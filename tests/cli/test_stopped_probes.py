@@ -41,6 +41,7 @@ class Stopped(ProbedRunner):
         return super().ask(checkpoint, task, items, protocol)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_probes_and_not_the_verdict(

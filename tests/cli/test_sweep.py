@@ -101,6 +101,7 @@ def test_it_reports_what_check_of_several_reports(
     assert made[0].is_cancelled
 
 
+@pytest.mark.slow
 def test_the_overview_has_all_candidates_in_their_order(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_second_sweep_asks_nothing(
     assert as_reviewed(root, "swept") == before
 
 
+@pytest.mark.slow
 def test_a_candidate_that_cannot_be_asked_does_not_keep_others_from_it(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -211,6 +213,7 @@ def test_where_all_vanish_nothing_was_judged(
     assert "error[sweep.nothing-judged]: no checkpoint was judged: 4 folders" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_lost_changes_nothing(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -229,6 +232,7 @@ def test_a_worker_that_is_lost_changes_nothing(
     assert as_reviewed(root, "swept") == as_reviewed(root, "checked")
 
 
+@pytest.mark.slow
 def test_nothing_is_waited_for_between_the_store_and_the_question(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -245,6 +249,7 @@ def test_nothing_is_waited_for_between_the_store_and_the_question(
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_replaced_unseen_learns_the_suites_first(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -262,6 +267,7 @@ def test_a_worker_that_was_replaced_unseen_learns_the_suites_first(
     assert runs.stored(root, "swept") == runs.stored(root, "checked")
 
 
+@pytest.mark.slow
 def test_a_failure_is_listed_though_its_folder_cannot_be_made(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -279,6 +285,7 @@ def test_a_failure_is_listed_though_its_folder_cannot_be_made(
     assert "out-swept/ft/checkpoint-200" in row["reason"]
 
 
+@pytest.mark.slow
 def test_a_name_is_one_line_of_a_log(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:

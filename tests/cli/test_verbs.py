@@ -285,6 +285,7 @@ def test_a_failed_run_leaves_no_old_verdict(right: dict[str, str]) -> None:
     assert left == {"failure.json", "junit.xml"}
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_does_not_change_the_verdict(losing: dict[str, str]) -> None:
     """`check --format html | head` on a regression still exits 10, never 0."""
     check(losing)
@@ -600,6 +601,7 @@ def test_where_none_passed_the_worst_code_is_kept(
     assert re.search("none passed|did not pass", result.stderr)
 
 
+@pytest.mark.slow
 def test_after_a_failure_of_one_of_several_no_more_is_asked(
     trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ def last_mentioned(chance: random.Random) -> tuple[list[Row], list[Row]]:
     return sides
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sides", "expected"),
     [

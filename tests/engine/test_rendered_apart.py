@@ -176,6 +176,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(templates, "PROMPT_SECONDS", 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not apart.CAN_LIMIT_MEMORY, reason="the system limits no memory")
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_what_has_no_end_is_ended(kind: str, tokenizers: Tokenizers, short: None) -> None:

@@ -470,6 +470,7 @@ def forget_version(store: Store) -> None:
         shutil.rmtree(path.parent / "judged", ignore_errors=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lose", "n_after"),
     [(lose_looks, 200), (lose_looks, 240), (damage_looks, 240), (forget_version, 200)],

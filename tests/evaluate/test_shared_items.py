@@ -80,6 +80,7 @@ SHARED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", SHARED)
 def test_a_repeat_gives_the_same_bytes(workspace: Path, shared: str) -> None:
     """Capabilities of one comparison charge each other nothing, in it and in its repeats."""

@@ -154,6 +154,7 @@ def test_a_checkpoint_that_rotation_deletes_is_no_failure(
     assert callback.exit_code in (10, 11)
 
 
+@pytest.mark.slow
 def test_its_state_survives(command: Command, tiny_base: Path, tmp_path: Path) -> None:
     """A run that goes on knows its checks, and checks what it goes on from."""
     first = trainer_of(tiny_base, tmp_path / "run", max_steps=6, **SAVED)

@@ -114,6 +114,7 @@ def test_evaluations_that_nobody_planned_are_said_to_go_unchecked(
     assert callback.exit_code == 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [FULL, MemoryError("gone"), RuntimeError("of the driver")])
 @pytest.mark.parametrize("metric", ["loss", "eval_cliffguard_target_gain"])
 def test_a_base_that_cannot_be_asked_stops_no_training(
@@ -175,6 +176,7 @@ def test_a_search_for_hyperparameters_goes_by_what_it_went_by(
     assert objectives[0] == objectives[1] > 3.0  # the loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lora", [{}, None], ids=["adapter", "full weights"])
 def test_a_model_that_did_not_change_yet_lost_nothing(
     lora: Any, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

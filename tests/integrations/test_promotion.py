@@ -42,6 +42,7 @@ def test_no_other_verdict_sets_it(
     assert tag["words"][-1] == "FAIL"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", ["raise@log_text", "raise@set_registered_model_alias"])
 def test_an_alias_that_was_not_set_is_said(
     workspace: Workspace,
@@ -71,6 +72,7 @@ def test_a_version_is_one_candidate(
     assert (passing.n_asked, tracker.calls()) == (0, [])
 
 
+@pytest.mark.slow
 def test_one_candidate_under_both_templates_is_promoted_once(
     workspace: Workspace, passing: FakeRunner, tracker: FakeTracker
 ) -> None:

@@ -260,6 +260,7 @@ def test_the_reports_may_go_elsewhere(folder: Path) -> None:
     assert (folder / "sub" / "gate" / "review.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "line"),
     [
@@ -291,6 +292,7 @@ def test_a_plan_that_is_not_there(folder: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_suites_that_are_chosen_at_the_run_have_one_test(folder: Path) -> None:
     """What they will be is not known before: the verdict is of them all."""
     (folder / "gate.yaml").write_text("candidate: a\n")

@@ -120,6 +120,7 @@ def test_full_weights_go_on_where_the_store_has_their_base(
         trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path / "bare"))
 
 
+@pytest.mark.slow
 def test_of_a_kept_base_only_its_digests_count(
     tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -241,6 +242,7 @@ def test_a_state_of_another_form_is_refused(
         trainer.train(resume_from_checkpoint=last_checkpoint(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_another_plan(tiny_base: Path, tmp_path: Path) -> None:
     """Losses of other items, or by other margins, are not counted together."""
     plan = plan_of(tmp_path)
@@ -273,6 +275,7 @@ def test_a_run_that_goes_on_for_longer_says_what_is_not_checked(
     assert checks.taken == [2, 4]
 
 
+@pytest.mark.slow
 def test_trained_again_it_is_compared_with_what_it_first_was(
     tiny_base: Path, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_row_ends_as_it_says(folder: Path) -> None:
     """In the order of the table, in one folder."""
     ended = {}

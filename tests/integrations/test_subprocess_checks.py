@@ -226,6 +226,7 @@ time.sleep(120)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_the_end_of_a_training_ends_its_check(
     command: Command, tmp_path: Path, number: int

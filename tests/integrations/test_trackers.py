@@ -102,6 +102,7 @@ def test_texts_none_holds_for_the_tracker(
     assert "sha256:" in sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secret", [SECRET, "a&staple<b>'s\"é"])
 def test_no_secret_is_sent(
     workspace: Workspace,
@@ -235,6 +236,7 @@ def test_what_a_tracker_does_is_one_line(
         assert hidden not in sent.failure
 
 
+@pytest.mark.slow
 def test_a_tracker_that_fails_is_one_warning(
     workspace: Workspace,
     losing: FakeRunner,

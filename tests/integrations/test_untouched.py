@@ -69,6 +69,7 @@ def test_a_run_that_is_looked_at_is_the_same_run(
     assert all(row["eval_cliffguard_tokens"] > 0 for row in logged)
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_the_base_nothing(
     tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

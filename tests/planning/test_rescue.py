@@ -265,6 +265,7 @@ def stored(work: Bench) -> int:
     return work.runner.n_asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [(0.5,), (0.1, 0.3, 0.5, 0.7, 0.9)])
 def test_it_costs_at_most_one_and_a_half_checks(grid: tuple[float, ...], tmp_path: Path) -> None:
     """With both sides stored nothing else is asked, and what is foretold is never exceeded."""
@@ -429,6 +430,7 @@ def judged_levels(review: Any) -> set[float | None]:
     return {row.evidence.level for row in review.comparison.capabilities}
 
 
+@pytest.mark.slow
 def test_another_scale_on_the_same_items_is_a_further_run(tmp_path: Path) -> None:
     """Whoever tries grids until one passes spends what is left of alpha, and is told before."""
     work, reviews, lines = bench(tmp_path, late), [], list[str]()
@@ -447,6 +449,7 @@ def test_another_scale_on_the_same_items_is_a_further_run(tmp_path: Path) -> Non
     assert any("run 3" in text for text in support.caveat_texts(reviews[2], "alpha.later-run"))
 
 
+@pytest.mark.slow
 def test_the_same_scale_judged_again_spends_nothing_more(tmp_path: Path) -> None:
     """Whatever was judged in between."""
     work = bench(tmp_path, late)

@@ -68,6 +68,7 @@ def drawn_words(chart: Chart) -> dict[Bbox, str]:
     return {text.get_window_extent(renderer): text.get_text() for text in figure.axes[0].texts}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_words_stay_on_the_figure_and_apart(name: str) -> None:
     """No text is cut by the edge or written over another, however long its name is."""
@@ -82,6 +83,7 @@ def test_words_stay_on_the_figure_and_apart(name: str) -> None:
         assert met is None or min(met.width, met.height) <= 3, (text, other)
 
 
+@pytest.mark.slow
 def test_text_can_be_read_where_a_figure_is_small() -> None:
     """All text has one size, which is 8 pixels and more in a figure of 300."""
     sizes = {

@@ -711,6 +711,7 @@ def test_auto_packs_and_screens_as_our_engine_does(
     assert all(row.diagnostics.shift for row in review.comparison.capabilities)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_answers_of_an_earlier_release_are_compared_and_not_taken_over(
     engines: Engines,

@@ -41,6 +41,7 @@ def test_a_single_dip_however_deep_never_stops() -> None:
         assert not math(*rows[:k], row(MOST_ITEMS), *rows[k:]).may_stop
 
 
+@pytest.mark.slow
 def test_one_check_errs_at_most_at_its_level_whatever_the_churn() -> None:
     """All tables of 16 items, enumerated at a drop of exactly half the margin."""
     n_items, limit, alpha = 16, 0.05, 0.02

@@ -52,6 +52,7 @@ def plan_of(folder: Path, sizes: Sequence[int]) -> Plan:
     return Plan(base=str(base), candidate=str(tuned), suites=(str(folder / "three.yaml"),))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drops", "alpha", "sequential", "after_failure"),
     [
@@ -93,6 +94,7 @@ def test_the_arrays_are_the_gate_with_a_margin_on_the_mean(
     assert_the_same(plan, tmp_path, drops, np.random.default_rng(seed), sequential=sequential)
 
 
+@pytest.mark.slow
 def test_the_arrays_are_the_gate_with_unequal_capabilities_in_step(tmp_path: Path) -> None:
     """The same fraction of 200, 400 and 900 items at every look; the mean is decided at one."""
     sizes = (200, 400, 900)

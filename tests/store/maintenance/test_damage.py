@@ -44,6 +44,7 @@ def test_a_whole_question_has_no_damage(entry: Entry) -> None:
     assert examine(entry) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_every_flipped_byte_is_noticed(name: str, entry: Entry) -> None:
     """A bit flipped anywhere in any file is damage, or changes nothing that the file says."""
