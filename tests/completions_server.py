@@ -23,12 +23,18 @@ _LEAST_LOGPROB = -9999.0  # JSON has no infinity
 @contextmanager
 def served(model_dir: Path) -> Iterator[str]:
     """Serve a checkpoint (or an adapter on its own base) under its folder's name; yield the URL."""
-    server = _Server(_Completer(model_dir))
+    with serving(_Server(_Completer(model_dir))) as url:
+        yield f"{url}/v1/completions"
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Let a server on this machine answer; yield its URL."""
     # Polls often, since it is asked to stop once a test.
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/v1/completions"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -74,6 +74,24 @@ class FakeRunner(Runner):
         )
 
 
+class Interrupted(FakeRunner):
+    """A runner at whose shard of this number, from 1, somebody presses ^C."""
+
+    def __init__(self, script: Script, *, at: int) -> None:
+        super().__init__(script)
+        self.at = at
+        self.n_shards = 0
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
+    ) -> Sequence[Answer]:
+        """Answer the shards before."""
+        self.n_shards += 1
+        if self.n_shards == self.at:
+            raise KeyboardInterrupt
+        return super().ask(checkpoint, task, items, protocol)
+
+
 Form = Literal["as usual", "shots", "template", "system"]
 """How an item was put: as the run puts it, or in a probe with what it is told by."""
 

@@ -88,6 +88,18 @@ def write_suite(folder: Path, *, text: str = SUITE, n_items: int = 60, n_said: i
     return path
 
 
+def write_task(folder: Path, rows: Sequence[Mapping[str, Any]], task: str) -> Path:
+    """Write a suite of one task of these rows, called i0, i1, …; return its file."""
+    write_jsonl(folder / "items.jsonl", [{"id": f"i{n}", **row} for n, row in enumerate(rows)])
+    path = folder / "suite.yaml"
+    path.write_text(
+        "name: trial\nversion: 1\ncapabilities:\n  skill:\n    ring: adjacent\n"
+        f"    tasks:\n      - {{name: talk, items: items.jsonl, {task}}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
 def write_checkpoint(folder: Path, *, seed: int = 0) -> Path:
     """Write a checkpoint directory that can be found and fingerprinted, but not loaded."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support
-from tests.fake_runner import FakeRunner
+from tests.fake_runner import FakeRunner, Interrupted
 from tests.support import all_right, loses_hard_levels
 
 
@@ -159,24 +159,9 @@ def test_another_protocol_is_another_question(plan: Plan, store: Store) -> None:
     assert runner.n_asked == 2 * 60
 
 
-class Interrupted(FakeRunner):
-    """A runner that is interrupted at its third shard."""
-
-    n_shards = 0
-
-    def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-    ) -> Sequence[Answer]:
-        """Answer two shards, then stop as ^C would."""
-        self.n_shards += 1
-        if self.n_shards == 3:
-            raise KeyboardInterrupt
-        return super().ask(checkpoint, task, items, protocol)
-
-
 def test_an_interrupted_run_goes_on_where_it_stopped(plan: Plan, store: Store) -> None:
     """What was stored before the interruption is not asked again, and the review is the same."""
-    broken_off = Interrupted(loses_hard_levels)
+    broken_off = Interrupted(loses_hard_levels, at=3)
     with pytest.raises(KeyboardInterrupt):
         guard(plan, store=store, runner=broken_off)
     runner = FakeRunner(loses_hard_levels)

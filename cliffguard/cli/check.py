@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.auto import with_suites
 from cliffguard.cli.console import (
     ProgressOutput,
@@ -54,9 +55,9 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(
-    opt.CANDIDATE, opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA,
-    opt.SCREEN, opt.JUDGED, opt.PROTOCOL, opt.RUNNER,
+@keys.takes(
+    keys.CANDIDATE, keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA,
+    keys.SCREEN, keys.JUDGED, keys.PROTOCOL, keys.RUNNER,
 )  # fmt: skip
 def check(
     flags: Mapping[str, Any],
@@ -241,8 +242,9 @@ class _Checks:
 
 
 @explained
-@opt.takes(
-    opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.SCREEN, opt.JUDGED, opt.PROTOCOL, opt.RUNNER,
+@keys.takes(
+    keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA,
+    keys.SCREEN, keys.JUDGED, keys.PROTOCOL, keys.RUNNER,
 )  # fmt: skip
 def measure(
     flags: Mapping[str, Any],

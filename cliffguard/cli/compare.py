@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.bundle import Measured, Reporting, judge, measured_in
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.JUDGED, opt.PROTOCOL)
+@keys.takes(keys.PLAN, keys.POLICY, keys.TARGET, keys.JUDGED, keys.PROTOCOL)
 def compare(
     context: typer.Context,
     flags: Mapping[str, Any],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -24,7 +25,7 @@ _MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
 
 
 @explained
-@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
+@keys.takes(keys.PLAN, keys.PROTOCOL, keys.RUNNER)
 def doctor(
     flags: Mapping[str, Any],
     candidate: Annotated[

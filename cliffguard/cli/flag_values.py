@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cliffguard.cli.options import ALL, KEYS, SINGLE
+from cliffguard.cli.plan_options import ALL, KEYS, SINGLE
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path

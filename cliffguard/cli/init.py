@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import explained, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.cli.suites import suite_of_data
@@ -24,7 +24,7 @@ _NO_TARGET = (
 
 
 @explained
-@opt.takes(opt.FIELDS)
+@keys.takes(keys.FIELDS)
 def init(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Option(help="Base checkpoint.")] = "models/base",

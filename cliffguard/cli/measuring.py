@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.auto import with_suites
 from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.flag_values import spelt
@@ -139,7 +139,7 @@ def _plans_of(words: Sequence[str], flags: Mapping[str, Any]) -> tuple[Plan, ...
 
 def _refuse_flags_of_pairs(flags: Mapping[str, Any]) -> None:
     """Refuse what says how two sides are compared, where there is one."""
-    of_pairs = {**opt.POLICY, **opt.SCREEN, **opt.JUDGED}
+    of_pairs = {**keys.POLICY, **keys.SCREEN, **keys.JUDGED}
     if unheard := spelt({name: flags.get(name) for name in of_pairs}):
         raise UsageError(
             f"{', '.join(unheard)}: has no effect on one checkpoint alone; leave it out, or name "
@@ -205,7 +205,7 @@ def _write_bundle(pairs: Sequence[MeasuredPair], store: Store, out: Path) -> str
     from cliffguard.store.maintenance.archive import write_archive
     from cliffguard.store.maintenance.questions import describe
 
-    keys = dict.fromkeys(key for pair in pairs for key in pair.questions)
+    questions = dict.fromkeys(key for pair in pairs for key in pair.questions)
     beside = []
     for pair in pairs:
         survey = pair.survey
@@ -219,7 +219,7 @@ def _write_bundle(pairs: Sequence[MeasuredPair], store: Store, out: Path) -> str
         ]
     there = dict.fromkeys(path for path in beside if path.is_file())
     with doing(f"writing {out}"):
-        rows = [describe(store.entry(key)) for key in keys]
+        rows = [describe(store.entry(key)) for key in questions]
         n_bytes = write_archive(store, rows, out, list(there))
     n_answers = sum(row.n_answers for row in rows)
     return (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import explained, shown, write_data
 from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.core.errors import IntegrityError, UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@keys.takes(keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA, keys.PROTOCOL, keys.RUNNER)
 def noise(
     flags: Mapping[str, Any],
     checkpoint: Annotated[

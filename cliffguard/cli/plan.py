@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.analysis import analysis_of, base_here
 from cliffguard.cli.auto import with_suites
 from cliffguard.cli.console import explained, shown, write_data
@@ -26,10 +28,39 @@ if TYPE_CHECKING:
     from cliffguard.planning.power_advice import Aim, Change
 
 
+def _unseen(annotation: Any) -> Any:
+    """Return a flag that is accepted and not told of."""
+    kind, option = get_args(annotation)
+    option = copy.copy(option)
+    option.hidden = True
+    return Annotated[kind, option]
+
+
+_NO_MATTER: dict[str, Any] = {
+    name: _unseen(annotation)
+    for name, annotation in {
+        "out": opt.Out,
+        "exit_zero": opt.ExitZero,
+        "texts": opt.KeptTexts,
+        "comment_id": opt.CommentId,
+        "report_url": opt.ReportUrl,
+        "track": opt.Track,
+        "promote": opt.Promote,
+        "promote_model": opt.PromoteModel,
+        "max_minutes": opt.MaxMinutes,
+        "diagnose": opt.Diagnose,
+        "quiet": opt.Quiet,
+        "verbose": opt.Verbose,
+        **keys.SCREEN,
+    }.items()
+}
+"""Flags of check that shape nothing of what plan tells: a line for check is one for plan too."""
+
+
 @explained
-@opt.takes(
-    opt.CANDIDATE, opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA,
-    opt.JUDGED, opt.PROTOCOL, opt.RUNNER, opt.NO_MATTER,
+@keys.takes(
+    keys.CANDIDATE, keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA,
+    keys.JUDGED, keys.PROTOCOL, keys.RUNNER, _NO_MATTER,
 )  # fmt: skip
 def plan(
     flags: Mapping[str, Any],

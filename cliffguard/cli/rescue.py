@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import ProgressOutput, explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.cli.outcome import Output, finished, names_of, prepare, printed, recorded
@@ -35,7 +36,7 @@ _OTHERS = ("review.json", "rescue.json", "adapter", "model")
 
 
 @explained
-@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.JUDGED, opt.PROTOCOL, opt.RUNNER)
+@keys.takes(keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA, keys.JUDGED, keys.PROTOCOL, keys.RUNNER)
 def rescue(
     flags: Mapping[str, Any],
     plan: Annotated[Path, typer.Argument(help="The plan of a check, a YAML file.")],

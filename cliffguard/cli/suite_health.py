@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import explained, progress_shown, shown, write_data
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.help import Brief
@@ -31,7 +32,7 @@ _CHARACTERS = 160  # of a prompt
 
 @suites_app.command("check")
 @explained
-@opt.takes(opt.POLICY)
+@keys.takes(keys.POLICY)
 def check_suites(
     flags: Mapping[str, Any],
     names: opt.Suites,
@@ -86,7 +87,7 @@ def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
 
 @suites_app.command("coverage", cls=Brief)
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@keys.takes(keys.PLAN, keys.DATA, keys.PROTOCOL, keys.RUNNER)
 def cover_prompts(
     flags: Mapping[str, Any],
     names: opt.Suites,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import explained, progress_shown, write_data, write_new
 from cliffguard.cli.flag_values import overrides
 from cliffguard.cli.given import say_reading
@@ -99,7 +100,7 @@ def print_items(name: Name) -> None:
 
 @suites_app.command("new")
 @explained
-@opt.takes(opt.OWN_FIELDS)
+@keys.takes(keys.OWN_FIELDS)
 def new_suite(
     flags: Mapping[str, Any],
     data: Annotated[str, typer.Argument(help="A file, a saved folder, or hf:org/name on a hub.")],

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
+from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.core.errors import UsageError
 from cliffguard.core.flags import LOOKS, RUNNER
@@ -83,8 +84,9 @@ Choose = Annotated[
 
 
 @explained
-@opt.takes(
-    opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.SCREEN, opt.JUDGED, opt.PROTOCOL, opt.RUNNER,
+@keys.takes(
+    keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA,
+    keys.SCREEN, keys.JUDGED, keys.PROTOCOL, keys.RUNNER,
 )  # fmt: skip
 def sweep(
     flags: Mapping[str, Any],

@@ -8,7 +8,7 @@ from typing import Any
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.texts import n_things
 from cliffguard.engine.devices import free_main_memory
-from cliffguard.engine.packing import PassLimits, RowLimits
+from cliffguard.engine.packed_rows import PassLimits, RowLimits
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
 _MOST_TOKENS = {"cpu": 1024, "cuda": 16384}

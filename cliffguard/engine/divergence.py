@@ -15,7 +15,7 @@ import torch
 
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.vectors import Divergence
-from cliffguard.engine.packing import Ints
+from cliffguard.engine.packed_rows import Ints
 from cliffguard.engine.passes import only_at
 from cliffguard.engine.texts import Batch, budget_of, encoded, name_of, read_all, run
 

@@ -16,7 +16,8 @@ import torch
 
 from cliffguard.core.timing import Stages
 from cliffguard.engine.decoding import KeyValues, RowCache, Sampling, pick
-from cliffguard.engine.packing import Ints, RowLimits, chain, in_order, shared_with_previous
+from cliffguard.engine.packed_rows import Ints, RowLimits, chain
+from cliffguard.engine.packing import in_order, shared_with_previous
 from cliffguard.engine.passes import Model, stacked
 
 MIN_SHARED_TOKENS = 32

@@ -29,7 +29,7 @@ from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.budget import Budget, find_budget, too_small
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.generation import Generated, Prompt, complete
-from cliffguard.engine.packing import Ints, Scored
+from cliffguard.engine.packed_rows import Ints, Scored
 from cliffguard.engine.packing_support import known_reason, refuse_packed
 from cliffguard.engine.packing_trial import is_low, plain_reason
 from cliffguard.engine.passes import Model

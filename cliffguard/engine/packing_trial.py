@@ -33,14 +33,8 @@ from cliffguard.engine.float32 import (
     working_seconds,
 )
 from cliffguard.engine.loading import is_out_of_memory
-from cliffguard.engine.packing import (
-    Ints,
-    PassLimits,
-    Scored,
-    chain,
-    in_order,
-    shared_with_previous,
-)
+from cliffguard.engine.packed_rows import Ints, PassLimits, Scored, chain
+from cliffguard.engine.packing import in_order, shared_with_previous
 from cliffguard.engine.packing_support import known_reason
 from cliffguard.engine.passes import Model, only_at, read_out, stacked
 from cliffguard.engine.scoring import score

@@ -17,7 +17,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from cliffguard.engine.decoding import KeyValues, RowCache, n_tokens_of
-from cliffguard.engine.packing import Ints, PackedRow, chain
+from cliffguard.engine.packed_rows import Ints, PackedRow, chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from cliffguard.engine.decoding import KeyValues
-from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
+from cliffguard.engine.packed_rows import Branch, PackedRow, PassLimits, Scored
+from cliffguard.engine.packing import plan
 from cliffguard.engine.passes import Model, read_out, stacked
 
 

@@ -16,7 +16,7 @@ import torch
 
 from cliffguard.engine import loading
 from cliffguard.engine.budget import Budget, find_budget
-from cliffguard.engine.packing import Ints
+from cliffguard.engine.packed_rows import Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,33 +6,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any, ClassVar, TypeVar
 
-from cliffguard.compare.clusters import with_groups
-from cliffguard.compare.comparison import gathered
 from cliffguard.compare.repeat_command import LIVE
-from cliffguard.compare.write_review import Decision
-from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
-from cliffguard.core.items import Suite, Task
-from cliffguard.core.settings import EvalSettings, Plan, Policy
+from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
+from cliffguard.core.settings import Plan
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.measure import measure, n_absent
-from cliffguard.integrations.checks import Check, Counted, Losses, Start
+from cliffguard.integrations.checks import Check, Start
+from cliffguard.integrations.few_items import few_items, has_target, questions_of
+from cliffguard.integrations.losses import gain_of, losses_of
 from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.look import take_look
-from cliffguard.run.policies import gating
 from cliffguard.run.prepare import Run, planned
 from cliffguard.run.survey import Survey, survey_of, whole_policy
 from cliffguard.runners.live import LiveRunner
+from cliffguard.stats.repeated_checks import MOST_ITEMS
 from cliffguard.store.answers import Store, default_store_folder
-from cliffguard.store.shards import in_order
-
-MOST_ITEMS = 64
-"""Items of a capability that a check asks at the most."""
 
 T = TypeVar("T")
 
@@ -124,8 +116,8 @@ class LiveChecks:
         return Start(
             base=base,
             alpha=policy.alpha,
-            questions=_questions(tasks, survey.suites, policy),
-            has_target="target" in _rings(survey.suites, tasks),
+            questions=questions_of(tasks, survey.suites, policy),
+            has_target=has_target(survey.suites, tasks),
             n_asked=n_asked,
             n_items=n_items,
             seconds=time.perf_counter() - began,
@@ -160,7 +152,7 @@ class LiveChecks:
             step=step,
             losses=losses,
             counted=counted,
-            gain=_gain(decision),
+            gain=gain_of(decision),
             review=run.review(decision, LIVE),
             seconds=time.perf_counter() - began,
             n_tokens=self._runner.n_tokens() - n_before,
@@ -202,112 +194,3 @@ class LiveChecks:
             raise failure
         assert result is not None, "work returns something"
         return result
-
-
-# --- what is asked, and what is counted ----------------------------------------------------------
-
-
-def few_items(
-    tasks: Sequence[Task], suites: Sequence[Suite], policy: Policy, protocol: EvalSettings
-) -> tuple[Task, ...]:
-    """Return the tasks of what gates and of the target, with `MOST_ITEMS` a capability at the most.
-
-    Its tasks take turns, each in its own seeded order. Raises UsageError where nothing gates.
-    """
-    gates = gating(suites, policy)
-    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
-    kept: dict[str, list[str]] = {}
-    for capability in {task.capability: None for task in tasks}:
-        if capability in gates | targets:
-            mine = [task for task in tasks if task.capability == capability]
-            kept |= _turns(mine, protocol)
-    if not any(kept.get(task.name) and task.capability in gates for task in tasks):
-        raise UsageError(
-            "no capability gates, so that no check could find a loss; add a suite: adjacent",
-            id="training.nothing-gates",
-        )
-    # Of other items another task: its answers are no part of the whole one's shards.
-    return tuple(
-        replace(
-            task,
-            items=tuple(item for item in task.items if item.id in set(kept[task.name])),
-            digest=digest([task.digest, "in training", kept[task.name]]),
-        )
-        for task in tasks
-        if kept.get(task.name)
-    )
-
-
-def _turns(tasks: Sequence[Task], protocol: EvalSettings) -> dict[str, list[str]]:
-    """Return which items of a capability's tasks are asked, by the name of the task."""
-    orders = {
-        task.name: [
-            item.id
-            for item in in_order(task, protocol)
-            if task.gates(item) and item.id not in task.excluded
-        ]
-        for task in tasks
-    }
-    longest = max(map(len, orders.values()), default=0)
-    dealt = [
-        (name, ids[turn])
-        for turn in range(longest)
-        for name, ids in orders.items()
-        if turn < len(ids)
-    ]
-    kept: dict[str, list[str]] = {name: [] for name in orders}
-    for name, item_id in dealt[:MOST_ITEMS]:
-        kept[name].append(item_id)
-    return kept
-
-
-def _questions(tasks: Sequence[Task], suites: Sequence[Suite], policy: Policy) -> str:
-    """Return the digest of what each check asks, and of the margins of what gates."""
-    margins = {name: policy.margin(name) for name in gating(suites, policy)}
-    return digest([[task.digest for task in tasks], margins])
-
-
-def _rings(suites: Sequence[Suite], tasks: Sequence[Task]) -> set[str]:
-    asked_about = {task.capability for task in tasks}
-    capabilities = [capability for suite in suites for capability in suite.capabilities]
-    return {c.ring for c in capabilities if c.name in asked_about}
-
-
-def losses_of(decision: Decision) -> tuple[Losses, Counted]:
-    """Return what each gating capability lost, item by item, and how that counts.
-
-    Raises IntegrityError where nothing counts.
-    """
-    case, comparison = decision.case, decision.comparison
-    margins = {row.capability: row.evidence.margin for row in comparison.capabilities}
-    pairs = [
-        replace(pair, group=None)
-        for _, capability, items in gathered(decision.pairs, case, decision.look, comparison)
-        if case.policy.role(capability.name, capability.ring) == "gating"
-        for pair in items.gating
-    ]
-    losses: dict[str, tuple[float | None, ...]] = {}
-    groups: dict[str, tuple[int, ...]] = {}
-    for number, pair in enumerate(with_groups(pairs)):  # also over capabilities
-        name, group = pair.task.capability, -1 - number if pair.group is None else pair.group
-        losses[name] = (*losses.get(name, ()), pair.change if pair.is_scored else None)
-        groups[name] = (*groups.get(name, ()), group)
-    if not losses:
-        raise IntegrityError(
-            "the base has nothing to lose in any capability that gates; choose a suite that it can "
-            "answer",
-            id="training.nothing-to-lose",
-        )
-    return losses, Counted(margins={name: margins[name] for name in losses}, groups=groups)
-
-
-def _gain(decision: Decision) -> float | None:
-    """Return the mean gain of the targets, in score units; None where none was measured."""
-    gains = [
-        row.evidence.candidate_mean - row.evidence.base_mean
-        for row in decision.comparison.capabilities
-        if row.ring == "target"
-        and row.evidence.candidate_mean is not None
-        and row.evidence.base_mean is not None
-    ]
-    return fmean(gains) if gains else None

@@ -1,4 +1,4 @@
-"""What a trainer was given, as far as a check needs it, and what it chooses by our numbers."""
+"""What a trainer and its callback were given, and what a trainer chooses by our numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,24 @@ from functools import partial
 from typing import Any
 
 from cliffguard.core.errors import UsageError
-from cliffguard.integrations.cadence import Cadence
+from cliffguard.integrations.cadence import Cadence, Every
 from cliffguard.integrations.checks import PREFIX
+
+
+def refuse_settings(*, every: Every, on_fail: str, on_error: str, where: str) -> None:
+    """Raise UsageError for what a callback cannot be set to."""
+    if on_fail not in ("log", "stop"):
+        raise UsageError(f"on_fail={on_fail!r}: it is log or stop", id="training.on-fail")
+    if on_error not in ("log", "raise"):
+        raise UsageError(f"on_error={on_error!r}: it is log or raise", id="training.on-error")
+    if where not in ("live", "subprocess"):
+        raise UsageError(f"where={where!r}: it is live or subprocess", id="training.where")
+    if where == "subprocess" and not isinstance(every, str):
+        raise UsageError(
+            f"every={every}: a process beside the training checks what is saved, as often as "
+            'that is; use every="save", and save_steps of the trainer',
+            id="training.every",
+        )
 
 
 def both_names(number: str) -> tuple[str, str]:

@@ -33,12 +33,13 @@ from cliffguard.integrations.trainer_settings import (
     best_remark,
     both_names,
     leave_objective,
+    refuse_settings,
     refuse_wrong_best,
     tokenizer_of,
 )
+from cliffguard.integrations.trainer_state import NAME, kept_record, twice
 from cliffguard.integrations.training import TrainingChecks
 
-_NAME = "CliffguardCallback"
 _UNDECIDED = EXIT_CODES[Outcome.INCONCLUSIVE]
 
 
@@ -96,7 +97,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """
         if cls._first is not None:
             return cls._first
-        mine = type(_NAME, (cls,), {})
+        mine = type(NAME, (cls,), {})
         callback: CliffguardCallback = super().__new__(mine)
         type(callback)._first = callback
         return callback
@@ -116,18 +117,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             return
         if plan is None:
             raise UsageError("CliffguardCallback needs a plan", id="training.no-plan")
-        if on_fail not in ("log", "stop"):
-            raise UsageError(f"on_fail={on_fail!r}: it is log or stop", id="training.on-fail")
-        if on_error not in ("log", "raise"):
-            raise UsageError(f"on_error={on_error!r}: it is log or raise", id="training.on-error")
-        if where not in ("live", "subprocess"):
-            raise UsageError(f"where={where!r}: it is live or subprocess", id="training.where")
-        if where == "subprocess" and not isinstance(every, str):
-            raise UsageError(
-                f"every={every}: a process beside the training checks what is saved, as often as "
-                'that is; use every="save", and save_steps of the trainer',
-                id="training.every",
-            )
+        refuse_settings(every=every, on_fail=on_fail, on_error=on_error, where=where)
         # The candidate is what is trained here, whatever the file names.
         self.plan = (
             plan if isinstance(plan, Plan) else load_plan(plan, {"candidate": "in training"})
@@ -145,7 +135,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         """Become a callback of a trainer, before those that stop early."""
         handler = trainer.callback_handler
         if any(isinstance(each, CliffguardCallback) for each in handler.callbacks):
-            raise _twice()
+            raise twice()
         if self.is_beside:
             refuse_no_base(self.plan, trainer.model)
             refuse_shards(trainer)
@@ -202,13 +192,14 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
                 tell(each)
         self._run = TrainingChecks(checks, raises=self.on_error == "raise", tell=tell)
         self._run.begin(planned, state.global_step)
-        if args.metric_for_best_model in both_names("target_gain") and self._standing_lacks_gain():
+        lacks_gain = self._run.standing.target_gain is None
+        if lacks_gain and args.metric_for_best_model in both_names("target_gain"):
             raise UsageError(
                 "metric_for_best_model: the plan has no target, so that no gain is measured",
                 id="training.best-model",
             )
         # Of a checkpoint without it, the trainer would look it up in vain when it saves the next.
-        state.stateful_callbacks.setdefault(_NAME, self.state())
+        state.stateful_callbacks.setdefault(NAME, self.state())
         if state.global_step and self._cadence.every == "save":
             self._check(state, control)  # the checkpoint was written before its check was made
 
@@ -256,7 +247,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         run = self._run if self._trained() is model else None
         before = None if run is None else run.record.base
         self._trained = weakref.ref(model)
-        kept = _kept(state)
+        kept = kept_record(state)
         if state.global_step and kept is not None:
             return record_from(kept)
         # Trained by a run before this one, or with a larger batch: what that began from counts.
@@ -305,26 +296,6 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
                 is_to_log = self.trainer.control.should_log
                 Trainer.log(self.trainer, numbers)
                 self.trainer.control.should_log = is_to_log
-
-    def _standing_lacks_gain(self) -> bool:
-        return self._run is not None and self._run.standing.target_gain is None
-
-
-def _kept(state: Any) -> Any:
-    """Return what a checkpoint's trainer_state.json has of the record; None where it has none."""
-    kept = state.stateful_callbacks.get(_NAME)
-    if isinstance(kept, list) and len(kept) > 1:
-        raise _twice()
-    for name in ("attributes", "record"):
-        kept = kept.get(name) if isinstance(kept, dict) else kept
-    return kept
-
-
-def _twice() -> UsageError:
-    return UsageError(
-        "the trainer has this callback already; trainer.remove_callback takes it away",
-        id="training.twice",
-    )
 
 
 def _costs(check: Check) -> dict[str, float]:

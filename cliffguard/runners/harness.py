@@ -13,13 +13,11 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.answers import LOW, Answer
-from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.chats import effective
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.hub_names import no_connection
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.libraries import installed
 from cliffguard.core.progress import doing
 from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import EvalSettings, RunnerSettings
@@ -27,9 +25,9 @@ from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.engine.windows import assumed
-from cliffguard.runners import Runner, TaskPart
+from cliffguard.runners import Runner, TaskPart, file_looks, versions
 from cliffguard.runners.answering import Prepared, respond
-from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
+from cliffguard.runners.backends import make_backend, refuse_no_model, refuse_unable
 from cliffguard.runners.devices import pick_dtype
 from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
 from cliffguard.runners.loaded_task import LoadedTask
@@ -47,14 +45,6 @@ from cliffguard.runners.prompting import (
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
-
-# How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
-# releases that differ in the third alone.
-_PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
-
-
-_LOOK = "looked at, format 3"
-"""Raised where a look refuses or remarks something else."""
 
 _N_TRIED = 8  # items of a task whose prompts a trial of packing chooses from
 
@@ -87,11 +77,7 @@ class HarnessRunner(Runner):
     @property
     def identity(self) -> str:
         """Model class and versions of the libraries that compute the answers."""
-        parts = _PARTS | dict.fromkeys(self.settings.kind.libraries, 2)
-        versions = [
-            f"{part} {'.'.join(_release(part).split('.')[:n])}" for part, n in parts.items()
-        ]
-        return f"{identity_of(self.settings)}: {', '.join(versions)}"
+        return versions.identity(self.settings)
 
     def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
@@ -105,12 +91,7 @@ class HarnessRunner(Runner):
         notes = {"the task's description": lost} if self._is_description_lost else {}
         if self._is_templated and not CAN_LIMIT_MEMORY:
             notes["chat templates"] = "rendered without a limit of memory, which this system lacks"
-        return {**self._backend.notes(), **notes, "libraries": self._libraries}
-
-    @property
-    def _libraries(self) -> str:
-        parts = (*_PARTS, *self.settings.kind.libraries)
-        return " ".join(f"{part} {_release(part)}" for part in parts)
+        return {**self._backend.notes(), **notes, "libraries": versions.libraries(self.settings)}
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""
@@ -154,14 +135,7 @@ class HarnessRunner(Runner):
             return ()
         remarks = (*assumed(checkpoint), *self._backend.look_at(checkpoint, self.dtype(protocol)))
         if self.loads_models:
-            from cliffguard.engine.packing_support import attention_reason, refuse_packed
-            from cliffguard.engine.rehearsal import rehearse
-
-            rehearsed = rehearse(checkpoint)
-            remarks += rehearsed.remarks
-            if protocol.packing == "packed" and self.settings.kind.packs:
-                attention = attention_reason(protocol.attention or "sdpa")
-                refuse_packed(checkpoint.name, rehearsed.fallback_reason or attention)
+            remarks += file_looks.rehearsed(checkpoint, protocol, self.settings)
         if protocol.chat_template != "none" and self.settings.kind.needs_tokenizer:
             from cliffguard.engine.templates import by_files, check_template
 
@@ -173,13 +147,7 @@ class HarnessRunner(Runner):
 
     def look_key(self, checkpoint: Checkpoint, protocol: EvalSettings) -> str | None:
         """Return a digest of files, template settings, and the libraries to the last digit."""
-        if checkpoint.files is None or not self.loads_models or self.settings.kind.libraries:
-            return None  # a backend with libraries of its own learns from a look what to make
-        speech = [protocol.chat_template, protocol.system_prompt, dict(protocol.template_args)]
-        if protocol.packing == "packed":  # then it is looked for what forbids it
-            speech += [protocol.packing, protocol.attention]
-        about = [_LOOK, checkpoint.name, checkpoint.fingerprint, self.identity, self._libraries]
-        return digest([*about, *speech])
+        return file_looks.look_key(checkpoint, protocol, self.settings)
 
     def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
         """Let `show` see the first prompts of a task by the tokenizer alone, or say why it cannot.
@@ -358,8 +326,3 @@ class HarnessRunner(Runner):
             return [load_own(entry)]
         with no_connection() if self._offline else nullcontext():
             return load_stock(entry, protocol, self._data)
-
-
-def _release(package: str) -> str:
-    """Return a package's version; of one that is not there no answer can be stored."""
-    return installed(package) or "missing"

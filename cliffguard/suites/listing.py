@@ -15,8 +15,9 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.files import read_text
 from cliffguard.core.settings import Ring
 from cliffguard.suites import ladders, skills
-from cliffguard.suites.loading import inside, read_suite, suites_folder
+from cliffguard.suites.loading import read_suite, suites_folder
 from cliffguard.suites.schema import GeneratedItems, TaskFile
+from cliffguard.suites.tasks import inside
 
 DIGESTS = "digests.json"
 """The file beside the built-in suites that has the digest of each, of all its items."""

@@ -26,7 +26,7 @@ from typing import Any
 from cliffguard.core.items import Capability, Item, Task
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.scorers import SCORERS
-from cliffguard.suites.surface_strategies import STRATEGIES, is_fit_to_gate, surface_scores
+from scripts.make.surface_strategies import STRATEGIES, is_fit_to_gate, surface_scores
 
 SUITES = ("support-tickets", "adjacent")  # those of the table in reports/base-scores/README.md
 N_THREADS = 2

@@ -26,9 +26,9 @@ import yaml
 from cliffguard.core.items import Capability, Item, Task
 from cliffguard.suites import ladders
 from cliffguard.suites.loading import load_suite
-from cliffguard.suites.surface_strategies import is_fit_to_gate, surface_scores
 from scripts.make.output import write_or_check
 from scripts.make.suites import LADDER_SEED, N_PER_LEVEL, SUITES
+from scripts.make.surface_strategies import is_fit_to_gate, surface_scores
 
 HOME = SUITES.parent
 PAGES = HOME / "docs" / "ladders"

@@ -38,12 +38,12 @@ from cliffguard.runners.harness import HarnessRunner
 from cliffguard.stats.exact import clopper_pearson_interval
 from cliffguard.stats.thirds import effect_of_thirds, p_of_thirds
 from cliffguard.suites.loading import load_suites
-from cliffguard.suites.surface_strategies import (
+from scripts.make.surface_strategies import (  # fmt: skip
     STRATEGIES,
     by_last_mention,
     is_fit_to_gate,
     surface_scores,
-)  # fmt: skip
+)
 from scripts.studies.page import publish, table
 
 SEED = 20261130

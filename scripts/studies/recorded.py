@@ -23,21 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from cliffguard.compare.case import Case
-from cliffguard.compare.comparison import compare
-from cliffguard.compare.pairs import pair_answers
-from cliffguard.compare.verdict import judge
-from cliffguard.core.answers import Answer
-from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.reviews import Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, EvalSettings, Policy, TargetPolicy
-from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import PairedSample, sequential_evidence
 from cliffguard.stats.paired import PairedCounts
 from scripts.studies import simulations
+from scripts.studies.made import Answers, judged, made_answer, made_task
 from scripts.studies.page import publish, table
 
 ALPHA = simulations.ALPHA
@@ -57,46 +51,19 @@ Recorded = dict[str, Any]
 
 @dataclass(frozen=True)
 class Gate:
-    """The recorded suite, and who got which item right."""
+    """The recorded suite, and the answers of every checkpoint."""
 
     suite: Suite
     tasks: tuple[Task, ...]
-    right: dict[str, dict[str, dict[str, float]]]  # checkpoint → task → item → score
+    answers: dict[str, Answers]
 
     def run(self, candidate: str, *, seed: int, early: bool = True) -> tuple[Verdict, int, int]:
         """Return the verdict over one order of the items, how many were asked, and of how many."""
         protocol = EvalSettings(seed=seed)
         full = {c.name for c in self.suite.capabilities if c.ring == "target"}
         schedule = Schedule(self.tasks, protocol, in_full=full, stops_early=early)
-        verdict = None
-        while look := schedule.next(verdict):
-            sides = [
-                Measurement(
-                    answers={
-                        series.task.name: tuple(
-                            _answer(item, self.right[side][series.task.name][item.id])
-                            for item in series.items[: series.n_counted]
-                        )
-                        for series in look
-                    },
-                    questions=(),
-                    measured_on=(),
-                )
-                for side in ("base", candidate)
-            ]
-            comparison = compare(
-                pair_answers(look, *sides),
-                Case(
-                    base=_checkpoint("base"),
-                    candidate=_checkpoint(candidate),
-                    suites=(self.suite,),
-                    policy=POLICY,
-                    protocol=EvalSettings(),
-                ),
-                look=look,
-            )
-            verdict = judge(comparison, POLICY, verdict)
-        assert verdict is not None
+        sides = self.answers["base"], self.answers[candidate]
+        verdict, comparison = judged(self.suite, POLICY, schedule, sides)
         return (
             verdict,
             sum(capability.counts.n_asked for capability in comparison.capabilities),
@@ -106,7 +73,8 @@ class Gate:
 
 def gate_of(recorded: Recorded) -> Gate:
     """Return the recorded tasks as a suite."""
-    tasks, right, rings = [], {}, {}
+    tasks, rings = [], {}
+    answers: dict[str, Answers] = {}
     for name, row in recorded["tasks"].items():
         n = len(row["right"]["base"])
         items = tuple(
@@ -121,11 +89,21 @@ def gate_of(recorded: Recorded) -> Gate:
             )
             for i in range(n)
         )
-        tasks.append(_task(name, row["capability"], items))
+        tasks.append(
+            made_task(
+                name,
+                items,
+                suite="recorded",
+                capability=row["capability"],
+                chance=0.25,
+                level="level" if row["levels"] else None,
+            )
+        )
         rings[row["capability"]] = row["ring"]
         for side, scores in row["right"].items():
-            right.setdefault(side, {})[name] = {
-                item.id: float(score) for item, score in zip(items, scores, strict=True)
+            answers.setdefault(side, {})[name] = {
+                item.id: made_answer(item, float(score))
+                for item, score in zip(items, scores, strict=True)
             }
     capabilities = tuple(
         Capability(
@@ -139,58 +117,7 @@ def gate_of(recorded: Recorded) -> Gate:
         for name, ring in rings.items()
     )
     suite = Suite(name="recorded", version=1, description="", capabilities=capabilities, digest="")
-    return Gate(suite, tuple(tasks), right)
-
-
-def _task(name: str, capability: str, items: tuple[Item, ...]) -> Task:
-    return Task(
-        name=name,
-        entry=name,
-        suite="recorded",
-        capability=capability,
-        stock=False,
-        metric="acc",
-        filter=None,
-        chance=0.25,
-        level="level" if items[0].level is not None else None,
-        gate_levels=None,
-        num_fewshot=None,
-        max_tokens=None,
-        stop=(),
-        limit=None,
-        cost=None,
-        items=items,
-        digest=name,
-    )
-
-
-def _answer(item: Item, score: float) -> Answer:
-    return Answer(
-        item_id=item.id,
-        item_digest=item.digest,
-        prompt_digest="",
-        rendered_digest="",
-        score=score,
-        text="",
-        confidence=None,
-        finish_reason="choice",
-        n_prompt_tokens=0,
-        n_answer_tokens=0,
-    )
-
-
-def _checkpoint(name: str) -> Checkpoint:
-    return Checkpoint(
-        name=name,
-        revision=None,
-        weights=name,
-        adapter=None,
-        tokenizer="",
-        chat_template=None,
-        settings="",
-        notes=(),
-        files=None,
-    )
+    return Gate(suite, tuple(tasks), answers)
 
 
 def verdicts(gate: Gate, n_orders: int) -> list[dict[str, Any]]:

@@ -16,7 +16,6 @@ Markdown and writes it to `README.md` in `--out`, or to `by-model.md`.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,20 +26,16 @@ from unittest.mock import patch
 import numpy as np
 import yaml
 
-from cliffguard.compare.case import Case
-from cliffguard.compare.comparison import compare
-from cliffguard.compare.pairs import pair_answers
-from cliffguard.compare.verdict import judge
 from cliffguard.core.answers import Answer
-from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome
-from cliffguard.core.settings import EvalSettings, Plan, Policy
-from cliffguard.evaluate.measure import Measurement
+from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.schedule import plan_looks
 from cliffguard.gate import default_policy, with_margins
 from cliffguard.planning.power import PowerAnalysis, power_analysis
 from cliffguard.suites.loading import load_suite
+from scripts.studies.gating_levels import Gating, gating_of, restricted
+from scripts.studies.made import Answers, judged, made_answer
 from scripts.studies.page import table
 
 SUITES = (
@@ -58,8 +53,6 @@ BASE_RIGHT = 2 / 3  # of the items that do not change
 _SEED = 18
 _MOST_ITEMS, _LEAST_RUNS = 300_000, 10  # of large suites fewer runs are made
 _CLIFFS = 4  # times as many healthy candidates as cliffs, which are found at once
-
-Answers = dict[str, dict[str, Answer]]  # task → item → answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,40 +86,6 @@ class Tally:
     n_asked: float
 
 
-Gating = Mapping[str, Sequence[int] | None]
-"""The levels of a task that gate on a model (None: it has no levels); a task that is absent: none.
-"""
-
-
-def gating_of(path: Path) -> tuple[str, Gating]:
-    """Return a model's name, and what gates on it, from the figures of `studies.positions`."""
-    record = json.loads(path.read_text(encoding="utf-8"))
-    gating: dict[str, list[int] | None] = {}
-    for row in record["rows"]:
-        if row["gates"] and row["level"] is None:
-            gating[row["task"]] = None
-        elif row["gates"]:
-            levels = gating.setdefault(row["task"], [])
-            assert levels is not None
-            levels.append(int(row["level"].split()[-1]))
-    return record["model"], gating
-
-
-def restricted(suite: Suite, gating: Gating) -> Suite:
-    """Return a suite of the levels that gate, without tasks and capabilities that have none."""
-    capabilities = []
-    for capability in suite.capabilities:
-        tasks = tuple(
-            replace(task, gate_levels=None if levels is None else tuple(levels))
-            for task in capability.tasks
-            for levels in (gating.get(task.name, ()),)
-            if levels is None or levels
-        )
-        if tasks:
-            capabilities.append(replace(capability, tasks=tasks))
-    return replace(suite, capabilities=tuple(capabilities))
-
-
 def trial_of(name: str, gating: Gating | None = None) -> Trial:
     """Return a built-in suite with its items, or as many stand-ins."""
     suite = load_suite(name)
@@ -139,7 +98,7 @@ def trial_of(name: str, gating: Gating | None = None) -> Trial:
         for part in _with_items(task)
     )
     scored = {
-        f"{task.name} {item.id}": (_answer(item, 0.0), _answer(item, 1.0))
+        f"{task.name} {item.id}": (made_answer(item, 0.0), made_answer(item, 1.0))
         for task in tasks
         for item in task.items
     }
@@ -168,21 +127,6 @@ def _with_items(task: Task) -> Iterator[Task]:
             for n in range(min(n_items, task.limit or n_items))
         )
         yield replace(task, name=name, items=items, digest=name, chance=task.chance or 0.0)
-
-
-def _answer(item: Item, score: float) -> Answer:
-    return Answer(
-        item_id=item.id,
-        item_digest=item.digest,
-        prompt_digest=item.digest,
-        rendered_digest=item.digest,
-        score=score,
-        text="",
-        confidence=None,
-        finish_reason="choice",
-        n_prompt_tokens=0,
-        n_answer_tokens=0,
-    )
 
 
 def drawn(trial: Trial, losing: str | None, rng: np.random.Generator) -> tuple[Answers, Answers]:
@@ -219,53 +163,11 @@ def _scores(change: float, is_right: bool, drop: float) -> tuple[bool, bool]:
     return is_right, is_right
 
 
-def judged(trial: Trial, sides: tuple[Answers, Answers]) -> tuple[Outcome, int]:
+def verdict_of(trial: Trial, sides: tuple[Answers, Answers]) -> tuple[Outcome, int]:
     """Return the verdict of the gate over these answers, and after how many items."""
     schedule = plan_looks(trial.tasks, [trial.suite], trial.plan.protocol, trial.policy)
-    verdict, n_asked = None, 0
-    while look := schedule.next(verdict):
-        measured = [
-            Measurement(
-                answers={
-                    series.task.name: tuple(
-                        side[series.task.name][item.id] for item in series.items[: series.n_counted]
-                    )
-                    for series in look
-                },
-                questions=(),
-                measured_on=(),
-            )
-            for side in sides
-        ]
-        comparison = compare(
-            pair_answers(look, *measured),
-            Case(
-                base=_checkpoint("base"),
-                candidate=_checkpoint("candidate"),
-                suites=(trial.suite,),
-                policy=trial.policy,
-                protocol=EvalSettings(),
-            ),
-            look=look,
-        )
-        verdict = judge(comparison, trial.policy)
-        n_asked = sum(series.n_counted for series in look)
-    assert verdict is not None, "a schedule has at least one look"
-    return verdict.outcome, n_asked
-
-
-def _checkpoint(name: str) -> Checkpoint:
-    return Checkpoint(
-        name=name,
-        revision=None,
-        weights=name,
-        adapter=None,
-        tokenizer="",
-        chat_template=None,
-        settings="",
-        notes=(),
-        files=None,
-    )
+    verdict, comparison = judged(trial.suite, trial.policy, schedule, sides)
+    return verdict.outcome, sum(row.counts.n_asked for row in comparison.capabilities)
 
 
 def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
@@ -273,7 +175,9 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
     rng = np.random.default_rng(_SEED)
     # How a fall grows along a ladder decides nothing, and takes half of the time.
     with patch("cliffguard.compare.ladder_levels.find_onset", return_value=None):
-        runs = [judged(trial, drawn(trial, losing[n % len(losing)], rng)) for n in range(n_runs)]
+        runs = [
+            verdict_of(trial, drawn(trial, losing[n % len(losing)], rng)) for n in range(n_runs)
+        ]
     outcomes = [outcome for outcome, _ in runs]
     return Tally(
         passed=outcomes.count(Outcome.PASS) / n_runs,

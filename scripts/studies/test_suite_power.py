@@ -9,7 +9,16 @@ import pytest
 
 from cliffguard import Outcome
 from cliffguard.suites.loading import load_suite
-from scripts.studies.suite_power import CHURN, LOSS, SIZES, SUITES, Trial, drawn, judged, trial_of
+from scripts.studies.suite_power import (
+    CHURN,
+    LOSS,
+    SIZES,
+    SUITES,
+    Trial,
+    drawn,
+    trial_of,
+    verdict_of,
+)
 
 REPORT = Path(__file__).parent.parent.parent / "reports" / "suite-power" / "README.md"
 
@@ -79,7 +88,7 @@ def test_the_gate_itself_judges(trial: Trial) -> None:
         for task in trial.tasks
     }
 
-    same, lost = judged(trial, (base, base)), judged(trial, (base, wrong))
+    same, lost = verdict_of(trial, (base, base)), verdict_of(trial, (base, wrong))
 
     assert (same[0], lost[0]) == (Outcome.PASS, Outcome.FAIL)
     assert max(same[1], lost[1]) < 416

@@ -9,19 +9,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cliffguard.core.answers import Answer
-from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import EvalSettings
 from tests.bad_input.models import Models, copied, pickled_tiny, set_first
 from tests.bad_input.place import Workspace, answering, assert_refused, run
-from tests.fake_runner import FakeRunner
+from tests.fake_runner import FakeRunner, Interrupted
 
 
 @pytest.fixture
@@ -234,26 +230,11 @@ def test_weights_that_may_not_be_read_are_one_line(
 # --- damage and interruption ---------------------------------------------------------------------
 
 
-class Interrupted(FakeRunner):
-    """A runner at whose second shard somebody presses ^C."""
-
-    n_shards = 0
-
-    def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-    ) -> Sequence[Answer]:
-        """Answer one shard, then stop."""
-        self.n_shards += 1
-        if self.n_shards == 2:
-            raise KeyboardInterrupt
-        return super().ask(checkpoint, task, items, protocol)
-
-
 def test_an_interruption_is_exit_130_in_one_line(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """^C ends with the code that shells know, and says that nothing is lost."""
-    answering(monkeypatch, Interrupted(lambda *_: 1.0))
+    answering(monkeypatch, Interrupted(lambda *_: 1.0, at=2))
 
     result = run(workspace.check())
 
@@ -266,7 +247,7 @@ def test_an_interrupted_check_goes_on_where_it_stopped(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shard that was answered before ^C stays, and only the rest is asked."""
-    answering(monkeypatch, Interrupted(lambda *_: 1.0))
+    answering(monkeypatch, Interrupted(lambda *_: 1.0, at=2))
     assert run(workspace.check()).exit_code == 130
     (stored,) = workspace.store.rglob("shards/0*.jsonl")
     before = stored.stat().st_mtime_ns
@@ -284,7 +265,7 @@ def test_an_interruption_leaves_no_failure(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who stops a run knows it; no failure.json says so to others."""
-    answering(monkeypatch, Interrupted(lambda *_: 1.0))
+    answering(monkeypatch, Interrupted(lambda *_: 1.0, at=2))
 
     run(workspace.check())
 

@@ -58,8 +58,8 @@ def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch
     def refused(*_: object, **__: object) -> NoReturn:
         raise AssertionError("a list of suites needs no items")
 
-    monkeypatch.setattr("cliffguard.suites.loading.make_item", refused)
-    monkeypatch.setattr("cliffguard.suites.loading.read_jsonl", refused)
+    monkeypatch.setattr("cliffguard.suites.tasks.make_item", refused)
+    monkeypatch.setattr("cliffguard.suites.tasks.read_jsonl", refused)
     monkeypatch.setattr("cliffguard.suites.ladders.make", refused)
     monkeypatch.setattr("cliffguard.suites.skills.make", refused)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cliffguard.engine import generation, packing_trial, scoring
-from cliffguard.engine.packing import Ints, PassLimits, RowLimits, Scored
+from cliffguard.engine.packed_rows import Ints, PassLimits, RowLimits, Scored
 from cliffguard.engine.passes import Model
 from tests.engine import tiny
 

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cliffguard.engine.generation import MIN_SHARED_TOKENS, first_of, prompt_groups
-from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
+from cliffguard.engine.packed_rows import Branch, PackedRow, PassLimits, Scored
+from cliffguard.engine.packing import plan
 from tests import support
 from tests.engine.tiny import ints, token_trees
 

@@ -16,7 +16,7 @@ from lm_eval.api.instance import Instance
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import PassLimits, chain
+from cliffguard.engine.packed_rows import PassLimits, chain
 from tests import support
 from tests.engine import tiny
 

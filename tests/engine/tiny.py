@@ -13,7 +13,7 @@ from lm_eval.models.huggingface import HFLM
 
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Ints, Scored
+from cliffguard.engine.packed_rows import Ints, Scored
 from tests.support import byte_tokenizer
 
 torch.set_num_threads(1)  # models this small only lose time to more

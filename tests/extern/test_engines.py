@@ -12,22 +12,17 @@ import psutil
 import pytest
 
 from tests.sweep import runs
+from tests.sweep.runs import N_GROUPS, TWO
 
 pytestmark = pytest.mark.extern
 
-TWO = ("--workers", "2", "--no-early-stop", "--no-diagnose", "--exit-zero", "-q")
-N_GROUPS = (runs.N_CANDIDATES + 1) * (4 + 2)
 ENGINES = {"ray": {}, "slurm": {"CLIFFGUARD_TEST_CLUSTER": "local"}}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with checkpoints, and the store of a sweep by a worker of this machine."""
-    folder = tmp_path_factory.mktemp("engines")
-    runs.workspace(folder)
-    done = runs.run(folder, "1-worker", "--workers", "1", *TWO[2:])
-    assert done.returncode == 0, done.stderr
-    return folder
+    return runs.swept(tmp_path_factory.mktemp("engines"))
 
 
 def ended_as_by_one_worker(root: Path, store: str) -> None:

@@ -20,7 +20,8 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Branch, PackedRow, Scored, plan
+from cliffguard.engine.packed_rows import Branch, PackedRow, Scored
+from cliffguard.engine.packing import plan
 from tests import support
 
 Request = tuple[None, list[int], list[int]]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from cliffguard.cli import options
+from cliffguard.cli import plan_options
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings
 from cliffguard.report import html
@@ -64,7 +64,7 @@ def test_a_trainers_arguments_are_never_loaded(workspace: Workspace, tiny_models
 
 def test_nobody_can_turn_remote_code_on_for_our_loader() -> None:
     """No flag, no key of a plan and no line of ours says that a checkpoint's code be run."""
-    names = [*options.PLAN, *options.RUNNER, *options.PROTOCOL]
+    names = [*plan_options.PLAN, *plan_options.RUNNER, *plan_options.PROTOCOL]
     names += [*inspect.signature(Plan).parameters, *inspect.signature(RunnerSettings).parameters]
 
     assert [name for name in names if "trust" in name or "code" in name] == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests import support
-from tests.bad_input.place import Workspace, answering, in_order
+from tests.bad_input.place import answering
 from tests.fake_runner import FakeRunner
 
 FAKES = Path(__file__).parent / "fakes"
@@ -40,12 +40,6 @@ def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     monkeypatch.setenv("FAKE_CALLS", str(tmp_path / "calls.jsonl"))
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     return FakeTracker(tmp_path / "calls.jsonl")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """A folder in which everything is in order."""
-    return in_order(tmp_path)
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ from cliffguard.core.items import Capability, Suite
 from cliffguard.core.settings import EvalSettings, Policy
 from cliffguard.integrations.cadence import MOST_OVERHEAD, Overhead
 from cliffguard.integrations.checks import Check, Counted, Record
-from cliffguard.integrations.live_checks import MOST_ITEMS, LiveChecks, few_items
+from cliffguard.integrations.few_items import few_items
+from cliffguard.integrations.live_checks import LiveChecks
 from cliffguard.runners.live import LiveRunner
+from cliffguard.stats.repeated_checks import MOST_ITEMS
 from tests import support
 from tests.integrations.trainers import plan_of, tokenizer_of, trainer_of
 

@@ -8,7 +8,6 @@ import json
 import logging
 import re
 import shutil
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +32,7 @@ from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_backends import LmevalBackend
 from cliffguard.suites.loading import load_suite
 from tests import support
-from tests.completions_server import JsonHandler, served
+from tests.completions_server import JsonHandler, served, serving
 from tests.engine import tiny
 
 ON_CPU = RunnerSettings(device="cpu")
@@ -159,15 +158,8 @@ def router(urls: Mapping[str, str]) -> Iterator[str]:
             except urllib.error.HTTPError as failure:
                 self.reply(failure.code, failure.read())
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1/completions"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield f"{url}/v1/completions"
 
 
 @pytest.fixture(scope="module")

@@ -69,16 +69,7 @@ def suite_of(
     folder: Path, rows: Sequence[Mapping[str, Any]], task: str = "metric: exact_match"
 ) -> Path:
     """Write a suite of one task of these rows."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [{"id": f"i{n}", "answer": "yes", **row} for n, row in enumerate(rows)]
-    support.write_jsonl(folder / "items.jsonl", lines)
-    path = folder / "suite.yaml"
-    path.write_text(
-        "name: chats\nversion: 1\ncapabilities:\n  chat:\n    ring: adjacent\n    tasks:\n"
-        f"      - {{name: talk, items: items.jsonl, {task}}}\n",
-        encoding="utf-8",
-    )
-    return path
+    return support.write_task(folder, [{"answer": "yes", **row} for row in rows], task)
 
 
 def model_with(

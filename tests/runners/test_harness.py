@@ -411,7 +411,7 @@ def test_versions_that_compute_answers_are_in_the_identity(
     for release in (before, after):
         versions = {library: release}
         monkeypatch.setattr(
-            "cliffguard.runners.harness.installed",
+            "cliffguard.runners.versions.installed",
             lambda name, versions=versions: versions.get(name, "1.0.0"),
         )
         runs.append((runner.identity, runner.notes()["libraries"]))

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from cliffguard.core import answers as records
-from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Review
@@ -25,7 +24,7 @@ from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
-from tests.fake_runner import FakeRunner
+from tests.fake_runner import FakeRunner, Interrupted
 from tests.support import all_right
 
 FIRST = Path(__file__).parent.parent / "layouts" / "1"
@@ -273,17 +272,8 @@ def test_a_question_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_goes_on_with_what_was_taken(tmp_path: Path) -> None:
     """Shards that nobody had to be asked for are stored before the first one that is asked."""
-
-    class Ends(FakeRunner):
-        def ask(
-            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-        ) -> Sequence[Answer]:
-            if self.n_asked:
-                raise KeyboardInterrupt
-            return super().ask(checkpoint, task, items, protocol)
-
     ask(tmp_path, support.choice_rows(300))
-    runner = Ends(all_right)
+    runner = Interrupted(all_right, at=2)
 
     with pytest.raises(KeyboardInterrupt):
         ask(tmp_path, support.choice_rows(400), runner=runner)

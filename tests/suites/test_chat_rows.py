@@ -21,14 +21,8 @@ TOOL = {"name": "find", "description": "Finds.", "parameters": {"type": "object"
 
 def items_of(folder: Path, *rows: dict[str, Any], task: str = "exact_match") -> tuple[Item, ...]:
     """Write a suite of these rows, load it, and return its items."""
-    lines = [{"id": f"i{n}", "answer": "yes", **row} for n, row in enumerate(rows)]
-    support.write_jsonl(folder / "items.jsonl", lines)
-    (folder / "suite.yaml").write_text(
-        "name: chats\nversion: 1\ncapabilities:\n  chat:\n    ring: adjacent\n    tasks:\n"
-        f"      - {{name: talk, items: items.jsonl, metric: {task}}}\n",
-        encoding="utf-8",
-    )
-    return load_suite(str(folder / "suite.yaml")).tasks[0].items
+    lines = [{"answer": "yes", **row} for row in rows]
+    return load_suite(str(support.write_task(folder, lines, f"metric: {task}"))).tasks[0].items
 
 
 def chat_of(folder: Path, *messages: Any, **more: Any) -> Chat:

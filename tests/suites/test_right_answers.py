@@ -21,14 +21,7 @@ PARAMETERS = {
 
 def items_of(folder: Path, rows: list[dict[str, Any]], task: str) -> tuple[Item, ...]:
     """Write a suite of these rows, load it, and return its items."""
-    lines = [{"id": f"i{n}", **row} for n, row in enumerate(rows)]
-    support.write_jsonl(folder / "items.jsonl", lines)
-    (folder / "suite.yaml").write_text(
-        "name: calls\nversion: 1\ncapabilities:\n  calls:\n    ring: adjacent\n    tasks:\n"
-        f"      - {{name: call, items: items.jsonl, {task}}}\n",
-        encoding="utf-8",
-    )
-    return load_suite(str(folder / "suite.yaml")).tasks[0].items
+    return load_suite(str(support.write_task(folder, rows, task))).tasks[0].items
 
 
 def calling(arguments: dict[str, Any], parameters: Any = PARAMETERS) -> dict[str, Any]:

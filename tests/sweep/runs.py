@@ -16,6 +16,8 @@ from tests import support
 
 PATIENCE_S = 240.0
 N_CANDIDATES = 4
+TWO = ("--workers", "2", "--no-early-stop", "--no-diagnose", "--exit-zero", "-q")
+N_GROUPS = (N_CANDIDATES + 1) * (4 + 2)  # shards of 64 of 200 and of 70 items, of each side
 
 
 def workspace(root: Path, *, n_items: int = 200, n_said: int = 70) -> Path:
@@ -64,6 +66,15 @@ def run(
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+def swept(root: Path) -> Path:
+    """Write a workspace and sweep it by one worker, whom nothing happens; return its folder."""
+    workspace(root)
+    done = run(root, "1-worker", "--workers", "1", *TWO[2:])
+    assert done.returncode == 0, done.stderr
+    assert len(begun(root, "1-worker")) == N_GROUPS
+    return root
 
 
 def started(

@@ -12,20 +12,13 @@ import psutil
 import pytest
 
 from tests.sweep import runs
-
-TWO = ("--workers", "2", "--no-early-stop", "--no-diagnose", "--exit-zero", "-q")
-N_GROUPS = (runs.N_CANDIDATES + 1) * (4 + 2)  # shards of 64 of 200 and of 70 items, of each side
+from tests.sweep.runs import N_GROUPS, TWO
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with checkpoints, and the store of a sweep by one worker, whom nothing happened."""
-    folder = tmp_path_factory.mktemp("sweep")
-    runs.workspace(folder)
-    done = runs.run(folder, "1-worker", "--workers", "1", *TWO[2:])
-    assert done.returncode == 0, done.stderr
-    assert len(runs.begun(folder, "1-worker")) == N_GROUPS
-    return folder
+    return runs.swept(tmp_path_factory.mktemp("sweep"))
 
 
 def ended_as_alone(root: Path, store: str) -> None:

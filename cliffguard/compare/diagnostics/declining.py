@@ -16,9 +16,6 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.words import words
 from cliffguard.core.yaml_files import read_yaml
 
-LABEL = "by phrases of English, German, French and Spanish, and some of Portuguese and Italian"
-"""Belongs beside what is counted: a refusal in another language or other words is not seen."""
-
 _PHRASES = Path(__file__).parent / "declining.yaml"
 _READ = 1000  # characters
 _NEAR = 160  # characters from the beginning; what an answer ends with is a remark

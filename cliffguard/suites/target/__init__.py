@@ -22,7 +22,7 @@ from cliffguard.core.settings import Plan, TargetData
 from cliffguard.core.validation import adapter_of, validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
-from cliffguard.suites.loading import load_suite, make_task, together
+from cliffguard.suites.loading import load_suite, together
 from cliffguard.suites.read_once import once
 from cliffguard.suites.right_answers import refuse_forbidden_calls
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
@@ -66,6 +66,7 @@ from cliffguard.suites.target.turns import (
     with_key,
 )
 from cliffguard.suites.target.unused import refuse_unused
+from cliffguard.suites.tasks import make_task
 
 __all__ = [
     "SUITE",

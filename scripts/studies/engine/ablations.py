@@ -17,7 +17,7 @@ import torch
 from cliffguard.engine import generation, packing, passes, scoring
 from cliffguard.engine.generation import Prompt
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored
+from cliffguard.engine.packed_rows import Branch, PackedRow, PassLimits, Scored
 
 Switch = Callable[[CliffguardLM], AbstractContextManager[Any]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -14,11 +15,14 @@ from cliffguard.core.answers import Answer, FinishReason
 from cliffguard.core.diagnosis import CAUSES
 from cliffguard.core.items import Item, Task
 from cliffguard.suites.train_data import TrainingText
+from scripts.studies.made import made_task
 from scripts.studies.planted.cases import CASES, choice_rows_of, rows_of
 from scripts.studies.planted.training import POSITION, training_rows
 
 HOW_FEW_STAY = 4
 """Every fourth broken item of a scripted *suppressed* case is not recovered by its probes."""
+
+_task = partial(made_task, suite="planted")
 
 
 class Case(NamedTuple):
@@ -49,7 +53,7 @@ def recorded_cases(folder: Path) -> Iterator[Case]:
         candidate = _answers(folder / f"{kind}.jsonl")
         leaks = leaks_of((), trained_on([row[:2] for row in training_rows(kind)]))
         for name in CASES:
-            task = _task(name, "normalized_match", [_item(row) for row in rows_of(name)])
+            task = _task(name, [_item(row) for row in rows_of(name)], metric="normalized_match")
             pairs = [(item, base[item.id], candidate[item.id]) for item in task.items]
             yield Case(kind, name, _counted(task, pairs), leaks, None)
 
@@ -60,7 +64,7 @@ def recorded_patterns(folder: Path) -> Iterator[Case]:
         return
     base, candidate = (_answers(folder / f"{side}.jsonl") for side in ("base-choices", POSITION))
     for name in CASES:
-        task = _task(name, "acc", [_item(row) for row in choice_rows_of(name)])
+        task = _task(name, [_item(row) for row in choice_rows_of(name)])
         pairs = [(item, base[item.id], candidate[item.id]) for item in task.items]
         yield Case(POSITION, name, _counted(task, pairs), leaks_of((), ()), None)
 
@@ -92,7 +96,7 @@ def _scripted(row: dict[str, Any]) -> Case:
             for side, score in zip(("base", "candidate"), scores, strict=True)
         )
         pairs.append((item, base, candidate))
-    counted = _counted(_task(row["case"], row.get("metric", "exact_match"), items), pairs)
+    counted = _counted(_task(row["case"], items, metric=row.get("metric", "exact_match")), pairs)
     return Case(row["kind"], row["case"], counted, _leaks(row["target"]), _probed(row, counted))
 
 
@@ -104,7 +108,7 @@ def _leaks(target: dict[str, Any] | None) -> Leaks:
         _item({"id": f"target-{number}", "prompt": "", "answers": [label]})
         for number, label in enumerate(labels * 2)  # what is given once is no label
     ]
-    task = _task("target", "exact_match", items)
+    task = _task("target", items, metric="exact_match")
     return leaks_of((task,), trained_on([("", output) for output in target["rows"]]))
 
 
@@ -146,28 +150,6 @@ def _item(row: dict[str, Any]) -> Item:
         answers=rights if len(rights) > 1 else (),
         level=None,
         cluster=None,
-    )
-
-
-def _task(name: str, metric: str, items: Sequence[Item]) -> Task:
-    return Task(
-        name=name,
-        entry=name,
-        suite="planted",
-        capability=name,
-        stock=False,
-        metric=metric,
-        filter=None,
-        chance=0.0,
-        level=None,
-        gate_levels=None,
-        num_fewshot=None,
-        max_tokens=None,
-        stop=(),
-        limit=None,
-        cost=None,
-        items=tuple(items),
-        digest=name,
     )
 
 

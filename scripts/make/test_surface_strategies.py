@@ -7,12 +7,19 @@ from dataclasses import replace
 import pytest
 
 from cliffguard.core.items import Item
-from cliffguard.suites.surface_strategies import by_last_mention, is_fit_to_gate, surface_scores
-from tests import support
+from scripts.make.surface_strategies import by_last_mention, is_fit_to_gate, surface_scores
 
 
 def an_item(prompt: str, choices: tuple[str, ...], answer: str) -> Item:
-    return replace(support.item(0), prompt=prompt, choices=choices, answer=answer)
+    return Item(
+        id="item",
+        digest="item",
+        prompt=prompt,
+        choices=choices,
+        answer=answer,
+        level=None,
+        cluster=None,
+    )
 
 
 STORY = "Ann met Bob. Bob met Cid. Ann left. Who stayed?"
