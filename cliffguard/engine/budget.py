@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
+
+import torch
 
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.texts import n_things
 from cliffguard.engine.devices import free_main_memory
+from cliffguard.engine.loading import is_out_of_memory
 from cliffguard.engine.packed_rows import PassLimits, RowLimits
+
+T = TypeVar("T")
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
 _MOST_TOKENS = {"cpu": 1024, "cuda": 16384}
@@ -78,6 +85,24 @@ def too_small(name: str, smallest: str) -> InfrastructureError:
         "--dtype, or --device-map auto",
         id="memory.too-small",
     )
+
+
+def where_it_fits(compute: Callable[[], T], shrink: Callable[[], None]) -> T:
+    """Return what `compute` does; where memory runs out, `shrink` first what it takes, and again.
+
+    `shrink` raises InfrastructureError where there is nothing left to shrink.
+    """
+    while True:
+        try:
+            return compute()
+        except (RuntimeError, MemoryError) as failure:
+            if not is_out_of_memory(failure):
+                raise
+        # Outside the handler, whose traceback would keep the tensors alive.
+        shrink()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def most_rows(device: str) -> int:

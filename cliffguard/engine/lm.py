@@ -6,7 +6,6 @@ Tokenisation, chat templates, truncation and everything else around the model ar
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from cliffguard.core.texts import n_things
 from cliffguard.core.timing import Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import with_adapter
-from cliffguard.engine.budget import Budget, find_budget, too_small
+from cliffguard.engine.budget import Budget, find_budget, too_small, where_it_fits
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.generation import Generated, Prompt, complete
 from cliffguard.engine.packed_rows import Ints, Scored
@@ -35,6 +34,7 @@ from cliffguard.engine.packing_trial import is_low, plain_reason
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
+from cliffguard.engine.texts import name_of
 from cliffguard.engine.tokenizing import panics_held
 
 T = TypeVar("T")
@@ -305,9 +305,9 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
         def halve() -> None:
             self.engine.clear_prefix_cache()
-            self.budget = self.budget.halved(self._name())
+            self.budget = self.budget.halved(name_of(self))
 
-        result = _where_it_fits(compute, halve)
+        result = where_it_fits(compute, halve)
         if not self.reuse_prefix_cache:
             self.engine.clear_prefix_cache()
         return result
@@ -317,27 +317,10 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
         def halve() -> None:
             if self.batch_size_per_gpu <= 1:
-                raise too_small(self._name(), "one sequence")
+                raise too_small(name_of(self), "one sequence")
             self.batch_size_per_gpu //= 2
 
-        return _where_it_fits(compute, halve)
-
-    def _name(self) -> str:
-        return str(getattr(self.config, "name_or_path", "model"))
-
-
-def _where_it_fits(compute: Callable[[], T], shrink: Callable[[], None]) -> T:
-    while True:
-        try:
-            return compute()
-        except (RuntimeError, MemoryError) as failure:
-            if not loading.is_out_of_memory(failure):
-                raise
-        # Outside the handler, whose traceback would keep the tensors alive.
-        shrink()
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        return where_it_fits(compute, halve)
 
 
 def _seed(seed: int, *texts: str) -> int:

@@ -6,7 +6,6 @@ token stands behind all of its text, where no causal model looks.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cliffguard.engine import loading
-from cliffguard.engine.budget import Budget, find_budget
+from cliffguard.engine.budget import Budget, find_budget, where_it_fits
 from cliffguard.engine.packed_rows import Ints
 
 
@@ -59,21 +57,18 @@ def read_all(
     """
     # Longest first: texts of like length share a pass, and memory runs out early or never.
     left = sorted(range(len(sequences)), key=lambda number: -len(sequences[number]))
-    while left:
-        try:
-            for batch in _batches(left, sequences, budget):
-                read(batch)
-                left = left[len(batch.numbers) :]
-        except (RuntimeError, MemoryError) as failure:
-            if not loading.is_out_of_memory(failure):
-                raise
-        else:
-            return
-        # Outside the handler, whose traceback would keep the tensors alive.
+
+    def read_left() -> None:
+        nonlocal left
+        for batch in _batches(left, sequences, budget):
+            read(batch)
+            left = left[len(batch.numbers) :]
+
+    def halve() -> None:
+        nonlocal budget
         budget = budget.halved(name)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+
+    where_it_fits(read_left, halve)
 
 
 def _batches(numbers: Sequence[int], sequences: Sequence[Ints], budget: Budget) -> Iterator[Batch]:
