@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
+
+import pytest
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
@@ -90,6 +92,20 @@ class Interrupted(FakeRunner):
         if self.n_shards == self.at:
             raise KeyboardInterrupt
         return super().ask(checkpoint, task, items, protocol)
+
+
+def slowed(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
+    """Let every shard of a runner take a minute, of a clock that stands at zero."""
+    seconds, ask = 0.0, runner.ask
+
+    def ask_slowly(*words: Any) -> Sequence[Answer]:
+        nonlocal seconds
+        seconds += 60.0
+        return ask(*words)
+
+    monkeypatch.setattr("time.monotonic", lambda: seconds)
+    monkeypatch.setattr(runner, "ask", ask_slowly)
+    return runner
 
 
 Form = Literal["as usual", "shots", "template", "system"]

@@ -29,7 +29,7 @@ from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support
-from tests.fake_runner import FakeRunner, Interrupted
+from tests.fake_runner import FakeRunner, Interrupted, slowed
 from tests.support import all_right, loses_hard_levels
 
 
@@ -390,23 +390,6 @@ def test_what_is_stored_in_part_is_compared_as_far_as_its_looks_need(
     assert again.verdict == stopped.verdict
 
 
-class Slow(FakeRunner):
-    """A runner whose every shard takes a minute of a clock that the test moves."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Stand the clock at zero."""
-        super().__init__(all_right)
-        self.seconds = 0.0
-        monkeypatch.setattr("time.monotonic", lambda: self.seconds)
-
-    def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-    ) -> Sequence[Answer]:
-        """Answer, a minute later."""
-        self.seconds += 60.0
-        return super().ask(checkpoint, task, items, protocol)
-
-
 def test_a_time_limit_ends_a_run_with_what_it_has(
     plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,7 +397,12 @@ def test_a_time_limit_ends_a_run_with_what_it_has(
     shards_of_base = 1500 // 64 + 1 + 500 // 64 + 1
     limit = shards_of_base + 1.5
 
-    review = guard(long(plan), store=store, runner=Slow(monkeypatch), max_minutes=limit)
+    review = guard(
+        long(plan),
+        store=store,
+        runner=slowed(FakeRunner(all_right), monkeypatch),
+        max_minutes=limit,
+    )
 
     monkeypatch.undo()
     reasoning, saying = review.comparison.capabilities

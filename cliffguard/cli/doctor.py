@@ -19,7 +19,8 @@ from cliffguard.core.libraries import OPTIONAL, missing, refuse_lacking, version
 from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
-    from cliffguard.planning.doctor import Checkup, Observation
+    from cliffguard.planning.doctor import Checkup
+    from cliffguard.planning.machine import Observation
 
 _MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
 
@@ -148,7 +149,7 @@ def _print(checkup: Checkup) -> None:
 
 
 def _nothing() -> Observation:
-    from cliffguard.planning.doctor import Observation
+    from cliffguard.planning.machine import Observation
 
     return Observation(kind="good", about="machine", text="nothing to remark")
 

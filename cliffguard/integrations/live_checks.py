@@ -152,7 +152,7 @@ class LiveChecks:
             step=step,
             losses=losses,
             counted=counted,
-            gain=gain_of(decision),
+            gain=gain_of(decision.comparison),
             review=run.review(decision, LIVE),
             seconds=time.perf_counter() - began,
             n_tokens=self._runner.n_tokens() - n_before,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from statistics import fmean
 
 from cliffguard.compare.clusters import connected
 from cliffguard.core.canonical_json import parse_json
@@ -18,6 +17,7 @@ from cliffguard.core.item_results import ItemResult
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Policy
 from cliffguard.integrations.checks import Check, Counted, Losses
+from cliffguard.integrations.losses import counted, gain_of
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review
 
@@ -47,7 +47,7 @@ def check_in(folder: Path, step: int, seconds: float) -> Check:
         step=step,
         losses=losses,
         counted=counted,
-        gain=_gain_of(review),
+        gain=gain_of(review.comparison),
         review=review,
         seconds=seconds,
         n_tokens=None,
@@ -79,32 +79,7 @@ def _losses_of(review: Review, items: Iterable[ItemResult]) -> tuple[Losses, Cou
         for item in items
         if item.capability in margins and (item.counted or item.uncounted == "missing")
     ]
-    ties = ([row[2] for row in rows], [row[3] for row in rows])
-    losses: dict[str, list[float | None]] = {}
-    groups: dict[str, list[int]] = {}
     # Also over capabilities; who stands alone has a number of its own.
-    for (name, drop, *_), group in zip(rows, connected(len(rows), ties), strict=True):
-        losses.setdefault(name, []).append(drop)
-        groups.setdefault(name, []).append(group)
-    if not losses:
-        raise IntegrityError(
-            "the base has nothing to lose in any capability that gates; choose a suite that it can "
-            "answer",
-            id="training.nothing-to-lose",
-        )
-    return (
-        {name: tuple(changes) for name, changes in losses.items()},
-        Counted(
-            margins={name: margins[name] for name in losses},
-            groups={name: tuple(each) for name, each in groups.items()},
-        ),
-    )
-
-
-def _gain_of(review: Review) -> float | None:
-    drops = [
-        row.evidence.drop
-        for row in review.comparison.capabilities
-        if row.ring == "target" and row.evidence.drop is not None
-    ]
-    return -fmean(drops) if drops else None
+    groups = connected(len(rows), ([row[2] for row in rows], [row[3] for row in rows]))
+    lost = ((name, drop, n) for (name, drop, *_), n in zip(rows, groups, strict=True))
+    return counted(lost, margins)

@@ -57,7 +57,7 @@ def test_a_system_without_limits_of_memory_is_told(monkeypatch: pytest.MonkeyPat
     """Before anything is asked; where there are some, nothing is said."""
     assert "limits" not in [finding["about"] for finding in checkup()["found"]]
 
-    monkeypatch.setattr("cliffguard.planning.doctor.CAN_LIMIT_MEMORY", False)
+    monkeypatch.setattr("cliffguard.planning.machine.CAN_LIMIT_MEMORY", False)
 
     report = checkup()
     (about,) = [finding for finding in report["found"] if finding["about"] == "limits"]

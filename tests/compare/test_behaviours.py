@@ -30,7 +30,7 @@ from cliffguard.report.overview.sources import NamedReview
 from cliffguard.suites.loading import load_suites
 from tests import support
 from tests.compare.test_together import Samples, flips
-from tests.fake_runner import FakeRunner
+from tests.fake_runner import FakeRunner, slowed
 
 
 class Reply(NamedTuple):
@@ -450,9 +450,9 @@ def test_a_run_that_time_ended_decides_nothing_of_it(
     """How far it came may hang on how long the answers are; all of it decides, later."""
     plan = replace(plan, policy=gating("length"))
     runner = Speaking(talkative)
-    clock = Clock(runner, monkeypatch)
+    slowed(runner, monkeypatch)
 
-    review = guard(plan, store=store, runner=clock, max_minutes=(300 // 64 + 1) + 2 + 1.5)
+    review = guard(plan, store=store, runner=runner, max_minutes=(300 // 64 + 1) + 2 + 1.5)
 
     monkeypatch.undo()
     row, finding = of(review, "length")
@@ -470,9 +470,9 @@ def test_a_run_that_time_ended_before_the_first_answer_says_so(
 ) -> None:
     """That answers are to come is known before there is one."""
     plan = replace(plan, policy=gating("length", "refuses"))
-    clock = Clock(Speaking(talkative), monkeypatch)
+    runner = slowed(Speaking(talkative), monkeypatch)
 
-    review = guard(plan, store=store, runner=clock, max_minutes=2.5)
+    review = guard(plan, store=store, runner=runner, max_minutes=2.5)
 
     monkeypatch.undo()
     for behaviour in ("length", "refuses"):
@@ -480,22 +480,6 @@ def test_a_run_that_time_ended_before_the_first_answer_says_so(
         assert (row.counts.n_asked, row.counts.n_planned) == (0, 300)
         assert finding.outcome is Outcome.NOT_MEASURED
         assert finding.reason == "no answers yet, of 300 planned"
-
-
-class Clock(Speaking):
-    """A voice that takes a minute for every shard, of a clock that stands at zero."""
-
-    def __init__(self, runner: Speaking, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__(runner.voice)
-        self.seconds = 0.0
-        monkeypatch.setattr("time.monotonic", lambda: self.seconds)
-
-    def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
-    ) -> Sequence[Answer]:
-        """Answer, a minute later."""
-        self.seconds += 60.0
-        return super().ask(checkpoint, task, items, protocol)
 
 
 # --- looks and alpha ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from importlib.util import find_spec
@@ -25,7 +25,6 @@ from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError
-from cliffguard.core.items import Task
 from cliffguard.engine import passes
 from cliffguard.engine.devices import cpu_model
 from cliffguard.runners.harness import HarnessRunner
@@ -34,6 +33,7 @@ from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.completions_server import JsonHandler, served, serving
 from tests.engine import tiny
+from tests.runners.asking import Ask, answers_of, task_of
 
 ON_CPU = RunnerSettings(device="cpu")
 PLAIN = EvalSettings()
@@ -49,35 +49,6 @@ def suite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runner() -> HarnessRunner:
     """A runner of our engine on the CPU."""
     return HarnessRunner(ON_CPU)
-
-
-def task_of(
-    runner: HarnessRunner, suite: Path, name: str, protocol: EvalSettings | None = None
-) -> Task:
-    """Return a task of a suite, which the runner then knows."""
-    tasks = runner.resolve([load_suite(str(suite))], protocol or PLAIN)
-    return next(task for task in tasks if task.name == name)
-
-
-def answers_of(
-    runner: HarnessRunner,
-    suite: Path,
-    who: Checkpoint,
-    name: str,
-    protocol: EvalSettings | None = None,
-) -> Sequence[Answer]:
-    """Return the answers of a checkpoint to one task of a suite."""
-    task = task_of(runner, suite, name, protocol)
-    return runner.ask(who, task, task.items, protocol or PLAIN)
-
-
-Ask = Callable[..., Sequence[Answer]]
-
-
-@pytest.fixture
-def ask(runner: HarnessRunner, suite_file: Path, base: Checkpoint) -> Ask:
-    """Ask the base a task of the suite, by name, perhaps under a protocol."""
-    return lambda name, protocol=None: answers_of(runner, suite_file, base, name, protocol)
 
 
 def assert_alike(answers: Sequence[Answer], expected: Sequence[Answer]) -> None:

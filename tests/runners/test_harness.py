@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, w
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import CALL_PARTS, Answer
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.items import Task
 from cliffguard.evaluate.measure import measure
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite
 from tests import support
+from tests.runners.asking import Ask, answers_of, task_of
 
 
 @pytest.fixture(scope="module")
@@ -36,39 +36,6 @@ def suite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runner() -> HarnessRunner:
     """A runner on the CPU."""
     return HarnessRunner(RunnerSettings(device="cpu", batch_size=4))
-
-
-@pytest.fixture(scope="module")
-def base(tiny_base: Path) -> Checkpoint:
-    """The identity of the tiny base."""
-    return find_base(str(tiny_base), FindOptions())
-
-
-def tasks_of(runner: HarnessRunner, suite: Path, protocol: EvalSettings) -> dict[str, Task]:
-    """Return a suite's tasks by name."""
-    return {task.name: task for task in runner.resolve([load_suite(str(suite))], protocol)}
-
-
-def answers_of(
-    runner: HarnessRunner,
-    suite: Path,
-    who: Checkpoint,
-    name: str,
-    protocol: EvalSettings | None = None,
-) -> Sequence[Answer]:
-    """Return the answers of a checkpoint to one task of a suite."""
-    protocol = protocol or EvalSettings()
-    task = tasks_of(runner, suite, protocol)[name]
-    return runner.ask(who, task, task.items, protocol)
-
-
-Ask = Callable[..., Sequence[Answer]]
-
-
-@pytest.fixture
-def ask(runner: HarnessRunner, suite_file: Path, base: Checkpoint) -> Ask:
-    """Ask the base a task of the suite, by name, perhaps under a protocol."""
-    return lambda name, protocol=None: answers_of(runner, suite_file, base, name, protocol)
 
 
 def evaluated(tiny: Path, suite: Path, **options: Any) -> dict[str, Any]:
@@ -160,7 +127,7 @@ def test_the_pick_scores_when_it_is_the_answer(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """Text and score of an answer tell the same story."""
-    items = tasks_of(runner, suite_file, EvalSettings())["ball"].items
+    items = task_of(runner, suite_file, "ball").items
 
     answers = answers_of(runner, suite_file, base, "ball")
 
@@ -174,7 +141,7 @@ def test_a_slice_gets_the_answers_of_the_whole(
 ) -> None:
     """Asking some items gives their answers, whichever items are asked beside them."""
     protocol = EvalSettings()
-    task = tasks_of(runner, suite_file, protocol)["ball"]
+    task = task_of(runner, suite_file, "ball", protocol)
     whole = runner.ask(base, task, task.items, protocol)
 
     some = runner.ask(base, task, task.items[5:9][::-1], protocol)
@@ -199,7 +166,7 @@ def test_an_exact_match_forgives_case_space_and_punctuation(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """' Paris.' answers 'paris'; 'Paris, France' does not."""
-    task = tasks_of(runner, suite_file, EvalSettings())["say"]
+    task = task_of(runner, suite_file, "say")
     generate = support.saying([" 0. ", "1!", "two", "3 4", "", "5"])
     monkeypatch.setattr(support.model_of(runner, base), "generate", generate)
 
@@ -282,7 +249,7 @@ def test_a_shard_of_overlong_items_alone_is_unscored(
     suite_file: Path, base: Checkpoint, runner: HarnessRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no item fits, none is scored and nothing breaks."""
-    task = tasks_of(runner, suite_file, EvalSettings())["ball"]
+    task = task_of(runner, suite_file, "ball")
     monkeypatch.setattr(support.model_of(runner, base), "_max_length", 4)
 
     answers = runner.ask(base, task, task.items[:3], EvalSettings())
@@ -294,7 +261,7 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NaN from a model ends in an integrity error, never in a score."""
-    task = tasks_of(runner, suite_file, EvalSettings())["ball"]
+    task = task_of(runner, suite_file, "ball")
     monkeypatch.setattr(
         support.model_of(runner, base),
         "loglikelihood",
@@ -309,7 +276,7 @@ def test_a_generated_answer_without_numbers_behind_it_is_refused(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Logits of NaN have a largest, too, and the text that it spells is no answer."""
-    task = tasks_of(runner, suite_file, EvalSettings())["say"]
+    task = task_of(runner, suite_file, "say")
 
     def broken(requests: Sequence[Any]) -> list[Any]:
         answers = support.saying(["!"] * len(requests))(requests)
@@ -350,7 +317,7 @@ def test_an_answer_without_a_number_is_unscored(
     """Nothing to be right or wrong: not zero, which would be a loss of arithmetic."""
     text = support.SUITE.replace("metric: exact_match", "metric: numeric")
     file = support.write_suite(tmp_path, text=text, n_items=4, n_said=3)
-    task = tasks_of(runner, file, EvalSettings())["say"]
+    task = task_of(runner, file, "say")
     generate = support.saying(["0", "two", "I cannot"])
     monkeypatch.setattr(support.model_of(runner, base), "generate", generate)
 
@@ -368,7 +335,7 @@ def test_a_call_has_its_parts(
     file = support.write_suite(tmp_path, text=text, n_items=4)
     rows = [{**row, "answer": call} for row in support.generated_rows(3)]
     support.write_jsonl(tmp_path / "say.jsonl", rows)
-    task = tasks_of(runner, file, EvalSettings())["say"]
+    task = task_of(runner, file, "say")
     texts = [json.dumps(call), json.dumps({**call, "arguments": {"n": 2}}), "<tool_call>say"]
     monkeypatch.setattr(support.model_of(runner, base), "generate", support.saying(texts))
 
@@ -431,7 +398,7 @@ def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_p
     suite = support.write_suite(tmp_path / "suite", n_items=4)
     support.write_jsonl(tmp_path / "suite" / "ball.jsonl", rows)
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    task = tasks_of(runner, suite, EvalSettings())["ball"]
+    task = task_of(runner, suite, "ball")
     padded = find_base(str(folder), FindOptions())
 
     answered = runner.ask(padded, task, task.items[:4], EvalSettings())
