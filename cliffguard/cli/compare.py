@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.JUDGED, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.NAMED_SUITES, opt.POLICY, opt.TARGET, opt.JUDGED, opt.PROTOCOL)
 def compare(
     context: typer.Context,
     flags: Mapping[str, Any],

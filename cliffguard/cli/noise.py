@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.NAMED_SUITES, opt.POLICY, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def noise(
     flags: Mapping[str, Any],
     checkpoint: Annotated[

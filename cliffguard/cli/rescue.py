@@ -35,14 +35,23 @@ _OTHERS = ("review.json", "rescue.json", "adapter", "model")
 
 
 @explained
-@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.JUDGED, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(
+    opt.PLAN,
+    opt.NAMED_SUITES,
+    opt.POLICY,
+    opt.TARGET,
+    opt.DATA,
+    opt.JUDGED,
+    opt.PROTOCOL,
+    opt.RUNNER,
+)
 def rescue(
     flags: Mapping[str, Any],
     plan: Annotated[Path, typer.Argument(help="The plan of a check, a YAML file.")],
     grid: Annotated[
         str, typer.Option(metavar="SCALES", help="Scales to try, each in 0…1.")
     ] = "0,0.25,0.5,0.75,1",
-    out: opt.Out = None,
+    out: opt.OutOfRescue = None,
     store: opt.StoreFolder = None,
     output_format: opt.TextOrJson = "text",
     texts: opt.KeptTexts = "short",
