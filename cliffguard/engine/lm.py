@@ -21,7 +21,7 @@ from lm_eval.models.utils import (
     normalize_gen_kwargs,
 )
 
-from cliffguard.core.errors import IntegrityError
+from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.core.texts import n_things
 from cliffguard.core.timing import Stages
 from cliffguard.engine import loading
@@ -288,6 +288,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             torch.manual_seed(_seed(self.seed, *contexts))
             try:
                 texts = super().generate_until(list(requests), disable_tqdm=True)
+            except CliffguardError:
+                raise
             except ValueError as failure:  # what a generation config says may be anything
                 raise IntegrityError(
                     "transformers cannot generate with these settings of the checkpoint's "
