@@ -349,9 +349,7 @@ def finished(
 
 def printed(text: str) -> None:
     """Write a report to stdout."""
-    # A reader that leaves early (| head) must not turn the verdict into another exit code.
-    with contextlib.suppress(BrokenPipeError):
-        write_data(text)
+    write_data(text)
 
 
 def print_together(
