@@ -161,8 +161,9 @@ def _refuse_promotion(named: Sequence[TrackerName], alias: str | None, model: st
             f"--promote-model {model}: is for --promote ALIAS; give both", id="promote.no-alias"
         )
     if not REGISTRIES & set(named):
+        others = f", not by {' or '.join(named)}" if named else ""
         raise UsageError(
-            f"--promote {alias}: only a registry of models has aliases; add --track mlflow",
+            f"--promote {alias}: is done in MLflow's registry alone{others}; add --track mlflow",
             id="promote.no-registry",
         )
     if model is None:
