@@ -21,7 +21,7 @@ from cliffguard.core.items import Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.measure import measure, n_absent
-from cliffguard.integrations.checks import Check, Counted, Losses, Start
+from cliffguard.integrations.checks import Check, Counted, Losses, Start, questions_of
 from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.look import take_look
 from cliffguard.run.policies import gating
@@ -124,11 +124,13 @@ class LiveChecks:
         return Start(
             base=base,
             alpha=policy.alpha,
-            questions=_questions(tasks, survey.suites, policy),
             has_target="target" in _rings(survey.suites, tasks),
             n_asked=n_asked,
             n_items=n_items,
             seconds=time.perf_counter() - began,
+            **questions_of(
+                [[task.digest for task in tasks]], policy, gating(survey.suites, policy)
+            ),
         )
 
     def _ask_base(self, known: Checkpoint | None) -> tuple[int, int]:
@@ -259,12 +261,6 @@ def _turns(tasks: Sequence[Task], protocol: EvalSettings) -> dict[str, list[str]
     for name, item_id in dealt[:MOST_ITEMS]:
         kept[name].append(item_id)
     return kept
-
-
-def _questions(tasks: Sequence[Task], suites: Sequence[Suite], policy: Policy) -> str:
-    """Return the digest of what each check asks, and of the margins of what gates."""
-    margins = {name: policy.margin(name) for name in gating(suites, policy)}
-    return digest([[task.digest for task in tasks], margins])
 
 
 def _rings(suites: Sequence[Suite], tasks: Sequence[Task]) -> set[str]:
