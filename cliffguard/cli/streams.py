@@ -36,7 +36,8 @@ def hold_streams() -> None:
 def _held(stream: Any, forgiven: type[OSError]) -> Any:
     if stream is None:  # closed by whoever started us
         return open(os.devnull, "w", encoding="utf-8")
-    if type(stream) is not io.TextIOWrapper:  # somebody else's
+    inner = getattr(stream, "buffer", None)
+    if type(getattr(inner, "raw", inner)) is not io.FileIO:  # somebody else's, or Windows' console
         return stream
     outlet = _Outlet(stream.fileno(), forgiven)
     stream.flush()
