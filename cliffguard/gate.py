@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from cliffguard.checkpoints.sides import find_alone, find_sides, is_full
+from cliffguard.checkpoints.sides import find_alone, find_sides, is_full, refuse_missing_base
 from cliffguard.compare.repeat_command import LIVE
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.caveats import Caveat
@@ -50,6 +50,7 @@ __all__ = [
     "judge_measured",
     "measure_alone",
     "measure_pair",
+    "refuse_missing_base",
     "refused",
     "runner_for",
     "with_margins",

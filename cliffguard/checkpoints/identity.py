@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,7 @@ def find_pair(
     candidate_folder, revision = _locate(candidate, options)
     if not _is_adapter(candidate_folder):
         if base is None:
-            raise UsageError(
-                f"{candidate}: not an adapter, so its base must be given with --base",
-                id="base.missing",
-            )
+            raise _no_base(candidate)
         base_found = find_base(base, options)
         return base_found, _full(candidate, candidate_folder, revision, options, base_found)
     base_found = (
@@ -76,6 +73,39 @@ def find_pair(
         else _find_base_of_adapter(candidate_folder, options)
     )
     return base_found, _adapted(candidate, candidate_folder, revision, options, base_found)
+
+
+def _no_base(candidate: str) -> UsageError:
+    return UsageError(
+        f"{candidate}: not an adapter, so its base must be given with --base", id="base.missing"
+    )
+
+
+def refuse_bases(candidates: Sequence[str], options: FindOptions) -> None:
+    """Raise the first failure to find a base where no candidate names one that can be had.
+
+    A CliffguardError. Each base is looked for once; a candidate that cannot be read counts for
+    neither side.
+    """
+    failures: dict[str | None, CliffguardError] = {}
+    for candidate in candidates:
+        try:
+            folder, _ = _locate(candidate, options)
+            config = folder / "adapter_config.json"
+            named = base_named_in(config, _adapter_config(folder)) if _is_adapter(folder) else None
+        except CliffguardError:
+            continue
+        if named in failures:
+            continue
+        try:
+            if not _is_adapter(folder):
+                raise _no_base(candidate)
+            _find_base_of_adapter(folder, options)
+            return
+        except CliffguardError as failure:
+            failures[named] = failure
+    if failures:
+        raise next(iter(failures.values()))
 
 
 def find_base(spec: str, options: FindOptions) -> Checkpoint:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cliffguard.checkpoints.identity import (
     FindOptions,
     find_base,
     find_pair,
     is_adapter,
+    refuse_bases,
     with_template_in,
     with_template_of,
 )
@@ -43,6 +46,18 @@ def _with_file(side: Checkpoint, plan: Plan) -> Checkpoint:
 def is_full(plan: Plan) -> bool:
     """Return whether the plan's candidate is a full checkpoint, and not an adapter."""
     return not is_adapter(plan.candidate, _options(plan))
+
+
+@doing("reading the base")
+def refuse_missing_base(plan: Plan, candidates: Sequence[str]) -> None:
+    """Raise what keeps each of many candidates from having a base: once, for all of them.
+
+    A CliffguardError; where some have one, those that have none are to be told one by one.
+    """
+    if plan.base is not None:
+        find_base(plan.base, _options(plan))
+    else:
+        refuse_bases(candidates, _options(plan))
 
 
 @doing("reading the checkpoint")

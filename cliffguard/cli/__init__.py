@@ -9,6 +9,7 @@ import time
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
+from cliffguard.cli.streams import hold_streams
 from cliffguard.core.signals import Interrupted, listen
 
 # What the libraries below us read when they are imported: no bars and no remarks of their own.
@@ -28,6 +29,9 @@ _SIGNS = {
 _ENDING = ("strict", "surrogateescape")  # of the usual locales, and of C
 
 
+_NO_ROOM = 20
+
+
 def main() -> NoReturn:
     """Run the command line on sys.argv and exit with the code that the verbs return."""
     started = time.monotonic()
@@ -37,8 +41,7 @@ def main() -> NoReturn:
         "SOURCE_DATE_EPOCH", None
     )  # numpy ends at one that is no number; nothing is dated
     listen()
-    if sys.stdout is None:  # closed by whoever started us: what is printed is for nobody
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    hold_streams()
     _write_any_sign()
     code: object = 0
     try:
@@ -73,12 +76,11 @@ def _flushed(code: object) -> Any:
     """Return the exit code after stdout has really been written, which a full disk prevents."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # the reader has left; what it wanted it has
     except OSError as failure:
-        why = f"stdout cannot be written: {failure.strerror}; free some space and run again"
-        print(f"cliffguard: error[stdout.not-written]: {why}", file=sys.stderr)
-        code = 20
+        if code != _NO_ROOM:  # else it is said already
+            why = f"stdout cannot be written: {failure.strerror}; free some space and run again"
+            print(f"cliffguard: error[stdout.not-written]: {why}", file=sys.stderr)
+        code = _NO_ROOM
     else:
         return code
     # The interpreter would flush again on its way out, and complain again.

@@ -36,6 +36,7 @@ from cliffguard.cli.outcome import (
     print_together,
     recorded,
     refusals_of,
+    refuse_out,
 )
 from cliffguard.cli.overview import finish_overview, remove_overview
 from cliffguard.cli.tracking import tracking_of
@@ -91,18 +92,15 @@ def check(
     if show_config:
         show(plans)
         return
+    refuse_out(out, plans)  # and leave no failure.json there
     with failure_recorded(out):
         refuse_lacking()
         from cliffguard.gate import find_sides, with_runner
 
         prompts = say_target(plans, quiet=quiet or texts == "none", is_asked=True)
+        say, is_early = None if quiet else screen.say, not no_early_stop
         plans = with_suites(
-            plans,
-            find_sides,
-            store=store,
-            stops_early=not no_early_stop,
-            minutes=max_minutes,
-            say=None if quiet else screen.say,
+            plans, find_sides, store=store, stops_early=is_early, minutes=max_minutes, say=say
         )
         plans, caveats = _sharing(plans, choose)
         checks = _Checks(
@@ -112,7 +110,7 @@ def check(
             screen=screen,
             output=output,
             texts=texts,
-            extent=_Extent(not no_early_stop, max_minutes, diagnose),
+            extent=_Extent(is_early, max_minutes, diagnose),
             choose=choose,
             caveats=caveats,
         )

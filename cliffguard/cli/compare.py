@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@keys.takes(keys.PLAN, keys.POLICY, keys.TARGET, keys.JUDGED, keys.PROTOCOL)
+@keys.takes(keys.PLAN, keys.NAMED_SUITES, keys.POLICY, keys.TARGET, keys.JUDGED, keys.PROTOCOL)
 def compare(
     context: typer.Context,
     flags: Mapping[str, Any],

@@ -69,10 +69,6 @@ def explained(function: F) -> F:
             interruption = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
             print(f"cliffguard: {interruption}", file=sys.stderr)
             raise typer.Exit(interruption.exit_code) from None
-        except BrokenPipeError:
-            # The reader of our stdout has left; what it wanted it has.
-            sys.stderr.close()
-            raise typer.Exit(0) from None
         except OSError as failure:
             if failure.errno != errno.ENOSPC:
                 raise

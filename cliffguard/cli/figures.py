@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cliffguard.cli.console import explained
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import user_path, write_whole
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def figures(
             f"{name}.{output_format}": draw(lay_out_chart(chart), output_format)
             for name, chart in charts.items()
         }
+    except CliffguardError:
+        raise
     except (ValueError, LookupError, TypeError, ArithmeticError) as failure:
         raise UsageError(
             f"{', '.join(map(str, reviews))}: cannot be drawn, since a review holds what no check "

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 @explained
-@keys.takes(keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA, keys.PROTOCOL, keys.RUNNER)
+@keys.takes(
+    keys.PLAN, keys.NAMED_SUITES, keys.POLICY, keys.TARGET, keys.DATA, keys.PROTOCOL, keys.RUNNER
+)
 def noise(
     flags: Mapping[str, Any],
     checkpoint: Annotated[

@@ -28,22 +28,24 @@ After = Annotated[
         rich_help_panel=LOOKS,
     ),
 ]
+_out = functools.partial(typer.Option, "--out", parser=_folder, metavar="FOLDER")
 Out = Annotated[
     Path | None,
-    typer.Option(
-        parser=_folder,
-        metavar="FOLDER",
-        help="Folder for the reports (default: a new one for each run in cliffguard-out).",
-    ),
+    _out(help="Folder for the reports (default: a new one for each run in cliffguard-out)."),
 ]
 OutIfWanted = Annotated[
+    Path | None, _out(help="Folder for the reports (default: none is written).")
+]
+OutOfSweep = Annotated[
     Path | None,
-    typer.Option(
-        "--out",
-        parser=_folder,
-        metavar="FOLDER",
-        help="Folder for the reports (default: none is written).",
+    _out(
+        help="Folder for the overview and, below it, the reports of each checkpoint (default: "
+        "cliffguard-out/sweep).",
     ),
+]
+OutOfRescue = Annotated[
+    Path | None,
+    _out(help="Folder for the reports and what is chosen (default: cliffguard-out/NAME-rescue)."),
 ]
 Suites = Annotated[list[str], typer.Argument(help="Built-in suites or files.")]
 TextOrJson = Annotated[Literal["text", "json"], typer.Option("--format", help="json: one object.")]

@@ -36,6 +36,17 @@ if TYPE_CHECKING:
 
 def names_of(plans: Sequence[Plan]) -> list[str]:
     """Return what tells the comparisons of a run apart: the shortest path of each candidate."""
+    names = _names_of(plans)
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise UsageError(
+            f"the candidate {twice[0]!r} is given twice; leave one of them out",
+            id="candidates.twice",
+        )
+    return names
+
+
+def _names_of(plans: Sequence[Plan]) -> list[str]:
     from cliffguard.compare.repeat_command import names_of as shortest_names
 
     candidates = list(dict.fromkeys(plan.candidate for plan in plans))
@@ -46,13 +57,16 @@ def names_of(plans: Sequence[Plan]) -> list[str]:
             f"{name}-{plan.protocol.chat_template}-template"
             for name, plan in zip(names, plans, strict=True)
         ]
-    twice = [name for number, name in enumerate(names) if name in names[:number]]
-    if twice:
-        raise UsageError(
-            f"the candidate {twice[0]!r} is given twice; leave one of them out",
-            id="candidates.twice",
-        )
     return names
+
+
+def refuse_out(out: Path | None, plans: Sequence[Plan]) -> None:
+    """Raise UsageError where the reports of one of several candidates would lie in a checkpoint."""
+    from cliffguard.sweep.candidates import refuse_reports_in
+
+    if out is not None and len(plans) > 1:
+        candidates = [plan.candidate for plan in plans]
+        refuse_reports_in(out, dict(zip(_names_of(plans), candidates, strict=True)))
 
 
 def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
@@ -335,9 +349,7 @@ def finished(
 
 def printed(text: str) -> None:
     """Write a report to stdout."""
-    # A reader that leaves early (| head) must not turn the verdict into another exit code.
-    with contextlib.suppress(BrokenPipeError):
-        write_data(text)
+    write_data(text)
 
 
 def print_together(

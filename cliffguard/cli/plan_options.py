@@ -156,6 +156,17 @@ PROTOCOL = {
     ],
 }
 RUNNER = _options(RunnerSettings)
+NAMED_SUITES = {
+    "suites": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite",
+            "-s",
+            help="A built-in suite or a file. none: a target alone. Repeatable.",
+        ),
+    ]
+}
+"""Behind `PLAN`, the suites of a verb that chooses none by itself."""
 
 
 def takes(*groups: Mapping[str, Any]) -> Callable[[F], F]:

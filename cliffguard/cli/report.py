@@ -97,6 +97,8 @@ def _of_review(
         if output_format == "text":
             return render_text(read, there, width=width, folder=str(review.parent))
         return render(read, output_format, timings, there, comment)
+    except CliffguardError:
+        raise
     except (ValueError, LookupError, TypeError) as failure:
         raise _impossible([review], failure) from failure
 
@@ -158,8 +160,9 @@ def _timings_beside(review: Path) -> Timings | None:
     from cliffguard.core.timing import Timings
     from cliffguard.core.validation import adapter_of, validate
 
+    text = read_text(path, UsageError)
     try:
-        content = parse_json(read_text(path, UsageError))
+        content = parse_json(text)
     except ValueError:
         raise UsageError(
             f"{path}: not valid JSON; remove it, or run the check again", id="failure.not-json"

@@ -36,14 +36,23 @@ _OTHERS = ("review.json", "rescue.json", "adapter", "model")
 
 
 @explained
-@keys.takes(keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA, keys.JUDGED, keys.PROTOCOL, keys.RUNNER)
+@keys.takes(
+    keys.PLAN,
+    keys.NAMED_SUITES,
+    keys.POLICY,
+    keys.TARGET,
+    keys.DATA,
+    keys.JUDGED,
+    keys.PROTOCOL,
+    keys.RUNNER,
+)
 def rescue(
     flags: Mapping[str, Any],
     plan: Annotated[Path, typer.Argument(help="The plan of a check, a YAML file.")],
     grid: Annotated[
         str, typer.Option(metavar="SCALES", help="Scales to try, each in 0…1.")
     ] = "0,0.25,0.5,0.75,1",
-    out: opt.Out = None,
+    out: opt.OutOfRescue = None,
     store: opt.StoreFolder = None,
     output_format: opt.TextOrJson = "text",
     texts: opt.KeptTexts = "short",

@@ -81,12 +81,13 @@ Choose = Annotated[
         "where one passed.",
     ),
 ]
+_FOLDER = Path("cliffguard-out") / "sweep"
 
 
 @explained
 @keys.takes(
-    keys.PLAN, keys.POLICY, keys.TARGET, keys.DATA,
-    keys.SCREEN, keys.JUDGED, keys.PROTOCOL, keys.RUNNER,
+    keys.PLAN, keys.NAMED_SUITES, keys.POLICY, keys.TARGET, keys.DATA, keys.SCREEN, keys.JUDGED,
+    keys.PROTOCOL, keys.RUNNER,
 )  # fmt: skip
 def sweep(
     flags: Mapping[str, Any],
@@ -98,7 +99,7 @@ def sweep(
     executor: Engine = "local",
     workers: Workers = None,
     threads_per_worker: Threads = None,
-    out: opt.Out = None,
+    out: opt.OutOfSweep = None,
     store: opt.StoreFolder = None,
     exit_zero: opt.ExitZero = False,
     texts: opt.KeptTexts = "short",
@@ -113,10 +114,13 @@ def sweep(
     from cliffguard.cli.given import open_store, show
     from cliffguard.cli.sweep_results import SweepResults
     from cliffguard.cli.sweep_run import Extent, Sweep, SweepOutput, plans_of_sweep
+    from cliffguard.sweep.candidates import Watched, refuse_out
 
     screen = shown(quiet=quiet, verbose=verbose)
     if not watch and until is not None:
         raise UsageError("--until: is for --watch; leave it out", id="sweep.no-watch")
+    folder = out or _FOLDER
+    refuse_out(folder, candidates)  # and leave no failure.json there
     with failure_recorded(out):
         first_plan, there = plans_of_sweep(plan, flags, candidates, watches=watch, choose=choose)
     if show_config:
@@ -124,23 +128,24 @@ def sweep(
         return
     with failure_recorded(out):
         refuse_lacking()
-        from cliffguard.sweep.candidates import Watched
+        from cliffguard.gate import refuse_missing_base
         from cliffguard.sweep.engines import executor_of
 
-        out = out or Path("cliffguard-out") / "sweep"
+        refuse_missing_base(first_plan, [each.path for each in there])
+
         run = Sweep(
             plan=first_plan,
             watched=Watched(candidates, first_plan.base) if watch else None,
             extent=Extent(not no_early_stop, diagnose, choose, until, idle_minutes),
-            output=SweepOutput(out, open_store(store), store, texts, screen),
-            results=SweepResults(out=out, is_in_order=choose == "last"),
+            output=SweepOutput(folder, open_store(store), store, texts, screen),
+            results=SweepResults(out=folder, is_in_order=choose == "last"),
         )
         engine = executor_of(
             executor,
             first_plan,
             n_workers=workers,
             n_threads=threads_per_worker,
-            folder=out / ".jobs",
+            folder=folder / ".jobs",
         )
         codes = run.run(there, engine)
     raise typer.Exit(run.exit_code(codes, is_zero=exit_zero))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -83,11 +82,10 @@ class Tracking:
             promotion = self._promotion(code) if tracker in REGISTRIES else None
             with doing(f"sending to {tracker}"):
                 sent = send(tracker, reports, group=group, promotion=promotion)
-            with contextlib.suppress(BrokenPipeError):  # a reader that left decides nothing
-                for where in sent.runs:
-                    screen.say(f"{tracker}: {where}")
-                if sent.alias is not None:
-                    screen.say(f"{tracker}: {self.model} is {sent.alias}")
+            for where in sent.runs:
+                screen.say(f"{tracker}: {where}")
+            if sent.alias is not None:
+                screen.say(f"{tracker}: {self.model} is {sent.alias}")
             if sent.failure is not None:
                 is_open = promotion is not None and promotion.alias is not None and not sent.alias
                 _warn(tracker, sent.failure + (f"; {self.alias} was not set" if is_open else ""))
@@ -121,8 +119,7 @@ def _warn(tracker: str, failure: str) -> None:
         f"cliffguard: warning[track.failed]: {tracker}: {failure}; the verdict stands, and the "
         "same command sends again what it has stored"
     )
-    with contextlib.suppress(BrokenPipeError):
-        print(line, file=sys.stderr)
+    print(line, file=sys.stderr)
 
 
 _VERDICTS = {0: "PASS", 10: "FAIL", 11: "INCONCLUSIVE"}
@@ -164,8 +161,9 @@ def _refuse_promotion(named: Sequence[TrackerName], alias: str | None, model: st
             f"--promote-model {model}: is for --promote ALIAS; give both", id="promote.no-alias"
         )
     if not REGISTRIES & set(named):
+        others = f", not by {' or '.join(named)}" if named else ""
         raise UsageError(
-            f"--promote {alias}: only a registry of models has aliases; add --track mlflow",
+            f"--promote {alias}: is done in MLflow's registry alone{others}; add --track mlflow",
             id="promote.no-registry",
         )
     if model is None:

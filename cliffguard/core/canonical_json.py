@@ -6,9 +6,12 @@ import contextlib
 import hashlib
 import json
 import json.encoder
+import re
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
+
+from cliffguard.core.texts import cut_middle
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 # What `_ENCODER.encode` makes anew for each value, which takes three times as long as a short one.
@@ -74,6 +77,51 @@ def parse_json(
         raise ValueError("nested too deeply") from None
     refuse_depth(value)
     return value
+
+
+class TwoKeysError(ValueError):
+    """An object has a key twice: which value is meant, nobody knows. `msg` is as of json's."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.msg = f"the key {cut_middle(key, 40)!r} stands twice in an object"
+        super().__init__(self.msg)
+
+
+def refuse_two_keys(text: str, value: Any) -> None:
+    """Raise TwoKeysError where an object of a JSON text has a key twice; `value` was read of it.
+
+    Readers take the last. Where the text has no more keys than the value, none was lost; texts in
+    it may look like keys, so that one with more is read once more.
+    """
+    if sum(1 for _ in _KEY.finditer(text)) != _n_keys(value):
+        json.loads(text, object_pairs_hook=single_keys)
+
+
+def single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of its keys and values, as a hook of json. Raises TwoKeysError."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise TwoKeysError(next(key for n, key in enumerate(keys) if key in keys[:n]))
+    return made
+
+
+_KEY = re.compile(r'"[ \t\n\r]*:')  # its end; in a text its quote is escaped, and seen as well
+
+
+def _n_keys(value: Any) -> int:
+    n, level = 0, [value] if type(value) is dict or type(value) is list else []
+    while level:
+        inner: list[Any] = []
+        for part in level:
+            if type(part) is dict:
+                n += len(part)
+                inner += part.values()
+            else:
+                inner += part
+        level = [part for part in inner if type(part) is dict or type(part) is list]
+    return n
 
 
 def refuse_depth(value: Any) -> None:

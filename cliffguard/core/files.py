@@ -8,12 +8,13 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.canonical_json import parse_json, refuse_two_keys
 from cliffguard.core.errors import InfrastructureError, UsageError, with_id
 from cliffguard.core.texts import cut_middle
 
@@ -111,6 +112,7 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
             continue
         try:
             value = parse_json(line)
+            refuse_two_keys(line, value)
         except ValueError as failure:
             reason = getattr(failure, "msg", None) or str(failure)
             raise with_id(error, "file.not-json")(
@@ -143,9 +145,10 @@ def has_half_characters(value: Any) -> bool:
 def write_whole(path: Path, text: str | bytes, *, follows: bool = True) -> None:
     """Write `text` so that a reader finds the old file or the new one, never a part.
 
-    Bytes are written as they are. What a link points to is written, and the link stays, unless
-    `follows` is false: a folder may be a stranger's, and a link in it lead anywhere. Into a device
-    or a pipe it is written as it comes. Raises UsageError when the place cannot be written to,
+    Bytes are written as they are. What a link points to is written, and the link stays, and who may
+    read and write a file that is there already, unless `follows` is false: a folder may be a
+    stranger's, and a link in it lead anywhere. Into a device or a pipe it is written as it comes.
+    Raises UsageError when the place cannot be written to,
     InfrastructureError when it is full.
     """
     if path.is_symlink() and not follows:
@@ -159,6 +162,8 @@ def write_whole(path: Path, text: str | bytes, *, follows: bool = True) -> None:
     elif path.is_symlink():
         path = Path(os.path.realpath(path))
     with _beside(path, [text]) as temporary:
+        if follows:
+            _make_like(temporary, path)
         os.replace(temporary, path)
 
 
@@ -237,6 +242,22 @@ def _beside(path: Path, parts: Iterable[str | bytes]) -> Iterator[str]:
         if temporary is not None:
             with contextlib.suppress(OSError):  # it is not there any more, as a rule
                 os.unlink(temporary)
+
+
+def _make_like(temporary: str, path: Path) -> None:
+    """Give a file the owner, as far as we may, and the mode of the one that it will replace."""
+    try:
+        old = os.lstat(path)
+    except OSError:
+        return
+    if not stat.S_ISREG(old.st_mode):
+        return
+    new = os.lstat(temporary)
+    for uid, gid in ((-1, old.st_gid), (old.st_uid, -1)) if hasattr(os, "chown") else ():
+        if uid not in (-1, new.st_uid) or gid not in (-1, new.st_gid):
+            with contextlib.suppress(OSError):
+                os.chown(temporary, uid, gid)
+    os.chmod(temporary, stat.S_IMODE(old.st_mode) & 0o777)  # behind chown, which takes bits away
 
 
 def _flush_folder(folder: Path) -> None:

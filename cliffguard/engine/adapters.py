@@ -8,7 +8,7 @@ from typing import Any
 
 from cliffguard.checkpoints.identity import vocabulary_size
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import IntegrityError
+from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.core.texts import n_things, plural
 from cliffguard.engine.adapter_settings import refuse_slow_patterns
 
@@ -169,6 +169,8 @@ def apart_because(checkpoint: Checkpoint) -> str | None:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return _told_by_config(config) or _told_by_weights(config, checkpoint)
+    except CliffguardError:
+        raise
     except (TypeError, ValueError, KeyError, AttributeError) as failure:
         raise IntegrityError(
             f"{path}: it, or its base's config.json, holds a value of another kind than peft "

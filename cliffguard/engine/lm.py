@@ -20,7 +20,7 @@ from lm_eval.models.utils import (
     normalize_gen_kwargs,
 )
 
-from cliffguard.core.errors import IntegrityError
+from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.core.texts import n_things
 from cliffguard.core.timing import Stages
 from cliffguard.engine import loading
@@ -292,6 +292,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         with torch.random.fork_rng():
             try:
                 texts = self._in_batches(compute)
+            except CliffguardError:
+                raise
             except ValueError as failure:  # what a generation config says may be anything
                 raise IntegrityError(
                     "transformers cannot generate with these settings of the checkpoint's "

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from typing import Any
 
@@ -23,7 +22,12 @@ from cliffguard.config import load_plans
 from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.texts import first_line
-from cliffguard.integrations.gate_command import VARIABLE, check_command, outside_of_training
+from cliffguard.integrations.gate_command import (
+    VARIABLE,
+    check_command,
+    outside_of_training,
+    run_leashed,
+)
 
 
 class CliffguardArgs(BaseModel):  # type: ignore[misc,unused-ignore]
@@ -82,7 +86,7 @@ class CliffguardPlugin(BasePlugin):  # type: ignore[misc]
         self._is_trained = False
         words = check_command(cfg["cliffguard_plan"], str(cfg["output_dir"]))
         try:
-            code = subprocess.run(words, check=False, env=outside_of_training()).returncode
+            code = run_leashed(words, env=outside_of_training()).returncode
         except OSError as failure:
             failed = _not_started(words, failure)
             _tell(failed.line)
@@ -93,7 +97,7 @@ class CliffguardPlugin(BasePlugin):  # type: ignore[misc]
         course = "so the run fails" if fails else "the run goes on (cliffguard_fail is not set)"
         _tell(f"exit code {code} of {shlex.join(words)}; {course}")
         if fails:
-            raise SystemExit(128 - code if code < 0 else code)
+            raise SystemExit(code)
 
 
 def _not_started(words: list[str], failure: OSError) -> InfrastructureError:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
 import numpy as np
 
+from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.policy import Policy
 from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.stats.repeated_checks import RunFinding, RunPlan, judge_run
 
@@ -59,7 +61,8 @@ class Start:
     """What is known before the first step: the base, and what it and a check will be asked.
 
     `base` None: files, read at the first check. `n_asked` items of `n_items` had no answer of the
-    base in the store. `questions` is the digest of all items and of the policy.
+    base in the store. `questions` is the digest of all items and of the policy, `questions_before`
+    as records had it once, in which a relative margin could stand for one in points.
     """
 
     base: Checkpoint | None
@@ -69,6 +72,7 @@ class Start:
     n_items: int
     seconds: float
     questions: str = ""
+    questions_before: str = ""
 
 
 class Checks(Interface):
@@ -92,6 +96,17 @@ class Checks(Interface):
 
     def close(self) -> Sequence[Result]:
         """Return the checks that are still to come to their end."""
+
+
+def questions_of(items: Any, policy: Policy, gates: Iterable[str]) -> dict[str, str]:
+    """Return both digests of `Start`: of what a check asks, and of how losses are judged."""
+    rules = {name: policy.rules(name) for name in gates}
+    margins = {name: policy.margin(name) for name in rules}
+    how = {name: [rule.relative_margin, rule.cluster] for name, rule in rules.items()}
+    return {
+        "questions": digest([*items, margins, how]),
+        "questions_before": digest([*items, margins]),
+    }
 
 
 # --- what the checks so far come to --------------------------------------------------------------

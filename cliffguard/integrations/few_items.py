@@ -68,12 +68,6 @@ def _turns(tasks: Sequence[Task], protocol: EvalSettings) -> dict[str, list[str]
     return kept
 
 
-def questions_of(tasks: Sequence[Task], suites: Sequence[Suite], policy: Policy) -> str:
-    """Return the digest of what each check asks, and of the margins of what gates."""
-    margins = {name: policy.margin(name) for name in gating(suites, policy)}
-    return digest([[task.digest for task in tasks], margins])
-
-
 def has_target(suites: Sequence[Suite], tasks: Sequence[Task]) -> bool:
     """Return whether any of the tasks asks about a target."""
     asked_about = {task.capability for task in tasks}

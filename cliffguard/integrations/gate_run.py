@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cliffguard.core.errors import UsageError
+from cliffguard.integrations.gate_command import run_leashed
 
 if TYPE_CHECKING:
     from cliffguard.report.capability_row import CapabilityRow
@@ -149,15 +149,7 @@ class GateRun:
         command = shlex.split(given) if given else [sys.executable, "-m", "cliffguard"]
         words = ["check", str(self.plan), "--out", str(self.folder), "--quiet"]
         try:
-            done = subprocess.run(
-                [*command, *words],
-                cwd=self.started_in,
-                check=False,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-            )
+            done = run_leashed([*command, *words], folder=self.started_in, captures=True)
         except OSError as failure:
             return 20, f"{shlex.join(command)}: cannot be started ({failure.strerror})"
         return done.returncode, done.stderr.strip() or done.stdout.strip()

@@ -35,12 +35,22 @@ def main(command: list[str]) -> int:
 def _end_with_the_other(child: subprocess.Popen[bytes]) -> None:
     while os.read(0, 1):
         pass
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(OSError):  # all of its processes, of which the first may have ended
-            os.killpg(child.pid, number)
+    for is_last in (False, True):
+        with suppress(OSError):
+            _end(child, is_last=is_last)
         with suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_SECONDS)
             return
+
+
+def _end(child: subprocess.Popen[bytes], *, is_last: bool) -> None:
+    """Ask a command, or force it, to end with all of its processes, of which it may have ended."""
+    if hasattr(os, "killpg"):
+        os.killpg(child.pid, signal.SIGKILL if is_last else signal.SIGTERM)
+    elif is_last:
+        child.kill()
+    else:
+        child.terminate()
 
 
 if __name__ == "__main__":

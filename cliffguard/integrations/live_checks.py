@@ -15,11 +15,12 @@ from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageEr
 from cliffguard.core.settings import Plan
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.measure import measure, n_absent
-from cliffguard.integrations.checks import Check, Start
-from cliffguard.integrations.few_items import few_items, has_target, questions_of
+from cliffguard.integrations.checks import Check, Start, questions_of
+from cliffguard.integrations.few_items import few_items, has_target
 from cliffguard.integrations.losses import gain_of, losses_of
 from cliffguard.run.limits import Audience, Limits
 from cliffguard.run.look import take_look
+from cliffguard.run.policies import gating
 from cliffguard.run.prepare import Run, planned
 from cliffguard.run.survey import Survey, survey_of, whole_policy
 from cliffguard.runners.live import LiveRunner
@@ -116,11 +117,13 @@ class LiveChecks:
         return Start(
             base=base,
             alpha=policy.alpha,
-            questions=questions_of(tasks, survey.suites, policy),
             has_target=has_target(survey.suites, tasks),
             n_asked=n_asked,
             n_items=n_items,
             seconds=time.perf_counter() - began,
+            **questions_of(
+                [[task.digest for task in tasks]], policy, gating(survey.suites, policy)
+            ),
         )
 
     def _ask_base(self, known: Checkpoint | None) -> tuple[int, int]:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 
 from cliffguard.config import AUTO, as_written
-from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.files import write_whole
 from cliffguard.core.settings import Plan
 from cliffguard.integrations import leash
-from cliffguard.integrations.checks import Result, Start
+from cliffguard.integrations.checks import Result, Start, questions_of
 from cliffguard.integrations.gate_command import check_command, outside_of_training
 from cliffguard.integrations.reviewed import VERDICTS, check_in, failure_in
 from cliffguard.run.policies import default_policy, gating
@@ -97,16 +96,15 @@ class SubprocessChecks:
         suites = suites_of(replace(self._plan, suites=()) if is_auto else self._plan)
         policy = self._plan.policy or default_policy(suites)
         rings = {capability.ring for suite in suites for capability in suite.capabilities}
-        margins = {name: policy.margin(name) for name in gating(suites, policy)}
-        questions = [[suite.digest for suite in suites], is_auto, self._plan.items, margins]
+        items = [[suite.digest for suite in suites], is_auto, self._plan.items]
         return Start(
             base=None,
-            questions=digest(questions),
             alpha=policy.alpha,
             has_target="target" in rings,
             n_asked=0,
             n_items=0,
             seconds=0.0,
+            **questions_of(items, policy, gating(suites, policy)),
         )
 
     def take(self, step: int) -> Sequence[Result]:
@@ -132,6 +130,8 @@ class SubprocessChecks:
         if self._group.rank == 0:
             try:
                 results = work()
+            except CliffguardError as failure:
+                results = [failure]
             except Exception as failure:  # or the others wait for ever
                 results = [
                     InfrastructureError(f"a check failed: {failure!r}", id="training.failed")
@@ -147,7 +147,8 @@ class SubprocessChecks:
             assert self._running is not None, "who waits, waits for another"
             self._tell(
                 f"{self._waiting.folder.name} is not checked: the check of "
-                f"{self._running.folder.name} still runs, and {saved.folder.name} is newer"
+                f"{self._running.folder.name} still runs, and {saved.folder.name} is newer; check "
+                "it by hand, or save less often"
             )
         self._waiting = saved
         return self._finished()
@@ -168,7 +169,10 @@ class SubprocessChecks:
 
     def _start(self, saved: _Saved) -> list[Result]:
         if not saved.folder.is_dir():
-            self._tell(f"{saved.folder.name} is not checked: it was deleted before that began")
+            self._tell(
+                f"{saved.folder.name} is not checked: it was deleted before that began; keep more "
+                "of them (save_total_limit)"
+            )
             return []
         try:
             saved.reports.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ def both_names(number: str) -> tuple[str, str]:
 
 
 _SMALLEST = (*both_names("worst_drop"), *both_names("worst_drop_upper"))
+_NUMBERS = (*_SMALLEST, *both_names("target_gain"))
 
 
 def refuse_wrong_best(args: Any) -> None:
@@ -60,17 +61,37 @@ def refuse_wrong_best(args: Any) -> None:
 def best_remark(args: Any, cadence: Cadence, *, is_beside: bool) -> str | None:
     """Return a line where a number of ours may name a best checkpoint that is not the best."""
     name = args.metric_for_best_model
-    if is_beside and name in (*_SMALLEST, *both_names("target_gain")):
-        return (
-            f"metric_for_best_model={name}: beside the training it is of an earlier checkpoint "
-            "than the one that is chosen by it"
-        )
-    if name not in _SMALLEST or cadence.every == "eval":
+    if name not in _NUMBERS or (cadence.every == "eval" and not is_beside):
         return None
+    if is_beside or cadence.every == "save":
+        when = "beside the training" if is_beside else "an evaluation comes before the save:"
+        advice = "" if is_beside else '; use every="eval"'
+        return (
+            f"metric_for_best_model={name}: {when} it is of an earlier checkpoint than the one "
+            f"that is chosen by it{advice}"
+        )
     return (
-        f"metric_for_best_model={name}: evaluations before the first check count as 0, which no "
-        'later one beats; use every="eval"'
+        f"metric_for_best_model={name}: an evaluation between two checks has the number of the "
+        'last one, and 0 before the first, which makes no best checkpoint; use every="eval"'
     )
+
+
+def forget_unchecked_best(args: Any, state: Any, first: int | None, *, was_unchecked: bool) -> bool:
+    """Let no checkpoint stay the best by numbers that stand for no check; return if this one is.
+
+    `first` is the step of the first check that was made (None: there is none yet), `was_unchecked`
+    what this returned at the last evaluation. A trainer then takes what it evaluates next for the
+    best so far. Under save_strategy "best" it would save each, so that it waits for the first one.
+    """
+    if args.metric_for_best_model not in _NUMBERS:
+        return False
+    is_unchecked = first is None
+    best = state.best_global_step
+    is_old = was_unchecked or (best is not None and first is not None and best < first)
+    saves_best = str(getattr(args.save_strategy, "value", args.save_strategy)) == "best"
+    if (not saves_best) if is_unchecked else is_old:
+        state.best_metric = state.best_global_step = state.best_model_checkpoint = None
+    return is_unchecked
 
 
 def leave_objective(trainer: Any) -> None:

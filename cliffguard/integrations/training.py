@@ -123,7 +123,7 @@ class TrainingChecks:
                     self._judge(result, step)
                     checks.append(result)
                 else:  # begun beside the training before all that were planned had ended
-                    self._pass_over(result.step)
+                    self._pass_over(result.step, is_made=True)
         except Exception as failure:
             self._fails(failure)
         return checks
@@ -142,13 +142,18 @@ class TrainingChecks:
         if remark := self._overhead.remark(time.monotonic(), step - self._begun_at):
             self._tell(remark)
 
-    def _pass_over(self, step: int) -> None:
+    def _pass_over(self, step: int, *, is_made: bool = False) -> None:
         """Say once that there is no alpha left for a check: the run is longer than was planned."""
         if not self._is_beyond:
+            planned = f"all {n_things(self.record.n_checks, 'planned check')}"
+            by_hand = "check what is saved: cliffguard check BASE CHECKPOINT"
             self._tell(
-                f"step {step} is not checked, nor what follows: all "
-                f"{n_things(self.record.n_checks, 'planned check')} were made before; check what "
-                "is saved: cliffguard check BASE CHECKPOINT"
+                f"the check of step {step} does not count, nor what follows: {planned} ended "
+                f"before it, and share alpha; its report stands by itself, and for a verdict "
+                f"{by_hand}"
+                if is_made
+                else f"step {step} is not checked, nor what follows: {planned} were made before, "
+                f"and share alpha; {by_hand}"
             )
         self._is_beyond = True
 
@@ -184,7 +189,7 @@ class TrainingChecks:
 
 def _refuse_other_plan(planned: Record, start: Start) -> None:
     """Refuse to count losses of other items together, or by other margins."""
-    if planned.steps and planned.questions not in ("", start.questions):
+    if planned.steps and planned.questions not in ("", start.questions, start.questions_before):
         raise UsageError(
             f"the {n_things(len(planned.steps), 'check')} so far had another plan, of other items "
             "or with another policy; go on with that one, or begin the training anew",

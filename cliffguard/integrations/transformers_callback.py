@@ -22,6 +22,7 @@ from cliffguard.core.reviews import EXIT_CODES, Outcome, Review
 from cliffguard.core.settings import Plan
 from cliffguard.integrations.cadence import Cadence, Every
 from cliffguard.integrations.checks import PREFIX, Check, Checks, Record, record_from
+from cliffguard.integrations.copies import CopiedAnew
 from cliffguard.integrations.live_checks import LiveChecks, refuse_live
 from cliffguard.integrations.subprocess_checks import (
     SubprocessChecks,
@@ -32,6 +33,7 @@ from cliffguard.integrations.subprocess_checks import (
 from cliffguard.integrations.trainer_settings import (
     best_remark,
     both_names,
+    forget_unchecked_best,
     leave_objective,
     refuse_settings,
     refuse_wrong_best,
@@ -78,7 +80,7 @@ def attach(
     return callback
 
 
-class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
+class CliffguardCallback(CopiedAnew, TrainerCallback, ExportableState):  # type: ignore[misc]
     """Checks the model of a trainer: what `attach` puts there, with the same arguments.
 
     After the training `review` is that of the last check (None: there was none), and `exit_code` is
@@ -88,6 +90,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
     review: Review | None = None
     exit_code: int = _UNDECIDED
     _first: CliffguardCallback | None = None
+    _is_unchecked = False  # the best checkpoint, by numbers of ours that stand for no check
 
     def __new__(cls, *_: Any, **__: Any) -> CliffguardCallback:
         """Return a callback of a class of its own.
@@ -128,6 +131,18 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         self.trainer: Any = None
         self._trained: Callable[[], Any] = lambda: None  # the model, while anybody else holds it
         self._run: TrainingChecks | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what it was made of."""
+        return {
+            "plan": self.plan,
+            "every": self.cadence.every,
+            "on_fail": self.on_fail,
+            "where": "subprocess" if self.is_beside else "live",
+            "on_error": self.on_error,
+            "store": self.store,
+            "wait_minutes": self.wait_minutes,
+        }
 
     # --- joining a trainer ------------------------------------------------------------------------
 
@@ -172,6 +187,7 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
         if self.trainer is not None and self.trainer.state is not state:
             self.trainer = None  # it was handed on to another, which nobody can reach
         self._go_first()
+        self._is_unchecked = False
         refuse_wrong_best(args)
         cadence = Cadence("save") if self.is_beside else self.cadence
         self._cadence, line = cadence.settled(args)
@@ -228,6 +244,10 @@ class CliffguardCallback(TrainerCallback, ExportableState):  # type: ignore[misc
             self._gather(state, control)
         if metrics is not None:
             metrics.update(self._run.standing.metrics())
+            steps = self._run.record.steps
+            self._is_unchecked = forget_unchecked_best(
+                args, state, steps[0] if steps else None, was_unchecked=self._is_unchecked
+            )
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Say how many checks were made."""

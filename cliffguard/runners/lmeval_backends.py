@@ -14,7 +14,13 @@ from cliffguard.checkpoints.unchanged import refuse_changed
 from cliffguard.core.backends import BACKENDS
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
-from cliffguard.core.errors import InfrastructureError, UsageError, nearest, redacted
+from cliffguard.core.errors import (
+    CliffguardError,
+    InfrastructureError,
+    UsageError,
+    nearest,
+    redacted,
+)
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
@@ -83,6 +89,8 @@ class LmevalBackend(Backend):
                 "it with pip, as lm-eval's documentation of that model says",
                 id="environment.missing-library",
             ) from failure
+        except CliffguardError:
+            raise
         except (TypeError, ValueError, AssertionError) as failure:
             raise UsageError(
                 f"runner.model {name}: refuses its arguments: {' '.join(str(failure).split())}",

@@ -275,6 +275,8 @@ def _items(
     for index, document in enumerate(harness.eval_docs):
         try:
             prompt, choices, answer = _parts_of(harness, document, is_checked=local is not None)
+        except CliffguardError:
+            raise
         except Exception as failure:
             if local is not None:
                 raise local.misfit(failure, index) from failure

@@ -140,10 +140,12 @@ class LoadedTask:
             harness.build_all_requests(
                 limit=limit, samples=self._numbers, rank=0, world_size=1, **template
             )
+        except CliffguardError:
+            raise
         except Exception as failure:
             if self._local is not None and not template:  # of what the checkpoint has no part in
                 raise self._local.misfit(failure) from failure
-            if self._numbers is not None and not isinstance(failure, CliffguardError):
+            if self._numbers is not None:
                 # Nobody has tried these shots before: what they raise is of lm-eval's many kinds.
                 raise ValueError(first_line(failure)) from failure
             raise
@@ -188,6 +190,8 @@ class LoadedTask:
             raise SuiteError(
                 f"{self.task.name}: {failure}; write a simpler one", id="task.pattern"
             ) from None
+        except CliffguardError:
+            raise
         except Exception as failure:
             if self._local is not None:
                 raise self._local.misfit(failure, first.doc_id) from failure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cliffguard.checkpoints.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import ChangedFiles, IntegrityError
+from cliffguard.core.errors import ChangedFiles, CliffguardError, IntegrityError
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.windows import settled, window_of_model
@@ -162,6 +162,8 @@ class LocalBackend(Backend):
         try:
             with ties_kept(network):
                 return self._as_lm(self._arguments(network, tokenizer, protocol), protocol)
+        except CliffguardError:
+            raise
         except ValueError as failure:  # what a config says may be anything
             raise IntegrityError(
                 f"{network.name_or_path}: cannot be asked as its config.json says: {failure}",

@@ -70,6 +70,40 @@ def refuse_none(patterns: Sequence[str], candidates: Sequence[Candidate]) -> Non
         raise _none(patterns[0], f"matches the base alone; {_ADVICE}")
 
 
+def refuse_out(out: Path, patterns: Sequence[str]) -> None:
+    """Raise UsageError where reports of what patterns match would lie in checkpoints.
+
+    So it is of `out` where their names begin: below it each checkpoint is its report's folder.
+    """
+    root, folder = _shared_root(_expanded(patterns)), user_path(str(out), UsageError)
+    paths = {candidate.name: candidate.path for candidate in matching(patterns)}
+    refuse_reports_in(out, paths)
+    if os.path.realpath(folder) == os.path.realpath(root):
+        raise _among(out, f"what matches {patterns[0]}")
+
+
+def refuse_reports_in(out: Path, paths: Mapping[str, str]) -> None:
+    """Raise UsageError where one of the reports below `out` would lie in a checkpoint.
+
+    `paths` are those of the checkpoints by the names of their reports' folders.
+    """
+    folder = user_path(str(out), UsageError)
+    there = {os.path.realpath(path): path for path in paths.values() if is_there(path)}
+    for name in paths:
+        reports = Path(os.path.realpath(folder / name))
+        for part in map(str, (reports, *reports.parents)):
+            if part in there:
+                raise _among(out, there[part])
+
+
+def _among(out: Path, path: str) -> UsageError:
+    return UsageError(
+        f"--out {out}: reports would lie among the files of {path}; name a folder beside the "
+        "checkpoints",
+        id="out.in-checkpoint",
+    )
+
+
 _ADVICE = "name the checkpoints themselves, as in 'runs/*/checkpoint-*'"
 
 

@@ -65,6 +65,15 @@ CASES: Cases = {
     "a pattern of what is no checkpoint": Case(
         lambda p: swept(p, candidates="suite"), 2, "sweep.no-candidate"
     ),
+    "a sweep into the checkpoints": Case(
+        lambda p: swept(p, "--out", p.root), 2, "out.in-checkpoint"
+    ),
+    "a watch into the checkpoints that come": Case(
+        lambda p: swept(p, "--watch", "--out", p.root, candidates="ft-*"), 2, "out.in-checkpoint"
+    ),
+    "a sweep over a base that is not there": Case(
+        lambda p: swept(p, "--base", "gone"), 2, "checkpoint.no-folder"
+    ),
     "a sweep that ends though it does not watch": Case(
         lambda p: swept(p, "--until", 3), 2, "sweep.no-watch"
     ),

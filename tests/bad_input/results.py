@@ -37,6 +37,21 @@ CASES: Cases = {
     "plain results that name an item twice": Case(
         lambda p: plain(p, LINE + LINE), 2, "results.repeated-id"
     ),
+    "plain results with two scores on a line": Case(
+        lambda p: plain(p, LINE.replace('"score": 1', '"score": 0, "score" : 1')),
+        2,
+        "samples.two-keys",
+    ),
+    "a list of plain results with two scores of one": Case(
+        lambda p: plain(p, "[" + LINE.replace('"score": 1', '"score": 0, "score": 1') + "]"),
+        2,
+        "samples.two-keys",
+    ),
+    "a log that says twice what it is of": Case(
+        lambda p: logs(p, "two.json", b'{"version": 2, "eval": {"task": "t", "task": "u"}}'),
+        2,
+        "samples.two-keys",
+    ),
     "a log beside plain results": Case(
         lambda p: logs(p, "two.jsonl", LINE.encode()), 2, "samples.other-kind"
     ),

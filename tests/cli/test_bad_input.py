@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cliffguard.cli.console import explained
 from tests.bad_input.models import Models, copied, pickled_tiny, set_first
 from tests.bad_input.place import Workspace, answering, assert_refused, run
 from tests.fake_runner import FakeRunner, Interrupted
@@ -318,6 +319,34 @@ def test_a_closed_stdout_is_no_crash(words: str) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("end", ["2>&1 | true", "2>&1 >&- | true", ">&- 2>&-", "2>/dev/full"])
+@pytest.mark.parametrize("words", ["check gone.yaml", "bogus", "suites ls"])
+def test_where_nobody_reads_the_exit_code_is_the_verbs(words: str, end: str) -> None:
+    """A FAIL, or a refusal, whose lines nobody wants is no PASS, and no crash either."""
+    line = f'("{sys.executable}" -m cliffguard {words}; echo $? >&3) {end}'
+
+    done = subprocess.run(
+        ["bash", "-c", f"exec 3>&1; {line}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=BUFFERED,
+    )
+
+    assert done.stdout.split()[-1] == ("0" if words == "suites ls" else "2")
+
+
+def test_a_pipe_of_ours_that_breaks_is_no_pass() -> None:
+    """Whoever answers may die: only where it is our reader is that none of our business."""
+
+    @explained
+    def verb() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        verb()
 
 
 @pytest.mark.parametrize("words", ["items adjacent", "ls"], ids=["much", "little"])

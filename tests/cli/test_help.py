@@ -58,6 +58,39 @@ def test_help_all_shows_every_option(verb: str) -> None:
     assert [name for name in spellings if name not in shown] == []
 
 
+@pytest.mark.parametrize(
+    "verb", ["check", "measure", "plan", "sweep", "rescue", "compare", "noise"]
+)
+def test_suites_are_chosen_where_help_says_so(verb: str, tmp_path: Path) -> None:
+    """`auto` is the default of --suite in the verbs that run without one, and in no other."""
+    shown = help_of(verb, width=300)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("base: base\ncandidate: tuned\n")
+    sides = ["base", "tuned"] if verb in ("compare", "measure") else [str(plan)]
+    sides = ["tuned"] if verb == "noise" else sides
+    more = ["--candidates", str(tmp_path / "*")] if verb == "sweep" else []
+
+    result = CliRunner().invoke(app, [verb, *sides, *more])
+
+    assert ("auto (default)" in shown) == (verb in ("check", "measure", "plan"))
+    lacks_suite = "plan.suites" in result.stderr or "suite.none" in result.stderr
+    assert lacks_suite == ("auto (default)" not in shown), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "default"),
+    [
+        ("check", "a new one for each run in cliffguard-out"),
+        ("sweep", "cliffguard-out/sweep"),
+        ("rescue", "cliffguard-out/NAME-rescue"),
+        ("compare", "none is written"),
+    ],
+)
+def test_each_verb_says_where_its_reports_go(verb: str, default: str) -> None:
+    """Without --out."""
+    assert f"(default: {default})" in help_of(verb, "--help-all", width=300)
+
+
 def test_the_everyday_options_of_check() -> None:
     """Eight, beside the two about help; of each other panel there is one line."""
     shown, _, further = help_of("check").partition("Further options")

@@ -334,7 +334,7 @@ def test_a_watch_names_what_a_trainer_removed_too_soon(
 
     def rotating(*given: Any) -> list[candidates.Candidate]:
         there = matching(*given)
-        looks[0] += 1
+        looks[0] += len(given) > 1  # and not a look for what --out must not be
         if looks[0] == 1:
             for number in (1, 2, 3):
                 shutil.rmtree(root / "runs" / "ft" / f"checkpoint-{number}00")
@@ -399,6 +399,120 @@ def test_what_a_sweep_does_not_do_is_refused(
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"cliffguard: error[{id}]: ")
     assert made == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "out"),
+    [
+        ("runs/ft/checkpoint-*", "runs/ft"),
+        ("runs/*/checkpoint-*", "runs"),
+        ("runs/**", "base/../runs"),
+        ("runs/ft/checkpoint-100", "runs/ft"),
+        ("runs/*/checkpoint-*", "runs/ft/checkpoint-200/gate"),
+        ("runs/*/checkpoint-*", "linked"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--watch",)])
+def test_reports_never_lie_among_a_checkpoint_s_files(
+    root: Path,
+    answering: Callable[..., list[HereExecutor]],
+    pattern: str,
+    out: str,
+    more: tuple[str, ...],
+) -> None:
+    """One line names the checkpoint, and nothing is written or removed there."""
+    made = answering(falling)
+    (root / "linked").symlink_to("runs")
+    (root / "runs" / "ft" / "review.json").write_text("theirs")
+    before = sorted((root / "runs").rglob("*"))
+
+    result = run("sweep", "plan.yaml", "--candidates", pattern, "--out", out, *more)
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"cliffguard: error[out.in-checkpoint]: --out {out}: ")
+    assert "runs/" in line.partition(": reports")[2]
+    assert made == []
+    assert sorted((root / "runs").rglob("*")) == before
+
+
+def test_a_check_of_several_writes_no_report_into_a_checkpoint(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """Below --out their folders are called as the checkpoints are."""
+    answering(falling)
+    before = sorted((root / "runs").rglob("*"))
+
+    result = checked(root, "--out", "runs/ft")
+
+    assert result.exit_code == 2
+    assert "error[out.in-checkpoint]: --out runs/ft: " in result.stderr
+    assert sorted((root / "runs").rglob("*")) == before
+
+
+def test_reports_may_lie_beside_the_checkpoints(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """A folder of their own between them is no checkpoint, also where the pattern matches it."""
+    answering(falling)
+
+    results = [
+        run("sweep", "plan.yaml", "--candidates", "runs/ft/*", "--out", "runs/ft/reports", "-q")
+        for _ in range(2)
+    ]
+
+    assert [result.exit_code for result in results] == [10, 10], results[0].stderr
+    overview = json.loads((root / "runs/ft/reports/overview.json").read_text())
+    assert [row["name"] for row in overview["candidates"]] == [
+        f"checkpoint-{n}00" for n in (1, 2, 3, 4)
+    ]
+
+
+@pytest.mark.parametrize("named_by", ["the plan", "its adapters", "nobody"])
+def test_a_base_that_is_missing_is_told_once(
+    root: Path, answering: Callable[..., list[HereExecutor]], named_by: str
+) -> None:
+    """Not of each candidate, and before a worker is started."""
+    made = answering(falling)
+    if named_by == "the plan":
+        shutil.rmtree(root / "base")
+    else:
+        plan = (root / "plan.yaml").read_text().partition("\n")[2]
+        (root / "plan.yaml").write_text(plan)
+    if named_by == "its adapters":
+        for folder in (root / "runs" / "ft").iterdir():
+            (folder / "config.json").unlink()
+            (folder / "adapter_config.json").write_text(
+                json.dumps({"peft_type": "LORA", "base_model_name_or_path": f"{root}/gone"})
+            )
+
+    result = swept(root, "-q")
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("cliffguard: error[")
+    assert made == []
+    assert json.loads((root / "out-swept" / "failure.json").read_text())["exit_code"] == 2
+
+
+def test_a_base_that_some_lack_is_told_of_these(
+    root: Path, answering: Callable[..., list[HereExecutor]]
+) -> None:
+    """The others are judged."""
+    answering(falling)
+    plan = (root / "plan.yaml").read_text().partition("\n")[2]
+    (root / "plan.yaml").write_text(plan)
+    adapters = [root / "runs" / "ft" / f"checkpoint-{n}00" for n in (1, 2)]
+    for folder, base in zip(adapters, ("gone", "base"), strict=True):
+        (folder / "config.json").unlink()
+        (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+        config = {"peft_type": "LORA", "base_model_name_or_path": f"{root}/{base}"}
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+
+    result = swept(root, "-q")
+
+    assert "gone" in result.stderr
+    assert (root / "out-swept/ft/checkpoint-200/review.json").exists()
 
 
 def test_it_is_not_started_by_a_launcher(

@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliffguard.core import canonical_json
-from cliffguard.core.canonical_json import MOST_LEVELS, parse_json
+from cliffguard.core.canonical_json import (
+    MOST_LEVELS,
+    TwoKeysError,
+    parse_json,
+    refuse_two_keys,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
@@ -96,6 +101,42 @@ def test_a_text_that_is_torn_is_refused_in_pythons_words(value: Any, data: st.Da
 def test_what_readers_differ_on_is_read_as_python_reads_it(text: str) -> None:
     """Keys that repeat, numbers without a double, half a surrogate pair."""
     assert either(parse_json, text) == either(json.loads, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"a": 1, "a": 2}', "a"),
+        ('{"a": 1, "a" : 1}', "a"),
+        ('{"a": 1, "\\u0061"\t:2}', "a"),
+        ('[{"b": {"c": [{"": 1, "": 1}]}}]', ""),
+        ('{"text": "\\"a\\": 1", "b": 1, "b": 2}', "b"),
+        ('{"a": 1, "b": "x", "a": {"c": 1, "d": 2}}', "a"),
+    ],
+)
+def test_a_key_that_stands_twice_is_told(text: str, key: str) -> None:
+    """However it is spelled, however deep, and whatever texts look like beside it."""
+    with pytest.raises(TwoKeysError) as failure:
+        refuse_two_keys(text, parse_json(text))
+
+    assert failure.value.key == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        '"a"',
+        "[]",
+        '{"a": {"a": [{"a": 1}, {"a": 1}]}}',
+        '{"text": "\\"a\\": 1, \\"a\\" : 2", "a:": "\\\\"}',
+        '{"\\"a\\": ": "b", "":":"}',
+        '{"a": NaN, "b": "\\ud83d"}',
+    ],
+)
+def test_keys_that_stand_once_in_their_object_are_taken(text: str) -> None:
+    """Also where a text holds what looks like one."""
+    refuse_two_keys(text, parse_json(text))
 
 
 def test_the_standard_reader_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:

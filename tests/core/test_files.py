@@ -262,6 +262,54 @@ def test_others_may_read_what_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755, 0o444])
+@pytest.mark.parametrize("name", ["a.txt", "link"])
+def test_who_may_read_a_file_that_is_replaced_still_may(
+    name: str, mode: int, tmp_path: Path
+) -> None:
+    """And nobody else, also behind a link, whose own mode says nothing."""
+    path = written(tmp_path / "a.txt", "old")
+    path.chmod(mode)
+    (tmp_path / "link").symlink_to("a.txt")
+
+    write_whole(tmp_path / name, "new")
+
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o7777 == mode
+
+
+def test_a_file_keeps_its_owner_where_we_may_give_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One in a checkout that root writes to; who may not give it away writes it all the same."""
+    path = written(tmp_path / "a.txt", "old")
+    path.chmod(0o640)
+    theirs, changed = os.stat_result((0o100640, 0, 0, 1, 12_345, 54_321, 0, 0, 0, 0)), []
+    lstat = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda p: theirs if Path(p) == path else lstat(p))
+
+    def chown(_: str, uid: int, gid: int) -> None:
+        changed.append((uid, gid))
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", chown)
+    write_whole(path, "new")
+
+    assert changed == [(-1, 54_321), (12_345, -1)]
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_result_in_a_strangers_folder_has_a_mode_of_ours(tmp_path: Path) -> None:
+    """What lay there under its name says nothing."""
+    path = written(tmp_path / "a.txt", "old")
+    path.chmod(0o666)
+
+    write_whole(path, "new", follows=False)
+
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_a_full_disk_is_worth_a_retry(

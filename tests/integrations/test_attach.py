@@ -367,20 +367,36 @@ def test_the_worst_checkpoint_is_not_kept_as_the_best(
         attach(trainer, PLAN)
 
 
-def test_zeros_that_would_be_the_best_are_told(
+@pytest.mark.parametrize(
+    ("metric", "every", "line"),
+    [
+        ("cliffguard_worst_drop", 3, "and 0 before the first, which makes no best checkpoint"),
+        ("eval_cliffguard_target_gain", 3, "and 0 before the first"),
+        ("cliffguard_worst_drop", "save", "before the save: it is of an earlier checkpoint"),
+        ("cliffguard_worst_drop", "eval", None),
+        ("loss", 3, None),
+    ],
+)
+def test_numbers_of_another_checkpoint_are_told(
+    metric: str,
+    every: Any,
+    line: str | None,
     tiny_base: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of evaluations before the first check."""
-    scripted(monkeypatch, lambda _: 0.0)
-    best = {"metric_for_best_model": "cliffguard_worst_drop", "greater_is_better": False}
-    for every in (3, "eval"):
-        trainer = trainer_of(tiny_base, tmp_path, **best)
-        attach(trainer, PLAN, every=every)  # type: ignore[arg-type]
-        trainer.train()
-        assert ("count as 0" in capsys.readouterr().err) == (every == 3)
+    """Once, at the start, where the best checkpoint is chosen by them."""
+    scripted(monkeypatch, lambda _: 0.0, has_target=True)
+    best = {"metric_for_best_model": metric, "greater_is_better": metric.endswith("gain")}
+    trainer = trainer_of(tiny_base, tmp_path, save_strategy="steps", save_steps=2, **best)
+    attach(trainer, PLAN, every=every)
+    trainer.train()
+
+    lines = capsys.readouterr().err.splitlines()
+    remarks = [text for text in lines if "metric_for_best_model" in text]
+    assert [line in text for text in remarks if line] == [True] * (line is not None)
+    assert bool(remarks) == (line is not None)
 
 
 def test_a_gain_that_nobody_measures_is_no_metric(

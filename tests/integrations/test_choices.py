@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers.integrations
-from transformers import TrainerCallback
+from transformers import EarlyStoppingCallback, TrainerCallback
 from transformers.trainer_utils import default_compute_objective
 
 from cliffguard.core.errors import InfrastructureError
@@ -17,7 +17,7 @@ from cliffguard.integrations import attach
 from cliffguard.integrations.cadence import Cadence
 from tests import support
 from tests.integrations import trainers
-from tests.integrations.test_attach import PLAN
+from tests.integrations.test_attach import PLAN, Reader
 from tests.integrations.trainers import plan_of, scripted, trainer_of
 
 FULL = InfrastructureError("no memory is left", id="memory.too-small")
@@ -61,6 +61,70 @@ def test_a_check_that_failed_first_makes_no_best_checkpoint(
 
     assert str(trainer.state.best_model_checkpoint).endswith("checkpoint-2")
     assert callback.exit_code == 11
+
+
+@pytest.mark.parametrize("strategy", ["steps", "best"])
+@pytest.mark.parametrize(
+    ("metric", "is_greater"),
+    [("eval_cliffguard_worst_drop", False), ("cliffguard_target_gain", True)],
+)
+def test_zeros_before_the_first_check_make_no_best_checkpoint(
+    metric: str,
+    is_greater: bool,
+    strategy: str,
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They stay zeros; the first evaluation of a checked model is the best so far."""
+    checks = scripted(monkeypatch, lambda step: {3: 0.5, 6: 0.25}[step], has_target=True)
+    checks.gains = {3: -0.5, 6: -0.25}
+    best = {**BEST, "metric_for_best_model": metric, "greater_is_better": is_greater}
+    reader = Reader()
+    best |= {"save_strategy": strategy, "callbacks": [reader]}
+    trainer = trainer_of(tiny_base, tmp_path, **best)
+    attach(trainer, PLAN, every=3)
+    trainer.train()
+
+    name = f"eval_{metric.removeprefix('eval_')}"
+    numbers = [row[name] for row in reader.metrics]
+    first, second = (-0.5, -0.25) if is_greater else (0.5, 0.25)
+    assert numbers == [0, 0, first, first, first, second]
+    assert trainer.state.best_metric == second
+    assert str(trainer.state.best_model_checkpoint).endswith("checkpoint-6")
+
+
+def test_zeros_before_the_first_check_stop_no_training(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Early stopping waits for a number that means something; then it counts."""
+    checks = scripted(monkeypatch, lambda step: step / 16)
+    patience = EarlyStoppingCallback(early_stopping_patience=2)
+    best = {**BEST, "save_strategy": "no", "load_best_model_at_end": False, "max_steps": 9}
+    trainer = trainer_of(tiny_base, tmp_path, callbacks=[patience], **best)
+    attach(trainer, PLAN, every=4)
+    trainer.train()
+
+    assert checks.taken == [4]
+    assert trainer.state.global_step == 6
+    assert trainer.state.best_metric == 0.25
+
+
+def test_a_best_checkpoint_by_zeros_is_forgotten_by_a_run_that_goes_on(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoint was written before the first check."""
+    scripted(monkeypatch, lambda _: 0.5)
+    settings = {**BEST, "max_steps": 4}
+    trainer = trainer_of(tiny_base, tmp_path, **settings)
+    attach(trainer, PLAN, every=3)
+    trainer.train()
+    trainer = trainer_of(tiny_base, tmp_path, **settings)
+    attach(trainer, PLAN, every=3)
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+
+    assert trainer.state.best_metric == 0.5
+    assert str(trainer.state.best_model_checkpoint).endswith("checkpoint-3")
 
 
 def test_weights_that_are_no_numbers_are_neither_good_nor_passed(

@@ -354,6 +354,22 @@ def test_a_card_is_printed_or_written(tmp_path: Path) -> None:
     )
 
 
+def test_a_card_keeps_its_mode_and_the_link_to_it(tmp_path: Path) -> None:
+    """Who could read it can, and nobody else."""
+    path, link = tmp_path / "card.md", tmp_path / "model" / "README.md"
+    link.parent.mkdir()
+    path.write_text(PEFT, encoding="utf-8")
+    path.chmod(0o660)
+    link.symlink_to(path)
+
+    done = run(EXAMPLES / "cliff", "--readme", link.parent)
+
+    assert done.exit_code == 0
+    assert link.is_symlink()
+    assert "Retention" in path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
 def test_a_byte_order_mark_is_kept_and_said(tmp_path: Path) -> None:
     """Behind it the hub sees no YAML."""
     path = tmp_path / "README.md"

@@ -6,15 +6,18 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 import pytest
 
 from tests import support
 from tests.ci.two_stages import furnish, verbs_called
+from tests.integrations.beside import eventually
 
 CHECKOUT = Path(__file__).parent.parent.parent
 EXAMPLES = CHECKOUT / "reports" / "examples"
@@ -64,26 +67,34 @@ def run(
     folder: Path, *words: str, shows: str = "", code: int = 0, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest in a folder; of the plugins that are installed it loads ours, and xdist."""
-    plugins = ("-p", "cliffguard.integrations.pytest_plugin", "-p", "xdist")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-rs", *plugins, *words],
+        command_of(*words),
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(CHECKOUT),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "CLIFFGUARD_CMD": f"{sys.executable} {folder / 'check.py'}",
-            "CALLS": str(folder / "calls"),
-            "SHOWS": shows,
-            "CODE": str(code),
-            "COLUMNS": "200",
-            **env,
-        },
+        env=environment_of(folder, **{"SHOWS": shows, "CODE": str(code), **env}),
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+def command_of(*words: str) -> list[str]:
+    """Return the words of such a run."""
+    plugins = ("-p", "cliffguard.integrations.pytest_plugin", "-p", "xdist")
+    return [sys.executable, "-m", "pytest", "-rs", *plugins, *words]
+
+
+def environment_of(folder: Path, **env: str) -> dict[str, str]:
+    """Return its environment."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "CLIFFGUARD_CMD": f"{sys.executable} {folder / 'check.py'}",
+        "CALLS": str(folder / "calls"),
+        "COLUMNS": "200",
+        **env,
+    }
 
 
 def calls(folder: Path) -> list[list[str]]:
@@ -310,6 +321,37 @@ def test_a_command_that_is_not_there_is_an_error(folder: Path) -> None:
     assert outcomes(done)["verdict"] == "ERROR"
     assert "no verdict, exit code 20" in done.stdout
     assert "/gone/cliffguard: cannot be started" in done.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["alone", "with a worker"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_the_end_of_pytest_ends_its_check(
+    number: int, words: tuple[str, ...], folder: Path
+) -> None:
+    """However it comes: nobody would read what it comes to, and it holds a device."""
+    (folder / "check.py").write_text(
+        "import os, pathlib, time\n"
+        "pathlib.Path(os.environ['CALLS']).write_text(str(os.getpid()))\n"
+        "time.sleep(120)\n"
+    )
+    # A shell ignores it in the background, and whoever is started there, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    started = subprocess.Popen(
+        command_of("--cliffguard-plan", "gate.yaml", *words),
+        cwd=folder,
+        env=environment_of(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        pid = eventually(lambda: (folder / "calls").exists() and (folder / "calls").read_text())
+        assert psutil.pid_exists(int(pid))
+    finally:
+        signal.signal(signal.SIGINT, before)
+        started.send_signal(number)
+        started.wait(60)
+
+    eventually(lambda: not psutil.pid_exists(int(pid)))
 
 
 @pytest.mark.slow

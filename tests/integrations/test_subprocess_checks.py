@@ -14,7 +14,7 @@ import pytest
 
 from cliffguard import Plan
 from cliffguard.core.errors import CliffguardError, IntegrityError
-from cliffguard.core.settings import Policy
+from cliffguard.core.policy import CapabilityPolicy, Policy
 from cliffguard.integrations.checks import Check, Record, Result
 from cliffguard.integrations.subprocess_checks import SubprocessChecks, refuse_no_base, saved_at
 from cliffguard.integrations.training import TrainingChecks
@@ -72,7 +72,7 @@ def test_one_runs_and_one_waits(command: Command, tmp_path: Path) -> None:
     eventually(lambda: command.names)
     assert run.lines == [
         "checkpoint-4 is not checked: the check of checkpoint-2 still runs, and checkpoint-6 is "
-        "newer"
+        "newer; check it by hand, or save less often"
     ]
     command.go("checkpoint-2")
     assert steps(run.until_ready()) == [2]
@@ -137,7 +137,8 @@ def test_what_rotation_deleted_is_said(command: Command, tmp_path: Path) -> None
     assert run.checks.close() == []
     assert run.lines[1:] == [
         "checkpoint-2 was deleted while it was checked: no verdict on it",
-        "checkpoint-4 is not checked: it was deleted before that began",
+        "checkpoint-4 is not checked: it was deleted before that began; keep more of them "
+        "(save_total_limit)",
     ]
 
 
@@ -289,6 +290,35 @@ def test_other_margins_are_another_plan(command: Command, tmp_path: Path) -> Non
         go_on(Policy(default_margin=0.4))
 
 
+def test_a_relative_margin_is_none_in_points(command: Command, tmp_path: Path) -> None:
+    """Though both allow the same drop of a base that is right in half of the cases."""
+    name = "multi_step_reasoning"
+    relative = {name: CapabilityPolicy(relative_margin=0.2)}
+    points = {name: CapabilityPolicy(margin=Policy(capabilities=relative).margin(name))}
+    starts = [
+        Run(tmp_path / str(n), policy=Policy(capabilities=rules)).checks.begin(
+            3, None, is_trained=False
+        )
+        for n, rules in enumerate((relative, points))
+    ]
+
+    assert starts[0].questions != starts[1].questions
+    assert starts[0].questions_before == starts[1].questions_before
+    assert starts[0].questions_before not in (starts[0].questions, starts[1].questions)
+
+
+def test_a_record_of_an_earlier_release_goes_on(command: Command, tmp_path: Path) -> None:
+    """It has the digest of that time, and from now on the one of today."""
+    run = Run(tmp_path)
+    start = run.checks.begin(3, None, is_trained=False)
+    kept = Record(n_checks=3, questions=start.questions_before, steps=(2,))
+
+    training = TrainingChecks(run.checks, raises=True, tell=run.lines.append)
+    training.begin(kept, 4)
+
+    assert training.record.questions == start.questions
+
+
 def test_what_was_begun_beyond_the_plan_does_not_count(command: Command, tmp_path: Path) -> None:
     """A save that nobody planned, while the last planned check still runs."""
     run = Run(tmp_path / "run", 2, 4)
@@ -298,5 +328,7 @@ def test_what_was_begun_beyond_the_plan_does_not_count(command: Command, tmp_pat
 
     assert [check.step for check in checks] == [2]
     assert training.record.steps == (2,)
-    assert "step 4 is not checked, nor what follows" in "\n".join(run.lines)
+    (line,) = (line for line in run.lines if "step 4" in line)
+    assert line.startswith("the check of step 4 does not count, nor what follows: all 1 planned")
+    assert line.endswith("cliffguard check BASE CHECKPOINT")
     assert training.exit_code == 11

@@ -86,6 +86,7 @@ class ScriptedChecks:
         self.script = script
         self.has_target = has_target
         self.seconds = seconds
+        self.gains: dict[int, float] = {}
         self.taken: list[int] = []
         self.begun: list[tuple[int, Checkpoint | None, bool]] = []
 
@@ -112,7 +113,7 @@ class ScriptedChecks:
         counted = Counted(
             margins={"reasoning": 0.1}, groups={"reasoning": tuple(range(-N_ITEMS, 0))}
         )
-        gain = 0.25 if self.has_target else None
+        gain = self.gains.get(step, 0.25) if self.has_target else None
         return (
             Check(
                 step=step,

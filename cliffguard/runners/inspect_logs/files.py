@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.canonical_json import TwoKeysError, parse_json, refuse_two_keys
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.runners.inspect_logs.members import Members
+from cliffguard.runners.lmeval_logs.lines import two_keys
 
 MOST_JSON = 1 << 29
 """Bytes of a `.json` log, which is read at once; an `.eval` is read sample by sample."""
@@ -160,7 +161,12 @@ def _as_object(path: Path, name: str, value: Any) -> Mapping[str, Any]:
 def _parsed(path: Path, name: str, content: bytes) -> Any:
     where = f"{path}: {ascii(name)[1:-1][:80]}: " if name else f"{path}: "
     try:
-        return parse_json(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        value = parse_json(text)
+        refuse_two_keys(text, value)
+        return value
+    except TwoKeysError as failure:
+        raise two_keys(where.removesuffix(": "), failure, "copy it again") from None
     except UnicodeDecodeError as failure:
         what = f"byte {failure.start} is no UTF-8"
     except ValueError as failure:

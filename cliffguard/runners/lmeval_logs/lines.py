@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from cliffguard.core.canonical_json import parse_json, refuse_depth
+from cliffguard.core.canonical_json import (
+    TwoKeysError,
+    parse_json,
+    refuse_depth,
+    refuse_two_keys,
+)
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.runners.lmeval_logs.packing import DAMAGE, PACKED, opened, torn
 
@@ -96,7 +101,11 @@ def _values(path: Path, lines: Iterator[str], again: str) -> Iterator[tuple[int,
             id="samples.lfs-pointer",
         )
     if line.lstrip().startswith("["):
-        yield from enumerate(_listed(path, line, lines), start=1)
+        try:
+            listed = _listed(path, line, lines)
+        except TwoKeysError as failure:
+            raise two_keys(str(path), failure, again) from None
+        yield from enumerate(listed, start=1)
         return
     if line.strip():
         yield number, _parsed(path, number, line, again)
@@ -106,9 +115,21 @@ def _values(path: Path, lines: Iterator[str], again: str) -> Iterator[tuple[int,
 
 def _parsed(path: Path, number: int, line: str, again: str) -> Any:
     try:
-        return parse_json(line)
+        value = parse_json(line)
+        refuse_two_keys(line, value)
+        return value
+    except TwoKeysError as failure:
+        raise two_keys(f"{path}:{number}", failure, again) from None
     except ValueError as failure:
         raise _torn(f"{path}:{number}", failure, again) from None
+
+
+def two_keys(where: str, failure: TwoKeysError, again: str) -> UsageError:
+    """Return the error that a place has a key twice, of which a reader takes one or the other."""
+    return UsageError(
+        f"{where}: {failure.msg}; leave out the one that is not meant, or {again}",
+        id="samples.two-keys",
+    )
 
 
 def _torn(where: str, failure: ValueError, again: str) -> IntegrityError:
@@ -162,5 +183,6 @@ def _listed(path: Path, line: str, rest: Iterator[str]) -> list[Any]:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     refuse_depth(value)
+    refuse_two_keys(text, value)
     assert isinstance(value, list), "a JSON text that starts with [ is a list"
     return value

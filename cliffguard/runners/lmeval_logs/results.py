@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cliffguard.core.canonical_json import single_keys
 from cliffguard.core.errors import IntegrityError
 
 DATE = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
@@ -184,7 +185,7 @@ def _objects(listed: Any) -> list[dict[str, Any]]:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=single_keys)
     except (OSError, ValueError, RecursionError) as failure:
         reason = getattr(failure, "msg", None) or type(failure).__name__
         raise IntegrityError(

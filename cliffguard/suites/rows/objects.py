@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cliffguard.core.canonical_json import refuse_depth
+from cliffguard.core.canonical_json import TwoKeysError, refuse_depth, single_keys
 from cliffguard.core.errors import UsageError
-from cliffguard.core.texts import cut_middle
 from cliffguard.suites.rows.foreign import by_jq, in_shell, named_file, new_file
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.row import Row, row_of
@@ -209,19 +208,7 @@ _SPACE = " \t\r\n\x1e"  # the last begins a row of JSON text sequences (RFC 7464
 _PRINTED = re.compile(r"[\[{]\s*[\[{]*'")  # how Python prints a row
 
 
-class _TwoKeysError(ValueError):
-    """An object has a key twice: which value is meant, nobody knows."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwoKeysError(next(name for name in names if names.count(name) > 1))
-    return value
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_once)
+_JSON = json.JSONDecoder(object_pairs_hook=single_keys)
 
 
 def _past_space(text: str, position: int) -> int:
@@ -247,10 +234,9 @@ def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
     try:
         value, end = _JSON.raw_decode(text, start)
         refuse_depth(value)
-    except _TwoKeysError as failure:
+    except TwoKeysError as failure:
         raise UsageError(
-            f"{path}:{line}: the key {cut_middle(str(failure), 40)!r} stands twice in an object; "
-            "leave out the one that is not meant",
+            f"{path}:{line}: {failure.msg}; leave out the one that is not meant",
             id="rows.two-keys",
         ) from None
     except (ValueError, RecursionError) as failure:
