@@ -14,18 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cliffguard.cli.console import ProgressOutput, failure_recorded
 from cliffguard.cli.flag_values import spelt
 from cliffguard.cli.given import open_store
-from cliffguard.cli.outcome import (
-    Output,
-    code_of_all,
-    finished,
-    folders_of,
-    in_turn,
-    names_of,
-    prepare,
-    print_together,
-    recorded,
-)
+from cliffguard.cli.outcome import Output, code_of_all, finished, in_turn, print_together, recorded
 from cliffguard.cli.overview import finish_overview
+from cliffguard.cli.report_folders import folders_of, names_of, prepare
 from cliffguard.cli.stored_pairs import is_of, pair_named
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import is_special, user_path

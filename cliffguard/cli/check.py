@@ -27,18 +27,14 @@ from cliffguard.cli.outcome import (
     code_of_all,
     finished,
     in_turn,
-    left_empty,
-    names_of,
     one_of_both,
     output_of,
-    places_of,
-    prepare,
     print_together,
     recorded,
     refusals_of,
-    refuse_out,
 )
 from cliffguard.cli.overview import finish_overview, remove_overview
+from cliffguard.cli.report_folders import left_empty, names_of, places_of, prepare, refuse_out
 from cliffguard.cli.tracking import tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path

@@ -16,7 +16,8 @@ from cliffguard.cli.bundle import Measured, Reporting, judge, measured_in
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.flag_values import overrides, spelt
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
-from cliffguard.cli.outcome import finished, output_of, prepare, recorded
+from cliffguard.cli.outcome import finished, output_of, recorded
+from cliffguard.cli.report_folders import prepare
 from cliffguard.cli.tracking import Tracking, tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path

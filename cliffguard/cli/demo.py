@@ -39,8 +39,9 @@ def demo(
         sys.stdout.write(f"{base}\n")
         return
     from cliffguard.cli.given import open_store
-    from cliffguard.cli.outcome import Output, finished, prepare, recorded
+    from cliffguard.cli.outcome import Output, finished, recorded
     from cliffguard.cli.overview import finish_overview, remove_overview
+    from cliffguard.cli.report_folders import prepare
     from cliffguard.compare.repeat_command import command
     from cliffguard.core.timing import since
     from cliffguard.gate import guard, runner_for

@@ -13,7 +13,7 @@ from cliffguard.cli.auto import with_suites
 from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.flag_values import spelt
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
-from cliffguard.cli.outcome import names_of
+from cliffguard.cli.report_folders import names_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.libraries import refuse_lacking
 from cliffguard.core.progress import doing

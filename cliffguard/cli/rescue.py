@@ -14,7 +14,8 @@ from cliffguard.cli import options as opt
 from cliffguard.cli import plan_options as keys
 from cliffguard.cli.console import ProgressOutput, explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plans_of, say_target, show
-from cliffguard.cli.outcome import Output, finished, names_of, prepare, printed, recorded
+from cliffguard.cli.outcome import Output, finished, printed, recorded
+from cliffguard.cli.report_folders import names_of, prepare
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import read_text, user_path, write_whole

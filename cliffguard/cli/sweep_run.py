@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from cliffguard.cli.console import ProgressOutput, complain, failure_recorded, remove_reports
 from cliffguard.cli.given import plans_of
-from cliffguard.cli.outcome import code_of_all, prepare, recorded
+from cliffguard.cli.outcome import code_of_all, recorded
 from cliffguard.cli.overview import remove_overview
+from cliffguard.cli.report_folders import prepare
 from cliffguard.cli.sweep_results import SweepResults
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.core.progress import doing

@@ -155,7 +155,7 @@ def test_only_what_is_called_is_imported() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
 
-    usual = {f"cliffguard.cli.{name}" for name in ("app", "console", "help", "lazy")}
+    usual = {f"cliffguard.cli.{name}" for name in ("app", "console", "help", "lazy", "streams")}
     of_help, of_a_typo, of_the_store = map(set, map(ast.literal_eval, done.stdout.splitlines()))
     assert of_help == of_a_typo == usual
     assert "cliffguard.cli.store" in of_the_store
