@@ -550,7 +550,7 @@ def test_a_metric_that_changed_alone_has_a_version_of_its_own() -> None:
 def test_means_that_left_out_what_cannot_be_read_are_asked_again() -> None:
     """Of answers that are asked once there are none: their keys stay."""
     once = question()
-    twice = replace(once, protocol=replace(once.protocol, repeats=2))
+    twice = replace(once, protocol=replace(once.protocol, temperature=0.5, repeats=2))
 
     assert "unread" not in once.preimage()["protocol"]
     assert twice.preimage()["protocol"]["unread"] == "wrong"
