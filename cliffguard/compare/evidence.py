@@ -75,32 +75,38 @@ def truncation_sensitivity(
     Answers that run in a circle are not among them: no limit would have led to their end.
     """
     is_cut = [_is_excused(pair.base, pair.candidate) for pair in gating]
-    return _unchanged(gating, is_cut, hypothesis)
+    return _unchanged(gating, is_cut, is_cut, hypothesis)
 
 
 def base_truncation(gating: Sequence[Pair], hypothesis: Hypothesis) -> TruncationSensitivity | None:
-    """Return the same if answers of the base alone that were cut would have been the candidate's.
+    """Return the same if also the base's answers that were cut would have been the candidate's.
 
     What a limit took from the base is nothing that the candidate has gained, and pays for no loss.
+    None where it took nothing from the base alone.
     """
-    is_cut = [_is_excused(pair.candidate, pair.base) for pair in gating]
-    return _unchanged(gating, is_cut, hypothesis)
+    of_base = [_is_excused(pair.candidate, pair.base) for pair in gating]
+    alone = [_is_excused(pair.base, pair.candidate) for pair in gating]
+    is_cut = [any(each) for each in zip(of_base, alone, strict=True)]
+    return _unchanged(gating, is_cut, of_base, hypothesis)
 
 
 def _unchanged(
-    gating: Sequence[Pair], is_cut: Sequence[bool], hypothesis: Hypothesis
+    gating: Sequence[Pair],
+    is_cut: Sequence[bool],
+    is_named: Sequence[bool],
+    hypothesis: Hypothesis,
 ) -> TruncationSensitivity | None:
     """Return what is left where cut answers would have scored as the better one of the other side.
 
-    None where none was cut.
+    `is_named` are those of them that are counted in words; None where there is none.
     """
-    if not any(is_cut):
+    if not any(is_named):
         return None
     pairs = [_as_better(pair) if cut else pair for pair, cut in zip(gating, is_cut, strict=True)]
     evidence = evidence_of(pairs, hypothesis)
     scored = [pair for pair in pairs if pair.is_scored]
     return TruncationSensitivity(
-        n_cut=sum(is_cut),
+        n_cut=sum(is_named),
         n_items=len(scored),
         drop=fmean(pair.change for pair in scored),
         square=fmean(pair.change**2 for pair in scored),
@@ -123,10 +129,17 @@ def _as_better(pair: Pair) -> Pair:
 
 
 def readable_of(gating: Sequence[Pair], hypothesis: Hypothesis) -> Readable | None:
-    """Return what is lost on the items on which both sides said something readable."""
+    """Return what is lost on the items on which both sides said something readable.
+
+    Answers of the candidate whose end a limit alone took are none of them.
+    """
     if not any(any(pair.unreadable) for pair in gating):
         return None
-    pairs = [pair for pair in gating if not any(pair.unreadable)]
+    pairs = [
+        pair
+        for pair in gating
+        if not any(pair.unreadable) and not _is_excused(pair.base, pair.candidate)
+    ]
     scored = [pair for pair in pairs if pair.is_scored]
     return Readable(
         n_items=len(scored),

@@ -275,10 +275,11 @@ class Diagnostics:
     `behaviour` is None where no item was answered by both sides, `distance` (from the fine-tuning
     data) and `shift` (of the candidate's predictions) where they were not screened; `classes` are
     those of the tasks that are classifiers. `uncut` says what would be left of a drop without the
-    candidate's answers that were cut (None: none was), `uncut_base` without the base's; `readable`
-    what is lost beside the answers that nobody can read (None: there are none). `strata` are the
-    parts in which a cliff could hide. `surface` are the levels at which the base's score depends on
-    how the items look, and before all items were asked those at which it may.
+    candidate's answers that were cut (None: none was), `uncut_base` without either side's (None:
+    none of the base's was); `readable` what is lost beside the answers that nobody can read (None:
+    there are none). `strata` are the parts in which a cliff could hide. `surface` are the levels at
+    which the base's score depends on how the items look, and before all items were asked those at
+    which it may.
     """
 
     tasks: tuple[TaskComparison, ...]

@@ -123,3 +123,44 @@ def test_a_base_that_is_cut_forbids_no_held(
     finding = judged(tmp_path, store, Cut((0.3, 0.0), text, lost=lost))[1]
 
     assert finding.outcome is Outcome.HELD
+
+
+class InTurn(Cut):
+    """Other items of each side are cut, and of the candidate's last ones none can be read."""
+
+    def __init__(self, *, unread: float) -> None:
+        super().__init__((0.15, 0.0))
+        self.unread = unread
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
+    ) -> Sequence[Answer]:
+        """Return answers of which the candidate's lack a score from the middle on."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        if "tuned" not in checkpoint.name or task.capability != "saying":
+            return answers
+        return [self._turned(answer, int(answer.item_id[-3:])) for answer in answers]
+
+    def _turned(self, answer: Answer, number: int) -> Answer:
+        if 150 <= number < 195:
+            return replace(answer, score=None, text=BEGUN, finish_reason="length")
+        is_bad = number >= 300 * (1 - self.unread)
+        return replace(answer, score=None, text="Well.") if is_bad else answer
+
+
+def test_sides_that_are_cut_as_often_on_other_items_are_alike(tmp_path: Path, store: Store) -> None:
+    """Neither side's cuts count, so that nothing is lost."""
+    row, finding = judged(tmp_path, store, InTurn(unread=0.0))
+
+    assert row.diagnostics.uncut_base is not None
+    assert row.diagnostics.uncut_base.drop == 0.0
+    assert finding.outcome is Outcome.HELD
+
+
+def test_what_cannot_be_read_beside_what_was_cut_is_format(tmp_path: Path, store: Store) -> None:
+    """No cut answer makes a loss of skill of it."""
+    row, finding = judged(tmp_path, store, InTurn(unread=0.35))
+
+    assert (finding.outcome, finding.cause) == (Outcome.REGRESSED, "format")
+    assert row.diagnostics.readable is not None
+    assert row.diagnostics.readable.candidate_mean == 1.0
