@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
@@ -314,9 +315,13 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
         return tuple(_with_texts(part, change) for part in value)
     if isinstance(value, Mapping):
         return {change(key): _with_texts(part, change) for key, part in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {
-            field.name: _with_texts(getattr(value, field.name), change) for field in fields(value)
-        }
-        return type(value)(**parts)
-    return value
+    names = _names_of_fields(value.__class__)
+    if names is None:
+        return value
+    return type(value)(**{name: _with_texts(getattr(value, name), change) for name in names})
+
+
+@lru_cache(256)
+def _names_of_fields(kind: type) -> tuple[str, ...] | None:
+    """Return the fields of a dataclass; None of another class."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
