@@ -19,7 +19,8 @@ _GAP = "…"
 _PARTS = ("whole", "first", "last")
 _SAYS = ("the prompt reads", "the prompt begins", "the prompt ends")
 _ENDS = ".?!:"  # of a sentence
-_MOST_HELD = 4096  # texts, with their words: the shots stand in every prompt of a task
+_MOST_ENDS = 64  # whose sentences are held: with shots all prompts of a task begin alike
+_MOST_SENTENCES = 4096  # whose words are held
 
 _SENTENCE = re.compile(r"[^.?!:\n]*[.?!:\n]?")
 _TOKEN = re.compile(r"\"[^\"\n]*\"|\d[\d.,]*|[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s]")
@@ -56,12 +57,12 @@ def _sentences(prompt: str) -> list[tuple[str, ...]]:
     return [row for end in ends for row in _sentences_in(end)]
 
 
-@lru_cache(_MOST_HELD)
+@lru_cache(_MOST_ENDS)
 def _sentences_in(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(row for sentence in _SENTENCE.findall(text) if (row := _tokens(sentence)))
 
 
-@lru_cache(_MOST_HELD)
+@lru_cache(_MOST_SENTENCES)
 def _tokens(sentence: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(sentence))
 
