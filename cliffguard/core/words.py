@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from functools import lru_cache
 
 # Scripts without spaces are read character by character.
 _ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -29,6 +30,8 @@ _LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
 _NO_LETTER_BEFORE, _NO_LETTER_BEHIND = rf"(?<![^\W{_ALONE}])", rf"(?![^\W{_ALONE}])"
 _NO_NUMBER_BEFORE, _NO_NUMBER_BEHIND = r"(?<!\W[-\u2212])(?<!\d[.,])", r"(?![.,]\d)"
 
+_MOST_ANSWERS = 8192  # that are held as they are compared: each is compared some fifty times
+
 _ANYTHING = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+|[^\w\s]")
 
 
@@ -37,6 +40,7 @@ def words(text: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(text)]
 
 
+@lru_cache(_MOST_ANSWERS)
 def bare(text: str) -> str:
     """Return a short answer as it is compared: without case, outer space and signs at its end."""
     return " ".join(text.split()).rstrip(".,;:!? ").casefold()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cliffguard.core.items import Item
 from cliffguard.core.prompt_facts import PromptFacts, facts_of
 from cliffguard.core.words import bare
@@ -30,4 +32,7 @@ def prompt_facts(item: Item) -> PromptFacts | None:
     """
     if item.facts is not None or item.prompt_sha256 is not None:
         return item.facts
-    return facts_of(item.prompt, item.choices, item.right)
+    return _facts_of(item.prompt, item.choices, item.right)
+
+
+_facts_of = lru_cache(8192)(facts_of)  # one item is asked for them five times
