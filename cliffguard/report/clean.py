@@ -37,9 +37,8 @@ def clean(text: str) -> str:
 
     Line breaks of every kind become "\\n"; tabs stay. What is left is legal in XML 1.0.
     """
-    if (
-        text.isascii() and text.replace("\n", "").isprintable()
-    ):  # most texts, and none of them holds any of that
+    # Most texts, and none of them holds any of that.
+    if text.isascii() and text.replace("\n", "").isprintable():
         return text
     text = _BREAKS.sub("\n", _TERMINAL.sub("", text))
     text = _UNSEEN.sub("", _CONTROLS.sub("", text))

@@ -32,7 +32,9 @@ def prompt_facts(item: Item) -> PromptFacts | None:
     """
     if item.facts is not None or item.prompt_sha256 is not None:
         return item.facts
-    return _facts_of(item.prompt, item.choices, item.right)
+    facts = _held if len(item.prompt) <= _MOST_CHARACTERS else facts_of
+    return facts(item.prompt, item.choices, item.right)
 
 
-_facts_of = lru_cache(8192)(facts_of)  # one item is asked for them five times
+_MOST_CHARACTERS = 8192  # of a prompt whose facts are held, or they would fill memory
+_held = lru_cache(8192)(facts_of)  # one item is asked for them five times
