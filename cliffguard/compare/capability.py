@@ -15,6 +15,7 @@ from cliffguard.compare.diagnostics.classes import classes_of
 from cliffguard.compare.diagnostics.responses import response_comparison
 from cliffguard.compare.evidence import (
     Hypothesis,
+    base_truncation,
     evidence_of,
     grouping_of,
     mean_score,
@@ -161,6 +162,7 @@ def _diagnostics(
         shift=screens.shifts.get(capability.name),
         classes=_classes(items.scored),
         uncut=truncation_sensitivity(items.gating, hypothesis) if items.scored else None,
+        uncut_base=base_truncation(items.gating, hypothesis) if items.scored else None,
         readable=readable_of(items.gating, hypothesis) if items.scored else None,
         strata=_strata(items, look, capability, hypothesis, case.policy),
         surface=items.surface,

@@ -74,16 +74,29 @@ def truncation_sensitivity(
 
     Answers that run in a circle are not among them: no limit would have led to their end.
     """
-    is_cut = [
-        lost_to_truncation(pair.base, pair.candidate) and not runs_in_a_circle(pair.candidate.text)
-        for pair in gating
-    ]
+    is_cut = [_is_excused(pair.base, pair.candidate) for pair in gating]
+    return _unchanged(gating, is_cut, hypothesis)
+
+
+def base_truncation(gating: Sequence[Pair], hypothesis: Hypothesis) -> TruncationSensitivity | None:
+    """Return the same if answers of the base alone that were cut would have been the candidate's.
+
+    What a limit took from the base is nothing that the candidate has gained, and pays for no loss.
+    """
+    is_cut = [_is_excused(pair.candidate, pair.base) for pair in gating]
+    return _unchanged(gating, is_cut, hypothesis)
+
+
+def _unchanged(
+    gating: Sequence[Pair], is_cut: Sequence[bool], hypothesis: Hypothesis
+) -> TruncationSensitivity | None:
+    """Return what is left where cut answers would have scored as the better one of the other side.
+
+    None where none was cut.
+    """
     if not any(is_cut):
         return None
-    pairs = [
-        replace(pair, candidate=replace(pair.candidate, score=pair.base.score)) if cut else pair
-        for pair, cut in zip(gating, is_cut, strict=True)
-    ]
+    pairs = [_as_better(pair) if cut else pair for pair, cut in zip(gating, is_cut, strict=True)]
     evidence = evidence_of(pairs, hypothesis)
     scored = [pair for pair in pairs if pair.is_scored]
     return TruncationSensitivity(
@@ -93,6 +106,19 @@ def truncation_sensitivity(
         square=fmean(pair.change**2 for pair in scored),
         p_held=evidence.p_held,
         p_drop=evidence.p_dropped,
+    )
+
+
+def _is_excused(better: Answer, worse: Answer) -> bool:
+    return lost_to_truncation(better, worse) and not runs_in_a_circle(worse.text)
+
+
+def _as_better(pair: Pair) -> Pair:
+    score = max(pair.base.score or 0.0, pair.candidate.score or 0.0)
+    return replace(
+        pair,
+        base=replace(pair.base, score=score),
+        candidate=replace(pair.candidate, score=score),
     )
 
 

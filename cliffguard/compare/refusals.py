@@ -8,6 +8,7 @@ from cliffguard.compare.strata import BEFORE_HELD
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import n_things, plural
+from cliffguard.evaluate.alpha_shares import at_alpha
 from cliffguard.stats.clusters import least_effective_clusters
 
 _MOST_CUT = 0.05  # of either side's answers, before their lengths are not known
@@ -22,6 +23,8 @@ def refusal(capability: CapabilityComparison, policy: Policy) -> str | None:
         return cut
     if (few := few_clusters(capability, policy)) is not None:
         return few
+    if (paid := paid_by_cuts(capability, policy)) is not None:
+        return paid
     if not capability.is_finished:
         short = [
             stratum
@@ -57,6 +60,19 @@ def too_many_cut(capability: CapabilityComparison) -> str | None:
         f"{counts.n_cut_candidate:,} of {n_things(counts.n_asked, 'answer', ',')} of the "
         f"candidate, {counts.n_cut_base:,} of the base, were cut: how long they would be nobody "
         "knows; raise max_tokens"
+    )
+
+
+def paid_by_cuts(capability: CapabilityComparison, policy: Policy) -> str | None:
+    """Return that a loss hides behind answers of the base that were cut; None where none does."""
+    uncut = capability.diagnostics.uncut_base
+    if uncut is None or at_alpha(uncut.p_held, capability, policy) <= policy.alpha:
+        return None
+    return (
+        "a drop beyond the margin is excluded, but not without "
+        f"{n_things(uncut.n_cut, 'answer')} of the base that {plural(uncut.n_cut, 'was', 'were')} "
+        f"cut (the drop would be {100 * uncut.drop:+.1f} points): raise max_tokens, or look at the "
+        "stop strings"
     )
 
 

@@ -39,6 +39,8 @@ class Question:
         protocol = {name: getattr(how, name) for name in _PROTOCOL_KEYS}
         if self.protocol.max_length is not None:  # answers from before it was a key keep theirs
             protocol["max_length"] = self.protocol.max_length
+        if self.protocol.repeats > 1:  # a time that cannot be read was once left out of the mean
+            protocol["unread"] = "wrong"
         if self.protocol.packing != "auto" and self.dtype in LOW:  # in float32 it changes nothing
             protocol["packing"] = self.protocol.packing
         return {

@@ -190,9 +190,9 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruncationSensitivity:
-    """Sensitivity to truncation: all again, as if cut candidate answers had scored as the base's.
+    """Sensitivity to truncation: all again, as if one side's cut answers had scored as the other's.
 
-    `n_cut` answers of the candidate were worse and cut, the base's not; `n_items`, `drop`, `square`
+    `n_cut` answers of that side were worse and cut, the other's not; `n_items`, `drop`, `square`
     and the p-values are as in `CapabilityComparison`, with these items unchanged.
     """
 
@@ -275,10 +275,10 @@ class Diagnostics:
     `behaviour` is None where no item was answered by both sides, `distance` (from the fine-tuning
     data) and `shift` (of the candidate's predictions) where they were not screened; `classes` are
     those of the tasks that are classifiers. `uncut` says what would be left of a drop without the
-    candidate's answers that were cut (None: none was), `readable` what is lost beside the answers
-    that nobody can read (None: there are none). `strata` are the parts in which a cliff could hide.
-    `surface` are the levels at which the base's score depends on how the items look, and before all
-    items were asked those at which it may.
+    candidate's answers that were cut (None: none was), `uncut_base` without the base's; `readable`
+    what is lost beside the answers that nobody can read (None: there are none). `strata` are the
+    parts in which a cliff could hide. `surface` are the levels at which the base's score depends on
+    how the items look, and before all items were asked those at which it may.
     """
 
     tasks: tuple[TaskComparison, ...]
@@ -291,3 +291,4 @@ class Diagnostics:
     readable: Readable | None = None
     strata: tuple[StratumComparison, ...] = ()
     surface: tuple[SurfaceLevel, ...] = ()
+    uncut_base: TruncationSensitivity | None = None

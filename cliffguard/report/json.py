@@ -191,7 +191,7 @@ _ORDER = (
     "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
     "readable", "n_cut_base", "chance", "skill", "n_clusters", "n_effective_clusters", "n_empty",
     "n_in_all", "strata", "level", "next_level", "n_surface", "is_surface", "surface",
-    "n_cut_candidate",
+    "n_cut_candidate", "uncut_base",
 )  # fmt: skip
 
 
@@ -203,8 +203,8 @@ def _fields(record: Any, where: str) -> dict[str, Any]:
         value = getattr(record, field.name)
         if isinstance(record, Policy) and field.name == "behaviour" and not value:
             continue  # an opt-in: without it a review is what it was before there was one
-        if field.name == "n_cut_candidate" and not value:
-            continue  # of that opt-in
+        if field.name in ("n_cut_candidate", "uncut_base") and not value:
+            continue  # of that opt-in; of a base none of whose answers was cut
         if is_row and field.name in _PARTS:
             flat |= _fields(value, where)
         else:

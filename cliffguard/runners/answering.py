@@ -153,14 +153,17 @@ class Prepared:
         return None if scorer is None else scorer.best_parts(answer.text, self.item.right)
 
     def _mean(self) -> float | None:
-        """Return the mean score over the times that an answer came and could be read, or None."""
+        """Return the mean score over the times that an answer came; None where none can be read.
+
+        A time that cannot be read is wrong among others, as an item of such answers alone is.
+        """
         values = [
             self.loaded.score(requests)
             for requests, ending in zip(self.repeats, self.endings, strict=True)
             if ending.finish_reason != "thinking"
         ]
-        scores = [score for score in values if score is not None]
-        return fmean(scores) if scores else None
+        is_read = any(score is not None for score in values)
+        return fmean(score or 0.0 for score in values) if is_read else None
 
     def _choice(self, score: float | None) -> Answer:
         logs = [float(request.resps[0][0]) for request in self.requests]

@@ -23,12 +23,23 @@ CIRCLE = '{"name": "pay", "arguments": {}} ' * 40
 
 
 class Cut(FakeRunner):
-    """Is right everywhere, but for a share of each side's answers, which end unread."""
+    """Is right, but for a share of each side's answers, which end unread.
+
+    The candidate is wrong in the last share `lost`.
+    """
 
     def __init__(
-        self, shares: tuple[float, float], text: str = BEGUN, ended: FinishReason = "length"
+        self,
+        shares: tuple[float, float],
+        text: str = BEGUN,
+        ended: FinishReason = "length",
+        lost: float = 0.0,
     ) -> None:
-        super().__init__(support.all_right)
+        super().__init__(
+            lambda name, item: float(
+                bool(item.choices) or "tuned" not in name or int(item.id[-3:]) < 300 * (1.0 - lost)
+            )
+        )
         self.shares, self.text, self.ended = shares, text, ended
 
     def ask(
@@ -93,3 +104,22 @@ def test_a_thought_that_was_cut_is_no_answer(tmp_path: Path, store: Store) -> No
 
     assert row.counts.n_missing_base == 18
     assert finding.outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_the_limit_took_from_the_base_pays_for_no_loss(tmp_path: Path, store: Store) -> None:
+    """30 % of the base's are cut, and the candidate loses as many others: the mean stays."""
+    row, finding = judged(tmp_path, store, Cut((0.3, 0.0), lost=0.3))
+
+    assert row.evidence.drop == pytest.approx(0.0)
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert "90 answers of the base that were cut (the drop would be +30.0 points)" in finding.reason
+
+
+@pytest.mark.parametrize(("text", "lost"), [(BEGUN, 0.0), (CIRCLE, 0.3)])
+def test_a_base_that_is_cut_forbids_no_held(
+    tmp_path: Path, store: Store, text: str, lost: float
+) -> None:
+    """Where nothing else was lost, or where no limit would have ended what the base said."""
+    finding = judged(tmp_path, store, Cut((0.3, 0.0), text, lost=lost))[1]
+
+    assert finding.outcome is Outcome.HELD

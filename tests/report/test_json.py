@@ -12,6 +12,7 @@ import pytest
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import CheckpointFiles
+from cliffguard.core.diagnostics import TruncationSensitivity
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from cliffguard.report import RENDERERS, render
@@ -209,11 +210,25 @@ def test_every_field_of_a_capability_has_its_place() -> None:
     capability = samples.failed().comparison.capabilities[0]
     records = (capability.counts, capability.evidence, capability.diagnostics)
     names = {field.name for record in records for field in fields(record)}
-    names -= {"n_cut_candidate"}  # which stands there where it is not 0
+    names -= {"n_cut_candidate", "uncut_base"}  # which stand there where something was cut
 
     row = first_row(json.loads(render_json(samples.failed())))
 
     assert row.keys() == {"capability", "suite", "ring"} | names
+
+
+def test_what_is_left_without_cut_answers_of_the_base_comes_back() -> None:
+    """A review has it where the base alone was cut."""
+    review = samples.failed()
+    row = review.comparison.capabilities[0]
+    uncut = TruncationSensitivity(n_cut=3, n_items=9, drop=0.2, square=0.2, p_held=0.4, p_drop=0.03)
+    row = replace(row, diagnostics=replace(row.diagnostics, uncut_base=uncut))
+    others = review.comparison.capabilities[1:]
+    review = replace(review, comparison=replace(review.comparison, capabilities=(row, *others)))
+
+    read = read_review(render_json(review), "r.json")
+
+    assert read.comparison.capabilities[0].diagnostics.uncut_base == uncut
 
 
 @pytest.mark.parametrize(

@@ -514,6 +514,22 @@ def test_a_score_is_the_mean_over_repeats(
     assert [answer.text for answer in answers] == ["0", "no"]
 
 
+def test_times_that_cannot_be_read_are_wrong_among_others(
+    runner: HarnessRunner, base: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once in four times right is a quarter; never readable has no score, and counts as wrong."""
+    protocol = EvalSettings(temperature=0.8, repeats=4)
+    rows = [{"prompt": "How many?", "answer": "7"}, {"prompt": "And now?", "answer": "8"}]
+    suite = support.write_task(tmp_path, rows, "metric: numeric, max_tokens: 4")
+    task = task_of(runner, suite, "talk", protocol)
+    texts = ["many", "7", "a lot", "I do not know", *["some"] * 4]
+    monkeypatch.setattr(support.model_of(runner, base), "generate", saying_in_turn(texts))
+
+    answers = runner.ask(base, task, task.items, protocol)
+
+    assert [answer.score for answer in answers] == [0.25, None]
+
+
 def test_sampling_is_passed_on(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

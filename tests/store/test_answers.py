@@ -547,6 +547,15 @@ def test_a_metric_that_changed_alone_has_a_version_of_its_own() -> None:
     assert numeric.preimage()["scoring"] == 3
 
 
+def test_means_that_left_out_what_cannot_be_read_are_asked_again() -> None:
+    """Of answers that are asked once there are none: their keys stay."""
+    once = question()
+    twice = replace(once, protocol=replace(once.protocol, temperature=0.5, repeats=2))
+
+    assert "unread" not in once.preimage()["protocol"]
+    assert twice.preimage()["protocol"]["unread"] == "wrong"
+
+
 def test_no_two_of_those_questions_share_a_key() -> None:
     """All keys above differ from each other, too."""
     assert len({question.key for question in IN_THE_KEY.values()}) == len(IN_THE_KEY)

@@ -69,9 +69,9 @@ def refuse_points_of_thousands(drafts: Sequence[ParsedRow], columns: Columns) ->
             if decimals := _rewritten(draft, columns.answer, "with_zeros"):
                 how += f"; where it is decimal, {decimals} writes {text}0"
         raise SuiteError(
-            f"{draft.row.where}: the right answer {cut_middle(text)!r} may be {text.rstrip('0')} "
-            f"or {text.replace('.', '')}: no other answer says whether its point is decimal or "
-            f"parts thousands; {how}",
+            f"{draft.row.where}: the right answer {cut_middle(text)!r} may be "
+            f"{text.rstrip('0').rstrip('.')} or {text.replace('.', '')}: no other answer says "
+            f"whether its point is decimal or parts thousands; {how}",
             id="target.point",
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,8 +11,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import cut_middle, n_things
 from cliffguard.suites.structure.calls import right_calls
 from cliffguard.suites.target.drafts import ParsedRow
-
-_MAY_BE_NULL = ("null", "none", "any", "optional")  # also in types as Python has them
+from cliffguard.suites.target.nulls import allows_null
 
 
 def refuse_filled_nulls(drafts: Sequence[ParsedRow], calls: Sequence[Sequence[str]]) -> None:
@@ -81,22 +79,13 @@ def _forbidden(value: Any, schema: Any) -> Iterator[tuple[str, str]]:
             yield from _forbidden(inner, properties.get(key))
         elif key not in properties and not schema.get("additionalProperties"):
             yield key, "which its parameters do not have"
-        elif not _allows_null(properties.get(key)):
+        elif not allows_null(properties.get(key)):
             yield key, "which its parameters do not allow"
 
 
 def _properties(schema: Any) -> Mapping[str, Any]:
     held = schema.get("properties") if isinstance(schema, Mapping) else None
     return held if isinstance(held, Mapping) else {}
-
-
-def _allows_null(schema: Any) -> bool:
-    if not isinstance(schema, Mapping) or schema.get("nullable") is True:
-        return True
-    if (kinds := schema.get("type")) is not None:
-        return any(word in json.dumps(kinds).casefold() for word in _MAY_BE_NULL)
-    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    return not isinstance(values, list) or None in values
 
 
 def _of_others(

@@ -105,6 +105,56 @@ def test_a_null_that_is_required_inside_is_an_argument(
     }
 
 
+def kind(name: str, key: str, of: Any, **more: Any) -> dict[str, Any]:
+    """Return the schema of one kind of a union, as Pydantic writes it, which needs a key."""
+    properties = {"kind": {"const": name}, key: of}
+    return {"type": "object", "properties": properties, "required": ["kind", key], **more}
+
+
+TEXT, MAYBE = {"type": "string"}, {"type": ["string", "null"]}
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf"])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [kind("a", "x", TEXT), kind("b", "y", TEXT)],
+        [kind("a", "x", MAYBE), kind("b", "y", MAYBE)],
+        [{"$ref": "#/$defs/a"}, kind("b", "y", MAYBE), {"type": "null"}],
+    ],
+)
+def test_a_kind_of_a_union_lacks_what_other_kinds_require(
+    tmp_path: Path, kinds: list[Any], word: str
+) -> None:
+    """Tables give each the keys of all: who calls without those of others is right."""
+    properties = {"shapes": {"type": "array", "items": {word: kinds}}}
+    parameters = {"properties": properties, "$defs": {"a": kind("a", "x", TEXT)}}
+    shapes = [{"kind": "a", "x": "1"}, {"kind": "b", "y": "2"}]
+    tools = [{"name": "f", "parameters": {"type": "object", **parameters}}]
+
+    (item,) = from_parquet(tmp_path, [calling("f", {"shapes": shapes}, tools=tools)])
+
+    assert right(item) == {"shapes": shapes}
+
+
+def test_a_null_that_a_kind_requires_of_itself_is_an_argument(tmp_path: Path) -> None:
+    """Of the kind that it is, of a tree's node below the root, and where it can be none."""
+    union = {"anyOf": [kind("a", "x", TEXT), kind("b", "y", MAYBE)]}
+    closed = {"anyOf": [kind("a", "x", MAYBE, additionalProperties=False), {"type": "null"}]}
+    parameters = {
+        "type": "object",
+        "properties": {"u": union, "next": {"$ref": "#"}, "n": closed},
+        "required": ["next"],
+    }
+    given = {"u": {"kind": "b", "x": None, "y": None}, "n": {"x": None, "z": 1}}
+    row = calling(
+        "f", {"next": {**given, "next": None}}, tools=[{"name": "f", "parameters": parameters}]
+    )
+
+    kept = {"u": {"kind": "b", "y": None}, "n": {"x": None, "z": 1}, "next": None}
+    assert right(items(tmp_path, [row])[0]) == {"next": kept}
+
+
 @pytest.mark.parametrize("row", [calling, in_words])
 @pytest.mark.parametrize(
     ("arguments", "why"),
