@@ -260,6 +260,7 @@ def test_a_failed_run_tells_everything(plan: Plan, store: Store) -> None:
     assert 128 < reasoning.counts.n_asked < 1500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_failure", ["finish", "stop"])
 def test_what_failed_at_a_look_fails_at_the_end(
     plan: Plan, store: Store, after_failure: AfterFailure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import lru_cache
 
 from cliffguard.compare.clusters import shown_copies, tied_by
 from cliffguard.compare.comparison import gathered
@@ -13,6 +13,7 @@ from cliffguard.compare.kept_texts import kept_pattern
 from cliffguard.compare.pairs import Pair, counted, level_of, pair_answers
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.answers import Answer
+from cliffguard.core.diagnosis import CauseName
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.item_results import ItemAnswer, ItemResult, ItemText, Uncounted
 from cliffguard.core.texts import Texts, ends_of, whole_characters
@@ -49,10 +50,8 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
             why = _why(pair, of_gating, clusters, items)
             whole = of_gating[_key(pair)] if why is None else pair
             name = clusters.get(_key(pair)) or _declared(pair)
-            result = _result(pair, whole, why, name, texts)
-            yield (
-                result if diagnosed is None else _with_reasons(result, _key(pair), diagnosed, keys)
-            )
+            cause, patterns = _reasons(pair, diagnosed, keys)
+            yield _result(pair, whole, why, name, texts, cause, patterns)
 
 
 def _pattern_keys(diagnosed: Diagnosed | None, texts: Texts) -> dict[tuple[str, str], str]:
@@ -65,16 +64,15 @@ def _pattern_keys(diagnosed: Diagnosed | None, texts: Texts) -> dict[tuple[str, 
     }
 
 
-def _with_reasons(
-    result: ItemResult, key: Key, diagnosed: Diagnosed, keys: dict[tuple[str, str], str]
-) -> ItemResult:
-    """Return an item with its cause, and those of its patterns that the review has."""
-    mine = [(result.capability, pattern) for pattern in diagnosed.patterns.get(key, ())]
-    return replace(
-        result,
-        cause=diagnosed.causes.get(key),
-        patterns=tuple(keys[each] for each in mine if each in keys),
-    )
+def _reasons(
+    pair: Pair, diagnosed: Diagnosed | None, keys: dict[tuple[str, str], str]
+) -> tuple[CauseName | None, tuple[str, ...]]:
+    """Return the cause of an item, and those of its patterns that the review has."""
+    if diagnosed is None:
+        return None, ()
+    key, capability = _key(pair), whole_characters(pair.task.capability)
+    mine = ((capability, pattern) for pattern in diagnosed.patterns.get(key, ()))
+    return diagnosed.causes.get(key), tuple(keys[each] for each in mine if each in keys)
 
 
 def _key(pair: Pair) -> Key:
@@ -113,7 +111,13 @@ def _declared(pair: Pair) -> str | None:
 
 
 def _result(
-    pair: Pair, whole: Pair, why: Uncounted | None, cluster: str | None, texts: Texts
+    pair: Pair,
+    whole: Pair,
+    why: Uncounted | None,
+    cluster: str | None,
+    texts: Texts,
+    cause: CauseName | None,
+    patterns: tuple[str, ...],
 ) -> ItemResult:
     """Return what is written of a pair; `whole` is the mean of its copies, if it stands for any."""
     item = pair.item
@@ -133,6 +137,8 @@ def _result(
         right=tuple(kept(answer, texts) for answer in item.right),
         base=_answer(pair.base, texts),
         candidate=_answer(pair.candidate, texts),
+        cause=cause,
+        patterns=patterns,
     )
 
 
@@ -146,6 +152,7 @@ def _answer(answer: Answer, texts: Texts) -> ItemAnswer:
     )
 
 
+@lru_cache(64)  # what is right is a choice, what a side says another one, of the next item too
 def kept(text: str, texts: Texts, whole: str | None = None) -> ItemText:
     """Return as much of a text as may be written; half a character, which UTF-8 has not, as \ufffd.
 

@@ -176,12 +176,13 @@ def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
     """
     written, n_lines = hashlib.sha256(), 0
 
-    def ended() -> Iterator[str]:
+    def ended() -> Iterator[bytes]:
         nonlocal n_lines
         for line in lines:
             n_lines += 1
-            written.update(f"{line}\n".encode())
-            yield f"{line}\n"
+            encoded = f"{line}\n".encode()
+            written.update(encoded)
+            yield encoded
 
     with _beside(path, ended()) as temporary:
         os.replace(temporary, path)

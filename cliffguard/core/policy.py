@@ -92,6 +92,9 @@ class CapabilityPolicy:
             )
 
 
+_NOTHING_SAID = CapabilityPolicy()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BehaviourPolicy:
     """What a policy says of one behaviour of generated answers.
@@ -207,7 +210,7 @@ class Policy:
 
     def rules(self, capability: str) -> CapabilityPolicy:
         """Return what the policy says of one capability; nothing where it does not name it."""
-        return self.capabilities.get(capability) or CapabilityPolicy()
+        return self.capabilities.get(capability) or _NOTHING_SAID
 
     def margin(self, capability: str) -> float:
         """Return the largest drop of a capability that is tolerated.

@@ -35,7 +35,11 @@ def ends_of(text: str) -> str:
 
 def whole_characters(text: str) -> str:
     """Return a text with half characters, which UTF-8 has not and models do emit, as \ufffd."""
-    return _SURROGATES.sub("\ufffd", text)
+    try:
+        text.encode()  # which costs a tenth of a search
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text)
+    return text
 
 
 def cut_end(text: str, n_characters: int) -> str:

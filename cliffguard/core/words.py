@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from functools import lru_cache
 
 # Scripts without spaces are read character by character.
 _ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -29,6 +30,9 @@ _LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
 _NO_LETTER_BEFORE, _NO_LETTER_BEHIND = rf"(?<![^\W{_ALONE}])", rf"(?![^\W{_ALONE}])"
 _NO_NUMBER_BEFORE, _NO_NUMBER_BEHIND = r"(?<!\W[-\u2212])(?<!\d[.,])", r"(?![.,]\d)"
 
+_MOST_ANSWERS = 8192  # that are held as they are compared: each is compared some fifty times
+_SHORT = 256  # characters: longer ones would fill memory, and few answers are alike there
+
 _ANYTHING = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+|[^\w\s]")
 
 
@@ -39,7 +43,14 @@ def words(text: str) -> list[str]:
 
 def bare(text: str) -> str:
     """Return a short answer as it is compared: without case, outer space and signs at its end."""
+    return _held(text) if len(text) <= _SHORT else _bare(text)
+
+
+def _bare(text: str) -> str:
     return " ".join(text.split()).rstrip(".,;:!? ").casefold()
+
+
+_held = lru_cache(_MOST_ANSWERS)(_bare)
 
 
 def squad_words(text: str) -> list[str]:

@@ -37,7 +37,8 @@ def clean(text: str) -> str:
 
     Line breaks of every kind become "\\n"; tabs stay. What is left is legal in XML 1.0.
     """
-    if text.isascii() and text.isprintable():  # most texts, and none of them holds any of that
+    # Most texts, and none of them holds any of that.
+    if text.isascii() and text.replace("\n", "").isprintable():
         return text
     text = _BREAKS.sub("\n", _TERMINAL.sub("", text))
     text = _UNSEEN.sub("", _CONTROLS.sub("", text))
@@ -49,11 +50,12 @@ def _unpiled(text: str) -> str:
 
     More of them paint over the lines above and below.
     """
-    if text.isascii():
+    marks = {sign for sign in set(text) if sign > "\u02ff" and category(sign) in _MARKS}
+    if not marks:
         return text
     kept, n_marks = [], 0
     for character in text:
-        n_marks = n_marks + 1 if character > "\u02ff" and category(character) in _MARKS else 0
+        n_marks = n_marks + 1 if character in marks else 0
         if n_marks <= _MOST_MARKS:
             kept.append(character)
     return "".join(kept)

@@ -60,7 +60,7 @@ def first_broken(page: Page, rows: Sequence[CapabilityRow], n: int) -> list[Exam
         every = [each for name in best for each in groups.get(name, ())]
         every.sort(key=lambda each: -sureness(each.base_confidence, each.candidate_confidence))
         return in_rounds(every, lambda each: each.capability)[:n]
-    for result in page.results:
+    for result in page.changed:
         kept_of = best.get(one_line(result.capability))
         if kept_of is not None and result.is_broken and result.prompt.text is not None:
             kept_of.add(result)

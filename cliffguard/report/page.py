@@ -18,7 +18,7 @@ from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.commands import FOLDER, list_command
-from cliffguard.report.items import results_in, without_items
+from cliffguard.report.items import changed_in, without_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.wording import MARKS, ROLE_ORDER
@@ -50,9 +50,9 @@ class Page:
     """Where the report lies, as its reader's shell finds it."""
 
     @property
-    def results(self) -> Iterable[ItemResult]:
-        """Every item that was asked, one by one; none where they do not lie beside the review."""
-        return () if self.items is None else results_in(self.items)
+    def changed(self) -> Iterable[ItemResult]:
+        """The items that changed, one by one; none where they do not lie beside the review."""
+        return () if self.items is None else changed_in(self.items)
 
     @property
     def outcome(self) -> Outcome:

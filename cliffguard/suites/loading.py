@@ -15,7 +15,7 @@ from typing import Any
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, key_id, nearest
-from cliffguard.core.files import is_path, user_path
+from cliffguard.core.files import is_path, is_special, user_path
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.validation import adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
@@ -39,9 +39,13 @@ def builtin_names() -> list[str]:
 
 
 def refuse_absent(names: Iterable[str]) -> None:
-    """Raise SuiteError for the first suite that is not there: it takes no library to see that."""
+    """Raise SuiteError for the first suite that is not there: it takes no library to see that.
+
+    Of a pipe nothing is read: it would be empty for whoever loads the suite.
+    """
     for name in names:
-        if not _find(name, Path()).is_file():
+        path = _find(name, Path())
+        if not path.is_file() and not is_special(path):
             load_suite(name)  # which says what a path leads to instead
 
 

@@ -321,6 +321,7 @@ def test_a_closed_stdout_is_no_crash(words: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["2>&1 | true", "2>&1 >&- | true", ">&- 2>&-", "2>/dev/full"])
 @pytest.mark.parametrize("words", ["check gone.yaml", "bogus", "suites ls"])
 def test_where_nobody_reads_the_exit_code_is_the_verbs(words: str, end: str) -> None:

@@ -101,6 +101,7 @@ RUNS: dict[str, tuple[list[str], Script, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_a_check_is_repeated_by_its_command(
     name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch

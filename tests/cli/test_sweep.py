@@ -119,6 +119,7 @@ def test_the_overview_has_all_candidates_in_their_order(
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_second_sweep_asks_nothing(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:
@@ -302,6 +303,7 @@ def test_a_name_is_one_line_of_a_log(
 # --- watching ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_watch_takes_what_comes(root: Path, answering: Callable[..., list[HereExecutor]]) -> None:
     """Checkpoints that a trainer saves while others are asked, until there are so many."""
     saved = [n for n in (1, 2)]
@@ -450,6 +452,7 @@ def test_a_check_of_several_writes_no_report_into_a_checkpoint(
     assert sorted((root / "runs").rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_reports_may_lie_beside_the_checkpoints(
     root: Path, answering: Callable[..., list[HereExecutor]]
 ) -> None:

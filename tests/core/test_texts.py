@@ -19,6 +19,7 @@ from cliffguard.core.texts import (
     n_things,
     plural,
     shorten,
+    whole_characters,
 )
 
 
@@ -81,3 +82,12 @@ def test_counts_stand_before_words_that_go_by_them() -> None:
     assert [(path.name, COUNTED.findall(path.read_text(encoding="utf-8"))) for path in paths] == [
         (path.name, []) for path in paths
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("plain", "plain"), ("café 😀", "café 😀"), ("half \ud83d, é", "half \ufffd, é")],
+)
+def test_half_a_character_is_replaced_and_nothing_else(text: str, whole: str) -> None:
+    """Only what UTF-8 cannot hold."""
+    assert whole_characters(text) == whole

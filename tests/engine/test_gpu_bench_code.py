@@ -122,6 +122,7 @@ SMALL = {
 FEW_ITEMS = real_weights.RealWork(n_items=8, shots=80, question=30, choice=12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def test_a_model_that_was_trained_for_a_moment_is_compared(dtype: torch.dtype) -> None:
     """Its logits are far from zero, so that a precision shows; packing lies as near as plain."""

@@ -403,6 +403,7 @@ def test_an_adapter_that_changes_the_base_is_kept_apart(apart: Path, biased_base
     assert not CachedModel(base, ON_CPU).serves(tuned, ON_CPU)
 
 
+@pytest.mark.slow
 def test_an_adapter_kept_apart_scores_as_in_lm_eval(apart: Path, biased_base: Path) -> None:
     """On a base of its own it scores as a plain load does, and serves only itself."""
     base, tuned = pair(biased_base, apart)
@@ -433,6 +434,7 @@ def test_added_tokens_without_rows_of_the_head_are_refused(
         CachedModel(tuned, ON_CPU)
 
 
+@pytest.mark.slow
 def test_the_base_is_right_after_an_adapter_kept_apart(
     apart: Path, biased_base: Path, tmp_path: Path
 ) -> None:

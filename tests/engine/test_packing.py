@@ -188,6 +188,7 @@ def test_nothing_is_planned_for_nothing() -> None:
     assert list(passes(plan([], ROOMY))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row_tokens", [8, 10**6])
 def test_deep_nesting_is_planned_without_recursion(row_tokens: int) -> None:
     """2000 prefixes, each within the next, are planned in seconds."""

@@ -157,5 +157,10 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     return arguments
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure the card of this machine."""
     measure(parsed())
+
+
+if __name__ == "__main__":
+    main()

@@ -63,6 +63,7 @@ def test_a_check_that_failed_first_makes_no_best_checkpoint(
     assert callback.exit_code == 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["steps", "best"])
 @pytest.mark.parametrize(
     ("metric", "is_greater"),

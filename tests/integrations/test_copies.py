@@ -34,6 +34,7 @@ def callback_of(trainer: Any) -> CliffguardCallback:
     return callback
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "has_run"), [("copied", True), ("pickled", False)])
 def test_a_copied_trainer_has_a_callback_of_its_own(
     way: str, has_run: bool, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -62,6 +63,7 @@ def test_a_copied_trainer_has_a_callback_of_its_own(
     assert (callback.review, trainer.state.log_history) == (review, log)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [copy.copy, *WAYS.values()])
 def test_a_copy_of_a_callback_alone_joins_another_trainer(
     way: Callable[[Any], Any], tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -323,6 +323,7 @@ def test_a_command_that_is_not_there_is_an_error(folder: Path) -> None:
     assert "/gone/cliffguard: cannot be started" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("-n", "1")], ids=["alone", "with a worker"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_the_end_of_pytest_ends_its_check(

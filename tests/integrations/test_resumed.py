@@ -221,6 +221,7 @@ def test_a_state_that_cannot_be_read_is_refused(written: Any) -> None:
         record_from(written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [[], [{"attributes": {}}], {"attributes": []}, "x"])
 def test_a_state_of_another_form_is_refused(
     kept: Any, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

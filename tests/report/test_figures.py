@@ -188,6 +188,7 @@ def test_a_page_of_any_number_of_capabilities(n: int) -> None:
         ElementTree.fromstring(figure)
 
 
+@pytest.mark.slow
 def test_reports_are_made_without_matplotlib(tmp_path: Path) -> None:
     """Where it cannot be imported, nothing misses it: what a check writes, and `report`."""
     script = (

@@ -188,6 +188,7 @@ def test_what_cannot_be_used_says_why(
         runner.resolve([load_suite(str(file))], EvalSettings())
 
 
+@pytest.mark.slow
 def test_another_filter_in_the_store_is_not_taken_for_this_one(
     tmp_path: Path, tiny_base: Path, tiny_tuned: Path, runner: HarnessRunner
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Suite, Task
 from cliffguard.suites import ladders
 from cliffguard.suites import loading as room
-from cliffguard.suites.loading import load_suite, load_suites
+from cliffguard.suites.loading import load_suite, load_suites, refuse_absent
 from cliffguard.suites.read_once import read_once
 from tests import support
 
@@ -512,3 +513,18 @@ def test_a_suite_that_cannot_be_read_is_tried_again(tmp_path: Path) -> None:
             load_suite(str(tmp_path / "small.yaml"))
 
         assert load_suite(str(support.write_suite(tmp_path))).name == "small"
+
+
+def test_a_suite_in_a_pipe_is_read_by_whoever_loads_it() -> None:
+    """A pipe can be read once, which looking whether a suite is there must not use up."""
+    reader, writer = os.pipe()
+    os.write(writer, STOCK.encode())
+    os.close(writer)
+
+    refuse_absent([f"/dev/fd/{reader}"])  # what a shell makes of --suite <(command)
+
+    assert load_suite(f"/dev/fd/{reader}").name == "trial"
+    os.close(reader)
+
+
+STOCK = "name: trial\nversion: 1\ncapabilities: {maths: {ring: adjacent, tasks: [gsm8k]}}\n"

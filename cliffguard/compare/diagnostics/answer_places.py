@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cliffguard.core.items import Item
 from cliffguard.core.prompt_facts import PromptFacts, facts_of
 from cliffguard.core.words import bare
@@ -30,4 +32,9 @@ def prompt_facts(item: Item) -> PromptFacts | None:
     """
     if item.facts is not None or item.prompt_sha256 is not None:
         return item.facts
-    return facts_of(item.prompt, item.choices, item.right)
+    facts = _held if len(item.prompt) <= _MOST_CHARACTERS else facts_of
+    return facts(item.prompt, item.choices, item.right)
+
+
+_MOST_CHARACTERS = 8192  # of a prompt whose facts are held, or they would fill memory
+_held = lru_cache(8192)(facts_of)  # one item is asked for them five times

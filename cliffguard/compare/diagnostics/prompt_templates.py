@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
+from functools import lru_cache
+from itertools import chain
 
 from cliffguard.compare.diagnostics.counted import CountedItem
 from cliffguard.compare.diagnostics.traits import Trait, Traits, quoted
@@ -17,6 +19,8 @@ _GAP = "…"
 _PARTS = ("whole", "first", "last")
 _SAYS = ("the prompt reads", "the prompt begins", "the prompt ends")
 _ENDS = ".?!:"  # of a sentence
+_MOST_ENDS = 64  # whose sentences are held: with shots all prompts of a task begin alike
+_MOST_SENTENCES = 4096  # whose words are held
 
 _SENTENCE = re.compile(r"[^.?!:\n]*[.?!:\n]?")
 _TOKEN = re.compile(r"\"[^\"\n]*\"|\d[\d.,]*|[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s]")
@@ -28,16 +32,18 @@ def template_traits(items: Sequence[CountedItem]) -> Traits:
     Prompts that begin alike are filled in where fewer than half of them have the same word.
     """
     prompts = [_sentences(item.pair.item.prompt) for item in items]
-    counts = Counter(word for prompt in prompts for word in {t for row in prompt for t in row})
+    texts = [list(chain.from_iterable(prompt)) for prompt in prompts]
+    counts = Counter(chain.from_iterable(map(set, texts)))
     common = {word for word, n in counts.items() if n >= _COMMON * len(items)}
-    choices = [{bare(choice) for choice in item.pair.item.choices} for item in items]
-    heads = [[tuple(_masked(row, common)[:_N_OPENING_WORDS]) for row in rows] for rows in prompts]
-    firsts, lasts = ([tuple(row[end : end + 1 or None]) for row in heads] for end in (0, -1))
+    choices = _spelt_in([item.pair.item.choices for item in items], counts)
+    first, last = ([prompt[end] if prompt else () for prompt in prompts] for end in (0, -1))
+    firsts, lasts = (
+        [tuple(_masked(row, common)[:_N_OPENING_WORDS]) for row in rows] for rows in (first, last)
+    )
     keys: tuple[Sequence[Hashable], ...] = (list(zip(firsts, lasts, strict=True)), firsts, lasts)
-    texts = [[token for row in prompt for token in row] for prompt in prompts]
-    ends = ([prompt[end] if prompt else [] for prompt in prompts] for end in (0, -1))
     traits: list[list[Trait]] = [[] for _ in items]
-    for part, says, alike, rows in zip(_PARTS, _SAYS, keys, (texts, *ends), strict=True):
+    parts: tuple[Sequence[Sequence[str]], ...] = (texts, first, last)
+    for part, says, alike, rows in zip(_PARTS, _SAYS, keys, parts, strict=True):
         for number, skeleton in enumerate(_skeletons(alike, rows, choices)):
             if skeleton.strip(f"{_GAP}.?!: "):
                 name = f"{says} {quoted(skeleton)}"
@@ -45,16 +51,26 @@ def template_traits(items: Sequence[CountedItem]) -> Traits:
     return traits
 
 
-def _sentences(prompt: str) -> list[list[str]]:
+def _sentences(prompt: str) -> list[tuple[str, ...]]:
     """Return the words and signs of every sentence of a prompt, of a long one of its ends."""
-    prompt = ends_of(prompt).replace(LEFT_OUT, "\n")  # no more is held of all logged ones
-    return [row for sentence in _SENTENCE.findall(prompt) if (row := _TOKEN.findall(sentence))]
+    ends = ends_of(prompt).split(LEFT_OUT)  # no more is held of all logged ones
+    return [row for end in ends for row in _sentences_in(end)]
+
+
+@lru_cache(_MOST_ENDS)
+def _sentences_in(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(row for sentence in _SENTENCE.findall(text) if (row := _tokens(sentence)))
+
+
+@lru_cache(_MOST_SENTENCES)
+def _tokens(sentence: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(sentence))
 
 
 def _skeletons(
-    keys: Sequence[Hashable], rows: Sequence[list[str]], choices: Sequence[set[str]]
+    keys: Sequence[Hashable], rows: Sequence[Sequence[str]], choices: Sequence[set[str]]
 ) -> list[str]:
-    """Return texts with gaps where most of those of the same key have another word."""
+    """Return texts with gaps where most of those of the same key have another word, or a choice."""
     sizes = Counter(keys)
     counts: dict[Hashable, Counter[str]] = {key: Counter() for key in sizes}
     for key, row in zip(keys, rows, strict=True):
@@ -63,21 +79,32 @@ def _skeletons(
         key: {word for word, n in c.items() if 2 * n >= sizes[key]} for key, c in counts.items()
     }
     return [
-        " ".join(_masked(row, kept[key], without))
+        " ".join(_masked(row, kept[key] - without if without else kept[key]))
         for key, row, without in zip(keys, rows, choices, strict=True)
     ]
 
 
-def _masked(row: Sequence[str], kept: set[str], without: Container[str] = ()) -> list[str]:
-    """Return a sentence with a gap for every name, and word that is not kept or is a choice."""
+def _spelt_in(choices: Sequence[Sequence[str]], words: Iterable[str]) -> list[set[str]]:
+    """Return of the choices of every item those that are among `words`, as they are spelt there."""
+    spelt: dict[str, list[str]] = {}
+    for word in words:
+        spelt.setdefault(word.casefold(), []).append(word)
+    return [
+        {word for choice in of_item for word in spelt.get(bare(choice), ())} for of_item in choices
+    ]
+
+
+def _masked(row: Sequence[str], kept: Set[str]) -> list[str]:
+    """Return a sentence with a gap for every name, and word that is not kept."""
     masked: list[str] = []
-    for number, token in enumerate(row):
-        is_name = (
-            number > 0 and token[0].isupper() and token != "I" and row[number - 1] not in _ENDS
-        )
-        is_kept = token in kept and not is_name and token.casefold() not in without
-        if is_kept or masked[-1:] != [_GAP]:
-            masked.append(token if is_kept else _GAP)
+    before = "."
+    for token in row:
+        # A name begins large within a sentence; the cheapest question comes first.
+        if token in kept and (not token[0].isupper() or before in _ENDS or token == "I"):
+            masked.append(token)
+        elif not masked or masked[-1] != _GAP:
+            masked.append(_GAP)
+        before = token
     return masked
 
 

@@ -23,7 +23,6 @@ from cliffguard.compare.diagnostics.pull import Marks, Noise, Pull
 from cliffguard.compare.diagnostics.slices import LEAST_ITEMS
 from cliffguard.compare.diagnostics.traits import MOST_CHARACTERS, Trait, ordinal, quoted
 from cliffguard.core.answers import Answer
-from cliffguard.core.items import Item
 from cliffguard.core.words import bare
 from cliffguard.stats.calibration import confident_wrong
 
@@ -51,42 +50,60 @@ def pulls_of(items: Sequence[CountedItem]) -> tuple[Pull, ...]:
 # --- choices -------------------------------------------------------------------------------------
 
 
-def _option(choice: str, _: int) -> Trait:
-    return Trait("pull", f"pull:word:{choice}", quoted(choice), True)
+def _option(choice: str | int) -> Trait:
+    return Trait("pull", f"pull:word:{choice}", quoted(str(choice)), True)
 
 
-def _listed(_: str, rank: int) -> Trait:
+def _listed(rank: str | int) -> Trait:
+    rank = int(rank)
     return Trait("pull", f"pull:listed:{rank + 1}", f"the choice listed {ordinal(rank)}")
 
 
-def _mentioned(_: str, rank: int) -> Trait:
+def _mentioned(rank: str | int) -> Trait:
+    rank = int(rank)
     return Trait("pull", f"pull:mentioned:{rank + 1}", f"the choice mentioned {ordinal(rank)}")
 
 
-def _bare_choices(item: Item) -> tuple[str, ...]:
-    return tuple(map(bare, item.choices))
+class _BothAnswers(NamedTuple):
+    """Of the item of this number: what is right, what both sides say, and is that wrong?"""
+
+    number: int
+    rights: frozenset[str]
+    texts: Sequence[str]
+    are_wrong: tuple[bool, bool]
+    n_choices: int
 
 
-def _of_choices(
-    order: Callable[[Item], Sequence[str]], trait: Callable[[str, int], Trait]
-) -> Callable[[Sequence[CountedItem]], Iterator[Pull]]:
-    """Return what yields the pulls to choices by what they are, or by their place in an order."""
+def _both_answers(number: int, item: CountedItem, texts: Sequence[str]) -> _BothAnswers:
+    pair = item.pair
+    return _BothAnswers(
+        number=number,
+        rights=frozenset(map(bare, pair.item.right)),
+        texts=texts,
+        are_wrong=(is_wrong(pair.base), is_wrong(pair.candidate)),
+        n_choices=len(pair.item.choices),
+    )
 
-    def pulls(items: Sequence[CountedItem]) -> Iterator[Pull]:
-        rows: dict[Trait, list[_Offer]] = {}
-        for number, item in enumerate(items):
-            pair = item.pair
-            picks = [bare(answer.text) for answer in (pair.base, pair.candidate)]
-            if not all(picks) or not pair.item.choices:
-                continue  # what was picked is not known
-            for rank, choice in enumerate(order(pair.item)):
-                row = _offer(number, item, choice, picks, len(pair.item.choices))
-                rows.setdefault(trait(choice, rank), []).append(row)
-        for name, offers in rows.items():
+
+def _choices(items: Sequence[CountedItem]) -> Iterator[Pull]:
+    """Yield the pulls to choices by what they are, and by their place in both orders."""
+    picked = [
+        _both_answers(number, item, texts)
+        for number, item in enumerate(items)
+        if item.pair.item.choices
+        and all(texts := [bare(side.text) for side in (item.pair.base, item.pair.candidate)])
+    ]  # of others it is not known what was picked
+    listed = [tuple(map(bare, items[each.number].pair.item.choices)) for each in picked]
+    in_prompt = [mentioned(items[each.number].pair.item) for each in picked]
+    for trait, orders in ((_option, listed), (_listed, listed), (_mentioned, in_prompt)):
+        rows: dict[str | int, list[_Offer]] = {}
+        for each, order in zip(picked, orders, strict=True):
+            for rank, choice in enumerate(order):
+                key = choice if trait is _option else rank
+                rows.setdefault(key, []).append(_offer(each, choice, each.n_choices))
+        for key, offers in rows.items():
             if len(offers) >= LEAST_ITEMS:
-                yield _pull(name, offers, len(items), is_word=trait is _option)
-
-    return pulls
+                yield _pull(trait(key), offers, len(items), is_word=trait is _option)
 
 
 class _Offer(NamedTuple):
@@ -104,24 +121,21 @@ class _Offer(NamedTuple):
     guess: float
 
 
-def _offer(
-    number: int, item: CountedItem, text: str, sides: Sequence[str], n_choices: int
-) -> _Offer:
-    """Return how a text is on offer in an item of which the sides say these texts."""
-    pair = item.pair
-    base, candidate = (side == text for side in sides)
-    is_right = text in {bare(answer) for answer in pair.item.right}
-    if not pair.item.choices:  # other words may be scored right as well
-        says = zip((base, candidate), (pair.base, pair.candidate), strict=True)
-        is_right = is_right or any(side and not is_wrong(answer) for side, answer in says)
+def _offer(both: _BothAnswers, text: str, n_choices: int) -> _Offer:
+    """Return how a text is on offer in an item, among so many others."""
+    base, candidate = both.texts[0] == text, both.texts[1] == text
+    base_wrong, candidate_wrong = both.are_wrong
+    is_right = text in both.rights
+    if not both.n_choices:  # other words may be scored right as well
+        is_right = is_right or (base and not base_wrong) or (candidate and not candidate_wrong)
     return _Offer(
-        number=number,
-        is_wrong=not is_right,
-        base=base,
-        candidate=candidate,
-        base_wrong=base or is_wrong(pair.base),
-        candidate_wrong=candidate or is_wrong(pair.candidate),
-        guess=1.0 / n_choices if n_choices else 0.0,
+        both.number,
+        not is_right,
+        base,
+        candidate,
+        base or base_wrong,
+        candidate or candidate_wrong,
+        1.0 / n_choices if n_choices else 0.0,
     )
 
 
@@ -159,14 +173,15 @@ def _answers(items: Sequence[CountedItem]) -> Iterator[Pull]:
     """
     texts = meanings(items)
     rights = {bare(i.pair.item.answer) for i in items if not i.pair.item.choices}
+    answered = [
+        _both_answers(number, items[number], sides)
+        for number, sides in enumerate(texts)
+        if sides is not None
+    ]
     for text in _frequent(texts):
         if len(text) <= MOST_CHARACTERS:
             n_choices = len(rights) if text in rights else 0
-            offers = [
-                _offer(number, items[number], text, sides, n_choices)
-                for number, sides in enumerate(texts)
-                if sides is not None
-            ]
+            offers = [_offer(each, text, n_choices) for each in answered]
             name = Trait("pull", f"{GENERATED}:{text}", quoted(text), True)
             yield _pull(name, offers, len(items), is_word=True)
 
@@ -257,9 +272,7 @@ def _is_sure(answer: Answer) -> bool:
 
 
 _KINDS: tuple[Callable[[Sequence[CountedItem]], Iterator[Pull]], ...] = (
-    _of_choices(_bare_choices, _option),
-    _of_choices(_bare_choices, _listed),
-    _of_choices(mentioned, _mentioned),
+    _choices,
     _answers,
     _beginnings,
     _overconfident,
