@@ -70,16 +70,21 @@ def explained(function: F) -> F:
             print(f"cliffguard: {interruption}", file=sys.stderr)
             raise typer.Exit(interruption.exit_code) from None
         except OSError as failure:
-            if failure.errno != errno.ENOSPC:
-                raise
-            full = InfrastructureError(
-                "no space left where the output goes; free some space and run again",
-                id="stdout.not-written",
-            )
-            complain(full)
-            raise typer.Exit(full.exit_code) from None
+            raise typer.Exit(no_room(failure)) from None
 
     return wrapper  # type: ignore[return-value]
+
+
+def no_room(failure: OSError) -> int:
+    """Print that there is no room where the output goes; return the exit code, or raise another."""
+    if failure.errno != errno.ENOSPC:
+        raise failure
+    full = InfrastructureError(
+        "no space left where the output goes; free some space and run again",
+        id="stdout.not-written",
+    )
+    complain(full)
+    return full.exit_code
 
 
 @contextlib.contextmanager

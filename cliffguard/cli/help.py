@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from cliffguard.cli.console import complain
+from cliffguard.cli.console import complain, no_room
 from cliffguard.cli.lazy import LazyGroup
 from cliffguard.core.errors import UsageError
 
@@ -115,6 +115,8 @@ class OneLine(LazyGroup):
             if not standalone_mode:
                 raise
             code = _refused(refusal, self._called)
+        except OSError as failure:  # of help: verbs explain theirs
+            code = no_room(failure)
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)

@@ -152,7 +152,6 @@ def refuse_second(model: Any, name: str) -> None:
 
 def hand_back() -> None:
     """Give other processes what torch keeps of a card for its next pass; without CUDA, nothing."""
-    import torch
 
     torch.cuda.empty_cache()
 
@@ -179,8 +178,6 @@ def _power_of_two(value: float) -> int:
 def free_bytes(device: Any) -> int:
     """Return the memory in bytes that is free on a torch device."""
     if device.type == "cuda":
-        import torch
-
         free, _ = torch.cuda.mem_get_info(device)
         # What torch has reserved and does not use is free to us as well.
         spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
