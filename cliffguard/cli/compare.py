@@ -21,6 +21,7 @@ from cliffguard.cli.report_folders import prepare
 from cliffguard.cli.tracking import Tracking, tracking_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
+from cliffguard.core.hub_names import HUB
 
 if TYPE_CHECKING:
     from cliffguard.compare.write_review import Decision
@@ -164,7 +165,18 @@ def _plan_of(
 
         for name in (base, candidate):
             refuse_other_folder(name)
+            _refuse_absent(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _refuse_absent(name: str) -> None:
+    """Refuse a side that is not there: a suite, which nobody gave, would not bring it about."""
+    if not name.startswith(HUB) and not user_path(name, UsageError).exists():
+        raise UsageError(
+            f"{name}: no such file or folder, and no name of stored answers; check the path, or "
+            "give --suite for a model of a hub's cache",
+            id="compare.absent",
+        )
 
 
 def _refuse_beside(

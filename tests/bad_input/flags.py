@@ -121,6 +121,9 @@ CASES: Cases = {
         lambda p: p.measure(p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),
     "compare what was not measured": Case(emptied_store, 2, "compare.not-stored"),
+    "compare of a folder that is not there": Case(
+        lambda p: ["compare", p.base, p.root / "results"], 2, "compare.absent"
+    ),
     "compare without suite": Case(lambda p: ["compare", p.base, p.tuned], 2, "suite.none"),
     "a comment's id that ends a comment": Case(
         lambda p: p.check("--comment-id", "gate-->"), 2, "comment.id"

@@ -66,8 +66,12 @@ def test_suites_are_chosen_where_help_says_so(verb: str, tmp_path: Path) -> None
     shown = help_of(verb, width=300)
     plan = tmp_path / "plan.yaml"
     plan.write_text("base: base\ncandidate: tuned\n")
-    sides = ["base", "tuned"] if verb in ("compare", "measure") else [str(plan)]
-    sides = ["tuned"] if verb == "noise" else sides
+    pair = [str(tmp_path / "base"), str(tmp_path / "tuned")]
+    for side in pair:
+        Path(side).mkdir()
+        (Path(side) / "config.json").write_text("{}")
+    sides = pair if verb in ("compare", "measure") else [str(plan)]
+    sides = pair[1:] if verb == "noise" else sides
     more = ["--candidates", str(tmp_path / "*")] if verb == "sweep" else []
 
     result = CliRunner().invoke(app, [verb, *sides, *more])
