@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal
-
-import pytest
+from typing import TYPE_CHECKING, Any, Literal
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
@@ -16,6 +14,9 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner, TaskPart
+
+if TYPE_CHECKING:  # programs in environments without pytest import this file, too
+    import pytest
 
 Script = Callable[[str, Item], float | None]
 """From (name of the checkpoint, item) to a score, or None for unscored."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,3 +40,14 @@ def test_a_folder_imports_nothing_of_the_other(folder: str, other: str) -> None:
             guilty.append(path)
 
     assert guilty == []
+
+
+def test_a_program_of_foreign_environments_needs_no_pytest() -> None:
+    """They hold the light core and what is foreign alone (tests/extern/test_engines.py)."""
+    line = "import sys; sys.modules['pytest'] = None; import tests.sweep.program"
+
+    done = subprocess.run(
+        [sys.executable, "-c", line], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
