@@ -18,6 +18,8 @@ from tests.ci.stubs import Job
 from tests.docs.blocks import CHECKOUT
 from tests.docs.programs import parse_own
 
+pytestmark = pytest.mark.slow
+
 ACTION = CHECKOUT / ".github" / "actions" / "gate"
 WRITTEN = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
 SCRIPT = (ACTION / "gate.sh").read_text(encoding="utf-8")

@@ -26,6 +26,8 @@ from tests.report import samples
 from tests.runners import test_imports
 from tests.support import loses_hard_levels
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("billing", "security", "shipping")
 TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]
 

@@ -22,6 +22,8 @@ from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.planning.test_rescue import Bench, bench, clustered, half_as_much, late, steep
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:

@@ -16,6 +16,8 @@ from tests import support
 from tests.gpu import engine_bench as bench
 from tests.gpu import figures, real_weights
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     **bench.SHAPES["llama-3.2-1b"],
     "vocab_size": 300,

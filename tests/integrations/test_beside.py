@@ -19,6 +19,8 @@ from tests.integrations.test_attach import Reader, worst
 from tests.integrations.trainers import plan_of, trainer_of
 from tests.support import loses_hard_levels
 
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(base="models/base", candidate="in training", suites=("adjacent",), offline=True)
 SAVED = {"save_strategy": "steps", "save_steps": 2}
 NUMBERS = ("worst_drop", "worst_drop_upper", "verdict")

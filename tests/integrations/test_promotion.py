@@ -10,6 +10,8 @@ from tests.bad_input.place import Workspace, run
 from tests.fake_runner import FakeRunner
 from tests.integrations.conftest import FakeTracker
 
+pytestmark = pytest.mark.slow
+
 PROMOTE = ("--track", "mlflow", "--promote", "champion", "--promote-model", "models:/support/7")
 ALIAS = ["support", "champion", "7"]
 

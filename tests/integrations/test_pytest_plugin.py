@@ -111,6 +111,7 @@ def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return dict(lines)
 
 
+@pytest.mark.slow
 def test_held_passes(folder: Path) -> None:
     """One test a capability and one of the verdict, beside the tests of others."""
     done = run(folder, "-v", "--cliffguard-plan", "gate.yaml", shows="healthy")
@@ -131,6 +132,7 @@ def test_held_passes(folder: Path) -> None:
     assert f"cliffguard: gate.yaml, reports in {out}" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_loss_fails_with_the_reports_lines(folder: Path) -> None:
     """The lines of its capability, what to do next under the verdict, and no traceback."""
     done = run(folder, "-v", "--cliffguard-plan", "gate.yaml", shows="cliff", code=10)

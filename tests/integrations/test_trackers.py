@@ -21,6 +21,8 @@ from tests.fake_runner import FakeRunner
 from tests.integrations.conftest import FAKES, FakeTracker
 from tests.runners.test_imports import scored, write
 
+pytestmark = pytest.mark.slow
+
 SECRET = "correct-horse-battery-staple"
 TRACK = ("--track", "mlflow")
 
