@@ -85,8 +85,8 @@ def base_truncation(gating: Sequence[Pair], hypothesis: Hypothesis) -> Truncatio
     None where it took nothing from the base alone.
     """
     of_base = [_is_excused(pair.candidate, pair.base) for pair in gating]
-    alone = [_is_excused(pair.base, pair.candidate) for pair in gating]
-    is_cut = [any(each) for each in zip(of_base, alone, strict=True)]
+    of_candidate = [_is_excused(pair.base, pair.candidate) for pair in gating]
+    is_cut = [any(each) for each in zip(of_base, of_candidate, strict=True)]
     return _unchanged(gating, is_cut, of_base, hypothesis)
 
 
