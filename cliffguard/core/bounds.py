@@ -7,11 +7,13 @@ checks itself by them, and its JSON Schema has them from there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
+from numbers import Real
 from typing import Any, get_args, get_origin, get_type_hints
 
 from cliffguard.core.errors import bad_key
+from cliffguard.core.texts import cut_middle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Bounds:
 
     def fault(self, value: float) -> str | None:
         """Return what is wrong with a value, in words that follow its name; None: nothing."""
+        if not isinstance(value, Real) or isinstance(value, bool):
+            return f"must be a number, not {value!r}"
         lows = [self.above is None or self.above < value]
         if self.above is None:
             lows.append(self.least is None or self.least <= value)
@@ -68,17 +72,41 @@ class Bounds:
 
 
 def check_bounds(record: Any, section: str) -> None:
-    """Raise UsageError for the first field of a record that is out of its bounds."""
+    """Raise UsageError for the first field of a record that is out of its bounds.
+
+    So it does for what is no record where its annotation wants one: from Python, too, a dict is
+    refused at once, and not by whatever reads it later.
+    """
     kind: Any = type(record)
     for name, (outer, inner) in _bounded(kind).items():
-        value = getattr(record, name)
-        if isinstance(value, Mapping):
-            each = [] if inner is None else [(f"{name}.{k}", inner, v) for k, v in value.items()]
-        else:
-            each = [] if outer is None or value is None else [(name, outer, value)]
-        for key, bounds, number in each:
+        for key, bounds, number in _each(name, getattr(record, name), outer, inner):
             if (fault := bounds.fault(number)) is not None:
                 raise bad_key(section, key, fault)
+    for name, (outer, inner) in _records(kind).items():
+        for key, wanted, value in _each(name, getattr(record, name), outer, inner):
+            if not isinstance(value, wanted):
+                form = "a mapping" if wanted is Mapping else f"{wanted.__name__}(…)"
+                raise bad_key(section, key, f"must be {form}, not {cut_middle(repr(value))}")
+
+
+def _each(name: str, value: Any, outer: Any, inner: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what holds of a field's value, or of each value of a mapping: name, rule and value."""
+    if isinstance(value, Mapping) and inner is not None:
+        yield from ((f"{name}.{key}", inner, part) for key, part in value.items())
+    elif outer is not None and value is not None:
+        yield name, outer, value
+
+
+@cache
+def _records(record: Any) -> dict[str, tuple[type | None, type | None]]:
+    """Return the fields that hold records: one, or some in a mapping."""
+    fields: dict[str, tuple[type | None, type | None]] = {}
+    for name, hint in get_type_hints(record).items():
+        if get_origin(hint) is Mapping and is_dataclass(inner := get_args(hint)[1]):
+            fields[name] = (Mapping, inner)
+        elif outer := next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None):
+            fields[name] = (outer, None)
+    return fields
 
 
 @cache
