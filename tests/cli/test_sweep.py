@@ -72,7 +72,10 @@ def swept(root: Path, *more: object) -> Result:
 def checked(root: Path, *more: object) -> Result:
     """Check the same, one after the other."""
     each = [w for n in range(1, 5) for w in ("--candidate", f"runs/ft/checkpoint-{n}00")]
-    return run("check", "plan.yaml", *each, "--store", "checked", "--out", "out-checked", *more)
+    words = ("check", "plan.yaml", *each, "--store", "checked", "--out", "out-checked", *more)
+    result = run(*words)
+    assert not list((root / "out-checked").rglob("failure.json")), result.stderr
+    return result
 
 
 def as_reviewed(root: Path, how: str) -> dict[str, str]:
@@ -96,7 +99,7 @@ def test_it_reports_what_check_of_several_reports(
     sweep, check = swept(root, *more), checked(root, *more)
 
     assert sweep.exit_code == check.exit_code == (0 if more else 10), sweep.stderr
-    assert runs.stored(root, "swept") == runs.stored(root, "checked")
+    runs.same_stores(root, "swept", "checked")
     assert as_reviewed(root, "swept") == as_reviewed(root, "checked")
     assert made[0].is_cancelled
 
@@ -225,11 +228,12 @@ def test_a_worker_that_is_lost_changes_nothing(
         return work.name == "ask" and next(losses)
 
     answering(falling, lose=lose)
-    swept(root)
+    result = swept(root)
     checked(root)
 
+    assert result.exit_code == 10, result.stderr
     assert next(losses) is False
-    assert runs.stored(root, "swept") == runs.stored(root, "checked")
+    runs.same_stores(root, "swept", "checked")
     assert as_reviewed(root, "swept") == as_reviewed(root, "checked")
 
 
@@ -265,7 +269,7 @@ def test_a_worker_that_was_replaced_unseen_learns_the_suites_first(
     checked(root)
 
     assert next(losses) is False
-    assert runs.stored(root, "swept") == runs.stored(root, "checked")
+    runs.same_stores(root, "swept", "checked")
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ended_as_by_one_worker(root: Path, store: str) -> None:
     """The store is that of a worker of this machine, byte for byte, and so are the verdicts."""
-    assert runs.stored(root, store) == runs.stored(root, "1-worker")
+    runs.same_stores(root, store, "1-worker")
     here, there = (
         {name: json.loads(text) for name, text in runs.reviews(root, which).items()}
         for which in (store, "1-worker")

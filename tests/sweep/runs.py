@@ -127,6 +127,17 @@ def stored(root: Path, store: str) -> dict[str, bytes]:
     }
 
 
+def same_stores(root: Path, store: str, other: str) -> None:
+    """Assert that two stores hold the same files, naming those that differ.
+
+    Of dicts of all bytes a difference of one is shown as thousands of lines, of which a log keeps
+    the last.
+    """
+    first, second = stored(root, store), stored(root, other)
+    assert sorted(first) == sorted(second)
+    assert [name for name, content in first.items() if content != second[name]] == []
+
+
 def reviews(root: Path, store: str) -> dict[str, str]:
     """Return the reviews by the folder of their candidate, without where they lie."""
     out = root / f"out-{store}"

@@ -23,10 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ended_as_alone(root: Path, store: str) -> None:
     """The store and the reviews are those of one worker, byte for byte."""
-    ended, alone = runs.stored(root, store), runs.stored(root, "1-worker")
-    assert sorted(ended) == sorted(alone)
-    # File by file: all in one, a difference of a byte is shown as thousands of lines.
-    assert {name: (ended[name], alone[name]) for name in alone if ended[name] != alone[name]} == {}
+    runs.same_stores(root, store, "1-worker")
     reviews = runs.reviews(root, store)
     assert len(reviews) == runs.N_CANDIDATES
     assert reviews == runs.reviews(root, "1-worker")
