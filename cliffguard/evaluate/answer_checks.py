@@ -55,7 +55,7 @@ def check_answers(
     return tuple(
         caveat
         for task, base_answers in base.items()
-        for caveat in _uncounted(task, base_answers, candidate[task])
+        for caveat in _unscored(task, base_answers, candidate[task])
     )
 
 
@@ -165,9 +165,9 @@ def _is_long(answer: Answer) -> bool:
     return answer.finish_reason != "choice" and len(answer.text) >= TELLING
 
 
-def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[Caveat]:
-    """Say how many items count on neither side, since an answer is missing on one."""
-    for what, is_so in _UNCOUNTED.items():
+def _unscored(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[Caveat]:
+    """Say how many items have no score on a side: of the missing neither side counts."""
+    for what, is_so in _UNSCORED.items():
         sides = [sum(map(is_so, answers)) for answers in (base, candidate)]
         if any(sides):
             text = (
@@ -189,8 +189,7 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
         )
 
 
-_ENDINGS = ("choice", "stop", "string", "length", "stopped")
-_UNCOUNTED: dict[Caveat, Callable[[Answer], bool]] = {
+_UNSCORED: dict[Caveat, Callable[[Answer], bool]] = {
     Caveat(id="answers.overlong", text="do not fit the context"): (
         lambda answer: answer.finish_reason == "overlong"
     ),
@@ -200,11 +199,14 @@ _UNCOUNTED: dict[Caveat, Callable[[Answer], bool]] = {
     Caveat(id="answers.missing", text="are missing"): lambda answer: (
         answer.finish_reason == "missing"
     ),
-    Caveat(id="answers.unreadable", text="hold no answer that can be read"): (
-        lambda answer: answer.score is None and answer.finish_reason in _ENDINGS
+    Caveat(id="answers.unreadable", text="hold no answer that can be read, which is wrong"): (
+        lambda answer: answer.is_unreadable
+    ),
+    Caveat(id="answers.cut-unread", text="were cut before an answer could be read: wrong"): (
+        lambda answer: answer.is_wrong_unread and not answer.is_unreadable
     ),
 }
-"""What an item without an answer that counts is, in the words behind the numbers of both sides."""
+"""What an item without a score is, in the words behind the numbers of both sides."""
 
 
 def instrument_moved(capabilities: Iterable[CapabilityComparison]) -> tuple[Caveat, ...]:

@@ -209,12 +209,14 @@ def test_prompts_in_other_tokens_are_told() -> None:
     [
         ("overlong", "answers.overlong", "do not fit the context"),
         ("thinking", "answers.cut-thinking", "were cut before an answer came"),
-        ("stop", "answers.unreadable", "hold no answer that can be read"),
+        ("stop", "answers.unreadable", "hold no answer that can be read, which is wrong"),
+        ("length", "answers.cut-unread", "were cut before an answer could be read: wrong"),
+        ("stopped", "answers.cut-unread", "were cut before an answer could be read: wrong"),
         ("missing", "answers.missing", "are missing"),
     ],
 )
 def test_items_without_a_score_are_told_by_their_reason(reason: Any, id: str, says: str) -> None:
-    """They leave both sides, and nobody has to guess why."""
+    """Wrong or left out on both sides, nobody has to guess why."""
     sides = [many(), many(sure=0.4)]
     for side, n in zip(sides, (3, 1), strict=True):
         side["t"][:n] = [replace(a, score=None, finish_reason=reason) for a in side["t"][:n]]
