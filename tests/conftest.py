@@ -62,8 +62,28 @@ _numbers = itertools.count()
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what was there before the first test."""
-    gc.freeze()
+    _pass_over_modules()
     gc.enable()
+
+
+_MANY_MODULES = 150
+_n_passed_over = [0]  # modules, at one time after another
+
+
+def pytest_runtest_setup() -> None:
+    """Let it pass over libraries too that tests loaded since.
+
+    A model that is let go, an engine that ends and a training that begins have it look through
+    all else: a third of a second each among the modules of transformers, lm-eval and peft.
+    """
+    if len(sys.modules) > _n_passed_over[-1] + _MANY_MODULES:
+        gc.collect()  # what nobody holds is not kept for ever
+        _pass_over_modules()
+
+
+def _pass_over_modules() -> None:
+    gc.freeze()
+    _n_passed_over.append(len(sys.modules))
 
 
 @pytest.fixture(autouse=True)
