@@ -61,8 +61,9 @@ _numbers = itertools.count()
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what was there before the first test."""
+    """Let the garbage collector pass over what was there before the first test, and look seldom."""
     _pass_over_modules()
+    gc.set_threshold(20_000, 10, 10)  # usually 700: a twentieth of the time of all tests
     gc.enable()
 
 
@@ -135,7 +136,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A review asks git six times at which commits it was made (tests/core/test_commits.py), draws
     9,999 permutations of every ladder at every look (tests/stats/test_onset.py), and waits for the
-    disk after each of its files. On a busy machine a line on what takes more than a second
+    disk after each of its files; a plan multiplies matrices for 0.3 seconds. On a busy machine a line on what takes more than a second
     (tests/cli/test_progress.py) would stand beside the one that a test expects.
     """
     find = partial(find_onset, n_permutations=999, n_lines=199)
@@ -145,6 +146,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "PATIENCE_SECONDS", 60.0)
     if (templates := sys.modules.get("cliffguard.engine.templates")) is not None:  # torch is loaded
         monkeypatch.setattr(templates, "Apart", _child_of)
+    if (speed := sys.modules.get("cliffguard.engine.speed")) is not None:
+        monkeypatch.setattr(speed, "_SECONDS", 0.02)
 
 
 @pytest.fixture(scope="session")
