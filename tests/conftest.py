@@ -136,8 +136,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A review asks git six times at which commits it was made (tests/core/test_commits.py), draws
     9,999 permutations of every ladder at every look (tests/stats/test_onset.py), and waits for the
-    disk after each of its files; a plan multiplies matrices for 0.3 seconds. On a busy machine a line on what takes more than a second
-    (tests/cli/test_progress.py) would stand beside the one that a test expects.
+    disk after each of its files; a plan multiplies matrices for 0.3 seconds. On a busy machine a
+    line on what takes more than a second (tests/cli/test_progress.py) would stand beside the one
+    that a test expects.
     """
     find = partial(find_onset, n_permutations=999, n_lines=199)
     monkeypatch.setattr(commits, "_git", lambda *_, **__: None)
