@@ -166,7 +166,11 @@ RAW = {
     "degenerate": "the apples the apples " * 60,
     "format": "I add them all up.\n\n**Answer:** 7",
 }
-PLACEHOLDERS: dict[str, list[str | None]] = {"invalid": ["[invalid]"], "null": [None], "empty": [""]}
+PLACEHOLDERS: dict[str, list[str | None]] = {
+    "invalid": ["[invalid]"],
+    "null": [None],
+    "empty": [""],
+}
 
 
 @pytest.mark.parametrize("placeholder", support.mostly_slow(PLACEHOLDERS, "invalid"))
