@@ -61,9 +61,30 @@ _numbers = itertools.count()
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what was there before the first test."""
-    gc.freeze()
+    """Let the garbage collector pass over what was there before the first test, and look seldom."""
+    _pass_over_modules()
+    gc.set_threshold(20_000, 10, 10)  # usually 700: a twentieth of the time of all tests
     gc.enable()
+
+
+_MANY_MODULES = 150
+_n_passed_over = [0]  # modules, at one time after another
+
+
+def pytest_runtest_setup() -> None:
+    """Let it pass over libraries too that tests loaded since.
+
+    A model that is let go, an engine that ends and a training that begins have it look through
+    all else: a third of a second each among the modules of transformers, lm-eval and peft.
+    """
+    if len(sys.modules) > _n_passed_over[-1] + _MANY_MODULES:
+        gc.collect()  # what nobody holds is not kept for ever
+        _pass_over_modules()
+
+
+def _pass_over_modules() -> None:
+    gc.freeze()
+    _n_passed_over.append(len(sys.modules))
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +136,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A review asks git six times at which commits it was made (tests/core/test_commits.py), draws
     9,999 permutations of every ladder at every look (tests/stats/test_onset.py), and waits for the
-    disk after each of its files. On a busy machine a line on what takes more than a second
-    (tests/cli/test_progress.py) would stand beside the one that a test expects.
+    disk after each of its files; a plan multiplies matrices for 0.3 seconds. On a busy machine a
+    line on what takes more than a second (tests/cli/test_progress.py) would stand beside the one
+    that a test expects.
     """
     find = partial(find_onset, n_permutations=999, n_lines=199)
     monkeypatch.setattr(commits, "_git", lambda *_, **__: None)
@@ -125,6 +147,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "PATIENCE_SECONDS", 60.0)
     if (templates := sys.modules.get("cliffguard.engine.templates")) is not None:  # torch is loaded
         monkeypatch.setattr(templates, "Apart", _child_of)
+    if (speed := sys.modules.get("cliffguard.engine.speed")) is not None:
+        monkeypatch.setattr(speed, "_SECONDS", 0.02)
 
 
 @pytest.fixture(scope="session")

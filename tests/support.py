@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cache
@@ -25,6 +25,13 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Ring
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
+
+
+def mostly_slow(cases: Iterable[str], *fast: str) -> list[Any]:
+    """Return the cases of a rule for `parametrize`: all but `fast` are for `make test-slow`."""
+    listed = [*cases]
+    assert {*fast} <= {*listed}, fast
+    return [case if case in fast else pytest.param(case, marks=pytest.mark.slow) for case in listed]
 
 
 def write_jsonl(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:

@@ -161,10 +161,16 @@ def _brought_by(extra: str | None) -> list[str]:
     ]
 
 
-def _requirements() -> list[str]:
+def _requirements() -> tuple[str, ...]:
+    return _requirements_on(tuple(sys.path))
+
+
+@cache
+def _requirements_on(_: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what our package on a path needs; the whole of its metadata is read for it."""
     from importlib.metadata import requires
 
-    return requires("cliffguard") or []
+    return tuple(requires("cliffguard") or ())
 
 
 def _without_marker(requirement: str) -> str:

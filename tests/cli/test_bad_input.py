@@ -299,7 +299,9 @@ def test_the_program_refuses_like_its_parts(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
-    "words", ["items adjacent", "ls", "--help"], ids=["much", "little", "help"]
+    "words",
+    ["items adjacent", "ls", pytest.param("--help", marks=pytest.mark.slow)],
+    ids=["much", "little", "help"],
 )
 def test_a_full_disk_behind_stdout_is_worth_a_retry(words: str) -> None:
     """`cliffguard … > file` on a full disk is exit code 20 in one line, not a traceback."""

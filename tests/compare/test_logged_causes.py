@@ -17,6 +17,7 @@ from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.item_results import ItemResult
 from cliffguard.core.texts import SHORT, Texts
 from cliffguard.gate import compare_samples
+from tests import support
 from tests.runners.test_imports import Row, row, write
 
 N = 120
@@ -165,15 +166,20 @@ RAW = {
     "degenerate": "the apples the apples " * 60,
     "format": "I add them all up.\n\n**Answer:** 7",
 }
-PLACEHOLDERS = {"invalid": ["[invalid]"], "null": [None], "empty": [""]}
+PLACEHOLDERS: dict[str, list[str | None]] = {
+    "invalid": ["[invalid]"],
+    "null": [None],
+    "empty": [""],
+}
 
 
-@pytest.mark.parametrize("filtered", PLACEHOLDERS.values(), ids=PLACEHOLDERS)
+@pytest.mark.parametrize("placeholder", support.mostly_slow(PLACEHOLDERS, "invalid"))
 @pytest.mark.parametrize("cause", RAW)
 def test_where_a_filter_read_nothing_causes_are_read_from_what_was_generated(
-    tmp_path: Path, cause: str, filtered: list[str | None]
+    tmp_path: Path, cause: str, placeholder: str
 ) -> None:
     """The placeholder is no answer that a candidate is pulled to, and is what items.jsonl has."""
+    filtered = PLACEHOLDERS[placeholder]
     base, candidate = [], []
     for number in range(N):
         request = f"{PROMPT} {number}"

@@ -701,7 +701,9 @@ def test_a_stricter_alpha_makes_inconclusive_and_nothing_else(
         assert after.outcome in (before.outcome, Outcome.INCONCLUSIVE)
 
 
-@pytest.mark.parametrize("n_items", [60, 250, 500])
+@pytest.mark.parametrize(
+    "n_items", [60, *(pytest.param(n, marks=pytest.mark.slow) for n in (250, 500))]
+)
 @pytest.mark.parametrize("beside", [(), ((0, 0, 30),), ((30, 10, 500),), ((12, 4, 300),) * 3])
 def test_every_table_obeys_a_stricter_alpha(
     n_items: int, beside: tuple[tuple[int, int, int], ...]

@@ -76,6 +76,14 @@ def test_yaml_mappings_are_read(tmp_path: Path) -> None:
     assert read_yaml(path, ConfigError) == {"a": 1, "b": ["x", "y"]}
 
 
+def test_a_text_that_is_read_again_is_as_it_stands(tmp_path: Path) -> None:
+    """It is parsed once, and whoever reads it may change what they got."""
+    path = written(tmp_path / "a.yaml", "a: {b: [x]}\n")
+    read_yaml(path, ConfigError)["a"]["b"].append("y")
+
+    assert read_yaml(path, ConfigError) == {"a": {"b": ["x"]}}
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

@@ -23,6 +23,7 @@ from cliffguard.core import sandbox as apart
 from cliffguard.core.sandbox import Apart, Failed, Stopped, process
 from cliffguard.core.sandbox.patterns import check_pattern, is_found, match_names
 from cliffguard.core.signals import Interrupted, finishing
+from tests import support
 
 NESTED = "(?:(a{1,500}){1,500}){1,500}b"  # in which `regex` looks at the clock late
 
@@ -36,7 +37,13 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(", "[a", "(?:" * 3000 + ")" * 3000, "|".join("a" * n for n in range(2000)), "(?P<a>"],
+    [
+        "(",
+        "[a",
+        "(?:" * 3000 + ")" * 3000,
+        pytest.param("|".join("a" * n for n in range(2000)), marks=pytest.mark.slow),
+        "(?P<a>",
+    ],
     ids=["open", "class", "deep", "wide", "name"],
 )
 def test_a_pattern_that_cannot_be_read_is_said_to_be_wrong(pattern: str, short: None) -> None:
@@ -47,7 +54,12 @@ def test_a_pattern_that_cannot_be_read_is_said_to_be_wrong(pattern: str, short: 
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text"), [(NESTED, "a" * 200), ("^(a|a|aa)+$b", "a" * 60), ("(?R)", "a")]
+    ("pattern", "text"),
+    [
+        pytest.param(NESTED, "a" * 200, marks=pytest.mark.slow),
+        ("^(a|a|aa)+$b", "a" * 60),
+        pytest.param("(?R)", "a", marks=pytest.mark.slow),
+    ],
 )
 def test_a_search_without_end_is_ended(pattern: str, text: str, short: None) -> None:
     """In time or memory, and at the limit, not when the library next looks at the clock."""
@@ -60,7 +72,13 @@ def test_a_search_without_end_is_ended(pattern: str, text: str, short: None) -> 
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(([a-z0-9_.]+)+)+!", "(a*)*(.*)*(.*)*(.*)*(.*)*q_proj!", "((", "(?:" * 3000]
+    "pattern",
+    [
+        "(([a-z0-9_.]+)+)+!",
+        pytest.param("(a*)*(.*)*(.*)*(.*)*(.*)*q_proj!", marks=pytest.mark.slow),
+        "((",
+        "(?:" * 3000,
+    ],
 )
 def test_a_pattern_of_an_adapter_is_tried_as_peft_would(pattern: str, short: None) -> None:
     """On the names of the modules; one that fails or never ends is told."""
@@ -189,7 +207,10 @@ def test_a_suite_with_a_hostile_pattern_is_refused(tmp_path: Path, pattern: str)
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("lack", ["another system", "no RLIMIT_AS", "no /proc"])
+LACKS = ("another system", "no RLIMIT_AS", "no /proc")
+
+
+@pytest.mark.parametrize("lack", support.mostly_slow(LACKS, "another system"))
 def test_a_system_that_limits_no_memory_runs_programs_all_the_same(
     lack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

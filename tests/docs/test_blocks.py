@@ -59,7 +59,7 @@ def rooms(
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, shipped_small: Path) -> None:
+def nothing_fetched(monkeypatch: pytest.MonkeyPatch, shipped_small: Path) -> None:
     """Answers are scripted, the built-in suites small, and what a hub would give is ours."""
     import datasets
     import lm_eval.evaluator  # noqa: F401 (patched below)
@@ -72,6 +72,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, shipped_small: Path) -> None:
     monkeypatch.setattr("lm_eval.api.task.datasets.load_dataset", load)
     # Its index of tasks takes seconds to read: once is enough.
     monkeypatch.setattr("lm_eval.evaluator.TaskManager", lambda *_, **__: _stock_tasks())
+    # It asks pip, the compiler and the processor for their versions.
+    monkeypatch.setattr("lm_eval.evaluator.add_env_info", lambda _: None)
     monkeypatch.setattr("cliffguard.gate.runner_for", DocsRunner)
     monkeypatch.setattr("cliffguard.suites.loading.suites_folder", lambda: shipped_small)
     monkeypatch.setitem(sys.modules, "reasoning_gym", ReasoningGym("reasoning_gym"))

@@ -58,7 +58,7 @@ def texts(answers: list[GeneratedText]) -> list[str]:
 # --- greedy --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [0, 4])
+@pytest.mark.parametrize("seed", [0, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("until", [(), ("\n",), ("bb", "c\n", ".g"), ("zzz", " f")])
 def test_greedy_answers_are_those_of_lm_eval(seed: int, until: tuple[str, ...]) -> None:
     """Shared prefixes, unlike lengths, more prompts than a batch holds: text for text."""

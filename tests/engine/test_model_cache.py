@@ -155,7 +155,10 @@ def pair(base: Path, adapter: Path) -> tuple[Checkpoint, Checkpoint]:
 # --- what is switched ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SWITCHED = ("LoRA", "DoRA", "LoRA with embeddings of its own", "LoRA with biases of its own")
+
+
+@pytest.mark.parametrize("kind", support.mostly_slow(KINDS, *SWITCHED))
 def test_an_adapter_scores_as_in_lm_eval_and_leaves_no_trace(
     kind: str, tiny_base: Path, tmp_path: Path
 ) -> None:
@@ -175,7 +178,7 @@ def test_an_adapter_scores_as_in_lm_eval_and_leaves_no_trace(
     assert_close(scores(*resident.switch_to(tuned)), expected)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", support.mostly_slow(KINDS, "LoRA", "LoRA with a head of its own"))
 def test_the_adapter_may_come_first(kind: str, tiny_base: Path, tmp_path: Path) -> None:
     """A base that is asked after its adapter scores as if there had been none."""
     base, tuned = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config_of(kind)))

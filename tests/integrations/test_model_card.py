@@ -21,6 +21,7 @@ from cliffguard.core.reviews import Review
 from cliffguard.integrations import model_card
 from cliffguard.integrations.model_card import with_card
 from cliffguard.report.json import read_review
+from tests import support
 
 EXAMPLES = Path(__file__).parent.parent.parent / "reports" / "examples"
 PEFT = """\
@@ -140,7 +141,10 @@ def small(name: str = "healthy") -> Review:
 KINDS = [*itertools.product(("\n", "\r\n"), ("", "\ufeff"))]
 
 
-@pytest.mark.parametrize("head", HEADS)
+USUAL = ("none", "peft", "comments", "anchors", "empty", "models of others")
+
+
+@pytest.mark.parametrize("head", support.mostly_slow(HEADS, *USUAL))
 def test_what_is_not_ours_stays_byte_for_byte(head: str) -> None:
     """With every body, both line ends, with and without a byte-order mark; twice is once."""
     for number, body in enumerate(BODIES):

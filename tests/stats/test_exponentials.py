@@ -45,7 +45,7 @@ def test_few_terms_agree_with_partial_fractions(numerators):
     assert is_close(float(positive_chance(a[None])[0]), chance, opposite)
 
 
-@pytest.mark.parametrize("n_large", [1, 2, 5])
+@pytest.mark.parametrize("n_large", [1, pytest.param(2, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("small", [-0.2, -0.01, -1e-4, 1e-4, 0.01, 0.2])
 def test_few_large_terms_among_many_small_ones(n_large, small):
     """The integrand falls slowly and turns fast: which way the contour bends decides."""

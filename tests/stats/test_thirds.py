@@ -26,7 +26,9 @@ def test_the_effect(scores: list[float], features: str, effect: float) -> None:
     assert effect_of_thirds(scores, list(features)) == pytest.approx(effect)
 
 
-@pytest.mark.parametrize("n_features", [2, 4, 8])
+@pytest.mark.parametrize(
+    "n_features", [*(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4)), 8]
+)
 def test_chance_alone_is_seldom_proven(n_features: int) -> None:
     """At 5 % in at most 5 % of 200 draws, but for three standard errors, however many features."""
     rng = np.random.default_rng(n_features)

@@ -118,7 +118,7 @@ LOW = {
 }
 
 
-@pytest.mark.parametrize("kind", LOW)
+@pytest.mark.parametrize("kind", support.mostly_slow(LOW, "stereotypes", "word errors"))
 @pytest.mark.parametrize(
     ("base", "tuned", "outcome"), [(128, 22, Outcome.PASS), (22, 128, Outcome.FAIL)]
 )
