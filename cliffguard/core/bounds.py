@@ -98,9 +98,9 @@ def _each(name: str, value: Any, outer: Any, inner: Any) -> Iterator[tuple[str, 
 
 
 @cache
-def _records(record: Any) -> dict[str, tuple[type | None, type | None]]:
-    """Return the fields that hold records: one, or some in a mapping."""
-    fields: dict[str, tuple[type | None, type | None]] = {}
+def _records(record: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the fields that hold records: of which type the value is, or those in a mapping."""
+    fields: dict[str, tuple[Any, Any]] = {}
     for name, hint in get_type_hints(record).items():
         if get_origin(hint) is Mapping and is_dataclass(inner := get_args(hint)[1]):
             fields[name] = (Mapping, inner)
