@@ -116,10 +116,14 @@ def connected(n_items: int, ties: Iterable[Iterable[Hashable]]) -> list[int]:
             index = parents[index]
         return index
 
-    for keys in ties:
-        first: dict[Hashable, int] = {}
+    for of_all in ties:
+        keys = list(of_all)
+        first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+        first.pop(None, None)
+        if len(first) + keys.count(None) == len(keys):
+            continue  # nothing stands twice, as nearly always
         for index, key in enumerate(keys):
-            if key is not None and (other := first.setdefault(key, index)) != index:
+            if key is not None and (other := first[key]) != index:
                 parents[root(index)] = root(other)
     return [root(index) for index in range(n_items)]
 

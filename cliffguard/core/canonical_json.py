@@ -62,21 +62,34 @@ def parse_json(
     That is what is no JSON (JSONDecodeError), and what is too long or too deep for Python. The
     reader inside pydantic comes first, at three times the speed; what both read, they read alike.
     """
+    value = _parsed(text, parse_constant, parse_float)
+    refuse_depth(value)
+    return value
+
+
+def parse_single(text: str) -> Any:
+    """Return the value of a JSON text, as `parse_json`; TwoKeysError where a key stands twice."""
+    value = _parsed(text, None, None)
+    refuse_two_keys(text, value)
+    return value
+
+
+def _parsed(
+    text: str,
+    parse_constant: Callable[[str], Any] | None,
+    parse_float: Callable[[str], Any] | None,
+) -> Any:
     from pydantic_core import from_json  # late: it is loaded in a twentieth of a second
 
     if parse_constant is None and parse_float is None:
         with contextlib.suppress(ValueError, TypeError):  # which it raises of half characters
-            value = from_json(text, cache_strings="keys")
-            refuse_depth(value)
-            return value
+            return from_json(text, cache_strings="keys")
     # The standard reader takes half a surrogate pair, which models do emit, and its messages of
     # what is no JSON are those that people know.
     try:
-        value = json.loads(text, parse_constant=parse_constant, parse_float=parse_float)
+        return json.loads(text, parse_constant=parse_constant, parse_float=parse_float)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    refuse_depth(value)
-    return value
 
 
 class TwoKeysError(ValueError):
@@ -91,10 +104,11 @@ class TwoKeysError(ValueError):
 def refuse_two_keys(text: str, value: Any) -> None:
     """Raise TwoKeysError where an object of a JSON text has a key twice; `value` was read of it.
 
-    Readers take the last. Where the text has no more keys than the value, none was lost; texts in
-    it may look like keys, so that one with more is read once more.
+    And ValueError as `refuse_depth`. Readers take the last. Where the text has no more keys than
+    the value, none was lost; texts in it may look like keys, so that one with more is read once
+    more.
     """
-    if sum(1 for _ in _KEY.finditer(text)) != _n_keys(value):
+    if len(_KEY.findall(text)) != _n_keys(value):
         json.loads(text, object_pairs_hook=single_keys)
 
 
@@ -111,29 +125,23 @@ _KEY = re.compile(r'"[ \t\n\r]*:')  # its end; in a text its quote is escaped, a
 
 
 def _n_keys(value: Any) -> int:
+    """Return how many keys a parsed value has; ValueError where it has more than `MOST_LEVELS`."""
     n, level = 0, [value] if type(value) is dict or type(value) is list else []
-    while level:
+    for _ in range(MOST_LEVELS):
         inner: list[Any] = []
         for part in level:
+            values: Iterable[Any] = part
             if type(part) is dict:
                 n += len(part)
-                inner += part.values()
-            else:
-                inner += part
-        level = [part for part in inner if type(part) is dict or type(part) is list]
-    return n
+                values = part.values()
+            # A parser makes no other classes.
+            inner += [each for each in values if type(each) is dict or type(each) is list]
+        if not inner:
+            return n
+        level = inner
+    raise ValueError("nested too deeply")
 
 
 def refuse_depth(value: Any) -> None:
     """Raise ValueError where a parsed `value` has more than `MOST_LEVELS`."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(MOST_LEVELS):
-        level = [
-            inner
-            for part in level
-            for inner in (part.values() if type(part) is dict else part)
-            if type(inner) is dict or type(inner) is list  # a parser makes no other classes
-        ]
-        if not level:
-            return
-    raise ValueError("nested too deeply")
+    _n_keys(value)

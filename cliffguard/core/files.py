@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cliffguard.core.canonical_json import parse_json, refuse_two_keys
+from cliffguard.core.canonical_json import parse_single
 from cliffguard.core.errors import InfrastructureError, UsageError, with_id
 from cliffguard.core.texts import cut_middle
 
@@ -111,8 +111,7 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
         if not line.strip():
             continue
         try:
-            value = parse_json(line)
-            refuse_two_keys(line, value)
+            value = parse_single(line)
         except ValueError as failure:
             reason = getattr(failure, "msg", None) or str(failure)
             raise with_id(error, "file.not-json")(

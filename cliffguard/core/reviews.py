@@ -311,10 +311,10 @@ _NO_TEXT = frozenset((type(None), bool, int, float))
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     # By the exact type, since items are many. Enums are no texts, though outcomes are strings.
     kind = type(value)
+    if kind is str or (isinstance(value, str) and not isinstance(value, Enum)):
+        return change(value)
     if kind in _NO_TEXT or isinstance(value, Enum):
         return value
-    if isinstance(value, str):
-        return change(value)
     if isinstance(value, tuple):
         return tuple([_with_texts(part, change) for part in value])
     if isinstance(value, Mapping):

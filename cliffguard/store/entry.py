@@ -112,13 +112,14 @@ class Entry:
             raise read_error(self.shards_folder, failure) from failure
         return sorted(int(match[1]) for name in names if (match := _SHARD.fullmatch(name)))
 
-    def read_items(self) -> tuple[Item, ...]:
-        """Return what was asked, in the order of the run.
+    def read_items(self, question: Mapping[str, Any] | None = None) -> tuple[Item, ...]:
+        """Return what was asked, in the order of the run; `question` is what `read_question` gave.
 
         Where a list is damaged that other questions share, the error's id is `store.list-damaged`,
         and where it is missing `store.list-missing`.
         """
-        path, digest = self.items_file(), self.read_question()["items"]
+        digest = (question or self.read_question())["items"]
+        path = self._list_file(digest)
         try:
             if path.parent == self.folder:
                 return parsed_list(self._text(path), digest)
@@ -134,8 +135,13 @@ class Entry:
 
     def items_file(self) -> Path:
         """Return where the list of what was asked lies: beside all questions, or with this one."""
+        return self._list_file(None)
+
+    def _list_file(self, digest: str | None) -> Path:
         with_it = self.folder / BESIDE  # as earlier versions stored it
-        return with_it if with_it.exists() else list_path(self.root, self.read_question()["items"])
+        if with_it.exists():
+            return with_it
+        return list_path(self.root, digest or self.read_question()["items"])
 
     @property
     def root(self) -> Path:

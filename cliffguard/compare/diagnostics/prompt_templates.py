@@ -44,11 +44,18 @@ def template_traits(items: Sequence[CountedItem]) -> Traits:
     traits: list[list[Trait]] = [[] for _ in items]
     parts: tuple[Sequence[Sequence[str]], ...] = (texts, first, last)
     for part, says, alike, rows in zip(_PARTS, _SAYS, keys, parts, strict=True):
-        for number, skeleton in enumerate(_skeletons(alike, rows, choices)):
-            if skeleton.strip(f"{_GAP}.?!: "):
-                name = f"{says} {quoted(skeleton)}"
-                traits[number].append(Trait("template", f"template:{part}:{skeleton}", name, True))
+        skeletons = _skeletons(alike, rows, choices, counts if rows is texts else None)
+        made = {skeleton: _trait(part, says, skeleton) for skeleton in set(skeletons)}
+        for skeleton, of_item in zip(skeletons, traits, strict=True):
+            of_item.extend(made[skeleton])
     return traits
+
+
+def _trait(part: str, says: str, skeleton: str) -> list[Trait]:
+    """Return the trait of a template, of which something has to be left."""
+    if not skeleton.strip(f"{_GAP}.?!: "):
+        return []
+    return [Trait("template", f"template:{part}:{skeleton}", f"{says} {quoted(skeleton)}", True)]
 
 
 def _sentences(prompt: str) -> list[tuple[str, ...]]:
@@ -68,13 +75,22 @@ def _tokens(sentence: str) -> tuple[str, ...]:
 
 
 def _skeletons(
-    keys: Sequence[Hashable], rows: Sequence[Sequence[str]], choices: Sequence[set[str]]
+    keys: Sequence[Hashable],
+    rows: Sequence[Sequence[str]],
+    choices: Sequence[set[str]],
+    of_all: Counter[str] | None,
 ) -> list[str]:
-    """Return texts with gaps where most of those of the same key have another word, or a choice."""
+    """Return texts with gaps where most of those of the same key have another word, or a choice.
+
+    `of_all` is in how many of them each word stands, where it is counted already.
+    """
     sizes = Counter(keys)
     counts: dict[Hashable, Counter[str]] = {key: Counter() for key in sizes}
-    for key, row in zip(keys, rows, strict=True):
-        counts[key].update(set(row))
+    if of_all is not None and len(sizes) == 1:
+        counts = dict.fromkeys(sizes, of_all)
+    else:
+        for key, row in zip(keys, rows, strict=True):
+            counts[key].update(set(row))
     kept = {
         key: {word for word, n in c.items() if 2 * n >= sizes[key]} for key, c in counts.items()
     }
@@ -114,6 +130,7 @@ def opening_traits(items: Sequence[CountedItem]) -> Traits:
 
 
 def _opening_traits(prompt: str) -> Iterator[Trait]:
-    words = " ".join(ends_of(prompt).partition(LEFT_OUT)[0].split()[:_N_OPENING_WORDS])
+    start = ends_of(prompt).partition(LEFT_OUT)[0]
+    words = " ".join(start.split(maxsplit=_N_OPENING_WORDS)[:_N_OPENING_WORDS])
     if words:
         yield Trait("opening", f"opening:{words}", f"the prompt opens with {quoted(words)}", True)

@@ -95,15 +95,25 @@ def _choices(items: Sequence[CountedItem]) -> Iterator[Pull]:
     ]  # of others it is not known what was picked
     listed = [tuple(map(bare, items[each.number].pair.item.choices)) for each in picked]
     in_prompt = [mentioned(items[each.number].pair.item) for each in picked]
-    for trait, orders in ((_option, listed), (_listed, listed), (_mentioned, in_prompt)):
+    on_list, mentions = _offers(picked, listed), _offers(picked, in_prompt)
+    for trait, offered in ((_option, on_list), (_listed, on_list), (_mentioned, mentions)):
         rows: dict[str | int, list[_Offer]] = {}
-        for each, order in zip(picked, orders, strict=True):
-            for rank, choice in enumerate(order):
-                key = choice if trait is _option else rank
-                rows.setdefault(key, []).append(_offer(each, choice, each.n_choices))
+        for rank, choice, offer in offered:
+            rows.setdefault(choice if trait is _option else rank, []).append(offer)
         for key, offers in rows.items():
             if len(offers) >= LEAST_ITEMS:
                 yield _pull(trait(key), offers, len(items), is_word=trait is _option)
+
+
+def _offers(
+    picked: Sequence[_BothAnswers], orders: Sequence[Sequence[str]]
+) -> list[tuple[int, str, _Offer]]:
+    """Return all choices of these items with their places in an order."""
+    return [
+        (rank, choice, _offer(each, choice, each.n_choices))
+        for each, order in zip(picked, orders, strict=True)
+        for rank, choice in enumerate(order)
+    ]
 
 
 class _Offer(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 from cliffguard.core.item_results import ITEMS_FILE, ItemAnswer, ItemResult
 from cliffguard.core.texts import n_things
 from cliffguard.report.figures.charts import Axis, Chart, Point, Series
-from cliffguard.report.items import results_in
+from cliffguard.report.items import parts_in
 from cliffguard.report.numbers import percent
 from cliffguard.report.page import Page
 from cliffguard.stats.interval import wilson_interval
@@ -21,6 +21,23 @@ N_BINS = 10
 _LEAST = 5  # answers of a bin that is drawn
 _CONFIDENCE = 0.9  # of the intervals
 _PERCENTS = tuple((float(n), f"{n} %") for n in range(0, 101, 25))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is drawn of a side's answer."""
+
+    score: float | None
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What is drawn of an item."""
+
+    counted: bool
+    base: _Side
+    candidate: _Side
 
 
 @dataclass(slots=True)
@@ -49,7 +66,7 @@ def calibration_lack(page: Page) -> str:
 
 @lru_cache(maxsize=16)  # two formats of one report draw it
 def _read(path: Path, _sha256: str) -> tuple[Chart | None, tuple[int, int]]:
-    bins = _bins(results_in(path))
+    bins = _bins(parts_in(path, _Scored))
     return _chart(*bins), (sum(b.n for b in bins[0]), sum(b.n for b in bins[1]))
 
 
@@ -62,7 +79,7 @@ def calibration(results: Iterable[ItemResult]) -> Chart | None:
     return _chart(*_bins(results))
 
 
-def _bins(results: Iterable[ItemResult]) -> tuple[list[_Bin], list[_Bin]]:
+def _bins(results: Iterable[ItemResult | _Scored]) -> tuple[list[_Bin], list[_Bin]]:
     base, candidate = ([_Bin() for _ in range(N_BINS)] for _ in range(2))
     for result in results:
         if result.counted:
@@ -89,7 +106,7 @@ def _chart(base: Sequence[_Bin], candidate: Sequence[_Bin]) -> Chart | None:
     )
 
 
-def _add(bins: Sequence[_Bin], side: ItemAnswer) -> None:
+def _add(bins: Sequence[_Bin], side: ItemAnswer | _Side) -> None:
     if side.confidence is None or side.score not in (0.0, 1.0):
         return
     bin_of = bins[min(N_BINS - 1, int(N_BINS * side.confidence))]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cliffguard.core.canonical_json import TwoKeysError, parse_json, refuse_two_keys
+from cliffguard.core.canonical_json import TwoKeysError, parse_single
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.runners.inspect_logs.members import Members
 from cliffguard.runners.lmeval_logs.lines import two_keys
@@ -162,9 +162,7 @@ def _parsed(path: Path, name: str, content: bytes) -> Any:
     where = f"{path}: {ascii(name)[1:-1][:80]}: " if name else f"{path}: "
     try:
         text = content.decode("utf-8")
-        value = parse_json(text)
-        refuse_two_keys(text, value)
-        return value
+        return parse_single(text)
     except TwoKeysError as failure:
         raise two_keys(where.removesuffix(": "), failure, "copy it again") from None
     except UnicodeDecodeError as failure:

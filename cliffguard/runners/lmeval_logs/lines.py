@@ -10,8 +10,7 @@ from typing import IO, Any
 
 from cliffguard.core.canonical_json import (
     TwoKeysError,
-    parse_json,
-    refuse_depth,
+    parse_single,
     refuse_two_keys,
 )
 from cliffguard.core.errors import IntegrityError, UsageError
@@ -115,9 +114,7 @@ def _values(path: Path, lines: Iterator[str], again: str) -> Iterator[tuple[int,
 
 def _parsed(path: Path, number: int, line: str, again: str) -> Any:
     try:
-        value = parse_json(line)
-        refuse_two_keys(line, value)
-        return value
+        return parse_single(line)
     except TwoKeysError as failure:
         raise two_keys(f"{path}:{number}", failure, again) from None
     except ValueError as failure:
@@ -182,7 +179,6 @@ def _listed(path: Path, line: str, rest: Iterator[str]) -> list[Any]:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    refuse_depth(value)
     refuse_two_keys(text, value)
     assert isinstance(value, list), "a JSON text that starts with [ is a list"
     return value

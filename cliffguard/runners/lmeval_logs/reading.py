@@ -113,8 +113,10 @@ class TaskReader:
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
-            known.update(dict.fromkeys(_metrics(row)))
-            self._settle(name, known)
+            metrics = _metrics(row)
+            if not (samples and known.keys() >= set(metrics)):
+                known.update(dict.fromkeys(metrics))
+                self._settle(name, known)
             if name != self.choice.filter:
                 self._note_other(name, row)
                 continue

@@ -88,7 +88,7 @@ def describe(entry: Entry) -> StoredQuestion:
         raise StoreError(
             f"{entry.folder}: question.json does not hold a question", id="store.damaged"
         )
-    n_items = len(entry.read_items())
+    n_items = len(entry.read_items(question))
     stats = list(_files(entry.folder))
     return StoredQuestion(
         key=entry.folder.name,
