@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cliffguard.compare.diagnostics.traits import Trait
@@ -18,6 +18,7 @@ def key_of(text: str) -> str:
     return key
 
 
+@example(" \x1f 0")  # what stands between two blanks goes, and one of them
 @given(st.text(st.characters() | st.sampled_from("`|<>@…\u202e\u200b \n\ud800"), max_size=120))
 def test_a_key_is_the_same_wherever_it_is_shown(text: str) -> None:
     """Whatever the data say: on a page, in a command, in backticks."""

@@ -14,8 +14,9 @@ MOST_CHARACTERS = 60
 """Of a text in the name of a pattern."""
 
 _MOST_OF_A_KEY = 80  # it stands in every line of items.jsonl that it belongs to
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9 _.,:;=+/()%#?!'-]| (?= )|^ | $")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9 _.,:;=+/()%#?!'-]")
 """What a key does without: it stands in commands and addresses, which no screen may change."""
+_BLANKS = re.compile(r" (?= )|^ | $")  # such as the former leave together
 _DOTS = "..."
 _SURROGATES = re.compile(r"[\ud800-\udfff]")  # UTF-8 has them not
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -39,7 +40,7 @@ class Trait(NamedTuple):
         """
         key, name = (_SURROGATES.sub("\ufffd", text) for text in (self.key, self.name))
         spelt = key.replace("…", _DOTS)
-        plain = _NOT_PLAIN.sub("", spelt)
+        plain = _BLANKS.sub("", _NOT_PLAIN.sub("", spelt))
         if plain != spelt or _DOTS in key or len(plain) > _MOST_OF_A_KEY:
             plain = f"{plain[: _MOST_OF_A_KEY - 13].rstrip()}-{sha256_of_text(key)[:12]}"
         return {"kind": self.kind, "key": plain, "name": name, "shows_text": self.shows_text}
