@@ -210,6 +210,21 @@ def test_logs_stand_in_folders(tmp_path: Path) -> None:
     assert len(support.caveat_texts(review, "samples.several-runs")) == 2
 
 
+def test_the_newest_log_is_so_by_its_moment(tmp_path: Path) -> None:
+    """Not by the hour that its zone writes: 13:10+02:00 is before 12:30Z."""
+    write(tmp_path / "base.json", log("base"))
+    for name, created, n in (("a", "2026-01-01T12:30:00Z", 4), ("b", "2026-01-01T13:10:00+02:00", 2)):
+        content = log("candidate")
+        content["eval"]["created"] = created
+        content["samples"] = content["samples"][:n]
+        write(tmp_path / "runs" / f"2026-01-01T10-00-00+00-00_task_{name}.json", content)
+
+    review = compared((tmp_path / "base.json", tmp_path / "runs"))
+
+    (text,) = support.caveat_texts(review, "samples.several-runs")
+    assert text.endswith("_task_b.json.")
+
+
 def test_the_logs_of_two_models_are_not_one_side(tmp_path: Path) -> None:
     """A folder of logs has those of all models: which is meant only a person knows."""
     for number, side in enumerate(("base", "candidate")):
