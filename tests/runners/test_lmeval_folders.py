@@ -846,6 +846,21 @@ def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:
     assert text.startswith("tqa is judged by acc, the first that")
 
 
+def test_a_metric_that_moves_otherwise_is_shown_where_nobody_chose(tmp_path: Path) -> None:
+    """`acc` may hold where `acc_norm`, which a leaderboard shows, falls."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        rows = [row(n, acc_norm=float(not wrong(n)), spread=[1, 2]) for n in range(N)]
+        write(tmp_path / side, "race", rows)
+    sides = (tmp_path / "base", tmp_path / "tuned")
+    named = Policy(capabilities={"race": CapabilityPolicy(metric="acc")})
+
+    (text,) = support.caveat_texts(judged(*sides), "samples.other-metric")
+
+    assert "by acc (100.0 → 100.0 %), the first" in text
+    assert "acc_norm 100.0 → 80.0 %" in text
+    assert support.caveat_texts(judged(*sides, named), "samples.other-metric") == []
+
+
 def test_a_scale_shows_on_the_candidates_side_alone(tmp_path: Path) -> None:
     """Where the base has nothing above 0, what it is a share of is not known from it."""
     for side, wrong, bleu in (("base", lambda _: False, 0.0), ("tuned", fifth, 35.2)):
