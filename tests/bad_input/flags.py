@@ -124,6 +124,11 @@ CASES: Cases = {
     "compare of a folder that is not there": Case(
         lambda p: ["compare", p.base, p.root / "results"], 2, "compare.absent"
     ),
+    "compare of tables": Case(
+        lambda p: ["compare", p.write("a.csv", "id,score\n1,1\n"), p.root / "a.csv"],
+        2,
+        "compare.other-file",
+    ),
     "compare without suite": Case(lambda p: ["compare", p.base, p.tuned], 2, "suite.none"),
     "a comment's id that ends a comment": Case(
         lambda p: p.check("--comment-id", "gate-->"), 2, "comment.id"

@@ -688,6 +688,17 @@ def test_a_file_alone_says_what_it_lacks(tmp_path: Path) -> None:
     )
 
 
+def test_scores_under_another_key_are_told_how_a_line_looks(tmp_path: Path) -> None:
+    """Two files of neither kind, of which plain results are the nearer."""
+    for side in ("a", "b"):
+        (tmp_path / f"{side}.jsonl").write_text('{"id": 1, "correct": true}\n')
+
+    error = refused(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+
+    assert 'a line is {"id": …, "score": 0 to 1' in str(error)
+    assert "('correct' may be it: call it 'score')" in str(error)
+
+
 def test_rows_of_another_program_are_no_samples(tmp_path: Path) -> None:
     """A data set, say."""
     for side in ("a", "b"):
