@@ -52,6 +52,7 @@ TABLE = 'prompt,answer\n"größe, 0",a;b\n"größe, 1",c\n'
         ("version.json", json.dumps({"version": "1.1", "data": ROWS}, indent=1)),
         ("after.json", json.dumps({"rows": ROWS, "features": [{"name": "prompt"}]})),
         ("page.json", json.dumps({"rows": [{"row_idx": 0, "row": row} for row in ROWS]})),
+        ("pandas.json", json.dumps({"schema": {"pandas_version": "1.4.0"}, "data": ROWS})),
         ("table.csv", TABLE),
         ("mark.csv", "\ufeff" + TABLE.replace("\n", "\r\n")),
         ("semicolons.csv", 'prompt;answer\ngröße, 0;"a;b"\ngröße, 1;c\n'),

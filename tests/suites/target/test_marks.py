@@ -29,7 +29,20 @@ def refused_file(path: Path, error_id: str) -> str:
     return str(caught.value)
 
 
-MARKS = ["NULL", "\\N", "nan", "NaN", "#N/A", "None", "N/A", "NA", "<NA>", "#VALUE!", "k.A."]
+MARKS = [
+    "NULL",
+    "\\N",
+    "nan",
+    "NaN",
+    "#N/A",
+    "None",
+    "N/A",
+    "NA",
+    "<NA>",
+    "#VALUE!",
+    "k.A.",
+    "####",
+]
 
 
 @pytest.mark.parametrize("mark", MARKS)
