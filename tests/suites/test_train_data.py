@@ -137,6 +137,20 @@ def test_parquet_counts_rows(tmp_path: Path) -> None:
     assert texts_of(str(path)) == [(1, "a"), (2, "b\nc")]
 
 
+def test_text_in_a_binary_column_counts(tmp_path: Path) -> None:
+    """Hive and old Spark write it so; a picture beside it is no text."""
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {"id": ["a"], "prompt": ["Größe?".encode()], "picture": [b"\x89PNG\xff"]}
+    path = tmp_path / "d.parquet"
+    parquet.write_table(pyarrow.table(columns), path)
+
+    (text,) = read_training(str(path))
+
+    assert text.parts == ("a", "Größe?")
+
+
 def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
     """What save_to_disk writes is a folder of Arrow files; the source names the file."""
     import datasets
