@@ -117,6 +117,9 @@ CASES: Cases = {
     "store is a file": Case(
         lambda p: [p.write("store", ""), *p.check()][1:], 2, "file.not-written"
     ),
+    "a file to verify as a store": Case(
+        lambda p: ["store", "verify", "--store", p.write("store", "")], 2, "store.is-file"
+    ),
     "measure what is not there": Case(
         lambda p: p.measure(p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),
