@@ -368,6 +368,19 @@ def test_yes_and_no_are_no_numbers(more: str, tmp_path: Path) -> None:
         load(tmp_path, more)
 
 
+@pytest.mark.parametrize(("text", "limit"), [("010", 10), ("08", 8), ("1_000", 1000)])
+def test_numbers_are_decimal(tmp_path: Path, text: str, limit: int) -> None:
+    """YAML 1.1 takes 010 for eight."""
+    assert load(tmp_path, f"protocol: {{limit: {text}}}\n").protocol.limit == limit
+
+
+@pytest.mark.parametrize("text", ["1:30", "0x10", "0b11"])
+def test_what_is_no_decimal_number_is_no_limit(tmp_path: Path, text: str) -> None:
+    """YAML 1.1 takes 1:30 for 90."""
+    with support.refused("protocol.limit", 2):
+        load(tmp_path, f"protocol: {{limit: {text}}}\n")
+
+
 def test_yes_and_no_are_words(tmp_path: Path) -> None:
     """A folder that is called no is no truth value: only true and false are."""
     plan = load_plan(plan_file(tmp_path, "base: no\n", text="candidate: c\nsuites: [adjacent]\n"))

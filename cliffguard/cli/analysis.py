@@ -33,13 +33,13 @@ def analysis_of(
     from cliffguard.run.halves import kept_half
     from cliffguard.suites.contamination import drop_contaminated
     from cliffguard.suites.target import suites_of
-    from cliffguard.suites.train_data import blank_text_caveats, read_all_training
+    from cliffguard.suites.train_data import read_all_training, training_caveats
 
     suites = suites_of(plan)
     policy = with_margins(plan.policy or default_policy(suites), suites)
     suites = wanting(suites, policy)
     training = read_all_training(plan.train)
-    for caveat in blank_text_caveats(training):
+    for caveat in training_caveats(training):
         print(one_line(caveat.text), file=sys.stderr)
     tasks, _ = kept_half(_tasks(plan, suites), plan, policy)
     tasks, _ = drop_contaminated(tasks, training)

@@ -161,11 +161,12 @@ def _plan_of(
     if path is not None:
         return _whole(plan_of(flags, path))
     if not overrides(flags).keys() & {"suites", "target"}:
-        from cliffguard.runners.logged import refuse_other_folder
+        from cliffguard.runners.logged import refuse_other_file, refuse_other_folder
 
         for name in (base, candidate):
             refuse_other_folder(name)
             _refuse_absent(name)
+            refuse_other_file(name)
     return plan_of({**flags, "base": base, "candidate": [candidate]})
 
 

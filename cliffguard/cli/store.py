@@ -41,7 +41,7 @@ def list_store(
     """List what is stored: of which checkpoint, which task, how it was asked, how much, how old."""
     from cliffguard.store.maintenance.questions import describe, entries_of
 
-    answers = open_store(store)
+    answers = _looked_at(store)
     rows: list[StoredQuestion] = []
     damaged: list[StoreError] = []
     with progress_shown("listing what is stored"):
@@ -126,7 +126,7 @@ def verify_store(
     )
     from cliffguard.store.maintenance.questions import entries_of
 
-    answers = open_store(store)
+    answers = _looked_at(store)
     with progress_shown("reading what is stored"):
         entries = entries_of(answers)
         lists, looks = examine_lists(answers), examine_looks(answers)
@@ -200,7 +200,7 @@ def prune_store(
         raise UsageError(
             "say what may go: --older-than, --checkpoint or --unreadable", id="prune.nothing-named"
         )
-    answers = open_store(store)
+    answers = _looked_at(store)
     if checkpoint is not None and not unreadable:
         select(answers, checkpoint=checkpoint)  # a misspelt name is no empty answer
     with progress_shown("looking for what may go"):
@@ -269,6 +269,17 @@ def import_answers(
         f"{n_things(taken.n_new, 'shard')} {plural(taken.n_new, 'is', 'are')} new, {taken.n_known} "
         "were there"
     )
+
+
+def _looked_at(store: Path | None) -> Store:
+    """Return a store to look into, which need not be there. Raises UsageError for a file."""
+    answers = open_store(store)
+    if answers.root.is_file():
+        raise UsageError(
+            f"{answers.root}: is a file, and no folder of stored answers; name that with --store",
+            id="store.is-file",
+        )
+    return answers
 
 
 def _seconds(age: str) -> float:

@@ -102,11 +102,11 @@ def cover_prompts(
     """Say how much of production no capability covers, with the prompts least like any item."""
     from cliffguard.compare.diagnostics.screens import cover
     from cliffguard.gate import find_alone, runner_for
-    from cliffguard.suites.train_data import blank_text_caveats, read_all_training
+    from cliffguard.suites.train_data import read_all_training, training_caveats
 
     screen = shown(quiet=quiet, verbose=verbose)
     texts = read_all_training(prompts)
-    for caveat in blank_text_caveats(texts):
+    for caveat in training_caveats(texts):
         screen.say(caveat.text.replace("the training data", "production"))
     plan = plan_of({**flags, "suites": names, "candidate": [base]})
     with contextlib.closing(screen):

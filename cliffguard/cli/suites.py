@@ -158,12 +158,12 @@ def print_overlap(
     from cliffguard.report.page import source_line
     from cliffguard.suites.contamination import contamination_caveats as caveats_of
     from cliffguard.suites.contamination import drop_contaminated
-    from cliffguard.suites.train_data import blank_text_caveats, read_all_training
+    from cliffguard.suites.train_data import read_all_training, training_caveats
 
     with progress_shown("comparing the items with the training data"):
         texts = read_all_training(train)
         tasks, overlaps = drop_contaminated(tasks_of(names), texts)
-    for caveat in blank_text_caveats(texts):
+    for caveat in training_caveats(texts):
         print(one_line(caveat.text), file=sys.stderr)
     if output_format == "json":
         rows = [dataclasses.asdict(overlap) for overlap in overlaps]

@@ -42,11 +42,21 @@ class Bounds:
         if not (all(lows) and is_low_enough):
             words = self._in_words()
             return (
-                f"{words}, got {value}" if words.endswith("negative") else f"{words}, not {value}"
+                f"{words}, got {value}"
+                if words.endswith("negative")
+                else f"{words}, not {value}{self._as_share(value)}"
             )
         if self.least is not None and value < self.least:
             return f"must be at least {self.least:g}, not {value}"
         return None
+
+    def _as_share(self, value: float) -> str:
+        """Return how a number of percent is written, where a share is meant and 5 is not 0.05."""
+        high = self.most if self.below is None else self.below
+        is_share = high is not None and high <= 1
+        if is_share and 1 <= value <= 100 and self.fault(value / 100) is None:
+            return f"; {value:g} % are {value / 100:g}"
+        return ""
 
     def _in_words(self) -> str:
         low = self.least if self.above is None else self.above

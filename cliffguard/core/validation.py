@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,7 +70,8 @@ def validate(
         first = _first(failure)
         cause = first.get("ctx", {}).get("error")  # what the record itself has raised
         error_id = getattr(cause, "id", None) or (_id(first, adapter, kind) if kind else whole)
-        raise error(f"{source}: {_explain(first, adapter)}", id=error_id) from None
+        meant = _as_meant(first) if kind else ""  # people write it
+        raise error(f"{source}: {_explain(first, adapter)}{meant}", id=error_id) from None
     if _has_no_number(value):
         raise error(f"{source}: holds an infinity or NaN, which is no number to go by", id=whole)
     return valid
@@ -109,8 +113,26 @@ def _explain(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
         return f"{where}: missing"
     if first["type"] in ("dataclass_type", "dict_type"):
         return f"{where}: must be a mapping of keys{_as_mapping(first, adapter)}".removeprefix(": ")
+    if first["type"] == "string_type" and first["loc"][-1:] == ("[key]",):
+        where = ".".join(map(str, first["loc"][:-2]))
+        return f"{where}: the key {first['input']} is no text; write it in quotes"
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     return f"{where}: {message}" if where else message
+
+
+def _as_meant(first: Mapping[str, Any]) -> str:
+    """Return how a bare value is written that stands there in another way, or nothing."""
+    value, kind = first["input"], first["type"]
+    key = next((str(part) for part in reversed(first["loc"]) if (part,) not in _PLAIN), "")
+    if kind == "float_parsing" and (number := _NUMBER.fullmatch(value)) is not None:
+        share = Decimal(number["number"].replace(",", "."))
+        share = share.scaleb(-2) if number["percent"] else share
+        return f"; write {key}: {share.normalize():f}"
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"; write {key}: [{value}]"
+    if kind == "string_type" and isinstance(value, (bool, int, float, date)):
+        return f", and YAML reads {value} here; write it in quotes"
+    return ""
 
 
 def _as_mapping(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
@@ -127,6 +149,8 @@ def _as_mapping(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
     return f", such as {key}: {{{name}: …}}" if name else ""
 
 
+_NUMBER = re.compile(r"\s*(?P<number>-?\d{1,9}(?:[.,]\d{1,9})?)\s*(?P<percent>%|pp|points?)?\s*")
+"""A number as people write it: with a comma, in percent or in points."""
 _MEANT = {"margin", "min_gain"}  # by whoever writes a bare number
 _PLAIN = {("str",), ("bool",), ("int",), ("float",)}
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}

@@ -21,8 +21,9 @@ class _PlainData(yaml.SafeLoader):
     """A safe loader of plain data, without the traps of YAML 1.1.
 
     A key written twice is refused, where YAML would keep the last. Only true and false are
-    truth values: yes, no, on and off are words, so that `limit: yes` is not the number 1. Tags are
-    refused, and so are aliases that stand inside what they stand for, or multiply it.
+    truth values: yes, no, on and off are words, so that `limit: yes` is not the number 1. Numbers
+    are decimal: `limit: 010` is ten and not eight, and 1:30 no 90. Tags are refused, and so are
+    aliases that stand inside what they stand for, or multiply it.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -62,15 +63,30 @@ def _too_much(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
+_WRITTEN = {
+    "bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
+    "int": re.compile(r"^[-+]?[0-9][0-9_]*$"),
+    "float": re.compile(
+        r"^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+}
+"""How values are written that are no texts, where YAML 1.1 has more of them."""
+
 _PlainData.yaml_implicit_resolvers = {
     first: [
-        (tag, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"))
-        if tag == "tag:yaml.org,2002:bool"
-        else (tag, pattern)
+        (tag, _WRITTEN.get(tag.removeprefix("tag:yaml.org,2002:"), pattern))
         for tag, pattern in resolvers
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def _whole_number(_: _PlainData, node: yaml.ScalarNode) -> int:
+    return int(node.value.replace("_", ""))
+
+
+_PlainData.add_constructor("tag:yaml.org,2002:int", _whole_number)
 
 
 def _mapping(loader: _PlainData, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -31,7 +31,7 @@ from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks, looks_at_scales
 from cliffguard.suites.contamination import drop_contaminated
 from cliffguard.suites.target import suites_of
-from cliffguard.suites.train_data import TrainingText, blank_text_caveats, read_all_training
+from cliffguard.suites.train_data import TrainingText, read_all_training, training_caveats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def survey_of(
         base=base,
         candidate=candidate,
         tasks=tasks,
-        caveats=(*remarks, *plainly, *cut, *blank_text_caveats(training)),
+        caveats=(*remarks, *plainly, *cut, *training_caveats(training)),
         overlaps=overlaps,
         origin=origin,
     )

@@ -16,7 +16,9 @@ from cliffguard.runners.inspect_logs.files import is_log
 from cliffguard.runners.inspect_logs.folders import holds_logs
 from cliffguard.runners.lmeval_import.folders import is_checkpoint
 from cliffguard.runners.lmeval_logs.lines import rows_in
+from cliffguard.runners.plain_lines import LINE
 from cliffguard.runners.scored import paired, wanted_fields
+from cliffguard.suites.target.cells import rewritten
 
 Kind = Literal["lm-eval", "inspect_ai", "plain"]
 
@@ -25,6 +27,9 @@ _WORDS = {
     "inspect_ai": "a log of inspect_ai",
     "plain": "plain results",
 }
+
+
+_LOG_FILES = "samples_TASK_DATE.jsonl of lm-eval, a log of inspect_ai (.eval, .json)"
 
 
 def is_logged(name: str) -> bool:
@@ -36,6 +41,22 @@ def refuse_other_folder(name: str) -> None:
     """Raise UsageError for a folder that is there, and holds nothing that can be compared."""
     if not _is_inspect(name):
         lmeval_import.refuse_other_folder(name)
+
+
+def refuse_other_file(name: str) -> None:
+    """Raise UsageError for a file: it is no log, or it would be read, nor a checkpoint."""
+    path = user_path(name, UsageError)
+    if not path.is_file():
+        return
+    how = ""
+    if path.suffix.lower() in (".csv", ".tsv"):
+        made = rewritten(name, "{**r, 'score': float(r['score'])}")
+        how = f"; of a table of ids and scores {made} makes plain results"
+    raise UsageError(
+        f"{name}: no file of results: these are {_LOG_FILES}, or plain results (.jsonl), of which "
+        f"a line is {LINE}{how}",
+        id="compare.other-file",
+    )
 
 
 @doing("reading the samples")
@@ -74,7 +95,9 @@ def _kind(name: str) -> Kind | None:
         return None
     if first is None:
         return None
-    return "plain" if plain_results.is_plain(first[1]) else "lm-eval"
+    if plain_results.is_plain(first[1]):
+        return "plain"
+    return "lm-eval" if "doc_id" in first[1] else None
 
 
 def _is_inspect(name: str) -> bool:

@@ -24,6 +24,7 @@ from cliffguard.runners import imported
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice, fields_of
 from cliffguard.runners.lmeval_logs.lines import rows_in
 from cliffguard.runners.lmeval_logs.sample import NO_SAMPLE, in_words
+from cliffguard.runners.plain_lines import LINE, may_be
 from cliffguard.runners.score_choices import TaskScores
 from cliffguard.runners.scored import ScoredSide, Source
 
@@ -128,6 +129,8 @@ def _add(
         return
     if not isinstance(is_high, bool):
         raise _wrong(where, f"higher_is_better is {in_words(is_high)}, and must be true or false")
+    if row.get("lower_is_better") is is_high:
+        raise _wrong(where, f"higher_is_better and lower_is_better are both {_word(is_high)}")
     if task.is_high not in (None, is_high):
         raise _wrong(where, f"higher_is_better is {_word(is_high)}, and was not on earlier lines")
     task.is_high = is_high
@@ -136,7 +139,7 @@ def _add(
 def _id(where: str, row: Mapping[str, Any]) -> str:
     value = row.get("id", _MISSING)
     if value is _MISSING:
-        raise _wrong(where, "no id")
+        raise _wrong(where, f"no id{may_be('id', row)}")
     if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
         raise _wrong(where, f"id is {in_words(value)}, and must be a text or a whole number")
     return str(value)
@@ -145,7 +148,7 @@ def _id(where: str, row: Mapping[str, Any]) -> str:
 def _score(where: str, row: Mapping[str, Any]) -> float | None:
     value = row.get("score", _MISSING)
     if value is _MISSING:
-        raise _wrong(where, "no score; null says that there is none")
+        raise _wrong(where, f"no score{may_be('score', row)}; null says that there is none")
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if not isinstance(value, (bool, int, float)) or not 0 <= value <= 1:
@@ -170,10 +173,7 @@ def _cluster(where: str, row: Mapping[str, Any]) -> str | None:
 
 
 def _wrong(where: str, what: str) -> UsageError:
-    return UsageError(
-        f'{where}: {what}; a line is {{"id": …, "score": 0 to 1, "higher_is_better": true}}',
-        id="results.wrong-line",
-    )
+    return UsageError(f"{where}: {what}; a line is {LINE}", id="results.wrong-line")
 
 
 def _refuse_other(task: str, paths: Sequence[Path], sides: Sequence[_Task]) -> None:

@@ -32,6 +32,7 @@ from cliffguard.runners.lmeval_import.settings import contradictions, one_sided
 from cliffguard.runners.lmeval_import.tasks import capabilities_of
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice
 from cliffguard.runners.lmeval_logs.sample import NO_SAMPLE
+from cliffguard.runners.other_metrics import Mean, Means, mean_of_scores, moved_otherwise
 from cliffguard.runners.score_choices import TaskScores, chosen
 from cliffguard.suites.directions import UNKNOWN, lower_is_better
 
@@ -128,6 +129,9 @@ class _Pairing:
         is_low = _is_low(task, capability, choice, (base, candidate), rules.lower_is_better)
         self.caveats += one_sided(task, settings)
         self.caveats += self._choices(task, choice, passed, base, rules)
+        if rules.metric is None:
+            means = [_means(side, choice) for side in (base, candidate)]
+            self.caveats += moved_otherwise(task, choice.metric or "", means)
         for key, sample in sides[0].items():
             if key in sides[1]:
                 self._one_run.add(sample, sides[1][key])
@@ -171,6 +175,17 @@ class _Pairing:
         others = [c.filter or "" for c in base.scores if c.metric == choice.metric and c != choice]
         if others and rules.filter is None:
             yield chosen_filter(task, choice.filter, others, self._source.filter)
+
+
+def _means(side: TaskScores, judged: ScoreChoice) -> Means:
+    """Return the means of all metrics that are scores, by their first filter or the judged one."""
+    means: dict[str, Mean] = {}
+    for choice, numbers in ((judged, side.scores[judged]), *side.scores.items()):
+        scores = [number for number in numbers.values() if not isinstance(number, str)]
+        are_shares = all(score is None or 0 <= score <= 1 for score in scores)
+        if (choice.metric or "") not in means and are_shares and len(scores) == len(numbers):
+            means[choice.metric or ""] = mean_of_scores(scores)
+    return means
 
 
 def _as_scored(sides: Sequence[TaskScores], choice: ScoreChoice) -> tuple[dict[str, Sample], ...]:

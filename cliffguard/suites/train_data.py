@@ -15,6 +15,7 @@ from cliffguard.suites.rows import Row, are_pairs, index_told, read_rows
 from cliffguard.suites.target.call_parts import turns_in
 from cliffguard.suites.target.chats import chat_in, is_chat, role_key, text_key
 from cliffguard.suites.target.messages import before_answer, is_call, messages_of
+from cliffguard.suites.wrapped_lines import wrapped_caveats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +69,23 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
     return texts
 
 
-def blank_text_caveats(texts: Sequence[TrainingText]) -> tuple[Caveat, ...]:
-    """Return a caveat that counts the rows whose texts are all blank, where there are some."""
+def training_caveats(texts: Sequence[TrainingText]) -> tuple[Caveat, ...]:
+    """Return caveats on rows in which an item might not be found: blank ones, wrapped lines."""
+    wrapped = wrapped_caveats((text.source, text.text) for text in texts)
+    return (*_blank(texts), *wrapped)
+
+
+def _blank(texts: Sequence[TrainingText]) -> Iterator[Caveat]:
     blank = [text for text in texts if text.is_blank]
     if not blank:
-        return ()
+        return
     first = f"{blank[0].source}:{blank[0].line}"
     text = (
         f"{len(blank):,} of {n_things(len(texts), 'row', ',')} of the training data "
         f"{plural(len(blank), 'holds', 'hold')} blank texts alone, such as {first}: nothing can be "
         "found in them."
     )
-    return (Caveat(id="training.blank-rows", text=text),)
+    yield Caveat(id="training.blank-rows", text=text)
 
 
 @doing("reading the training data")

@@ -117,12 +117,20 @@ CASES: Cases = {
     "store is a file": Case(
         lambda p: [p.write("store", ""), *p.check()][1:], 2, "file.not-written"
     ),
+    "a file to verify as a store": Case(
+        lambda p: ["store", "verify", "--store", p.write("store", "")], 2, "store.is-file"
+    ),
     "measure what is not there": Case(
         lambda p: p.measure(p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),
     "compare what was not measured": Case(emptied_store, 2, "compare.not-stored"),
     "compare of a folder that is not there": Case(
         lambda p: ["compare", p.base, p.root / "results"], 2, "compare.absent"
+    ),
+    "compare of tables": Case(
+        lambda p: ["compare", p.write("a.csv", "id,score\n1,1\n"), p.root / "a.csv"],
+        2,
+        "compare.other-file",
     ),
     "compare without suite": Case(lambda p: ["compare", p.base, p.tuned], 2, "suite.none"),
     "a comment's id that ends a comment": Case(

@@ -44,6 +44,20 @@ CASES: Cases = {
         lambda p: p.policy("mean_margin: 0.05\n"), 2, "policy.mean-margin"
     ),
     "alpha out of range": Case(lambda p: p.policy("alpha: 0.95\n"), 2, "policy.alpha"),
+    "margin with a decimal comma": Case(
+        lambda p: p.policy("capabilities: {reasoning: {margin: '0,05'}}\n"), 2, "policy.margin"
+    ),
+    "a task beside no list": Case(
+        lambda p: p.policy("capabilities: {reasoning: {tasks: gsm8k}}\n"), 2, "policy.tasks"
+    ),
+    "a capability that YAML takes for a day": Case(
+        lambda p: p.policy("capabilities: {2026-01-01: {margin: 0.05}}\n"),
+        2,
+        "policy.capabilities",
+    ),
+    "a metric that YAML takes for a number": Case(
+        lambda p: p.policy("capabilities: {reasoning: {metric: 1}}\n"), 2, "policy.metric"
+    ),
     "alpha is no number": Case(lambda p: p.policy("alpha: 5 %\n"), 2, "policy.alpha"),
     "unknown key of a policy": Case(
         lambda p: p.policy("defalt_margin: 0.1\n"), 2, "policy.unknown-key"

@@ -107,8 +107,8 @@ def test_bad_yaml_is_explained(text: str, error: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["2024-13-45", "0x_", "0b_", "1" * 5000],
-    ids=["date that is none", "hexadecimal without digits", "binary without digits", "long number"],
+    ["2024-13-45", "1" * 5000],
+    ids=["date that is none", "long number"],
 )
 def test_values_that_yaml_chokes_on_are_explained(value: str, tmp_path: Path) -> None:
     """A scalar that looks like a date or a number but is none is an error with the file's name."""

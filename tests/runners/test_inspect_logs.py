@@ -210,6 +210,24 @@ def test_logs_stand_in_folders(tmp_path: Path) -> None:
     assert len(support.caveat_texts(review, "samples.several-runs")) == 2
 
 
+def test_the_newest_log_is_so_by_its_moment(tmp_path: Path) -> None:
+    """Not by the hour that its zone writes: 13:10+02:00 is before 12:30Z."""
+    write(tmp_path / "base.json", log("base"))
+    for name, created, n in (
+        ("a", "2026-01-01T12:30:00Z", 4),
+        ("b", "2026-01-01T13:10:00+02:00", 2),
+    ):
+        content = log("candidate")
+        content["eval"]["created"] = created
+        content["samples"] = content["samples"][:n]
+        write(tmp_path / "runs" / f"2026-01-01T10-00-00+00-00_task_{name}.json", content)
+
+    review = compared((tmp_path / "base.json", tmp_path / "runs"))
+
+    (text,) = support.caveat_texts(review, "samples.several-runs")
+    assert text.endswith("_task_b.json.")
+
+
 def test_the_logs_of_two_models_are_not_one_side(tmp_path: Path) -> None:
     """A folder of logs has those of all models: which is meant only a person knows."""
     for number, side in enumerate(("base", "candidate")):
@@ -320,6 +338,20 @@ def test_which_way_a_scorer_points_must_be_known(tmp_path: Path) -> None:
     error = refused(paths)
     assert (error.exit_code, error.id) == (2, "metric.unknown-direction")
     assert compared(paths, lower_is_better=True).verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_part_of_a_score_that_nobody_judges_is_shown_where_it_moves(tmp_path: Path) -> None:
+    """The first of several values counts, and may hold while another falls."""
+
+    def change(side: str, content: Log) -> None:
+        for sample in content["samples"]:
+            value = {"form": "C", "facts": "C" if side == "base" else "I"}
+            sample["scores"] = {"judge": {"value": value}}
+
+    (text,) = support.caveat_texts(compared(pair(tmp_path, change)), "samples.other-metric")
+
+    assert "judged by judge/form (100.0 → 100.0 %)" in text
+    assert "judge/facts 100.0 → 0.0 %" in text
 
 
 def test_a_scorer_that_gives_no_share_is_passed(tmp_path: Path) -> None:

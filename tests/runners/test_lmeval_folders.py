@@ -688,6 +688,17 @@ def test_a_file_alone_says_what_it_lacks(tmp_path: Path) -> None:
     )
 
 
+def test_scores_under_another_key_are_told_how_a_line_looks(tmp_path: Path) -> None:
+    """Two files of neither kind, of which plain results are the nearer."""
+    for side in ("a", "b"):
+        (tmp_path / f"{side}.jsonl").write_text('{"id": 1, "correct": true}\n')
+
+    error = refused(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+
+    assert 'a line is {"id": …, "score": 0 to 1' in str(error)
+    assert "('correct' may be it: call it 'score')" in str(error)
+
+
 def test_rows_of_another_program_are_no_samples(tmp_path: Path) -> None:
     """A data set, say."""
     for side in ("a", "b"):
@@ -844,6 +855,21 @@ def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:
     assert by_name(review)["tqa"].counts.n_broken == N // 5
     (text,) = support.caveat_texts(review, "samples.chosen-metric")
     assert text.startswith("tqa is judged by acc, the first that")
+
+
+def test_a_metric_that_moves_otherwise_is_shown_where_nobody_chose(tmp_path: Path) -> None:
+    """`acc` may hold where `acc_norm`, which a leaderboard shows, falls."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        rows = [row(n, acc_norm=float(not wrong(n)), spread=[1, 2]) for n in range(N)]
+        write(tmp_path / side, "race", rows)
+    sides = (tmp_path / "base", tmp_path / "tuned")
+    named = Policy(capabilities={"race": CapabilityPolicy(metric="acc")})
+
+    (text,) = support.caveat_texts(judged(*sides), "samples.other-metric")
+
+    assert "by acc (100.0 → 100.0 %), the first" in text
+    assert "acc_norm 100.0 → 80.0 %" in text
+    assert support.caveat_texts(judged(*sides, named), "samples.other-metric") == []
 
 
 def test_a_scale_shows_on_the_candidates_side_alone(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from cliffguard.core.errors import SuiteError, UsageError
 from cliffguard.core.files import read_jsonl
-from cliffguard.suites.rows import packed, read_records
+from cliffguard.suites.rows import packed, read_records, read_rows
 from cliffguard.suites.train_data import read_training
 from tests import support
 
@@ -39,6 +39,9 @@ LINES = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
 TABLE = 'prompt,answer\n"größe, 0",a;b\n"größe, 1",c\n'
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -52,6 +55,7 @@ TABLE = 'prompt,answer\n"größe, 0",a;b\n"größe, 1",c\n'
         ("version.json", json.dumps({"version": "1.1", "data": ROWS}, indent=1)),
         ("after.json", json.dumps({"rows": ROWS, "features": [{"name": "prompt"}]})),
         ("page.json", json.dumps({"rows": [{"row_idx": 0, "row": row} for row in ROWS]})),
+        ("pandas.json", json.dumps({"schema": {"pandas_version": "1.4.0"}, "data": ROWS})),
         ("table.csv", TABLE),
         ("mark.csv", "\ufeff" + TABLE.replace("\n", "\r\n")),
         ("semicolons.csv", 'prompt;answer\ngröße, 0;"a;b"\ngröße, 1;c\n'),
@@ -175,6 +179,12 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
         ),
         ("d.csv.gz", b"no gzip", "rows.packed", "unpack it"),
         ("d.csv", b"a,b,\n1,2,3\n", "rows.header", "column without a name"),
+        ("d.csv", POINTER, "rows.lfs-pointer", "git lfs pull"),
+        ("d.txt", POINTER, "rows.lfs-pointer", "git lfs pull"),
+        ("d.parquet", POINTER, "rows.lfs-pointer", "git lfs pull"),
+        ("d.jsonl.gz", POINTER, "rows.lfs-pointer", "git lfs pull"),
+        ("d.csv", b"<!DOCTYPE html>\n<html>\n<p>Sign in\n", "rows.page", "download the file"),
+        ("d.jsonl", b"\n<html lang='en'>\n", "rows.page", "download the file"),
     ],
 )
 def test_what_is_not_read_says_what_it_is(
@@ -188,6 +198,13 @@ def test_what_is_not_read_says_what_it_is(
 
     assert caught.value.id == error_id
     assert caught.value.exit_code == 2
+
+
+def test_a_text_may_be_a_page(tmp_path: Path) -> None:
+    """Models are trained on pages, too."""
+    path = written(tmp_path / "d.txt", b"<html>\n<p>Some words.\n")
+
+    assert [row.value for row in read_rows(str(path))] == ["<html>", "<p>Some words."]
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

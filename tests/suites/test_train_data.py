@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cliffguard.suites.train_data import TrainingText, blank_text_caveats, read_training
+from cliffguard.suites.train_data import TrainingText, read_training, training_caveats
 from tests import support
 
 
@@ -82,10 +84,29 @@ def test_rows_of_blank_text_are_counted(tmp_path: Path) -> None:
 
     texts = read_training(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
 
-    (caveat,) = blank_text_caveats(texts)
+    (caveat,) = training_caveats(texts)
     assert caveat.text.startswith("2 of 4 rows of the training data hold blank texts alone, such ")
     assert "t.jsonl:1" in caveat.text
-    assert blank_text_caveats(texts[1:2]) == ()
+    assert training_caveats(texts[1:2]) == ()
+
+
+PROSE = "the keeper of the old lighthouse climbed its stairs every evening and lit a lamp " * 20
+
+
+def test_lines_that_an_editor_wrapped_are_told(tmp_path: Path) -> None:
+    """An item over two of them is in no row; one sentence a line is what is read."""
+    path = tmp_path / "book.txt"
+    path.write_text(textwrap.fill(PROSE, 72))
+    (caveat,) = training_caveats(read_training(str(path)))
+    assert caveat.id == "training.wrapped-lines"
+
+    command = caveat.text.partition("; awk")[2].partition(" makes a line")[0]
+    subprocess.run(f"awk{command}", shell=True, cwd=tmp_path, check=True)
+    rows = read_training(str(tmp_path / "rows.txt"))
+    assert ([row.text.strip() for row in rows], training_caveats(rows)) == ([PROSE.strip()], ())
+
+    path.write_text("".join(f"the keeper said {'very ' * (n % 9)}much\n" for n in range(60)))
+    assert training_caveats(read_training(str(path))) == ()
 
 
 @pytest.mark.parametrize("blank", ["", " \n\t", "\u00a0"])
@@ -135,6 +156,20 @@ def test_parquet_counts_rows(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(rows), path)
 
     assert texts_of(str(path)) == [(1, "a"), (2, "b\nc")]
+
+
+def test_text_in_a_binary_column_counts(tmp_path: Path) -> None:
+    """Hive and old Spark write it so; a picture beside it is no text."""
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {"id": ["a"], "prompt": ["Größe?".encode()], "picture": [b"\x89PNG\xff"]}
+    path = tmp_path / "d.parquet"
+    parquet.write_table(pyarrow.table(columns), path)
+
+    (text,) = read_training(str(path))
+
+    assert text.parts == ("a", "Größe?")
 
 
 def test_a_saved_dataset_is_read(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
@@ -16,6 +18,7 @@ from cliffguard.runners.inspect_logs.scores import mapping
 
 _DEEPEST = 3  # the folder, those in it, and those in them
 _N_NAMED = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SHOWN = 60  # characters of arguments
 _WEIGHTS = re.compile(r"path|model|adapter|lora|revision|checkpoint").search
 """Which arguments of a model (`-M`) name weights."""
@@ -57,11 +60,24 @@ def find_logs(name: str) -> LoggedRuns:
             id="samples.several-models",
         )
     _refuse_other_arguments(name, logs)
-    logs.sort(key=lambda log: (str(log.eval.get("created", "")), log.path.name))
+    logs.sort(key=lambda log: (_moment(str(log.eval.get("created", ""))), log.path.name))
     newest = {log.task: log for log in logs}
     return LoggedRuns(
         newest=newest, older=tuple(log.path for log in logs if log is not newest[log.task])
     )
+
+
+def _moment(created: str) -> tuple[float, str]:
+    """Return when a log says that it was made, in seconds, and as it says it.
+
+    Two machines, or summer and winter, write the hour of two zones: 13:10+02:00 is before 12:30Z.
+    """
+    try:
+        moment = datetime.fromisoformat(created.replace("Z", "+00:00"))
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return (zoned - _EPOCH).total_seconds(), created
+    except (ValueError, OverflowError):
+        return -math.inf, created
 
 
 def _model(log: LogFile) -> str:

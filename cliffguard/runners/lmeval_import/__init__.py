@@ -41,6 +41,7 @@ from cliffguard.runners.lmeval_import.settings import contradictions, one_sided
 from cliffguard.runners.lmeval_import.tasks import capabilities_of, lacking
 from cliffguard.runners.lmeval_import.usable import ScoredTask, Unscored, read_task
 from cliffguard.runners.lmeval_logs import Sample
+from cliffguard.runners.other_metrics import moved_otherwise
 from cliffguard.suites.directions import HIGHER_IS_BETTER, declared, lower_is_better
 
 __all__ = ["is_logged", "read_samples", "refuse_other_folder"]
@@ -105,7 +106,7 @@ class _Tasks:
         self._passed: dict[str, Mapping[str, str]] = {}
         self._turned: list[Caveat] = []
         self._one_sided: list[Caveat] = []
-        self._remarks: list[Caveat] = []  # about filters
+        self._remarks: list[Caveat] = []  # about filters and other metrics
 
     def add(self, task: str, capability: str, rules: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
@@ -132,6 +133,7 @@ class _Tasks:
         )
         self._passed[task] = read.passed
         self._remarks += [] if read.remark is None else [read.remark]
+        self._remarks += moved_otherwise(task, read.choice.metric or "", read.means)
 
     def refuse(self) -> None:
         """Raise what forbids a comparison of all that was read."""

@@ -32,7 +32,10 @@ def differences(
         for kind, names in kinds.items()
         if names
     ]
-    return differing if shared else [f"{task}: no document in common"]
+    if shared or not (base and candidate):
+        return differing if shared else [f"{task}: no document in common"]
+    ids = [_first(list(side)) for side in (base, candidate)]
+    return [f"{task}: no document in common (base {ids[0]}; candidate {ids[1]})"]
 
 
 def _first(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from cliffguard.runners.lmeval_import.filters import filters_by_side
 from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_import.settings import Settings
 from cliffguard.runners.lmeval_logs import Sample, ScoreChoice, ScoreError, TaskReader
+from cliffguard.runners.other_metrics import Means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,8 @@ class ScoredTask:
 
     `logged` are the file's metrics, `others` of each side what other filters made of its
     documents, `settings` of each side how its texts were generated; `passed` says what stands in
-    place of a score for metrics before the chosen one; `remark` is about its filters.
+    place of a score for metrics before the chosen one; `remark` is about its filters, and `means`
+    of each side are those of all metrics, where none was chosen.
     """
 
     choice: ScoreChoice
@@ -30,6 +32,7 @@ class ScoredTask:
     passed: Mapping[str, str]
     settings: Sequence[Settings]
     remark: Caveat | None = None
+    means: Sequence[Means] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,12 @@ def _read(
     passed: Mapping[str, str],
     filters: Sequence[Sequence[str]],
 ) -> ScoredTask:
-    sides, others, settings = [], [], []
+    sides, others, settings, means = [], [], [], []
     for run, named in zip(runs, filters, strict=True):
         path = run.path(task)
         sides.append(read(path, named))
         others.append(read.others)
+        means.append({name: mean for name, mean in read.means.items() if mean is not None})
         settings.append({name: frozenset(values) for name, values in read.settings.items()})
         if len(sides) == 1 and all(
             sample.score is None and sample.is_readable for sample in sides[0].values()
@@ -92,4 +96,5 @@ def _read(
         others=others,
         passed=dict(passed),
         settings=settings,
+        means=means,
     )

@@ -31,6 +31,7 @@ from cliffguard.runners.lmeval_logs.sample import (
     trace_of,
     unread_text,
 )
+from cliffguard.runners.other_metrics import Mean
 
 _NO_SCORE = ", not a score between 0 and 1"
 _MOST_VALUES = 20  # of a setting, of those that a task sets for each document
@@ -75,7 +76,8 @@ class TaskReader:
 
     `logged` are all metrics of the file that was read last, and `others` what other filters made
     of its documents: by filter and document the score, None where they read nothing either.
-    `settings` are those by which its texts were generated, each with its values as JSON.
+    `settings` are those by which its texts were generated, each with its values as JSON. `means`
+    are those of its metrics over the documents that have a score, None of one that is no number.
     `wanted` are fields of documents that are kept; `unusable` are metrics that are not settled on.
     `texts` is how much is kept of the prompts of items that do not change.
     """
@@ -89,13 +91,13 @@ class TaskReader:
     ) -> None:
         self.choice = choice
         self._texts: Texts = texts
-        self._is_filter_asked = choice.filter is not None
+        self._named_choice = choice
         self._unusable = unusable
         self._is_number = False  # that which was settled on has been one
-        self._is_share = False  # and one from 0 to 1, above 0, in a whole file
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self.settings: dict[str, set[str]] = {}
+        self.means: dict[str, Mean | None] = {}
         self._last_settings: Mapping[str, Any] | None = None
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
@@ -109,7 +111,7 @@ class TaskReader:
         samples: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
-        self.others, self.settings, self._last_settings = {}, {}, None
+        self.others, self.settings, self._last_settings, self.means = {}, {}, None, {}
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
@@ -122,6 +124,7 @@ class TaskReader:
                 continue
             sample = self._sample(path, line, row)
             self._note_settings(row)
+            self._note_means(row, sample.score)
             if sample.document in samples:
                 raise IntegrityError(
                     f"{path}:{line}: document {sample.document} stands twice; two runs were "
@@ -132,7 +135,6 @@ class TaskReader:
         self.logged = tuple(known)
         self._refuse_unknown(path, filters, known)
         self._twins = samples
-        self._is_share = self._is_share or any(sample.score for sample in samples.values())
         return samples
 
     def forget(self) -> None:
@@ -168,7 +170,7 @@ class TaskReader:
             )
 
     def _no_filter(self, path: Path, there: Sequence[str]) -> UsageError:
-        is_asked = self._is_filter_asked
+        is_asked = self._named_choice.filter is not None
         who = "the policy's capability names" if is_asked else "the base is judged by"
         rerun = "run lm-eval on both sides with one release"
         if names_filters(path):
@@ -205,13 +207,23 @@ class TaskReader:
             if len(values) < _MOST_VALUES:
                 values.add(json.dumps(plain_setting(value), sort_keys=True))
 
+    def _note_means(self, row: Mapping[str, Any], judged: float | None) -> None:
+        """Note what the other metrics say of a document, where nobody chose among them."""
+        if judged is None or self._named_choice.metric is not None:
+            return
+        for metric in _metrics(row):
+            mean = self.means.setdefault(metric, Mean())
+            if mean is None:
+                continue
+            score = judged if metric == self.choice.metric else _share(row, metric)
+            if score is None:
+                self.means[metric] = None
+            else:
+                mean.add(score)
+
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
         is_read = response_text(row.get("filtered_resps"), row.get("arguments")) != NOTHING_READ
-        try:
-            number = score_in(row, self.choice.metric or "")
-        except ValueError:
-            number = None
-        score = number if is_read and number is not None and 0 <= number <= 1 else None
+        score = _share(row, self.choice.metric or "") if is_read else None
         self.others.setdefault(name, {})[str(row.get("doc_id"))] = score
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
@@ -280,7 +292,7 @@ class TaskReader:
             self._is_number = self._is_number or number is not None
             return None if number is None else _RIGHT_OR_WRONG.get(number, number)
         reason = f"is {in_words(row.get(metric))}"
-        if self._is_share:
+        if any(sample.score for sample in self._twins.values()):
             raise _damaged(path, line, f"{metric} {reason}, and from 0 to 1 on the base's side")
         raise ScoreError(f"{path}:{line}", metric, reason, _metrics(row), _NO_SCORE)
 
@@ -296,6 +308,15 @@ class TaskReader:
             counts = " or ".join(map(str, sorted(n_answers_of(row))))
             value += f", and of answers its samples have {counts}"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _share(row: Mapping[str, Any], metric: str) -> float | None:
+    """Return what a sample says by a metric, where that is a score from 0 to 1."""
+    try:
+        number = score_in(row, metric)
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number <= 1 else None
 
 
 def _may_be_repeats(value: Any) -> bool:

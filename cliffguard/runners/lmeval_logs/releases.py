@@ -20,6 +20,7 @@ from cliffguard.core.errors import IntegrityError
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.texts import n_things
 from cliffguard.runners.lmeval_logs.lines import rows_in
+from cliffguard.runners.plain_lines import LINE, may_be
 
 _NO_METRIC = frozenset(
     {
@@ -49,7 +50,8 @@ def samples_in(path: Path, filters: Sequence[str] = ()) -> Iterator[tuple[int, M
     if "doc_id" not in first[1]:
         raise IntegrityError(
             f"{path}:{first[0]}: doc_id is missing, so that it is no sample of lm-eval's; expected "
-            "is samples_TASK_DATE.jsonl, as lm-eval writes it with --log_samples",
+            "is samples_TASK_DATE.jsonl, as lm-eval writes it with --log_samples, or a file of "
+            f"plain results, of which a line is {LINE}{may_be('score', first[1])}",
             id="samples.no-sample",
         )
     lacking = {"filter", "metrics", "doc_hash", "prompt_hash"} - first[1].keys()

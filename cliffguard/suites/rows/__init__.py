@@ -23,6 +23,7 @@ from cliffguard.suites.rows.kinds import told_by_ending
 from cliffguard.suites.rows.packed import PACKED, kind_of
 from cliffguard.suites.rows.row import Row
 from cliffguard.suites.rows.shapes import are_pairs, index_told, told_by_shape
+from cliffguard.suites.rows.stand_ins import refuse_stand_in
 from cliffguard.suites.rows.texts import TEXTS
 
 __all__ = [
@@ -140,6 +141,7 @@ def _source_of(path: str, split: str | None) -> Path:
         raise UsageError(
             f"{path}: a file has no splits; leave the split {split!r} out", id="rows.split"
         )
+    refuse_stand_in(source)
     return source
 
 

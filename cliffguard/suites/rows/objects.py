@@ -167,6 +167,7 @@ def _about(value: Mapping[str, Any], key: str) -> dict[str, Any]:
         and name.casefold() not in _FILE_KEYS.split()
         and isinstance(cell, (str, list, Mapping))
         and not _is_rows(cell)
+        and not (isinstance(cell, Mapping) and "pandas_version" in cell)  # orient="table"
     }
 
 

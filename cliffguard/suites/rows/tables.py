@@ -88,7 +88,12 @@ def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[R
         batch.validate(full=True)  # a damaged one may point outside its own memory
         for row in rows_in(batch.select(names)):
             number += 1
-            yield row_of(row, path, number)
+            yield row_of(_without_bytes(row) if text_only else row, path, number)
+
+
+def _without_bytes(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row without what is no text: pictures of a whole table would fill the memory."""
+    return {name: value for name, value in row.items() if not isinstance(value, bytes)}
 
 
 def _holds_text(kind: Any) -> bool:
@@ -98,11 +103,8 @@ def _holds_text(kind: Any) -> bool:
         return _holds_text(kind.value_type)
     if types.is_nested(kind):
         return any(_holds_text(kind.field(index).type) for index in range(kind.num_fields))
-    return bool(types.is_string(kind) or types.is_large_string(kind) or _is_view(kind))
-
-
-def _is_view(kind: Any) -> bool:
-    return str(kind) == "string_view"
+    is_text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
+    return bool(is_text or "binary" in str(kind))  # which may be UTF-8, as of Hive and old Spark
 
 
 # --- saved datasets ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""Right answers as half of Europe writes numbers: a comma is decimal, and a point parts thousands.
+"""Right answers as half of Europe writes numbers, and as a spreadsheet shows long ones.
 
-`numeric` reads them as English does: of 1,5 it would read 15, and of 2.000 it reads 2.
+A comma is decimal there, and a point parts thousands. `numeric` reads them as English does: of 1,5
+it would read 15, and of 2.000 it reads 2.
 """
 
 from __future__ import annotations
@@ -29,6 +30,32 @@ _ENGLISH = re.compile(
 
 _DECIMAL = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?!\d|[.,]\d)")
 _OF_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?!\d|[.,]\d)")
+
+
+_SHOWN_SHORT = re.compile(r"-?\d(?:\.\d{1,5})?E\+(?:1[1-9]|20)")
+"""A whole number of 12 to 21 digits as Excel shows it, and saves it as CSV: with six of them."""
+
+
+def refuse_lost_digits(drafts: Sequence[ParsedRow]) -> None:
+    """Raise SuiteError where most answers are numbers of which a spreadsheet kept six digits.
+
+    Account numbers become 1.23457E+15 there, and no model could say that.
+    """
+    answers = [(draft, value) for draft in drafts for value in draft.answers]
+    texts = [(draft, value.strip()) for draft, value in answers if isinstance(value, str)]
+    short = [(draft, text) for draft, text in texts if _SHOWN_SHORT.fullmatch(text)]
+    are_cut = any(len(text.strip("-")) == len("1.23457E+15") for _, text in short)
+    if not are_cut or 2 * len(short) < len(texts):
+        return
+    draft, text = short[0]
+    raise SuiteError(
+        f"{draft.row.where}: the right answer {text!r} looks like a long number as a spreadsheet "
+        f"shows it, with six of its digits, as do {len(short)} of {len(texts)}; the others are "
+        "lost in this file: give the column the format of texts before the table is saved; "
+        "--target-metric exact_match (in a plan, target: {metric: exact_match}) says that it is "
+        "meant so",
+        id="target.lost-digits",
+    )
 
 
 def refuse_decimal_commas(drafts: Sequence[ParsedRow], columns: Columns) -> None:

@@ -1,4 +1,4 @@
-"""Where answers of chats end: marks of their end, and after how many tokens a model is cut off."""
+"""Where answers end: marks of their end, and after how many tokens a model is cut off."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _RULES = ("regex", "excludes", "constraints", "json_schema", "language")
 def without_end_marks(
     drafts: Sequence[ParsedRow], metric: str | None
 ) -> tuple[Sequence[ParsedRow], str | None]:
-    """Return drafts of chats without the marks that end their answers, and a note on it.
+    """Return drafts without the marks that end their answers, and a note on it.
 
     A model says a mark as a token that is not part of its text. Raises SuiteError with the row of
     an answer that is nothing else.
     """
-    if drafts[0].chat is None or metric in _RULES:
+    if metric in _RULES:
         return drafts, None
     kept = [
         replace(draft, answers=tuple(_bare(a, draft) for a in draft.answers)) for draft in drafts
@@ -43,10 +43,11 @@ def without_end_marks(
 
 
 def _bare(answer: Value, draft: ParsedRow) -> Value:
-    if not isinstance(answer, str) or draft.is_call:
+    if not isinstance(answer, str) or draft.is_call or answer in draft.choices:
         return answer
     text = without_ends(answer)
-    if text == answer.strip():
+    is_struck = draft.chat is None and answer.strip().endswith("</s>") and "<s>" in answer  # HTML
+    if text == answer.strip() or is_struck:
         return answer
     if not text:
         raise SuiteError(

@@ -17,6 +17,7 @@ from cliffguard.suites.target.known import mend, quoted, says
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
+_STEM = re.compile(r"^(?:label|class|cls)[ _-]?(?=\d)", re.IGNORECASE)  # LABEL_0, by a config
 _JOINED = re.compile(r"(?<=[^\W\d_])[-_\s]+(?=[^\W\d_])")  # in_scope and in-scope, not 1-2
 _NAMED = 3  # labels that a message names
 _MOST_OTHERS = 0.05  # share of rows in which a name may be another one; one in ten rows may, too
@@ -95,7 +96,8 @@ def refuse_unfit(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> None:
             "a plan, target: {labels: […]})",
             id="target.no-label",
         )
-    if set(distinct) == {str(number) for number in range(len(distinct))}:
+    numbers = {label: _STEM.sub("", label) for label in distinct}
+    if {*numbers.values()} == {str(number) for number in range(len(distinct))}:
         raise SuiteError(
             f"{source}: the labels are numbers that count up from 0 ({shown}) and have no names; "
             f"{how}",

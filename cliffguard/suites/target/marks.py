@@ -1,8 +1,9 @@
-"""Cells that say, in a program's words, that there is nothing: NULL, \\N, nan, #N/A, <noinput>."""
+"""Cells that say, in a program's words, that there is nothing: NULL, \\N, nan, #N/A, ####."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,13 +32,20 @@ _LIKELY = frozenset(
 
 _ALL = _SURE | _LIKELY
 
+_TOO_NARROW = re.compile(r"#{3,}")
+"""What a spreadsheet shows, and writes into a CSV, where a column is too narrow for a number."""
+
 _NO_INPUT = frozenset({"<noinput>", "<no input>", "noinput", "no input", "<no-input>", "no input."})
 """What Alpaca's rows, as Self-Instruct writes them, say where `input` is blank."""
 
 
 def is_mark(value: Any) -> bool:
     """Return whether a cell is a program's word for nothing, or a person's."""
-    return isinstance(value, str) and value.strip() in _ALL
+    return isinstance(value, str) and _is_among(value.strip(), _ALL)
+
+
+def _is_among(text: str, marks: Collection[str]) -> bool:
+    return text in marks or _TOO_NARROW.fullmatch(text) is not None
 
 
 def without_no_input(rows: Sequence[Row]) -> tuple[Sequence[Row], str | None]:
@@ -68,7 +76,8 @@ def refuse_marks(
     """
     for column in (*columns.prompts, *columns.choices, *filter(None, [columns.system])):
         marks = _SURE if column in columns.choices or not in_braces(columns.prompt) else _ALL
-        marked = [draft for draft in drafts if _cell(draft, column) in marks - {"None"}]
+        marks -= {"None"}
+        marked = [draft for draft in drafts if _is_among(_cell(draft, column), marks)]
         if marked:
             raise _in_question(column, marked, drafts, columns)
     marked = [
@@ -92,9 +101,9 @@ def refuse_marks(
     )
 
 
-def _cell(draft: ParsedRow, column: str) -> Any:
+def _cell(draft: ParsedRow, column: str) -> str:
     value = draft.row.value.get(column)
-    return value.strip() if isinstance(value, str) else None
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _meaning(way: ScoringPlan) -> str:

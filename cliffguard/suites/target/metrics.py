@@ -12,7 +12,11 @@ from cliffguard.suites.items import refuse_several
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.decimals import refuse_decimal_commas, refuse_points_of_thousands
+from cliffguard.suites.target.decimals import (
+    refuse_decimal_commas,
+    refuse_lost_digits,
+    refuse_points_of_thousands,
+)
 from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.labels import (
     label_like,
@@ -137,6 +141,8 @@ def _by_answers(
             "more; name them with --target-labels (in a plan, target: {labels: […]})",
             id="target.one-label",
         )
+    if metric is None:
+        refuse_lost_digits(drafts)
     if metric is None or metric in BY_LIKELIHOOD:
         refuse_numbers_with_names(drafts, columns)
     has_several = any(len(draft.answers) > 1 for draft in drafts)

@@ -99,3 +99,14 @@ def test_commas_between_thousands_are_read_as_ever(tmp_path: Path) -> None:
 def test_what_is_no_number_is_not_taken_for_a_decimal(tmp_path: Path) -> None:
     """$1,000.50 has a group of three digits; its sign is what has to go."""
     refused(tmp_path, rows_of("$1,000.50", "3"), "item.answer", metric="numeric")
+
+
+def test_long_numbers_of_which_a_spreadsheet_kept_six_digits_are_refused(tmp_path: Path) -> None:
+    """No model could say them; whoever names the metric means it, and Avogadro is no account."""
+    rows = rows_of("1.23457E+15", "4.2E+12", "7.00001E+14", "n/k")
+
+    line = refused(tmp_path, rows, "target.lost-digits")
+
+    assert "as do 3 of 4" in line
+    assert items(tmp_path, rows, metric="exact_match")[0].answer == "1.23457E+15"
+    assert items(tmp_path, rows_of("6.02E+23", "3E+11", "1.98900E+30"))[0].answer == "6.02E+23"

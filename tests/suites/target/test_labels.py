@@ -65,6 +65,18 @@ def test_numbers_from_0_without_names_are_refused(tmp_path: Path) -> None:
     assert reading(tmp_path, rows, metric="exact_match").task.metric == "exact_match"
 
 
+@pytest.mark.parametrize("stem", ["LABEL_", "label", "class ", "Class-"])
+def test_numbers_behind_a_word_for_labels_have_no_names(tmp_path: Path, stem: str) -> None:
+    """`LABEL_0` is what a config says that was given no names; grade 1 is a grade."""
+    labels = tuple(f"{stem}{n}" for n in range(3))
+    rows = labelled(*labels)
+
+    refused(tmp_path, rows, "target.numbered-labels")
+
+    assert items(tmp_path, rows, labels=labels)[2].answer == f"{stem}2"
+    assert items(tmp_path, labelled("grade 0", "grade 1"))[1].answer == "grade 1"
+
+
 def test_floats_as_labels_are_refused(tmp_path: Path) -> None:
     """Pandas writes 1.0 for 1 where a column has gaps; as places they are whole numbers."""
     rows = labelled(1.0, 3.0)

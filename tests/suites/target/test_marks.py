@@ -29,7 +29,20 @@ def refused_file(path: Path, error_id: str) -> str:
     return str(caught.value)
 
 
-MARKS = ["NULL", "\\N", "nan", "NaN", "#N/A", "None", "N/A", "NA", "<NA>", "#VALUE!", "k.A."]
+MARKS = [
+    "NULL",
+    "\\N",
+    "nan",
+    "NaN",
+    "#N/A",
+    "None",
+    "N/A",
+    "NA",
+    "<NA>",
+    "#VALUE!",
+    "k.A.",
+    "####",
+]
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -44,6 +57,20 @@ def test_a_word_for_nothing_is_no_label(tmp_path: Path, mark: str) -> None:
     assert written(tmp_path)[0].choices == ("billing", "security")
     named = items(tmp_path, rows, labels=("billing", mark, "security"))
     assert named[1].answer == mark
+
+
+def test_a_mark_of_the_end_is_no_part_of_a_text_either(tmp_path: Path) -> None:
+    """No model says a special token as text: `4<|im_end|>` would be wrong of all of them."""
+    labels = items(tmp_path, labelled("billing</s>", "security </s>"))
+    assert labels[0].choices == ("billing", "security")
+
+    rows = [{"question": f"Q{n}?", "answer": f"{n}<|im_end|>\n"} for n in range(4)]
+    read = reading(tmp_path, rows)
+    assert [item.answer for item in read.task.items] == ["0", "1", "2", "3"]
+    assert any("4 of 4 right answers end with a template's mark" in note for note in read.notes)
+
+    kept = [{"question": "q", "answer": "<s>old</s>"}, {"question": "r", "answer": "a < b"}]
+    assert items(tmp_path, kept)[0].answer == "<s>old</s>"
 
 
 def test_none_in_lower_case_is_a_label(tmp_path: Path) -> None:
