@@ -43,7 +43,7 @@ format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(READY)  ## fast tests, offline, about four minutes on two cores
+test: $(READY)  ## fast tests, offline, about three minutes on two cores
 	$(PYTEST) $(FAST)
 
 coverage: $(READY)  ## the fast tests once more, with the branches that they take; fails below the floor
