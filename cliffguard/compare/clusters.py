@@ -32,10 +32,18 @@ def copy_key(pair: Pair) -> Hashable:
 
 
 def question_of(item: Item) -> Hashable:
-    """Return what an item asks: its prompt and choices, or where it has neither its content."""
-    if not item.choices and not item.prompt.strip():  # a text that is scored as a whole
+    """Return what an item asks: its prompt and choices, or its content where they do not say it."""
+    is_whole_text = not item.choices and not item.prompt.strip()
+    if is_whole_text or item.context is not None:
         return item.digest
     return (item.prompt, item.choices)
+
+
+def document_of(item: Item) -> Hashable:
+    """Return what an item asks about, which is its prompt; None for one without."""
+    if item.context is not None:  # of the twins of a sentence, which end in other words
+        return item.choices
+    return item.prompt if item.prompt.strip() else None
 
 
 def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:
@@ -132,33 +140,29 @@ def _ties(pairs: Sequence[Pair]) -> Iterable[Iterable[Hashable]]:
     """Return, for each kind of tie, what every pair is tied by; None: by nothing."""
     yield (copy_key(pair) for pair in pairs)
     yield (pair.item.digest for pair in pairs)
-    yield _documents(pairs)
+    yield shared_documents([(pair.task.name, _document(pair)) for pair in pairs])
     yield (pair.item.cluster for pair in pairs)
     yield (pair.tie for pair in pairs)
 
 
-def _documents(pairs: Sequence[Pair]) -> list[Hashable]:
-    """Return the prompt of every pair where it names a document, and is no bare instruction."""
-    named = [(pair.task.name, _prompt(pair)) for pair in pairs]
-    bare = bare_prompts(named)
-    return [
-        None if not pair.item.prompt.strip() or prompt in bare else prompt
-        for pair, (_, prompt) in zip(pairs, named, strict=True)
-    ]
+def _document(pair: Pair) -> Hashable:
+    if pair.task.suite == SAMPLES:
+        return pair.base.prompt_digest if pair.item.prompt.strip() else None
+    return document_of(pair.item)
 
 
-def bare_prompts(named: Sequence[tuple[str, Hashable]]) -> set[Hashable]:
-    """Return the prompts that are instructions: each, with its task's name, is of every item."""
+def shared_documents(named: Sequence[tuple[str, Hashable]]) -> list[Hashable]:
+    """Return documents, each with its task's name, but for bare instructions: None in their place.
+
+    A bare instruction is of every item.
+    """
     n_of_task = Counter(task for task, _ in named)
-    return {
-        prompt
-        for (task, prompt), n in Counter(named).items()
+    bare = {
+        document
+        for (task, document), n in Counter(named).items()
         if n > max(1, _MOST_OF_A_TASK * n_of_task[task])
     }
-
-
-def _prompt(pair: Pair) -> Hashable:
-    return pair.base.prompt_digest if pair.task.suite == SAMPLES else pair.item.prompt
+    return [None if document in bare else document for _, document in named]
 
 
 def without_copies(pairs: Sequence[Pair]) -> list[Pair]:

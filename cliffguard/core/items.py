@@ -41,9 +41,23 @@ class Item:
     chat: str | None = None
 
     @property
+    def context(self) -> str | None:
+        """Of a prompt that is the number of the right choice, that choice; else None.
+
+        lm-eval has it so where choices are contexts, and the answer, which is none of them, is
+        what is scored after each (WinoGrande).
+        """
+        if not self.choices or self.answer in self.choices:
+            return None
+        numbers = map(str, range(len(self.choices)))
+        return dict(zip(numbers, self.choices, strict=True)).get(self.prompt)
+
+    @property
     def spoken(self) -> str:
         """The words of its prompt; of a chat without those that say who speaks."""
-        return self.prompt if self.chat is None else "\n".join(chat_in(self.chat).contents)
+        if self.chat is not None:
+            return "\n".join(chat_in(self.chat).contents)
+        return self.prompt if self.context is None else f"{self.context} {self.answer}"
 
     @property
     def right(self) -> tuple[str, ...]:

@@ -17,7 +17,13 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from cliffguard.compare.clusters import bare_prompts, connected, question_of, tie_of
+from cliffguard.compare.clusters import (
+    connected,
+    document_of,
+    question_of,
+    shared_documents,
+    tie_of,
+)
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError
@@ -128,16 +134,11 @@ def _ties(rows: Sequence[_TaskItem], policy: Policy) -> Iterator[Iterator[Hashab
 
     Names of clusters are those of a capability; what is asked is the same wherever it stands.
     """
-    bare = bare_prompts([(row.task.name, row.item.prompt) for row in rows])
     yield (row.item.digest for row in rows)
     yield (question_of(row.item) for row in rows)
-    yield (_document(row.item, bare) for row in rows)
+    yield iter(shared_documents([(row.task.name, document_of(row.item)) for row in rows]))
     yield (_named(row, row.item.cluster) for row in rows)
     yield (_named(row, tie_of(row.task, row.item, policy)) for row in rows)
-
-
-def _document(item: Item, bare: set[Hashable]) -> Hashable:
-    return None if not item.prompt.strip() or item.prompt in bare else item.prompt
 
 
 def _named(row: _TaskItem, name: str | None) -> Hashable:

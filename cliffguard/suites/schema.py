@@ -78,7 +78,7 @@ class TaskFile(BaseModel):
         ge=0.0,
         lt=1.0,
         description="Score of guessing: what the base has beyond it is what can be lost. Without "
-        "it one in as many as each own item has choices, and 0 where there are none.",
+        "it one in as many as each item has choices, and 0 where there are none.",
     )
     num_fewshot: int | None = Field(
         default=None,

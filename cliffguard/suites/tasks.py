@@ -59,8 +59,13 @@ def make_task(
     )
 
 
-def _chance(written: TaskFile, items: Sequence[Item], where: str) -> float:
-    """Return what guessing earns: what the suite says, or one in as many as there are choices."""
+def _chance(written: TaskFile, items: Sequence[Item], where: str) -> float | None:
+    """Return what guessing earns: what the suite says, or one in as many as there are choices.
+
+    None for a task of lm-eval's of which the suite does not say it: its items will.
+    """
+    if written.items is None and "chance" not in written.model_fields_set:
+        return None
     n_choices = {len(item.choices) for item in items}
     if "chance" in written.model_fields_set or written.metric not in BY_LIKELIHOOD or not items:
         return written.chance

@@ -40,7 +40,18 @@ COPA = [
     }
     for n in range(5)
 ]
+_TWINS = [
+    "The trophy did not fit the case since _ was large.",
+    "The trophy did not fit the case since _ was small.",
+]
+WINOGRANDE = [
+    {"sentence": f"Ann paid Eve {n} coins, so _ was glad.", "option1": "Ann", "option2": "Eve"}
+    for n in range(10)
+] + [{"sentence": s, "option1": "it", "option2": "the case"} for s in _TWINS]
+for number, row in enumerate(WINOGRANDE):
+    row["answer"] = "2" if number < 5 or number == 11 else "1"
 DATA: dict[str, list[dict[str, Any]]] = {
+    "allenai/winogrande": WINOGRANDE,
     "openai/gsm8k": SUMS,
     "aps/super_glue": COPA,
     "SaylorTwift/bbh": [{"input": f"not ( {n} )", "target": "True"} for n in range(3)],
@@ -153,6 +164,35 @@ def test_multiple_choice_tasks_have_picks(
         answer.text in item.choices for answer, item in zip(answers, task.items, strict=True)
     )
     assert all(answer.score in (0.0, 1.0) for answer in answers)
+
+
+def test_the_number_of_a_context_is_no_document(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
+) -> None:
+    """The prompt of WinoGrande is the number of the right choice, which half of all items share.
+
+    Twins, whose sentences begin alike, are tied. Guessing earns a half, though the suite is silent.
+    """
+    file = suite(tmp_path, "winogrande")
+    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+
+    review = guard(plan, store=Store(tmp_path / "store"), runner=runner, stops_early=False)
+
+    (capability,) = review.comparison.capabilities
+    assert capability.counts.n_items == 12
+    assert capability.counts.n_clusters == 11
+    assert capability.evidence.chance == 0.5
+
+
+@pytest.mark.parametrize(("entry", "chance"), [("copa", None), ("{name: copa, chance: 0.3}", 0.3)])
+def test_what_guessing_earns_is_of_the_items_where_the_suite_is_silent(
+    runner: HarnessRunner, tmp_path: Path, entry: str, chance: float | None
+) -> None:
+    """A base that guesses has nothing to lose: a silent 0 let it be held."""
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, entry)))], EvalSettings())
+
+    assert task.chance == chance
+    assert {len(item.choices) for item in task.items} == {2}
 
 
 def test_stock_tasks_are_compared_from_the_store(

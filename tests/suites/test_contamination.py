@@ -164,6 +164,16 @@ def test_an_item_in_a_row_is_exact(row: str | Sequence[str]) -> None:
     assert hits(task(PROMPT), "something else", row) == [("item-0", "exact", 2)]
 
 
+def test_an_item_whose_choices_are_contexts_is_its_right_sentence() -> None:
+    """As WinoGrande has it, whose prompt is the number of the right choice."""
+    first, rest = PROMPT[:40], PROMPT[40:]
+    item = replace(
+        support.item(0), prompt="1", choices=(first.replace("aunt", "uncle"), first), answer=rest
+    )
+
+    assert hits(support.task([item]), "something else", PROMPT) == [("item-0", "exact", 2)]
+
+
 def test_a_word_that_was_replaced_is_near() -> None:
     """The similarity says how much of it is there."""
     (overlap,) = find_contamination(texts(PROMPT.replace("winter", "spring")), [task(PROMPT)])
