@@ -201,7 +201,7 @@ def main() -> None:
     final = "".join(json.dumps(item) + "\n" for item in target_items("final", N_FINAL))
     (given.out / "final.jsonl").write_text(final, encoding="utf-8")
     names = [given.only] if given.only else list(RECIPES)
-    general = []
+    general: list[Row] = []
     if "healthy" in names:  # it alone learns general chats
         general, before = base_answers(given.base)
         print(f"base: target {before:.3f}", flush=True)
