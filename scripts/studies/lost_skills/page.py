@@ -63,17 +63,6 @@ def by_capability(reviews: dict[str, Any]) -> list[Row]:
     return [*rows, verdict | {n: f"**{r['verdict']['outcome']}**" for n, r in reviews.items()}]
 
 
-def by_task(reviews: dict[str, Any]) -> list[Row]:
-    """Return the means of lm-eval's tasks: the base, and each adapter."""
-    measured = {name: scores(review) for name, review in reviews.items()}
-    rows = []
-    for task in next(iter(measured.values())):
-        base, _, n_items = next(iter(measured.values()))[task]
-        row: Row = {"task": task, "items": n_items, "base": base}
-        rows.append(row | {name: scored[task][1] for name, scored in measured.items()})
-    return rows
-
-
 def by_recipe(recipes: dict[str, Any]) -> list[Row]:
     """Return how each adapter was trained, and what it gained."""
     return [
@@ -107,7 +96,7 @@ def main() -> None:
         "capabilities": table(by_capability(present(folder, "review.json"))),
     }
     public = present(folder, "lm-eval.json")
-    parts["tasks"] = table(by_task(public)) if public else "lm-eval's tasks were not asked."
+    parts["tasks"] = table(by_capability(public)) if public else "lm-eval's tasks were not asked."
     publish(HEAD.read_text(encoding="utf-8").format(**parts), folder / "README.md")
 
 

@@ -1,10 +1,10 @@
 """Public benchmarks in the layout of lm-eval's own tasks, from local copies.
 
-    python -m scripts.studies.lost_skills.public DATA OUT [--n-items 100]
+    python -m scripts.studies.lost_skills.public DATA OUT [--n-items 200]
 
-DATA holds arc/arc_easy.jsonl, piqa/piqa.jsonl, winogrande/winogrande.jsonl, mmlu/test/*.csv and
-gsm8k/test.jsonl. OUT gets a file a task and `public.yaml`, a suite of lm-eval's tasks; `data.yaml`
-is the plan's `data`. Zero-shot, as lm-eval's tasks are without a number of shots.
+DATA holds arc/arc_easy.jsonl, piqa/piqa.jsonl, winogrande/winogrande.jsonl and mmlu/test/*.csv.
+OUT gets a file a task, `public.yaml`, a suite of lm-eval's tasks, and `plan.yaml`, a plan without
+the two checkpoints. Zero-shot, as lm-eval's tasks are without a number of shots.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def subjects(data: Path, n_items: int) -> dict[str, list[Document]]:
 
 
 def make(data: Path, out: Path, n_items: int) -> None:
-    """Write the files, the suite and the plan's `data`."""
+    """Write the files, the suite and the plan."""
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Any] = {}
     capabilities: dict[str, Any] = {}
@@ -108,7 +108,8 @@ def make(data: Path, out: Path, n_items: int) -> None:
     capabilities["mmlu"] = {"ring": "general", "tasks": tasks}
     suite = {"name": "lm-eval", "version": 1, "capabilities": capabilities}
     (out / "public.yaml").write_text(yaml.safe_dump(suite, sort_keys=False), encoding="utf-8")
-    (out / "data.yaml").write_text(yaml.safe_dump(files), encoding="utf-8")
+    plan = {"suites": ["public.yaml"], "data": files}
+    (out / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
 
 
 def main() -> None:
@@ -116,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Lay public benchmarks out for lm-eval's tasks.")
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--n-items", type=int, default=100)
+    parser.add_argument("--n-items", type=int, default=200)
     given = parser.parse_args()
     make(given.data, given.out, given.n_items)
 

@@ -200,9 +200,12 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     final = "".join(json.dumps(item) + "\n" for item in target_items("final", N_FINAL))
     (given.out / "final.jsonl").write_text(final, encoding="utf-8")
-    general, before = base_answers(given.base)
-    print(f"base: target {before:.3f}", flush=True)
-    for name in [given.only] if given.only else RECIPES:
+    names = [given.only] if given.only else list(RECIPES)
+    general: list[Row] = []
+    if "healthy" in names:  # it alone learns general chats
+        general, before = base_answers(given.base)
+        print(f"base: target {before:.3f}", flush=True)
+    for name in names:
         recipe = RECIPES[name]
         if given.steps:
             recipe = Recipe(recipe.rates[:1], given.steps)
