@@ -198,7 +198,9 @@ def _watch(results: Any, seen: dict[str, int]) -> None:
     while True:
         # Of a child's own usage the system counts what its parent had when it was started.
         with suppress(psutil.NoSuchProcess):
-            workers = [child.memory_info().rss for child in here.children()]
+            children = here.children()
+            # Before it runs its program a child is a copy of the driver.
+            workers = [c.memory_info().rss for c in children if "spawn_main" in str(c.cmdline())]
             seen["worker"] = max([seen.get("worker", 0), *workers])
         if len(results.codes) * 10 >= max(1, len(results.candidates)):
             seen.setdefault("tenth", here.memory_info().rss)
