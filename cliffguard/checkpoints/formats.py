@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.files import LFS_POINTERS
 from cliffguard.core.texts import cut_middle, first_and_more
 
 _CONFIGS = ("config.json", "adapter_config.json")
@@ -189,7 +190,6 @@ def _refuse_other_formats(name: str, folder: Path) -> None:
 
 # --- pointers ------------------------------------------------------------------------------------
 
-_POINTERS = (b"version https://git-lfs.github.com", b"# xet version")
 _LARGEST_POINTER = 1024  # bytes; by Git LFS's own rule
 _FETCHED = {".safetensors", ".bin", ".json", ".model", ".txt", ".jinja", ".tiktoken", ".pth"}
 
@@ -201,10 +201,10 @@ def refuse_pointers(name: str, folder: Path) -> None:
             if path.suffix not in _FETCHED or path.stat().st_size > _LARGEST_POINTER:
                 continue
             with path.open("rb") as stream:
-                start = stream.read(len(max(_POINTERS, key=len)))
+                start = stream.read(len(max(LFS_POINTERS, key=len)))
         except OSError:  # whoever reads the file will say so
             continue
-        if start.startswith(_POINTERS):
+        if start.startswith(LFS_POINTERS):
             raise IntegrityError(
                 f"{name}: {path.name} is a pointer of Git LFS and not the file itself; run "
                 "`git lfs pull` there, or download the checkpoint again",

@@ -188,6 +188,10 @@ def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
     return written.hexdigest(), n_lines
 
 
+LFS_POINTERS = (b"version https://git-lfs.github.com", b"# xet version")
+"""What a file begins with that a clone without Git LFS has in place of one."""
+
+
 def is_special(path: Path) -> bool:
     """Return whether a path is a device, a pipe or a socket, which no file may replace."""
     # Unlike Path's, these take a name that is too long for one.

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
+from cliffguard.core.files import LFS_POINTERS
 from cliffguard.suites.rows.packed import kind_of
 
-_POINTERS = (b"version https://git-lfs.github.com", b"# xet version")
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE)
 _SEEN = 512  # bytes, by which either is known
 
@@ -25,7 +25,7 @@ def refuse_stand_in(path: Path) -> None:
             start = stream.read(_SEEN)
     except OSError:  # whoever reads the file will say so
         return
-    if start.startswith(_POINTERS):
+    if start.startswith(LFS_POINTERS):
         raise UsageError(
             f"{path}: is a pointer of Git LFS and not the file itself; run `git lfs pull` there, "
             "or download the file again",
