@@ -13,8 +13,9 @@ def chance_of(pair: Pair) -> float | None:
     if pair.task.chance is not None:
         return pair.task.chance
     n_choices = len(pair.item.choices)
-    # Of one continuation, or of a metric that is better low, nobody knows what guessing earns.
-    return 1.0 / n_choices if n_choices > 1 and not pair.task.lower_is_better else None
+    # Of one continuation nobody knows what guessing earns. Of an error rate, turned, it is as much:
+    # of what else is better low it is the least, and of two choices exact.
+    return 1.0 / n_choices if n_choices > 1 else None
 
 
 def mean_chance(pairs: Sequence[Pair]) -> float | None:

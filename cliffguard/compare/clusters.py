@@ -42,7 +42,7 @@ def question_of(item: Item) -> Hashable:
 def document_of(item: Item) -> Hashable:
     """Return what an item asks about, which is its prompt; None for one without."""
     if item.context is not None:  # of the twins of a sentence, which end in other words
-        return item.choices
+        return tuple(sorted(item.choices))
     return item.prompt if item.prompt.strip() else None
 
 

@@ -172,7 +172,7 @@ def _consistent(pair: MeasuredPair, sides: tuple[str, str], path: Path) -> Measu
         sides == (survey.base.fingerprint, survey.candidate.fingerprint)
         and len(set(sides)) == len(sides)
         and pair.questions
-        and all(t.capability in names and 0 <= (t.chance or 0) < 1 for t in survey.tasks)
+        and all(t.capability in names and 0 <= (t.chance or 0) <= 1 for t in survey.tasks)
         and all(len(set(of_task)) == len(of_task) for of_task in ids)
     ):
         return pair

@@ -13,7 +13,8 @@ from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
-from cliffguard.gate import find_sides, measure_alone
+from cliffguard.gate import find_sides, measure_alone, measure_pair
+from cliffguard.run.measured import keep_pair, read_pair
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_tasks import _dump, _is_told_by_items, _stock_tasks
 from cliffguard.runners.stored_protocols import find_stored
@@ -44,10 +45,14 @@ _TWINS = [
     "The trophy did not fit the case since _ was large.",
     "The trophy did not fit the case since _ was small.",
 ]
+_CASE = {"option1": "it", "option2": "the case"}
 WINOGRANDE = [
     {"sentence": f"Ann paid Eve {n} coins, so _ was glad.", "option1": "Ann", "option2": "Eve"}
     for n in range(10)
-] + [{"sentence": s, "option1": "it", "option2": "the case"} for s in _TWINS]
+] + [
+    {"sentence": _TWINS[0], **_CASE},
+    {"sentence": _TWINS[1], "option1": _CASE["option2"], "option2": _CASE["option1"]},
+]
 for number, row in enumerate(WINOGRANDE):
     row["answer"] = "2" if number < 5 or number == 11 else "1"
 DATA: dict[str, list[dict[str, Any]]] = {
@@ -182,6 +187,32 @@ def test_the_number_of_a_context_is_no_document(
     assert capability.counts.n_items == 12
     assert capability.counts.n_clusters == 11
     assert capability.evidence.chance == 0.5
+
+
+def test_a_base_that_guesses_has_nothing_to_lose_where_less_is_better(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
+) -> None:
+    """Of two sentences one is picked half of the time, whichever counts."""
+    file = suite(tmp_path, "{name: crows_pairs_english, metric: pct_stereotype}")
+    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+
+    review = guard(plan, store=Store(tmp_path / "store"), runner=runner, stops_early=False)
+
+    (capability,) = review.comparison.capabilities
+    assert capability.evidence.chance == 0.5
+
+
+def test_a_pair_whose_guessing_earns_all_is_read_back(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
+) -> None:
+    """Of a metric that is better low, turned, a chance of 0 in the suite is 1."""
+    file = suite(tmp_path, "{name: crows_pairs_english, metric: pct_stereotype, chance: 0}")
+    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+    store = Store(tmp_path / "store")
+
+    pair = measure_pair(plan, store=store, runner=runner)
+
+    assert [task.chance for task in read_pair(keep_pair(store, pair)).survey.tasks] == [1.0]
 
 
 @pytest.mark.parametrize(("entry", "chance"), [("copa", None), ("{name: copa, chance: 0.3}", 0.3)])
