@@ -61,9 +61,13 @@ def _trial_line(row: dict[str, Any], letter: str) -> str:
     )
 
 
+def _nats(distance: float, n_digits: int = 3) -> str:
+    return f"{distance:.0e}" if 0 < distance < 0.001 else f"{distance:.{n_digits}f}"
+
+
 def _task_line(row: dict[str, Any], letter: str) -> str:
     far = [
-        f"{row['distance'][way]['mean']:.3f}, {row['distance'][way]['largest']:.2f}"
+        f"{_nats(row['distance'][way]['mean'])}, {_nats(row['distance'][way]['largest'], 2)}"
         for way in ("plain", "packed")
     ]
     flips = " | ".join(str(row["flips"].get(pair, "–")) for pair in _PAIRS)
