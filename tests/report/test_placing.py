@@ -20,7 +20,7 @@ def covered(box: Box, taken: list[Box]) -> float:
 
 def beside(at: tuple[float, float], width: float, height: float) -> list[Box]:
     """Return the places beside a mark that are inside, the nearest first."""
-    boxes = []
+    boxes: list[Box] = []
     for step in range(40):
         for shift in (-4.0 * step, 4.0 * step) if step else (0.0,):
             top = at[1] + shift - height / 2
@@ -33,7 +33,7 @@ def test_a_label_covers_least_wherever_the_rest_is() -> None:
     """Also of what is far away, and of so much that there is no free place."""
     draw = random.Random(5)
     for n_taken in (0, 3, 60, 900):
-        taken = []
+        taken: list[Box] = []
         for _ in range(n_taken):
             left, top = draw.uniform(-20, 400), draw.uniform(-20, 200)
             taken.append((left, top, left + draw.uniform(1, 30), top + draw.uniform(1, 9)))
