@@ -114,12 +114,12 @@ def _overview(
 ) -> None:
     """Write the overview of several reviews: every file of it into `out`, or one format."""
     from cliffguard.report.overview.files import OverviewReport
-    from cliffguard.report.overview.sources import read_named
+    from cliffguard.report.overview.sources import for_table, read_named
 
     target = None if output is None else user_path(str(output), UsageError)
     folder = Path() if target is None else target.parent
     made = OverviewReport(
-        sources=read_named(files),
+        sources=read_named(files, for_table),
         folder=folder if out is None else user_path(str(out), UsageError),
         by_suite=by_suite,
     )

@@ -13,7 +13,7 @@ from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.overview import finish_overview, overview_of
 from cliffguard.core.errors import CliffguardError
 from cliffguard.core.texts import n_things
-from cliffguard.report.overview.sources import NOT_TRIED, REVIEW
+from cliffguard.report.overview.sources import NOT_TRIED, REVIEW, for_table
 from cliffguard.sweep.candidates import Candidate, by_numbers
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SweepResults:
 
         file = self.folder(number) / REVIEW
         try:
-            return read_review(file.read_text(encoding="utf-8"), str(file))
+            return for_table(read_review(file.read_text(encoding="utf-8"), str(file)))
         except (OSError, ValueError, CliffguardError):
             return None
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,14 @@ from cliffguard.planning.selection import remark
 from cliffguard.report import render
 from cliffguard.report.json import render_overview
 from cliffguard.report.overview.build import build
-from cliffguard.report.overview.files import OverviewReport
-from cliffguard.report.overview.sources import NOT_TRIED, NamedReview, read_named, review_files
+from cliffguard.report.overview.files import OVERVIEW_FORMATS, OverviewReport
+from cliffguard.report.overview.sources import (
+    NOT_TRIED,
+    NamedReview,
+    for_table,
+    read_named,
+    review_files,
+)
 from cliffguard.report.overview.terminal import render_matrix
 from cliffguard.report.overview.wording import falls, falls_before, in_order
 from tests import support
@@ -542,3 +551,37 @@ def test_links_lead_to_folders_of_any_name(tmp_path: Path, format: str) -> None:
     links = re.findall(r"(?:href=\"|\]\()([^\")#]*)/report\.html", made.render(format))
 
     assert {unquote(link) for link in links} == {*folders}
+
+
+# --- many ----------------------------------------------------------------------------------------
+
+CHECKPOINTS = Path(__file__).parents[2] / "reports" / "examples" / "checkpoints"
+
+
+def test_an_overview_reads_nothing_that_is_left_out() -> None:
+    """Of reviews of a real training, all formats are the same bytes with and without it."""
+    files = review_files([CHECKPOINTS])[:6]
+    whole, reduced = (
+        OverviewReport(sources=read_named(files, keep), folder=CHECKPOINTS)
+        for keep in (lambda review: review, for_table)
+    )
+
+    for form in OVERVIEW_FORMATS:
+        assert reduced.render(form) == whole.render(form)
+
+
+def test_many_reviews_do_not_fill_the_memory() -> None:
+    """What an overview keeps of one is less than a third of it."""
+    files = review_files([CHECKPOINTS])[:6]
+
+    def taken(keep: Callable[[Review], Review]) -> int:
+        tracemalloc.start()
+        kept = read_named(files, keep)
+        gc.collect()
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(kept) == 6
+        return size
+
+    taken(for_table)  # what is made once, is made
+    assert taken(for_table) < taken(lambda review: review) / 3

@@ -75,7 +75,12 @@ def place_label(
     """
     boxes = list(_around(at, width, height))
     inside = [box for box in boxes if _is_inside(box, whole)]
-    return min(inside or boxes[:1], key=lambda box: sum(_covered(box, other) for other in taken))
+    choices = inside or boxes[:1]
+    lefts, tops, rights, bottoms = zip(*choices, strict=True)
+    reach = (min(lefts), min(tops), max(rights), max(bottoms))
+    # Of a thousand candidates' lines nearly all are out of reach.
+    near = [other for other in taken if _covered(reach, other)]
+    return min(choices, key=lambda box: sum(_covered(box, other) for other in near))
 
 
 def _around(at: Sequence[float], width: float, height: float) -> Iterator[Box]:

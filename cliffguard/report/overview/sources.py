@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import read_text, user_path
+from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.reviews import Review
 from cliffguard.report.json import read_review
 
 REVIEW, FAILURE, REPORT = "review.json", "failure.json", "report.html"
 OVERVIEW = "overview.json"
 NOT_TRIED = "one before it did not pass"
+_NOTHING = Diagnostics(tasks=(), ladders=(), behaviour=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,22 @@ class NamedReview:
     @property
     def folder(self) -> Path:
         return self.file.parent
+
+
+def for_table(review: Review) -> Review:
+    """Return a review without what no overview reads: of a thousand, that fills the memory.
+
+    Left out are the looks, the examples, why items broke, and all of a capability beside its mean.
+    """
+    rows = [replace(row, diagnostics=_NOTHING) for row in review.comparison.capabilities]
+    return replace(
+        review,
+        comparison=replace(review.comparison, capabilities=tuple(rows)),
+        provenance=replace(review.provenance, questions=(), looks=()),
+        taken=(),
+        examples=(),
+        diagnosis=None,
+    )
 
 
 def review_files(paths: Sequence[Path]) -> list[Path]:
@@ -132,26 +151,28 @@ def _by_numbers(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def read_named(files: Sequence[Path]) -> list[NamedReview]:
+def read_named(
+    files: Sequence[Path], keep: Callable[[Review], Review] = lambda review: review
+) -> list[NamedReview]:
     """Return the reviews in files under the shortest paths that tell them apart.
 
-    Raises UsageError for what is no review, and where two files are one review.
+    Of each stays in memory what `keep` makes of it. Raises UsageError for what is no review, and
+    where two files are one review.
     """
-    # Where a failure is missing the candidate was not tried.
-    is_tried = [file.name != FAILURE or file.exists() for file in files]
-    texts = [
-        read_text(file, UsageError) if tried else f"{number}"
-        for number, (file, tried) in enumerate(zip(files, is_tried, strict=True))
-    ]
-    for number, text in enumerate(texts):
-        if text in texts[:number]:
-            other = files[texts.index(text)]
+    read: dict[str, Path] = {}  # by their contents
+    sources = []
+    for name, file in zip(names_of_files(files), files, strict=True):
+        # Where a failure is missing the candidate was not tried.
+        is_tried = file.name != FAILURE or file.exists()
+        text = read_text(file, UsageError) if is_tried else ""
+        other = read.setdefault(sha256_of_text(text), file) if is_tried else file
+        if other is not file:
             raise UsageError(
-                f"{files[number]}: is the same review as {other}; leave one of them out",
+                f"{file}: is the same review as {other}; leave one of them out",
                 id="overview.same-review",
             )
-    triples = zip(names_of_files(files), files, texts, strict=True)
-    return [_named(name, file, text) for name, file, text in triples]
+        sources.append(_named(name, file, text, keep))
+    return sources
 
 
 def names_of_files(files: Sequence[Path]) -> list[str]:
@@ -166,9 +187,9 @@ def names_of_files(files: Sequence[Path]) -> list[str]:
     return list(names_of(whole))
 
 
-def _named(name: str, file: Path, text: str) -> NamedReview:
+def _named(name: str, file: Path, text: str, keep: Callable[[Review], Review]) -> NamedReview:
     if file.name != FAILURE:
-        return NamedReview(name=name, file=file, review=read_review(text, str(file)))
+        return NamedReview(name=name, file=file, review=keep(read_review(text, str(file))))
     otherwise = "the check left no reason" if file.exists() else NOT_TRIED
     return failed(name, file, otherwise=otherwise)
 
