@@ -19,6 +19,7 @@ from cliffguard.cli.given import open_store, plan_of, said_again, say_target, sh
 from cliffguard.cli.outcome import finished, output_of, recorded
 from cliffguard.cli.report_folders import prepare
 from cliffguard.cli.tracking import Tracking, tracking_of
+from cliffguard.core.collector import collector_paused
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.hub_names import HUB
@@ -82,7 +83,8 @@ def compare(
             if measured is not None:
                 _refuse_beside(measured, after, tracking, is_shown=show_config)
         if measured is None:
-            code = _compared(base, candidate, flags, after or (), context, to, show_config)
+            with collector_paused():  # what is compared is kept, and its reports are soon written
+                code = _compared(base, candidate, flags, after or (), context, to, show_config)
         else:
             again = said_again(context, without={*_OUTPUT, *_LOUDNESS})
             code = judge(measured, _policy_of(None, flags["policy"]), choose, again, to)

@@ -32,6 +32,9 @@ from cliffguard.evaluate.ledger import Level
 from cliffguard.evaluate.looks import Look
 from cliffguard.suites.contamination import contamination_caveats
 
+Counting = tuple[Suite, Capability, Gathered]
+"""A capability of a suite, and which of its answers count."""
+
 
 def compare(
     pairs: Sequence[Pair],
@@ -41,17 +44,21 @@ def compare(
     levels: Mapping[str, Level] | None = None,
     caveats: Sequence[Caveat] = (),
     after: Comparison | None = None,
+    items: Sequence[Counting] | None = None,
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
     Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha: what this
     run may spend of it, by `levels` (None: as a first run). Of the policy only what was asked
     enters: margins, alpha, the estimand. `caveats` are those of these answers. Of what came `after`
-    these answers, with them, it takes which levels count. The comparison is complete: nothing is
-    added to it once it is judged.
+    these answers, with them, it takes which levels count; `items` are what is `gathered` of them,
+    where somebody else needs it, too. The comparison is complete: nothing is added to it once it is
+    judged.
     """
     levels, policy = levels or {}, case.policy
-    measured = _measured(pairs, case, look, levels, after)
+    if items is None:
+        items = tuple(gathered(pairs, case, look, after))
+    measured = _measured(items, case, look, levels)
     gating = [
         (row, items) for row, items in measured if policy.role(row.capability, row.ring) == "gating"
     ]
@@ -85,16 +92,12 @@ def compare(
 
 
 def _measured(
-    pairs: Sequence[Pair],
-    case: Case,
-    look: Look,
-    levels: Mapping[str, Level],
-    after: Comparison | None,
+    gathered: Sequence[Counting], case: Case, look: Look, levels: Mapping[str, Level]
 ) -> list[Measured]:
     """Return every capability's statistics, with the answers that they were made of."""
     _, excluded = _planned(look)
     measured = []
-    for suite, capability, items in gathered(pairs, case, look, after):
+    for suite, capability, items in gathered:
         row = compare_capability(
             suite,
             capability,
@@ -110,7 +113,7 @@ def _measured(
 
 def gathered(
     pairs: Sequence[Pair], case: Case, look: Look, comparison: Comparison | None = None
-) -> Iterator[tuple[Suite, Capability, Gathered]]:
+) -> Iterator[Counting]:
     """Yield which of these answers count, for each capability of the suites, in their order.
 
     Of a `comparison` of the same answers what it found out about levels need not be found again.

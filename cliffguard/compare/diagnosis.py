@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cliffguard.compare.case import Case
-from cliffguard.compare.comparison import gathered
+from cliffguard.compare.comparison import Counting
 from cliffguard.compare.diagnostics.causes import CauseTable, count_causes
 from cliffguard.compare.diagnostics.counted import CountedItem, Key, counted_items
 from cliffguard.compare.diagnostics.leaks import Leaks, leaks_of
 from cliffguard.compare.diagnostics.patterns import Patterns, find_patterns
 from cliffguard.compare.diagnostics.probe_results import Probes
 from cliffguard.compare.diagnostics.restated import with_restated
-from cliffguard.compare.pairs import Pair
-from cliffguard.core.comparisons import Comparison
 from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Diagnosis
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import doing
@@ -43,14 +41,9 @@ class Diagnosed:
     probes: Probes = field(default_factory=Probes)
 
 
-def changed_capabilities(
-    pairs: Sequence[Pair], case: Case, look: Look, comparison: Comparison | None = None
-) -> Capabilities:
+def changed_capabilities(gathered: Sequence[Counting]) -> Capabilities:
     """Return the items that count of every capability of which one broke."""
-    counted = {
-        capability.name: counted_items(items)
-        for _, capability, items in gathered(pairs, case, look, comparison)
-    }
+    counted = {capability.name: counted_items(items) for _, capability, items in gathered}
     return {name: items for name, items in counted.items() if any(item.is_broken for item in items)}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from cliffguard.compare.clusters import shown_copies, tied_by
-from cliffguard.compare.comparison import gathered
 from cliffguard.compare.counts import Gathered
 from cliffguard.compare.diagnosis import Diagnosed
 from cliffguard.compare.kept_texts import kept_pattern
@@ -41,7 +40,7 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
         for index, item in enumerate(series.task.items)
     }
     diagnosed, keys = decision.diagnosed, _pattern_keys(decision.diagnosed, texts)
-    for _, capability, items in gathered(decision.pairs, case, look, decision.comparison):
+    for _, capability, items in decision.gathered:
         shown = shown_copies(items.gating, items.counted)
         of_gating = {_key(pair): whole for whole, pair in shown}
         clusters = _clusters(items.counted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from cliffguard.compare.case import Case
+from cliffguard.compare.comparison import Counting
 from cliffguard.compare.diagnosis import Diagnosed
 from cliffguard.compare.diagnostics.item_health import health
 from cliffguard.compare.pairs import Pair
@@ -46,6 +47,7 @@ _LIBRARIES = (
 class Decision:
     """What the answers so far come to: the `case` at a `look`.
 
+    Of all `pairs` it is `gathered` which count.
     `taken` are the looks that the review tells of. What came after the verdict stands beside the
     comparison: whether the look `is_last` for want of time, what the `ending` says of that, and why
     items broke (None: nobody looked).
@@ -54,6 +56,7 @@ class Decision:
     case: Case
     look: Look
     pairs: tuple[Pair, ...]
+    gathered: tuple[Counting, ...]
     measured: tuple[Measurement, ...]
     comparison: Comparison
     verdict: Verdict

@@ -7,7 +7,6 @@ from dataclasses import replace
 from statistics import fmean
 
 from cliffguard.compare.clusters import with_groups
-from cliffguard.compare.comparison import gathered
 from cliffguard.compare.write_review import Decision
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import IntegrityError
@@ -23,7 +22,7 @@ def losses_of(decision: Decision) -> tuple[Losses, Counted]:
     margins = {row.capability: row.evidence.margin for row in comparison.capabilities}
     pairs = [
         replace(pair, group=None)
-        for _, capability, items in gathered(decision.pairs, case, decision.look, comparison)
+        for _, capability, items in decision.gathered
         if case.policy.role(capability.name, capability.ring) == "gating"
         for pair in items.gating
     ]

@@ -27,9 +27,7 @@ def diagnosed(run: Run, decision: Decision) -> Decision:
     """
     capabilities: Capabilities | None = None
     with putting_off(), finishing():  # to count is soon done
-        capabilities = changed_capabilities(
-            decision.pairs, decision.case, decision.look, decision.comparison
-        )
+        capabilities = changed_capabilities(decision.gathered)
     if capabilities is None:
         return decision
     probes = _until_stopped(run, decision, capabilities) if run.limits.probes else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cliffguard.checkpoints.unchanged import changed_since
 from cliffguard.compare.case import Case
-from cliffguard.compare.comparison import compare
+from cliffguard.compare.comparison import compare, gathered
 from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.compare.verdict import judge
 from cliffguard.compare.write_review import Decision
@@ -137,10 +137,12 @@ def decide(
     )
     pairs = pair_answers(look, base, candidate)
     accounts = accounts_of(case.runs, known, case.policy, _counted(pairs))
+    items = tuple(gathered(pairs, case, look))
     comparison = compare(
         pairs,
         case,
         look=look,
+        items=items,
         levels={name: account.level for name, account in accounts.items()},
         caveats=(*caveats, *uncounted, *_later(case, accounts), *changed),
     )
@@ -151,6 +153,7 @@ def decide(
         case=case,
         look=look,
         pairs=pairs,
+        gathered=items,
         comparison=comparison,
         verdict=verdict,
         measured=tuple(measured),

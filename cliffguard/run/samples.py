@@ -95,7 +95,7 @@ def _decided(logged: Imported, policy: Policy, after: Sequence[Review]) -> Decis
     look = tuple(in_full(task, task.items) for task in tasks)
     measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
     decision, accounts = decide(case, look, measured, known)
-    changed = changed_capabilities(decision.pairs, case, look, decision.comparison)
+    changed = changed_capabilities(decision.gathered)
     unasked = Probes(why=dict.fromkeys(changed, NO_MODEL))
     return replace(
         decision,

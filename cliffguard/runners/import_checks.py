@@ -54,6 +54,10 @@ class OneRun:
     def __init__(self) -> None:
         self._kinds = {"likelihoods": _Alike(), "said": _Alike()}
 
+    def is_open(self, is_choice: bool) -> bool:
+        """Return whether all answers of a kind may be one model's still: else no trace tells."""
+        return self._kinds["likelihoods" if is_choice else "said"].is_alike
+
     def add(self, base: Sample, candidate: Sample) -> None:
         """Look at both answers to one document."""
         sides = (base, candidate)
@@ -87,19 +91,19 @@ class _Alike:
 
     def __init__(self) -> None:
         self.n = 0
-        self._is_alike = True
+        self.is_alike = True
         self._different: set[object] = set()
 
     def add(self, base: object, candidate: object) -> None:
         self.n += 1
-        self._is_alike = self._is_alike and base == candidate
+        self.is_alike = self.is_alike and base == candidate
         # A document that stands there again and again says no more than once.
-        if self._is_alike and len(self._different) < _LEAST_ALIKE:
+        if self.is_alike and len(self._different) < _LEAST_ALIKE:
             self._different.add(base)
 
     @property
     def is_one_run(self) -> bool:
-        return self._is_alike and len(self._different) >= _LEAST_ALIKE
+        return self.is_alike and len(self._different) >= _LEAST_ALIKE
 
 
 def refuse_one_file(task: str, base: Path, candidate: Path, program: str = "lm-eval") -> None:

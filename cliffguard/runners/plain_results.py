@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,7 @@ def _add(
     prompt, cluster = _prompt(where, row), _cluster(where, row)
     task.scores[document] = _score(where, row)
     task.lines[document] = line
-    task.samples[document] = replace(
-        NO_SAMPLE,
+    task.samples[document] = NO_SAMPLE._replace(
         document=document,
         document_hash=digest([name, document]),
         prompt_hash=prompt,
@@ -225,7 +224,7 @@ def _tied(sample: Sample, twin: Sample | None) -> Sample:
     if sample.cluster:
         return sample
     # Of items that ask the same, one says nothing that another does not.
-    return replace(sample, cluster=sample.prompt_hash or (twin and twin.prompt_hash) or None)
+    return sample._replace(cluster=sample.prompt_hash or (twin and twin.prompt_hash) or None)
 
 
 def _word(value: bool | None) -> str:

@@ -7,7 +7,7 @@ which two are compared are those of lm-eval's samples (docs/logged-samples.md).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from cliffguard.core.answers import Answer
@@ -201,7 +201,7 @@ def _as_scored(sides: Sequence[TaskScores], choice: ScoreChoice) -> tuple[dict[s
             if not prompt:
                 twin = other.samples.get(name)
                 prompt = (twin and twin.prompt_hash) or sha256_of_text(f"prompt of {name}")
-            samples[name] = replace(sample, score=number, prompt_hash=prompt)
+            samples[name] = sample._replace(score=number, prompt_hash=prompt)
         scored.append(samples)
     return tuple(scored)
 
@@ -257,8 +257,8 @@ def _cut_to_asked(
 def _unanswered(name: str) -> Sample:
     """Return what stands for a document that neither side answered: it is missing on both."""
     digest = sha256_of_text(f"unanswered {name}")
-    return replace(
-        NO_SAMPLE, document=name, document_hash=digest, prompt_hash=digest, is_readable=True
+    return NO_SAMPLE._replace(
+        document=name, document_hash=digest, prompt_hash=digest, is_readable=True
     )
 
 

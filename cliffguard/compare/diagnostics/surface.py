@@ -212,7 +212,9 @@ def _by_group(
     for number, (pair, score, feature) in enumerate(zip(rows, scores, features, strict=True)):
         group = ("alone", number) if pair.group is None else pair.group
         cells.setdefault((group, feature), []).append(score)
-    return [fmean(values) for values in cells.values()], [feature for _, feature in cells]
+    # Nearly always one stands alone, and is its mean.
+    means = [fmean(of) if len(of) > 1 else of[0] for of in cells.values()]
+    return means, [feature for _, feature in cells]
 
 
 Features = Sequence[Hashable] | None

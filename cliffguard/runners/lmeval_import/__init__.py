@@ -110,7 +110,7 @@ class _Tasks:
 
     def add(self, task: str, capability: str, rules: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
-        read = read_task(task, self._runs, rules, self._texts)
+        read = read_task(task, self._runs, rules, self._texts, self._one_run)
         if isinstance(read, Unscored):
             self._unscored.append(read)
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.core.texts import Texts
+from cliffguard.runners.import_checks import OneRun
 from cliffguard.runners.lmeval_import.filters import filters_by_side
 from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_import.settings import Settings
@@ -48,11 +49,16 @@ class Unscored:
 
 
 def read_task(
-    task: str, runs: Sequence[LoggedRun], rules: CapabilityPolicy, texts: Texts = "short"
+    task: str,
+    runs: Sequence[LoggedRun],
+    rules: CapabilityPolicy,
+    texts: Texts,
+    one_run: OneRun,
 ) -> ScoredTask | Unscored:
     """Read a task of both sides, by the policy's metric or else the first that is a score.
 
-    `texts` is how much is kept of prompts to which the answers score alike.
+    `texts` is how much is kept of prompts to which the answers score alike; `one_run` says which
+    answers may still be one model's.
     Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
     """
     wanted = tuple(dict.fromkeys(name for name in (rules.cluster, rules.strata) if name))
@@ -61,7 +67,7 @@ def read_task(
     while True:
         read = TaskReader(ScoreChoice(rules.metric, rules.filter), wanted, passed, texts)
         try:
-            return replace(_read(task, runs, read, passed, filters), remark=remark)
+            return replace(_read(task, runs, read, passed, filters, one_run), remark=remark)
         except ScoreError as failure:
             if rules.metric is not None:
                 raise
@@ -76,11 +82,12 @@ def _read(
     read: TaskReader,
     passed: Mapping[str, str],
     filters: Sequence[Sequence[str]],
+    one_run: OneRun,
 ) -> ScoredTask:
     sides, others, settings, means = [], [], [], []
     for run, named in zip(runs, filters, strict=True):
         path = run.path(task)
-        sides.append(read(path, named))
+        sides.append(read(path, named, one_run.is_open))
         others.append(read.others)
         means.append({name: mean for name, mean in read.means.items() if mean is not None})
         settings.append({name: frozenset(values) for name, values in read.settings.items()})

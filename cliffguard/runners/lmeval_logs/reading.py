@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,10 +102,13 @@ class TaskReader:
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
-    def __call__(self, path: Path, named: Sequence[str] = ()) -> dict[str, Sample]:
+    def __call__(
+        self, path: Path, named: Sequence[str], is_traced: Callable[[bool], bool]
+    ) -> dict[str, Sample]:
         """Return the samples of a file by document, of one filter.
 
-        `named` are the filters that wrote it, in order, where the results file of its run tells.
+        `named` are the filters that wrote it, in order, where the results file of its run tells;
+        `is_traced` says whether choices (True), or generated answers, are to have a trace.
         Raises ScoreError where the metric is no score of an item.
         """
         samples: dict[str, Sample] = {}
@@ -122,7 +125,7 @@ class TaskReader:
             if name != self.choice.filter:
                 self._note_other(name, row)
                 continue
-            sample = self._sample(path, line, row)
+            sample = self._sample(path, line, row, is_traced)
             self._note_settings(row)
             self._note_means(row, sample.score)
             if sample.document in samples:
@@ -226,7 +229,9 @@ class TaskReader:
         score = _share(row, self.choice.metric or "") if is_read else None
         self.others.setdefault(name, {})[str(row.get("doc_id"))] = score
 
-    def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
+    def _sample(
+        self, path: Path, line: int, row: Mapping[str, Any], is_traced: Callable[[bool], bool]
+    ) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
             text = generated_text(answer, arguments)
@@ -251,7 +256,9 @@ class TaskReader:
                 is_choice=text is None,
                 is_readable=text != NOTHING_READ,
                 choices=choices,
-                trace=trace_of(row, answer, is_choice=text is None),
+                trace=trace_of(row, answer, is_choice=text is None)
+                if is_traced(text is None)
+                else None,
                 fields=fields_of(row.get("doc"), self._wanted) if self._wanted else {},
                 fitting=_shared(fitting, twin.fitting),
                 prompt_sha256=_shared(sha256, twin.prompt_sha256),

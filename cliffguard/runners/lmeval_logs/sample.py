@@ -8,8 +8,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cliffguard.core.answers import NOTHING_READ
 from cliffguard.core.prompt_facts import PromptFacts, facts_of
@@ -26,8 +25,7 @@ MOST_UNREAD = 4000
 """Characters that are held of a generated text of which the filter read nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One line of a file.
 
     Its prompt is whole with the second side, where that scores another way than the first;
@@ -35,10 +33,11 @@ class Sample:
     `prompt_sha256` is that of the whole (None: it is all there) and `facts` what the whole said.
 
     `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
-    which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
-    another's: a digest of the likelihoods of all choices as they were logged, or of a generated
-    answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
-    those of the document that are wanted. `fitting` are the choices that `target` may stand for.
+    which lm-eval's filter found nothing, which has no score. `trace`, where it is asked for, tells
+    one model's answer from another's: a digest of the likelihoods of all choices as they were
+    logged, or of a generated answer of `TELLING` characters or more before any filter (None: it is
+    shorter). `fields` are those of the document that are wanted. `fitting` are the choices that
+    `target` may stand for.
     `confidence` is the share of the picked choice in the likelihood of all (None: not logged).
     `unread` is what was generated where the filter read nothing of it (None: it read something).
     Documents of one `cluster` stand or fall together (None: it stands alone).
