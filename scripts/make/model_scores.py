@@ -80,7 +80,7 @@ def model_scores(
     window = None if files is None else stated_window(files.weights, files.tokenizer)
     tasks, _ = within_window(runner.resolve(suites, plan.protocol), window)
     shares = {} if ask.n_per_capability is None else shares_of(suites, ask.n_per_capability)
-    known, is_loaded = {_asked(cost) for cost in kept}, False
+    known, is_loaded = {_extent_of(cost) for cost in kept}, False
     for task in tasks:
         protocol, items = ask.protocol_of(task), ask.items_of(task, shares)
         if not items or (task.name, len(items), _most(task, protocol)) in known:
@@ -97,7 +97,7 @@ def model_scores(
         yield task, by_level, _cost(task, protocol, answers, *took)
 
 
-def _asked(cost: Cost) -> tuple[str, int, int | None]:
+def _extent_of(cost: Cost) -> tuple[str, int, int | None]:
     return cost["task"], cost["n_items"], cost["max_tokens"]
 
 

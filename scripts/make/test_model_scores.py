@@ -53,14 +53,14 @@ def test_a_file_keeps_what_else_it_says(tmp_path: Path) -> None:
 
 def test_a_run_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept with as many items and tokens is not asked again; the first is loaded by."""
-    asked: list[tuple[str, int]] = []
+    calls: list[tuple[str, int]] = []
 
     class Runner:
         def resolve(self, suites: Sequence[Any], protocol: object) -> tuple[Task, ...]:
             return tuple(task for suite in suites for task in suite.tasks)
 
         def ask(self, checkpoint: object, task: Task, items: Sequence[Item], *_: object) -> Any:
-            asked.append((task.name, len(items)))
+            calls.append((task.name, len(items)))
             answer = SimpleNamespace(score=1.0, n_prompt_tokens=3, n_answer_tokens=2, is_cut=False)
             return [answer for _ in items]
 
@@ -68,7 +68,7 @@ def test_a_run_that_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(model_scores, "find_alone", lambda plan: SimpleNamespace(files=None))
     ask = Ask(suites=["structure"], n_per_capability=4)
     costs = [cost for *_, cost in model_scores.model_scores("base", ask, [])]
-    assert asked[0] == ("json_values", 1)
+    assert calls[0] == ("json_values", 1)
     assert [(cost["task"], cost["n_items"], cost["n_answer_tokens"]) for cost in costs] == [
         ("json_values", 2, 4), ("json_by_schema", 2, 4),
         ("table_rows", 2, 4), ("code_fences", 1, 2), ("exact_line", 1, 2),
