@@ -130,9 +130,9 @@ def scores(tasks: Mapping[str, Task]) -> str:
         return "Not measured yet.\n"
     head = "".join(f" {record['model']} |" for record in records)
     intro = (
-        "In per cent, with the number of items that were asked: few, for a first look. `python -m "
-        "scripts.make.ladder_table --suite NAME --base DIR --per-capability 64 --max-tokens 256` "
-        "asks yours. "
+        "In per cent, with the number of items that were asked: few, for a first look. An answer "
+        "had at most 256 tokens. `python -m scripts.make.ladder_table --suite NAME --base DIR "
+        "--per-capability 64 --max-tokens 256` asks yours. "
         + " ".join(f"{record['model']}: {record['how']}" for record in records if "how" in record)
     )
     rule = "|---|---|" + "---:|" * len(records)
@@ -150,7 +150,7 @@ def _nothing_to_lose(
         if (levels := list(_at_zero(tasks, record["rows"])))
     )
     if named:
-        yield _filled(f"{_ZERO} At 0 % are, of {named}.")
+        yield _filled(f"{_ZERO} At 0 % of three items or more are, of {named}. {_FEW}")
 
 
 _ZERO = (
@@ -162,9 +162,14 @@ _ZERO = (
 )
 
 
+_FEW = "Of so few items a level may only look like it: measure your base."
+_LEAST_ITEMS = 3  # of a level that is named as being at 0 %
+
+
 def _at_zero(tasks: Mapping[str, Task], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for name, task in tasks.items():
-        levels = [str(r["level"]) for r in rows if r["task"] == name and r["score"] == 0.0]
+        of_task = (row for row in rows if row["task"] == name and row["n_items"] >= _LEAST_ITEMS)
+        levels = [str(row["level"]) for row in of_task if row["score"] == 0.0]
         if levels:
             where = f" ({task.level} {', '.join(levels)})" if task.level else ""
             yield f"`{name}`{where}"
@@ -189,10 +194,10 @@ def costs(names: Sequence[str]) -> str:
     intro = (
         "From the run of the scores above, once the model was loaded, in float32 on a CPU "
         f"({where}). *Minutes* are of the processor, since other processes shared the machine; the "
-        "clock showed what stands beside them. *All* is reckoned from them, task by task. *Cut* "
-        "are answers that the limit of tokens ended; where those and the unreadable are over 5 % "
-        "of a base's answers to a capability, it is INCONCLUSIVE. `adjacent`, which a check "
-        "without `--suite` takes, is asked by likelihood."
+        "clock showed what stands beside them. *All* is reckoned from them, task by task, and "
+        "rough. *Cut* are answers that the limit of tokens ended; where those and the unreadable "
+        "are over 5 % of a base's answers to a capability, it is INCONCLUSIVE. `adjacent`, which "
+        "a check without `--suite` takes, is asked by likelihood."
     )
     head = "| suite | model | items | tokens of an answer | cut | minutes | by the clock | all |\n"
     return f"{_filled(intro)}\n{head}|---|---|---:|---:|---:|---:|---:|---:|\n{''.join(lines)}"
