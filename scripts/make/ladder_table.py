@@ -1,35 +1,29 @@
 """Scores on the levels of ladder suites: of strategies that understand nothing, or of a checkpoint.
 
     python -m scripts.make.ladder_table [--suite ladders]              # the strategies
-    python -m scripts.make.ladder_table --base DIR [--limit N] [--longest LEVEL] [--max-tokens N]
-                                         [--json FILE]
+    python -m scripts.make.ladder_table --base DIR [--suite NAME …] [--limit N | --per-capability N]
+                                         [--longest LEVEL] [--max-tokens N] [--json FILE]
 
-Prints Markdown. `--limit` is the number of items of each ladder that the checkpoint is asked, in
-seeded order and from every level its share. Times are of the machine that it runs on.
+Prints Markdown. `--limit` is the number of items of each task that the checkpoint is asked, in
+seeded order and from every level its share; `--per-capability` is shared out among the tasks of a
+capability. `--max-tokens` shortens answers, of tasks whose own limit is longer. `--json` also keeps
+what each task cost: seconds of the clock and of the processor, once the model is loaded, and
+tokens. A task that stands in the file with as many items is not asked again, so that a run that was
+stopped goes on. Times are of the machine that it runs on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from cliffguard.checkpoints.files import stated_window
-from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import EvalSettings, Plan
+from cliffguard.core.items import Item
 from cliffguard.core.words import words
-from cliffguard.evaluate.schedule import within_window
-from cliffguard.gate import find_alone
-from cliffguard.runners.harness import HarnessRunner
-from cliffguard.stats.interval import wilson_interval
-from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
+from scripts.make.model_scores import Ask, keep, measured_rows, model_scores, read
 
 Strategy = Callable[[Item], Sequence[str]]
 """Returns the choices that it leaves open, among which it guesses; none: it has nothing to say."""
@@ -130,71 +124,27 @@ def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
     return total / len(items)
 
 
-def model_scores(
-    base: str, suite: str, protocol: EvalSettings, longest: int | None
-) -> Iterator[tuple[Task, dict[int, list[float]], float]]:
-    """Give every ladder with the model's scores by level, and the seconds that they took."""
-    plan = Plan(candidate=base, suites=(suite,), protocol=protocol, offline=True)
-    checkpoint, runner = find_alone(plan), HarnessRunner()
-    files = checkpoint.files
-    window = None if files is None else stated_window(files.weights, files.tokenizer)
-    tasks, _ = within_window(runner.resolve(load_suites(plan.suites), plan.protocol), window)
-    for task in tasks:
-        kept = [item for item in task.items if longest is None or (item.level or 0) <= longest]
-        ordered = in_order(replace(task, items=tuple(kept)), plan.protocol)
-        start = time.perf_counter()
-        answers = runner.ask(checkpoint, task, ordered, plan.protocol)
-        by_level: dict[int, list[float]] = {}
-        for item, answer in zip(ordered, answers, strict=True):
-            by_level.setdefault(item.level or 0, []).append(answer.score or 0.0)
-        yield task, by_level, time.perf_counter() - start
-
-
-def measured_rows(task: Task, by_level: dict[int, list[float]]) -> list[dict[str, Any]]:
-    """Return a row of plain values for each level: score and 90 % interval, from 0 to 1."""
-    rows = []
-    for level, scores in sorted(by_level.items()):
-        interval = wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=0.9)
-        row = {"task": task.name, "level_name": task.level, "level": level, "n_items": len(scores)}
-        score = round(sum(scores) / len(scores), 4)
-        rows.append(
-            {**row, "score": score, "low": round(interval.low, 4), "high": round(interval.high, 4)}
-        )
-    return rows
-
-
-def print_model(
-    base: str, suite: str, protocol: EvalSettings, longest: int | None, kept: Path | None
-) -> None:
+def print_model(base: str, ask: Ask, path: Path | None, name: str) -> None:
     """Print what a checkpoint scores on each level, and keep it where that is asked for."""
     print("| task | level | items | score | 90 % | time |\n| --- | --- |" + " ---: |" * 4)
-    for task, by_level, seconds in model_scores(base, suite, protocol, longest):
+    there = read(path).get("costs", []) if path is not None else []
+    for task, by_level, cost in model_scores(base, ask, there):
         rows = measured_rows(task, by_level)
         for row in rows:
             reach = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
-            took = f"{seconds:.0f} s" if row is rows[0] else ""
+            took = f"{cost['seconds']:.0f} s" if row is rows[0] else ""
             cells = (task.name, f"{task.level} {row['level']}", str(row["n_items"]))
             columns = (*cells, f"{100 * row['score']:.0f}", reach, took)
             print(f"| {' | '.join(columns)} |", flush=True)
-        if kept is not None:
-            keep(kept, Path(base).name, rows)
+        if path is not None:
+            keep(path, name, rows, cost)
 
 
-def keep(path: Path, model: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Put rows into a JSON file, in place of those of the same levels."""
-    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
-    new = {(row["task"], row["level"]) for row in rows}
-    others = [row for row in record["rows"] if (row["task"], row["level"]) not in new]
-    merged = sorted([*others, *rows], key=lambda row: (row["task"], row["level"]))
-    text = json.dumps({"model": model, "rows": merged}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def print_strategies(suite: str) -> None:
+def print_strategies(suites: Sequence[str]) -> None:
     """Print what strategies that understand nothing score, on all items of each level."""
     print(f"| task | level | items | {' | '.join(STRATEGIES)} |")
     print("| --- | --- | ---: |" + " ---: |" * len(STRATEGIES))
-    for loaded in load_suites([suite]):
+    for loaded in load_suites(suites):
         for task in (task for capability in loaded.capabilities for task in capability.tasks):
             for level in sorted({item.level or 0 for item in task.items}):
                 items = [item for item in task.items if item.level == level]
@@ -210,18 +160,27 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", help="a checkpoint; without it, the strategies")
-    parser.add_argument("--suite", default="ladders")
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--name", help="what the checkpoint is called; without it as its folder")
+    parser.add_argument("--suite", action="append", help="repeatable (ladders)")
+    parser.add_argument("--limit", type=int, help="items of each task")
+    parser.add_argument("--per-capability", type=int, help="items of each capability")
     parser.add_argument("--longest", type=int, help="the highest level that is asked")
-    parser.add_argument("--max-tokens", type=int, help="of an answer; without it the task's")
-    parser.add_argument("--json", type=Path, help="also keep the scores in this file")
+    parser.add_argument("--max-tokens", type=int, help="the most that an answer has")
+    parser.add_argument("--json", type=Path, help="also keep scores and costs in this file")
     arguments = parser.parse_args()
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    suites = arguments.suite or ["ladders"]
     if arguments.base is None:
-        print_strategies(arguments.suite)
-    else:
-        protocol = EvalSettings(limit=arguments.limit, max_tokens=arguments.max_tokens)
-        print_model(arguments.base, arguments.suite, protocol, arguments.longest, arguments.json)
+        print_strategies(suites)
+        return
+    ask = Ask(
+        suites=suites,
+        limit=arguments.limit,
+        n_per_capability=arguments.per_capability,
+        longest=arguments.longest,
+        max_tokens=arguments.max_tokens,
+    )
+    print_model(arguments.base, ask, arguments.json, arguments.name or Path(arguments.base).name)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,49 @@ def test_scores_stand_beside_each_other(tmp_path: Path, monkeypatch: pytest.Monk
     assert "| money_problems | steps 3 | – | 25 of 8 |" in text
 
 
+def test_a_level_at_zero_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it means for the gate; where there is none, nothing is written of it."""
+    monkeypatch.setattr(skill_pages, "SCORES", tmp_path)
+    (tmp_path / "chats").mkdir()
+    tasks = {task.name: task for task in load_suite("tools").tasks}
+    keys = (("which_tool", 3), ("which_tool", 6), ("two_calls", 0))
+    for score, named in ((0.0, "a: `which_tool` (offered 6), `two_calls`"), (0.5, "")):
+        rows = [
+            {"task": task, "level": level, "n_items": 8, "score": 0.25 if level == 3 else score}
+            for task, level in keys
+        ]
+        record = {"model": "a", "rows": rows}
+        (tmp_path / "chats" / "a.json").write_text(json.dumps(record))
+
+        text = " ".join(skill_pages.scores(tasks).split())
+
+        assert ("cannot gate" in text, named in text) == (bool(named), True)
+
+
+def test_what_a_suite_costs_is_reckoned_task_by_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite of which a task is missing has no line, since nobody knows what it costs."""
+    monkeypatch.setattr(skill_pages, "SCORES", tmp_path)
+    (tmp_path / "chats").mkdir()
+    rows = [
+        {
+            **{"suite": "reasoned", "task": task.name, "n_items": 18, "max_tokens": 256},
+            **{"n_cut": 1, "n_answer_tokens": 1800, "seconds": 120.0, "processor_seconds": 60.0},
+            **{"threads": 1, "machine": "X"},
+        }
+        for task in load_suite("reasoned").tasks
+    ]
+    for kept, line in (
+        (rows, "| reasoned | a | 54 | 100 | 3 | 3.0 | 6 | 30 for 540 |"),
+        (rows[:2], "Not measured yet."),
+    ):
+        record = {"model": "a", "rows": [], "costs": kept}
+        (tmp_path / "chats" / "a.json").write_text(json.dumps(record))
+
+        assert line in skill_pages.costs(["reasoned"])
+
+
 def test_a_suite_says_what_it_is_made_from() -> None:
     """Whoever opens the file finds the generator."""
     assert suite("chat").startswith("# Made by scripts/make/suites.py")
