@@ -122,6 +122,6 @@ def test_generated_tasks_are_asked_as_chats(tmp_path: Path) -> None:
     plan = yaml.safe_load((tmp_path / "generated-plan.yaml").read_text("utf-8"))
     assert plan["protocol"] == {"chat_template": "base", "max_tokens": 256}
     suite = yaml.safe_load((tmp_path / plan["suites"][0]).read_text("utf-8"))
-    tasks = [task for one in suite["capabilities"].values() for task in one["tasks"]]
+    tasks = [task for capability in suite["capabilities"].values() for task in capability["tasks"]]
     assert [(task["name"], task["num_fewshot"]) for task in tasks] == [("gsm8k", 0), ("ifeval", 0)]
     assert plan["data"].keys() == {"gsm8k", "ifeval"}
