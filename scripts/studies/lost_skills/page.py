@@ -3,7 +3,8 @@
     python -m scripts.studies.lost_skills.page [--reviews reports/lost-skills]
 
 Reads REVIEWS/NAME/review.json (the gate), REVIEWS/NAME/recipe.json (the training), and, where they
-are, REVIEWS/NAME/lm-eval.json (a review of lm-eval's tasks). Writes REVIEWS/README.md.
+are, of the adapters that were trained anew for lm-eval's tasks, REVIEWS/NAME/lm-eval-recipe.json,
+lm-eval.json (what is scored by likelihood) and lm-eval-generated.json. Writes REVIEWS/README.md.
 """
 
 from __future__ import annotations
@@ -80,6 +81,22 @@ def by_recipe(recipes: dict[str, Any]) -> list[Row]:
     ]
 
 
+def trained_anew(before: dict[str, Any], anew: dict[str, Any]) -> list[Row]:
+    """Return what is the same where a recipe was run a second time, and what is not."""
+    same = {True: "the same", False: "others"}
+    return [
+        {
+            "adapter": name,
+            "rows": same[recipe["rows"] == before[name]["rows"]],
+            "base": same[recipe["base"] == before[name]["base"]],
+            "weights": same[recipe["weights"] == before[name]["weights"]],
+            "development tickets": recipe["target_by_rate"][f"{recipe['rate']:g}"],
+            "minutes": ", ".join(map(str, recipe["minutes_by_rate"].values())),
+        }
+        for name, recipe in anew.items()
+    ]
+
+
 def present(folder: Path, file: str) -> dict[str, Any]:
     """Return a file of each adapter that has it."""
     paths = {name: folder / name / file for name in NAMES}
@@ -91,12 +108,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write the page of the lost skills.")
     parser.add_argument("--reviews", type=Path, default=Path("reports/lost-skills"))
     folder = parser.parse_args().reviews
+    recipes = present(folder, "recipe.json")
     parts = {
-        "recipes": table(by_recipe(present(folder, "recipe.json"))),
+        "recipes": table(by_recipe(recipes)),
         "capabilities": table(by_capability(present(folder, "review.json"))),
+        "anew": table(trained_anew(recipes, present(folder, "lm-eval-recipe.json"))),
+        "tasks": table(by_capability(present(folder, "lm-eval.json"))),
+        "generated": table(by_capability(present(folder, "lm-eval-generated.json"))),
     }
-    public = present(folder, "lm-eval.json")
-    parts["tasks"] = table(by_capability(public)) if public else "lm-eval's tasks were not asked."
     publish(HEAD.read_text(encoding="utf-8").format(**parts), folder / "README.md")
 
 

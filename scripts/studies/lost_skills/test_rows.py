@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 
 from scripts.studies.lost_skills import public
 from scripts.studies.lost_skills.rows import (
@@ -76,3 +81,47 @@ def test_piqa_and_arc_lose_what_the_task_adds() -> None:
         "choices": {"text": ["a knife", "a spoon"], "label": ["A", "B"]},
         "answerKey": "A",
     }
+
+
+def test_what_needs_sentences_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Items of IFEval whose checkers need punkt are counted and not asked; the rest stay whole."""
+    kinds = [
+        ["punctuation:no_comma"],
+        ["punctuation:no_comma", "length_constraints:number_sentences"],
+        ["change_case:capital_word_frequency"],
+        ["change_case:english_capital"],
+    ]
+    rows: dict[str, list[dict[str, Any]]] = {
+        "ifeval/input_data.jsonl": [
+            {"key": n, "instruction_id_list": k} for n, k in enumerate(kinds)
+        ],
+        "gsm8k/test.jsonl": [{"question": "What is 1 + 1?", "answer": "1 + 1 = 2\n#### 2"}],
+    }
+    for name, some in rows.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in some), "utf-8")
+
+    public.make_generated(tmp_path, tmp_path, 100)
+
+    assert "ifeval: 2 of 4 items left out" in capsys.readouterr().out
+    lines = (tmp_path / "ifeval.jsonl").read_text("utf-8").splitlines()
+    assert {json.loads(line)["key"] for line in lines} == {0, 3}
+    assert json.loads((tmp_path / "gsm8k.jsonl").read_text("utf-8")) == rows["gsm8k/test.jsonl"][0]
+
+
+def test_generated_tasks_are_asked_as_chats(tmp_path: Path) -> None:
+    """Their plan has the base's template and a limit; the suite is lm-eval's tasks, zero-shot."""
+    for name in ("ifeval/input_data.jsonl", "gsm8k/test.jsonl"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text('{"question": "Q?"}\n', "utf-8")
+
+    public.make_generated(tmp_path, tmp_path, 100)
+
+    plan = yaml.safe_load((tmp_path / "generated-plan.yaml").read_text("utf-8"))
+    assert plan["protocol"] == {"chat_template": "base", "max_tokens": 256}
+    suite = yaml.safe_load((tmp_path / plan["suites"][0]).read_text("utf-8"))
+    tasks = [task for capability in suite["capabilities"].values() for task in capability["tasks"]]
+    assert [(task["name"], task["num_fewshot"]) for task in tasks] == [("gsm8k", 0), ("ifeval", 0)]
+    assert plan["data"].keys() == {"gsm8k", "ifeval"}
