@@ -82,7 +82,7 @@ def _tokens(sentence: str) -> Sentence:
 def _skeletons(
     keys: Sequence[Hashable],
     rows: Sequence[Sequence[Sentence]],
-    choices: Sequence[set[str]],
+    choices: Sequence[frozenset[str]],
     of_all: Counter[str] | None,
 ) -> list[str]:
     """Return texts with gaps where most of those of the same key have another word, or a choice.
@@ -96,9 +96,11 @@ def _skeletons(
     for key, of_key in alike.items():
         counts = _counts(of_key) if of_all is None or len(alike) > 1 else of_all
         kept[key] = frozenset(word for word, n in counts.items() if 2 * n >= len(of_key))
+    # One set for all items that lose the same words: what is masked is held by it.
+    gone = [without & kept[key] for key, without in zip(keys, choices, strict=True)]
+    left = {(key, words): kept[key] - words for key, words in set(zip(keys, gone, strict=True))}
     return [
-        _skeleton(row, kept[key] - without if without else kept[key])
-        for key, row, without in zip(keys, rows, choices, strict=True)
+        _skeleton(row, left[key, words]) for key, row, words in zip(keys, rows, gone, strict=True)
     ]
 
 
@@ -120,13 +122,14 @@ def _openings(rows: Sequence[tuple[Sentence, ...]], kept: frozenset[str]) -> lis
     return [begins.get(row, ()) for row in rows]
 
 
-def _spelt_in(choices: Sequence[Sequence[str]], words: Iterable[str]) -> list[set[str]]:
+def _spelt_in(choices: Sequence[Sequence[str]], words: Iterable[str]) -> list[frozenset[str]]:
     """Return of the choices of every item those that are among `words`, as they are spelt there."""
     spelt: dict[str, list[str]] = {}
     for word in words:
         spelt.setdefault(word.casefold(), []).append(word)
     return [
-        {word for choice in of_item for word in spelt.get(bare(choice), ())} for of_item in choices
+        frozenset(word for choice in of_item for word in spelt.get(bare(choice), ()))
+        for of_item in choices
     ]
 
 
