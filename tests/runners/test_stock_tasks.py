@@ -11,6 +11,7 @@ import pytest
 
 from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import find_sides, measure_alone, measure_pair
@@ -93,6 +94,13 @@ def suite(tmp_path: Path, entry: str) -> Path:
     path = tmp_path / "stock.yaml"
     path.write_text(SUITE.format(entry=entry), encoding="utf-8")
     return path
+
+
+def compared(plan: Plan, runner: HarnessRunner, store: Store) -> CapabilityComparison:
+    """Return the one capability of a plan, over all of its items."""
+    review = guard(plan, store=store, runner=runner, stops_early=False)
+    (capability,) = review.comparison.capabilities
+    return capability
 
 
 def test_a_name_is_enough(runner: HarnessRunner, tmp_path: Path) -> None:
@@ -178,12 +186,10 @@ def test_the_number_of_a_context_is_no_document(
 
     Twins, whose sentences begin alike, are tied. Guessing earns a half, though the suite is silent.
     """
-    file = suite(tmp_path, "winogrande")
-    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+    plan = plan_of(tmp_path, "winogrande", tiny_base, tiny_tuned)
 
-    review = guard(plan, store=Store(tmp_path / "store"), runner=runner, stops_early=False)
+    capability = compared(plan, runner, Store(tmp_path / "store"))
 
-    (capability,) = review.comparison.capabilities
     assert capability.counts.n_items == 12
     assert capability.counts.n_clusters == 11
     assert capability.evidence.chance == 0.5
@@ -193,12 +199,11 @@ def test_a_base_that_guesses_has_nothing_to_lose_where_less_is_better(
     runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
 ) -> None:
     """Of two sentences one is picked half of the time, whichever counts."""
-    file = suite(tmp_path, "{name: crows_pairs_english, metric: pct_stereotype}")
-    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+    task = "{name: crows_pairs_english, metric: pct_stereotype}"
+    plan = plan_of(tmp_path, task, tiny_base, tiny_tuned)
 
-    review = guard(plan, store=Store(tmp_path / "store"), runner=runner, stops_early=False)
+    capability = compared(plan, runner, Store(tmp_path / "store"))
 
-    (capability,) = review.comparison.capabilities
     assert capability.evidence.chance == 0.5
 
 
@@ -206,8 +211,8 @@ def test_a_pair_whose_guessing_earns_all_is_read_back(
     runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
 ) -> None:
     """Of a metric that is better low, turned, a chance of 0 in the suite is 1."""
-    file = suite(tmp_path, "{name: crows_pairs_english, metric: pct_stereotype, chance: 0}")
-    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+    task = "{name: crows_pairs_english, metric: pct_stereotype, chance: 0}"
+    plan = plan_of(tmp_path, task, tiny_base, tiny_tuned)
     store = Store(tmp_path / "store")
 
     pair = measure_pair(plan, store=store, runner=runner)
@@ -335,7 +340,7 @@ def test_without_a_name_a_metric_that_is_better_high_is_taken(
     assert (task.metric, task.lower_is_better) == (metric, not is_high)
 
 
-def plan_of(tmp_path: Path, entry: str, *sides: Path, is_low: bool | None) -> Plan:
+def plan_of(tmp_path: Path, entry: str, *sides: Path, is_low: bool | None = None) -> Plan:
     """Return a plan of one stock task whose policy says which way its metric points."""
     policy = Policy(capabilities={"maths": CapabilityPolicy(lower_is_better=is_low)})
     base, candidate = sides
