@@ -48,6 +48,13 @@ def listed_ids(page: Page) -> list[str]:
     return page.locator(".item-list .item-id").all_text_contents()
 
 
+def lists(page: Page, ids: list[str]) -> None:
+    """Wait until these items are listed, as after a link, which is followed a moment later."""
+    from playwright.sync_api import expect
+
+    expect(page.locator(".item-list .item-id")).to_have_text(ids)
+
+
 def control(page: Page, label: str) -> Any:
     """Return a control by the label that a reader hears."""
     return page.get_by_label(label, exact=True)

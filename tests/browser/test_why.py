@@ -9,7 +9,7 @@ import pytest
 
 from cliffguard.report import render
 from tests.browser.conftest import Opener, serious
-from tests.browser.test_items import control, listed_ids
+from tests.browser.test_items import control, listed_ids, lists
 from tests.report import diagnosed, samples
 from tests.report.listed import run
 
@@ -29,13 +29,13 @@ def test_a_cause_filters_the_items(markup: str, open_page: Opener) -> None:
     link = page.locator("section.why").get_by_role("link", name="refusal")
 
     link.click()
-    assert listed_ids(page) == ["r-1", "r-2"]
+    lists(page, ["r-1", "r-2"])
     command = page.locator(".item-all pre").inner_text()
     control(page, "Why").select_option("every reason")
     assert len(listed_ids(page)) == 4
     link.click()
 
-    assert listed_ids(page) == ["r-1", "r-2"]
+    lists(page, ["r-1", "r-2"])
     assert command == (
         "cliffguard flips . --changed --capability=multi_step_reasoning --cause=refusal"
     )
@@ -46,12 +46,12 @@ def test_a_pattern_filters_the_items(markup: str, open_page: Opener) -> None:
     page = open_page(markup)
 
     page.locator("section.why").get_by_role("link", name="position").click()
-    assert listed_ids(page) == ["r-1", "c-1"]
+    lists(page, ["r-1", "c-1"])
     page.get_by_role("link", name="see items").focus()
     page.keyboard.press("Enter")
 
-    assert listed_ids(page) == ["r-1", "r-2"]
-    assert page.evaluate("document.activeElement.id") == "item-why"
+    lists(page, ["r-1", "r-2"])
+    page.locator("#item-why:focus").wait_for()
 
 
 def test_reasons_are_those_of_the_capability(markup: str, open_page: Opener) -> None:
@@ -84,7 +84,9 @@ def test_without_a_script_it_leads_to_the_items(markup: str, open_page: Opener) 
 
     first = page.locator(".item-static .item").first
     assert first.locator("summary").inner_text().count("refusal") == 1
-    assert first.evaluate("each => each.getBoundingClientRect().top") < 720
+    page.wait_for_function(
+        "each => each.getBoundingClientRect().top < 720", arg=first.element_handle()
+    )
 
 
 @pytest.mark.parametrize("width", [390, 1280])
