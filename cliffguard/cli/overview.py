@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cliffguard.cli.console import ProgressOutput
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -13,6 +14,8 @@ from cliffguard.core.files import user_path
 from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from cliffguard.core.reviews import Review
     from cliffguard.report.overview.files import OverviewReport
 
@@ -34,30 +37,74 @@ def finish_overview(
     reviews: Mapping[int, Review],
     out: Path | None,
     screen: ProgressOutput,
-    reasons: Mapping[int, str] | None = None,
 ) -> None:
-    """Write the overview of candidates and print its matrix; `reviews` are by their number.
-
-    `reasons` say why there is none of some. Each verdict stands by itself: what keeps them out of
-    one table is one more line, no failure.
-    """
-    from cliffguard.report.overview.terminal import print_matrix
-
+    """Write the overview of candidates and print its matrix; `reviews` are by their number."""
     if not reviews:
         return
-    try:
-        with doing("writing the overview"):
-            made = overview_of(names, folders, reviews, out, reasons or {})
-            written = made.write()
-    except CliffguardError as error:
+    with doing("writing the overview"):
+        written = written_overview(names, folders, reviews, out, {}, Paper.of(screen.console))
+    written.tell(screen)
+
+
+class Paper(NamedTuple):
+    """What a matrix is printed on: columns, and the colours by rich's name (None: without)."""
+
+    width: int
+    colors: str | None
+
+    @classmethod
+    def of(cls, console: Console) -> Paper:
+        """Return what a console prints on."""
+        return cls(console.width, console.color_system)
+
+
+class WrittenOverview(NamedTuple):
+    """What is said of an overview: its matrix, as it is printed, and where it lies, or why not."""
+
+    matrix: str
+    line: str
+
+    def tell(self, screen: ProgressOutput) -> None:
+        """Print it for people."""
         screen.close()
-        screen.say(f"! no overview: {error}")
-        return
-    screen.close()
-    if not screen.quiet:
-        screen.say("")
-        print_matrix(made.overview, screen.console)
-    screen.say("overview: " + " ".join(str(path) for path in written))
+        if self.matrix and not screen.quiet:
+            screen.say("")
+            screen.console.file.write(self.matrix)
+        screen.say(self.line)
+
+
+def written_overview(
+    names: Sequence[str],
+    folders: Sequence[Path],
+    reviews: Mapping[int, Review],
+    out: Path | None,
+    reasons: Mapping[int, str],
+    paper: Paper,
+) -> WrittenOverview:
+    """Write the overview of candidates; `reasons` say why there is no review of some.
+
+    Each verdict stands by itself: what keeps them out of one table is one line, no failure.
+    """
+    from rich.console import Console
+
+    from cliffguard.report.overview.terminal import print_matrix
+
+    try:
+        made = overview_of(names, folders, reviews, out, reasons)
+        paths = made.write()
+    except CliffguardError as error:
+        return WrittenOverview("", f"! no overview: {error}")
+    text = StringIO()
+    console = Console(
+        file=text,
+        width=paper.width,
+        force_terminal=paper.colors is not None,
+        color_system=paper.colors,  # type: ignore[arg-type]
+        highlight=False,
+        legacy_windows=False,
+    )
+    print_matrix(made.overview, console)
+    return WrittenOverview(text.getvalue(), "overview: " + " ".join(map(str, paths)))
 
 
 def overview_of(

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cliffguard.cli.console import ProgressOutput
-from cliffguard.cli.overview import finish_overview, overview_of
-from cliffguard.core.errors import CliffguardError
+from cliffguard.cli.overview import Paper
+from cliffguard.cli.sweep_overview import OverviewProcess, OverviewRows
+from cliffguard.core.progress import doing
 from cliffguard.core.texts import n_things
-from cliffguard.report.overview.sources import NOT_TRIED, REVIEW, for_table
+from cliffguard.report.overview.sources import NOT_TRIED
 from cliffguard.sweep.candidates import Candidate, by_numbers
 
 if TYPE_CHECKING:
-    from cliffguard.core.reviews import Review
     from cliffguard.planning.selection import CandidateReview
 
 _OVERVIEW_SECONDS = 5.0  # between two overviews, at least; and most of the time none is written
-_OVERVIEW_SHARE = 0.05  # of the driver's time
-
-
-class _Written(NamedTuple):
-    """Of how many candidates the overview was written last, and when it may be again."""
-
-    n: int
-    next: float
-
-
-class _Table(NamedTuple):
-    """What an overview is made of: `reviews` and `reasons` by the number of their row."""
-
-    names: list[str]
-    folders: list[Path]
-    reviews: Mapping[int, Review]
-    out: Path
-    reasons: Mapping[int, str]
+_OVERVIEW_SHARE = 0.05  # of the time
+_MOST_HERE = 40  # reviews, of which to write is not much longer than to start a process
+_NOBODY_READS = Paper(width=80, colors=None)
 
 
 @dataclass(kw_only=True)
@@ -59,7 +43,10 @@ class SweepResults:
     failures: dict[int, str] = field(default_factory=dict)
     vanished: dict[int, None] = field(default_factory=dict)
     pairs: dict[int, CandidateReview] = field(default_factory=dict)
-    _written: _Written = field(default_factory=lambda: _Written(0, 0.0))
+    _beside: OverviewProcess | None = None
+    _n_written: int = 0  # of how many candidates the overview was written last
+    _began: float = 0.0
+    _next: float = 0.0  # when it may be again
 
     @property
     def n_ended(self) -> int:
@@ -90,44 +77,53 @@ class SweepResults:
 
     def tick(self) -> None:
         """Write the overview of what was judged, every now and then."""
-        n, now = self.n_ended, time.monotonic()
-        if n == self._written.n or now < self._written.next or not self.judged:
+        now = time.monotonic()
+        if self._beside is not None:
+            if not self._beside.has_ended:
+                return
+            self._beside.result()
+            self._beside = None
+            self._wait(now)
+        if self.n_ended == self._n_written or now < self._next or not self.judged:
             return
-        with contextlib.suppress(CliffguardError):  # what is wrong with it is told at the end
-            overview_of(*self._table(sorted({*self.codes, *self.vanished}))).write()
-        took = time.monotonic() - now
-        self._written = _Written(n, now + took + max(_OVERVIEW_SECONDS, took / _OVERVIEW_SHARE))
+        self._n_written, self._began = self.n_ended, now
+        rows = self._rows(sorted({*self.codes, *self.vanished}))
+        if len(rows.judged) > _MOST_HERE:
+            self._beside = OverviewProcess(rows, _NOBODY_READS, is_last=False)
+        else:
+            rows.write(_NOBODY_READS)  # what is wrong with it is told at the end
+            self._wait(time.monotonic())
+
+    def _wait(self, now: float) -> None:
+        """Put the next overview off, by what the last one took."""
+        self._next = now + max(_OVERVIEW_SECONDS, (now - self._began) / _OVERVIEW_SHARE)
 
     def finish(self, screen: ProgressOutput) -> None:
         """Write the overview of all candidates, and print it."""
-        names, folders, reviews, out, reasons = self._table(range(len(self.candidates)))
-        finish_overview(names, folders, reviews, out, screen, reasons)
+        if self._beside is not None:
+            self._beside.stop()
+            self._beside = None
+        rows, paper = self._rows(range(len(self.candidates))), Paper.of(screen.console)
+        if not rows.judged:
+            return
+        with doing("writing the overview"):
+            if len(rows.judged) > _MOST_HERE:
+                written = OverviewProcess(rows, paper, is_last=True).result()
+            else:
+                written = rows.write(paper)
+        if written is not None:
+            written.tell(screen)
 
-    def _table(self, numbers: Iterable[int]) -> _Table:
+    def _rows(self, numbers: Iterable[int]) -> OverviewRows:
         """Return what an overview of some candidates is made of, in the order of their names."""
         order = sorted(numbers, key=lambda number: by_numbers(self.candidates[number].name))
-        reviews = {
-            row: review
-            for row, number in enumerate(order)
-            if number in self.judged and (review := self._review(number)) is not None
-        }
-        return _Table(
-            [self.candidates[number].name for number in order],
-            [self.folder(number) for number in order],
-            reviews,
-            self.out,
-            {row: self._reason(number) for row, number in enumerate(order)},
+        return OverviewRows(
+            names=[self.candidates[number].name for number in order],
+            folders=[self.folder(number) for number in order],
+            judged=frozenset(row for row, number in enumerate(order) if number in self.judged),
+            reasons={row: self._reason(number) for row, number in enumerate(order)},
+            out=self.out,
         )
-
-    def _review(self, number: int) -> Review | None:
-        """Return a candidate's review, unless somebody moved it away."""
-        from cliffguard.report.json import read_review
-
-        file = self.folder(number) / REVIEW
-        try:
-            return for_table(read_review(file.read_text(encoding="utf-8"), str(file)))
-        except (OSError, ValueError, CliffguardError):
-            return None
 
     def _reason(self, number: int) -> str:
         """Return why a candidate without a review or a failure has none."""

@@ -16,9 +16,9 @@ a digest is kept. Damage is an error that names the directory, never a silent se
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -58,6 +58,17 @@ def _free(path: Path) -> Path:
     return path
 
 
+@dataclass(slots=True)
+class KnownForms:
+    """The keys that were read of a store's questions, and by what they share with other forms.
+
+    What is asked under a key never changes. See `cliffguard.store.earlier`.
+    """
+
+    keys: set[str] = field(default_factory=set)
+    alike: dict[bytes, list[str]] = field(default_factory=dict)
+
+
 class Store:
     """All answers below one folder, found by the key of their question.
 
@@ -72,7 +83,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = user_path(str(root), UsageError)
-        self._questions: dict[str, dict[str, Any]] = {}
+        self.forms = KnownForms()
 
     def open(self, question: Question, items: Sequence[Item]) -> Entry:
         """Return the entry of a question, creating it with its items in the order of the run."""
@@ -102,12 +113,19 @@ class Store:
         paths = sorted((self.root / "questions").glob("*/*/question.json"))
         return [Entry(path.parent) for path in paths]
 
-    def question_of(self, entry: Entry) -> dict[str, Any]:
-        """Return an entry's question, read once: what is asked under a key never changes."""
-        key = entry.folder.name
-        if key not in self._questions:
-            self._questions[key] = entry.read_question()
-        return self._questions[key]
+    def begun_since(self, known: Collection[str]) -> list[Entry]:
+        """Return the entries that were begun, but for those of known keys.
+
+        Of these no file is looked at: a sweep has thousands, and begins some for each checkpoint.
+        """
+        folders = self.root / "questions"
+        try:
+            parts = sorted(os.listdir(folders))
+            keys = [key for part in parts for key in sorted(os.listdir(folders / part))]
+        except OSError:  # none was begun yet, or something else lies there
+            return [entry for entry in self.entries() if entry.folder.name not in known]
+        new = [Entry(self._folder(key)) for key in keys if key not in known]
+        return [entry for entry in new if (entry.folder / "question.json").is_file()]
 
     def move_aside(self, path: Path) -> Path:
         """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""

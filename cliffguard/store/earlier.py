@@ -8,6 +8,7 @@ to the same checkpoint under the same protocol and terms, is the answer still.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.texts import n_things, plural
-from cliffguard.store.answers import Store
+from cliffguard.store.answers import KnownForms, Store
 from cliffguard.store.entry import Entry, ShardAnswers
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 
@@ -141,24 +142,28 @@ def _joined(values: Sequence[str | int]) -> str | int:
 
 
 class Forms:
-    """The questions of a store, found by what all forms of a question have in common."""
+    """The questions of a store, found by what all forms of a question have in common.
+
+    The store keeps a digest of each, so that of many only those are read that were begun since.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     @cached_property
-    def _read(self) -> tuple[dict[str, list[Form]], tuple[str, ...]]:
-        forms: dict[str, list[Form]] = {}
-        unread = []
-        for entry in self._store.entries():
+    def _read(self) -> tuple[KnownForms, tuple[str, ...]]:
+        """Return what is known by now, and where nobody knows what was asked."""
+        known, unread = self._store.forms, []
+        for entry in self._store.begun_since(known.keys):
             try:
-                described = self._store.question_of(entry)
+                asked = entry.read_question()["asked"]
             except StoreError as failure:
                 unread.append(str(failure))
                 continue
-            if isinstance(described["asked"], dict) and "protocol" in described["asked"]:
-                forms.setdefault(_same(described["asked"]), []).append((entry, described))
-        return forms, tuple(unread)
+            known.keys.add(entry.folder.name)
+            if isinstance(asked, dict) and "protocol" in asked:
+                known.alike.setdefault(_same(asked), []).append(entry.folder.name)
+        return known, tuple(unread)
 
     def tell_damage(self, hear: Callable[[str], None]) -> None:
         """Say where nobody knows what was asked, so that nothing can be taken over."""
@@ -166,17 +171,20 @@ class Forms:
             hear(f"{what}; nothing is taken over from it")
 
     def of(self, question: Question) -> list[Form]:
-        """Return the forms of a question but for itself."""
-        same = self._read[0].get(_same(question.preimage()), [])
-        return [form for form in same if form[0].folder.name != question.key]
+        """Return the forms of a question but for itself, in order of their keys."""
+        keys = self._read[0].alike.get(_same(question.preimage()), ())
+        entries = [self._store.entry(key) for key in sorted(keys) if key != question.key]
+        # One that was moved aside meanwhile is none any more.
+        there = [entry for entry in entries if (entry.folder / "question.json").is_file()]
+        return [(entry, entry.read_question()) for entry in there]
 
 
-def _same(identity: Mapping[str, Any]) -> str:
-    """Return what all forms of a question have in common."""
+def _same(identity: Mapping[str, Any]) -> bytes:
+    """Return a digest of what all forms of a question have in common."""
     apart = {"limit", "packing"}
     protocol = {name: v for name, v in identity["protocol"].items() if name not in apart}
     rest = {k: v for k, v in identity.items() if k not in ("task_digest", "order", "protocol")}
-    return canonical_json([rest, protocol])
+    return hashlib.sha256(canonical_json([rest, protocol]).encode()).digest()
 
 
 def _packing(identity: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import queue
 import threading
 import traceback
@@ -21,7 +20,7 @@ from importlib import import_module
 
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.sweep.executors import Executor, Work, WorkerSettings, WorkOutcome
-from cliffguard.sweep.worker import Worker, ignore_signals, signals_held
+from cliffguard.sweep.worker import Worker, end_with_parent, ignore_signals, signals_held
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -128,18 +127,10 @@ def _begin(settings: WorkerSettings) -> None:
     with contextlib.suppress(ImportError):
         # Its bars share a lock among processes, which a killed one would leave behind.
         import_module("tqdm").tqdm.set_lock(threading.RLock())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _worker = Worker(settings)
 
 
 def _do(work: Work) -> WorkOutcome:
     assert _worker is not None, "a pool begins with its initializer"
     return _worker.do(work)
-
-
-def _end_with_parent() -> None:
-    """End at once when the driver is gone: nobody would hear of what is in hand."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

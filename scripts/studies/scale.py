@@ -4,7 +4,8 @@
 
 Simulated runners: each of two workers makes an item's answer up, so that what is measured is the
 program itself. Checkpoints of 20 capabilities of 100 items, each asked in one look. CPU seconds of
-the driver and of the workers; memory is the most that each had resident. Then `store ls` and
+the driver and of the workers; memory is the most that each had resident, and the process that
+writes the overview of many candidates. Then `store ls` and
 `store verify`, and the merge of the store into an empty one (`store export`, `store import`).
 Prints Markdown and writes it to `README.md` in `--out`.
 """
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -172,7 +173,7 @@ def sweep(root: Path) -> None:
         results=SweepResults(out=out, is_in_order=False),
     )
     seen: dict[str, int] = {}
-    threading.Thread(target=_watch, args=(run.results, seen), daemon=True).start()
+    threading.Thread(target=_watch, args=(run.results, executor, seen), daemon=True).start()
     began = time.monotonic()
     with read_once():
         codes = run.run(matching([f"{root}/runs/checkpoint-*"]), executor)
@@ -185,26 +186,39 @@ def sweep(root: Path) -> None:
         "wall": wall,
         "driver_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "worker_mib": seen.get("worker", 0) / 2**20,
+        "overview_mib": seen.get("overview", 0) / 2**20,
         "tenth_mib": seen.get("tenth", 0) / 2**20,
     }
     print(json.dumps(facts))
 
 
-def _watch(results: Any, seen: dict[str, int]) -> None:
-    """Note what the driver has resident at a tenth of the candidates, and a worker at most."""
+def _watch(results: Any, executor: Any, seen: dict[str, int]) -> None:
+    """Note what the driver has resident at a tenth of the candidates, and its processes at most."""
     import psutil
 
     here = psutil.Process()
     while True:
-        # Of a child's own usage the system counts what its parent had when it was started.
-        with suppress(psutil.NoSuchProcess):
-            children = here.children()
-            # Before it runs its program a child is a copy of the driver.
-            workers = [c.memory_info().rss for c in children if "spawn_main" in str(c.cmdline())]
-            seen["worker"] = max([seen.get("worker", 0), *workers])
+        for pid, resident in _resident(here.children()):
+            pools = list(executor._pools.values())
+            is_worker = any(pid in (pool._processes or {}) for pool in pools)
+            kind = "worker" if is_worker else "overview"
+            seen[kind] = max(seen.get(kind, 0), resident)
         if len(results.codes) * 10 >= max(1, len(results.candidates)):
             seen.setdefault("tenth", here.memory_info().rss)
-        time.sleep(0.5)
+        time.sleep(0.2)
+
+
+def _resident(children: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yield what each has resident: by its own usage it had what its parent had at its start.
+
+    Before it runs its program a child is a copy of the driver, and counts for nothing.
+    """
+    import psutil
+
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            if "spawn_main" in str(child.cmdline()):
+                yield child.pid, child.memory_info().rss
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -243,6 +257,7 @@ def row_of(n: int) -> dict[str, str]:
         f"{facts['tenth_mib']:.0f}",
         f"{facts['driver_mib']:.0f}",
         f"{facts['worker_mib']:.0f}",
+        f"{facts['overview_mib']:.0f}" if facts["overview_mib"] else "–",
     ]
     cells = [f"{n:,}", *each, f"{n_files:,}", f"{ls:.1f}", f"{verify:.1f}", f"{merge:.1f}"]
     return dict(zip(HEADS, cells, strict=True))
@@ -250,8 +265,8 @@ def row_of(n: int) -> dict[str, str]:
 
 HEADS = (
     "checkpoints", "driver, ms an item", "workers, ms an item", "driver at a tenth, MiB",
-    "driver at most, MiB", "a worker at most, MiB", "files in the store", "`store ls`, s",
-    "`store verify`, s", "merge, s",
+    "driver at most, MiB", "a worker at most, MiB", "the overview's process, MiB",
+    "files in the store", "`store ls`, s", "`store verify`, s", "merge, s",
 )  # fmt: skip
 
 
@@ -275,7 +290,7 @@ def main() -> None:
 `python -m scripts.studies.scale {words}`: {N_WORKERS} workers, whose answers are made up;
 {N_CAPABILITIES} capabilities of {N_ITEMS} items, one look, no probes, `--texts none`.
 Seconds are of the processor; the driver's are identities, statistics and reports in six formats. An
-item counts once for each checkpoint. The driver's most is at the overview of all.
+item counts once for each checkpoint. A process of its own writes the overview of more than 40.
 
 {table(rows)}
 """

@@ -39,9 +39,7 @@ def plan(tmp_path: Path, tiny_base: Path, tiny_adapter: Path) -> Plan:
 
 def packings(store: Store) -> list[str | None]:
     """Return what the key of each stored question says of packing."""
-    return [
-        store.question_of(entry)["asked"]["protocol"].get("packing") for entry in store.entries()
-    ]
+    return [entry.read_question()["asked"]["protocol"].get("packing") for entry in store.entries()]
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, *, adapted: bool) -> list[str]:
