@@ -22,6 +22,7 @@ from cliffguard.gate import find_sides, guard
 from cliffguard.runners import Runner
 from cliffguard.runners.stored_protocols import find_stored
 from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
 from tests.fake_runner import FakeRunner, Interrupted
@@ -443,6 +444,45 @@ def test_copies_keep_an_answer_each(tmp_path: Path) -> None:
     scores = {a.item_id: a.score for a in again.measured.answers["ball"]}
     assert again.n == 0
     assert (scores["copy"], scores["ball-000"]) == (0.25, 1.0)
+
+
+def test_of_a_store_that_is_known_only_new_questions_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep's store has thousands, and every checkpoint asks what is there."""
+    store, rows = Store(tmp_path / "store"), support.choice_rows(80)
+    ask(tmp_path, rows, store=store)
+    known = {entry.folder.name for entry in store.entries()}
+    read: list[str] = []
+    really = Entry.read_question
+
+    def reading(entry: Entry) -> dict[str, Any]:
+        read.append(entry.folder.name)
+        return really(entry)
+
+    monkeypatch.setattr(Entry, "read_question", reading)
+    monkeypatch.setattr(Store, "entries", lambda _: pytest.fail("all of them are looked through"))
+    other = EvalSettings(chat_template="own")  # no form of what is there
+    asked = ask(tmp_path, rows, store=store, protocol=other)
+
+    assert asked.n > 0
+    assert not known & set(read)
+    monkeypatch.undo()
+    assert ask(tmp_path, rows[7:], store=store).lines == [taken(73, 73)]  # of one of them
+
+
+def test_a_form_that_went_meanwhile_is_none(tmp_path: Path) -> None:
+    """As one that `store prune` took while this run goes on."""
+    store, rows = Store(tmp_path / "store"), support.choice_rows(80)
+    ask(tmp_path, rows, store=store)
+    ask(tmp_path, rows[1:], store=store)
+    for entry in store.entries():
+        shutil.rmtree(entry.folder)
+
+    again = ask(tmp_path, rows[2:], store=store)
+
+    assert again.n == 78 + 6
+    assert again.lines == []
 
 
 # --- compared from the store ----------------------------------------------------------------------
