@@ -163,6 +163,8 @@ _MOST_HELD = 0.5  # of p_held under any policy: alpha is smaller
 
 def _plain(value: Any, where: str) -> Any:
     """Return `value` in the types of JSON; `where` is its dotted key."""
+    if type(value) in _LEAVES:  # as most are
+        return value
     if isinstance(value, CheckpointFiles):
         return None
     if isinstance(value, Enum):
@@ -179,6 +181,8 @@ def _plain(value: Any, where: str) -> Any:
         return {key: _plain(value[key], _join(where, key)) for key in sorted(value)}
     return _fields(value, where) if is_dataclass(value) else value
 
+
+_LEAVES = frozenset({str, int, bool, type(None)})
 
 _PARTS = {"counts": CapabilityCounts, "evidence": CapabilityEvidence, "diagnostics": Diagnostics}
 """The records of a capability, whose fields stand side by side in JSON, in the order below."""
@@ -317,15 +321,17 @@ def _difference(
     read: Any, written: Any, where: str, may_lack: re.Pattern[str] | None
 ) -> str | None:
     """Say where what was read is not what would be written, or None where it is."""
+    if read == written:  # compared as a whole, as nearly every part is the same
+        return None
     if isinstance(read, dict) and isinstance(written, dict):
-        for key in [*written, *read]:
-            if key not in read:
-                if may_lack is not None and may_lack.fullmatch(_join(where, key)):
-                    continue
-                return f"{_join(where, key)}: missing"
+        for key in dict.fromkeys([*written, *read]):
+            place, difference = _join(where, key), None
             if key not in written:
-                return f"{_join(where, key)}: unknown key"
-            difference = _difference(read[key], written[key], _join(where, key), may_lack)
+                difference = f"{place}: unknown key"
+            elif key in read:
+                difference = _difference(read[key], written[key], place, may_lack)
+            elif may_lack is None or not may_lack.fullmatch(place):
+                difference = f"{place}: missing"
             if difference is not None:
                 return difference
         return None
@@ -333,4 +339,4 @@ def _difference(
         pairs = enumerate(zip(read, written, strict=True))
         steps = (_difference(*pair, f"{where}.{index}", may_lack) for index, pair in pairs)
         return next((step for step in steps if step is not None), None)
-    return None if read == written else f"{where}: expected {written!r}, found {read!r}"
+    return f"{where}: expected {written!r}, found {read!r}"

@@ -16,7 +16,7 @@ from cliffguard.core.diagnostics import TruncationSensitivity
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from cliffguard.report import RENDERERS, render
-from cliffguard.report.json import read_review, render_json
+from cliffguard.report.json import _difference, read_review, render_json
 from tests import support
 from tests.report import samples
 
@@ -348,3 +348,14 @@ def test_a_review_that_was_read_is_rendered_as_the_one_that_was_written(format: 
     read = read_review(render_json(review), "r.json")
 
     assert render(read, format) == render(review, format)
+
+
+def test_what_differs_is_looked_for_once() -> None:
+    """However deep the parts lie that are the same: gone through twice a level it never ends."""
+    same: dict[str, Any] = {"leaf": 1}
+    for _ in range(60):
+        same = {"part": same}
+
+    difference = _difference({"a": same, "z": 1}, {"a": same | {}, "z": 2}, "", None)
+
+    assert difference == "z: expected 2, found 1"
