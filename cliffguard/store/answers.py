@@ -16,8 +16,8 @@ a digest is kept. Damage is an error that names the directory, never a silent se
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -58,15 +58,37 @@ def _free(path: Path) -> Path:
     return path
 
 
-@dataclass(slots=True)
+_KEY = re.compile(r"[0-9a-f]{64}")
+_N_BYTES = 32  # of a key
+
+
 class KnownForms:
     """The keys that were read of a store's questions, and by what they share with other forms.
 
-    What is asked under a key never changes. See `cliffguard.store.earlier`.
+    What is asked under a key never changes. See `cliffguard.store.earlier`. A store may have
+    thousands of keys: they are held as bytes.
     """
 
-    keys: set[str] = field(default_factory=set)
-    alike: dict[bytes, list[str]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._keys: set[bytes] = set()
+        self._alike: dict[bytes, bytes] = {}  # keys that share it, one after the other
+
+    def has(self, key: str) -> bool:
+        """Return whether a key was read; what is no key never is."""
+        return _KEY.fullmatch(key) is not None and bytes.fromhex(key) in self._keys
+
+    def add(self, key: str, shared: bytes | None) -> None:
+        """Note a key, and what it shares (None: nothing that is known)."""
+        raw = bytes.fromhex(key)
+        self._keys.add(raw)
+        if shared is not None:
+            before = self._alike.get(shared)
+            self._alike[shared] = raw if before is None else before + raw
+
+    def sharing(self, shared: bytes) -> list[str]:
+        """Return the keys that share something, in order."""
+        raw = self._alike.get(shared, b"")
+        return sorted(raw[n : n + _N_BYTES].hex() for n in range(0, len(raw), _N_BYTES))
 
 
 class Store:
@@ -113,19 +135,19 @@ class Store:
         paths = sorted((self.root / "questions").glob("*/*/question.json"))
         return [Entry(path.parent) for path in paths]
 
-    def begun_since(self, known: Collection[str]) -> list[Entry]:
-        """Return the entries that were begun, but for those of known keys.
+    def begun_since(self, known: KnownForms) -> Iterator[Entry]:
+        """Yield the entries that were begun, but for those that are known.
 
         Of these no file is looked at: a sweep has thousands, and begins some for each checkpoint.
         """
         folders = self.root / "questions"
-        try:
-            parts = sorted(os.listdir(folders))
-            keys = [key for part in parts for key in sorted(os.listdir(folders / part))]
-        except OSError:  # none was begun yet, or something else lies there
-            return [entry for entry in self.entries() if entry.folder.name not in known]
-        new = [Entry(self._folder(key)) for key in keys if key not in known]
-        return [entry for entry in new if (entry.folder / "question.json").is_file()]
+        for part in sorted(os.listdir(folders)) if folders.is_dir() else ():
+            if not (folders / part).is_dir():
+                continue
+            for key in sorted(os.listdir(folders / part)):
+                entry = Entry(folders / part / key)
+                if not known.has(key) and (entry.folder / "question.json").is_file():
+                    yield entry
 
     def move_aside(self, path: Path) -> Path:
         """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""

@@ -154,15 +154,14 @@ class Forms:
     def _read(self) -> tuple[KnownForms, tuple[str, ...]]:
         """Return what is known by now, and where nobody knows what was asked."""
         known, unread = self._store.forms, []
-        for entry in self._store.begun_since(known.keys):
+        for entry in self._store.begun_since(known):
             try:
                 asked = entry.read_question()["asked"]
             except StoreError as failure:
                 unread.append(str(failure))
                 continue
-            known.keys.add(entry.folder.name)
-            if isinstance(asked, dict) and "protocol" in asked:
-                known.alike.setdefault(_same(asked), []).append(entry.folder.name)
+            has_forms = isinstance(asked, dict) and "protocol" in asked
+            known.add(entry.folder.name, _same(asked) if has_forms else None)
         return known, tuple(unread)
 
     def tell_damage(self, hear: Callable[[str], None]) -> None:
@@ -172,8 +171,8 @@ class Forms:
 
     def of(self, question: Question) -> list[Form]:
         """Return the forms of a question but for itself, in order of their keys."""
-        keys = self._read[0].alike.get(_same(question.preimage()), ())
-        entries = [self._store.entry(key) for key in sorted(keys) if key != question.key]
+        keys = self._read[0].sharing(_same(question.preimage()))
+        entries = [self._store.entry(key) for key in keys if key != question.key]
         # One that was moved aside meanwhile is none any more.
         there = [entry for entry in entries if (entry.folder / "question.json").is_file()]
         return [(entry, entry.read_question()) for entry in there]
@@ -184,7 +183,7 @@ def _same(identity: Mapping[str, Any]) -> bytes:
     apart = {"limit", "packing"}
     protocol = {name: v for name, v in identity["protocol"].items() if name not in apart}
     rest = {k: v for k, v in identity.items() if k not in ("task_digest", "order", "protocol")}
-    return hashlib.sha256(canonical_json([rest, protocol]).encode()).digest()
+    return hashlib.sha256(canonical_json([rest, protocol]).encode()).digest()[:16]
 
 
 def _packing(identity: Mapping[str, Any]) -> str | None:
