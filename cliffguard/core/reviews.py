@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from itertools import pairwise
+from operator import is_
 from typing import Any, Literal, TypeVar
 
 from cliffguard.core.behaviours import Behaviour, behaviour_of
@@ -316,14 +317,19 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     if kind in _NO_TEXT or isinstance(value, Enum):
         return value
     if isinstance(value, tuple):
-        return tuple([_with_texts(part, change) for part in value])
+        parts = [_with_texts(part, change) for part in value]
+        return value if all(map(is_, parts, value)) else tuple(parts)
+    if names := _names(kind):
+        old = [getattr(value, name) for name in names]
+        new = [_with_texts(part, change) for part in old]
+        # Mostly nothing changes, and to make a record takes longer than all of this.
+        return value if all(map(is_, new, old)) else kind(**dict(zip(names, new, strict=True)))
     if isinstance(value, Mapping):
         return {change(key): _with_texts(part, change) for key, part in value.items()}
-    if is_dataclass(kind):
-        return kind(**{name: _with_texts(getattr(value, name), change) for name in _names(kind)})
     return value
 
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    """Return the fields of a record; of what is none, nothing."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from json.encoder import encode_basestring_ascii
@@ -21,6 +21,7 @@ from cliffguard.core.validation import adapter_of
 _NEXT = "take review and items as one run wrote them, or run the comparison again"
 T = TypeVar("T")
 
+_BUFFER_BYTES = 1 << 20
 _KEPT_SINCE = 2  # the layout whose reviews may have items beside them
 
 
@@ -155,33 +156,37 @@ def changed_in(path: Path) -> Iterator[ItemResult]:
 
     That an item did not shows in how its line is spelt, so that nine lines of ten are not parsed.
     """
-    results = results_in(path, without=_UNCHANGED)
+    results = _parts_in(path, ItemResult, lambda line: None if _UNCHANGED in line else line)
     return (result for result in results if result.is_broken or result.is_fixed)
 
 
-_UNCHANGED = b',"drop":0.0,"item":'  # keys are sorted, and in a text the quotes are escaped
+# Keys are sorted, and in a text the quotes are escaped.
+_UNCHANGED = b',"drop":0.0,"item":'
+_BEHIND_ANSWERS = b',"digest":'  # most of a line, the prompt among it
 
 
-def results_in(path: Path, without: bytes | None = None) -> Iterator[ItemResult]:
-    """Yield the items of a file that `items_path` gave, but for lines `without` is part of.
+def results_in(path: Path) -> Iterator[ItemResult]:
+    """Yield the items of a file that `items_path` gave. Raises IntegrityError for what is none."""
+    return _parts_in(path, ItemResult, lambda line: line)
 
-    Raises IntegrityError for what is none.
+
+def answers_in(path: Path, kind: type[T]) -> Iterator[T]:
+    """Yield what `kind` has of both answers to every item, and of whether it counts.
+
+    The rest of a line is not parsed. Else as `results_in`.
     """
-    return parts_in(path, ItemResult, without)
+    return _parts_in(path, kind, lambda line: line[: line.find(_BEHIND_ANSWERS)] + b"}")
 
 
-def parts_in(path: Path, kind: type[T], without: bytes | None = None) -> Iterator[T]:
-    """Yield of every item what `kind` has of it: the texts of all take most of the time.
-
-    Else as `results_in`.
-    """
+def _parts_in(path: Path, kind: type[T], part_of: Callable[[bytes], bytes | None]) -> Iterator[T]:
+    """Yield what `kind` has of a part of every line; `part_of` None: of this one it has nothing."""
     read = partial(adapter_of(kind).validate_json, strict=True)
-    with path.open("rb") as file:
+    with path.open("rb", buffering=_BUFFER_BYTES) as file:
         for number, line in enumerate(file, start=1):
-            if without is not None and without in line:
+            if (part := part_of(line)) is None:
                 continue
             try:
-                yield read(line)
+                yield read(part)
             except ValueError:  # whoever wrote this wrote the digest into the review, too
                 raise IntegrityError(
                     f"{path}:{number}: is no item as cliffguard writes them; {_NEXT}",
