@@ -311,7 +311,7 @@ _NO_TEXT = frozenset((type(None), bool, int, float))
 
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     # By the exact type, since items are many. Enums are no texts, though outcomes are strings.
-    kind = type(value)
+    kind: type = type(value)
     if kind is str or (isinstance(value, str) and not isinstance(value, Enum)):
         return change(value)
     if kind in _NO_TEXT or isinstance(value, Enum):
