@@ -48,7 +48,7 @@ def check_answers(
                 id="sides.other-items",
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
-            if _ASKED(left) != _ASKED(right):  # rarely, and then it may still be no fault
+            if _QUESTION(left) != _QUESTION(right):  # which need be no fault
                 _check_pair(task, left, right, same_template=is_one_template)
     # Without a protocol all likelihoods of samples, and texts before any filter, were read.
     if protocol is not None and not may_be_alike:
@@ -70,8 +70,8 @@ def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[Caveat, 
     return (Caveat(id="sides.measured-otherwise", text=text),)
 
 
-_ASKED = attrgetter("item_id", "item_digest", "prompt_digest", "rendered_digest", "n_bos")
-"""What of two answers has to be alike, in C: most are."""
+_QUESTION = attrgetter("item_id", "item_digest", "prompt_digest", "rendered_digest", "n_bos")
+"""What an answer says of its question; on most items both sides say the same."""
 
 
 def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bool) -> None:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import html
 import json
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -149,7 +148,6 @@ def _examples(review: Review) -> list[ItemGroup]:
 
 def _within_budget(groups: Sequence[ItemGroup], command: str) -> ItemBrowser:
     """Return the items with the longest texts that fit the budget, else with the shortest."""
-
     surest = [view for group in groups for view in group.surest]
     prompts = [len(view.prompt.text or "") for group in groups for view in group.views]
 
@@ -164,8 +162,7 @@ def _within_budget(groups: Sequence[ItemGroup], command: str) -> ItemBrowser:
         n_static = sum(_n_static(cut_to(view, length)) for view in surest)
         return len(data(length).encode("utf-8")) + n_static <= BUDGET
 
-    longest = bisect_left(LENGTHS, True, key=fits)  # no later one is too long
-    length = LENGTHS[min(longest, len(LENGTHS) - 1)]
+    length = next(filter(fits, LENGTHS), LENGTHS[-1])
     return ItemBrowser(
         groups=tuple(_cut(group, length) for group in groups),
         has_items=bool(command),
