@@ -56,7 +56,7 @@ def strata_of(
     `pairs` are those that count; `field` is what the policy's `strata` names. Of the levels that
     are `away` nothing counts.
     """
-    names = {(pair.task.name, pair.item.id): index for index, pair in enumerate(pairs)}
+    names = {(pair.task.name, pair.item.id): pair for pair in pairs}
     strata: list[Stratum] = []
     for kind, division in _divisions(look, capability, field, away).items():
         parts = Counter(division.values())
@@ -65,7 +65,7 @@ def strata_of(
         rows: dict[str, list[Pair]] = {part: [] for part in parts}
         for key, part in division.items():
             if key in names:
-                rows[part].append(pairs[names[key]])
+                rows[part].append(names[key])
         strata += [
             Stratum(kind, part, n_planned=n, pairs=tuple(rows[part])) for part, n in parts.items()
         ]

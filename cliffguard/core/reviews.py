@@ -302,7 +302,7 @@ class Review:
 
 
 def with_texts(record: R, change: Callable[[str], str]) -> R:
-    """Return a copy of `record` in which every text, however deep, is what `change` makes of it."""
+    """Return `record` with every text, however deep, as `change` makes it; else the same parts."""
     return _with_texts(record, change)  # type: ignore[no-any-return]
 
 

@@ -48,7 +48,7 @@ def check_answers(
                 id="sides.other-items",
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
-            if _QUESTION(left) != _QUESTION(right):  # which need be no fault
+            if _QUESTION(left) != _QUESTION(right):  # mostly a fault: `n_bos` may be None or 0
                 _check_pair(task, left, right, same_template=is_one_template)
     # Without a protocol all likelihoods of samples, and texts before any filter, were read.
     if protocol is not None and not may_be_alike:
