@@ -24,7 +24,7 @@ from cliffguard.compare.evidence import (
     truncation_sensitivity,
 )
 from cliffguard.compare.ladder_levels import ladder_of
-from cliffguard.compare.pairs import Pair, by_task
+from cliffguard.compare.pairs import RIGHT_OR_WRONG, Pair, by_task
 from cliffguard.compare.strata import compared, strata_of
 from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
 from cliffguard.core.diagnostics import (
@@ -84,32 +84,39 @@ def _hypothesis(
         margin=margin,
         gain=gain,
         relative=relative,
-        is_graded=is_graded or any(pair.is_graded for pair in items.gating),
+        is_graded=is_graded or _are_graded(items.gating),
         about_suite=policy.estimand == "suite",
         # Where nothing is left nothing is decided, and an interval is that of a first run.
         alpha=(level.now if level is not None else 0.0) or policy.first_level,
     )
 
 
+def _are_graded(pairs: Sequence[Pair]) -> bool:
+    """Return whether a pair is graded; of scores that all say right or wrong none is."""
+    scores = {pair.base.score for pair in pairs} | {pair.candidate.score for pair in pairs}
+    return not scores <= {None, *RIGHT_OR_WRONG} and any(pair.is_graded for pair in pairs)
+
+
 def _counts(items: Gathered, look: Look, capability: str, n_excluded: int) -> CapabilityCounts:
     gating, scored = items.gating, items.scored
-    grouping = grouping_of(scored)
+    grouping, changes = grouping_of(scored), items.changes
+    unscored = [pair for pair in gating if not pair.is_scored]
     return CapabilityCounts(
         n_planned=items.n_planned,
         n_asked=len(gating),
         n_looks=len({pair.look for pair in gating}),
         n_items=len(scored),
-        n_unscored=len(gating) - len(scored),
-        n_lost=sum(pair.is_lost for pair in gating),
-        n_broken=sum(pair.is_broken for pair in scored),
-        n_fixed=sum(pair.is_fixed for pair in scored),
+        n_unscored=len(unscored),
+        n_lost=sum(pair.is_lost for pair in unscored),
+        n_broken=sum([change > 0 for change in changes]),
+        n_fixed=sum([change < 0 for change in changes]),
         n_excluded=n_excluded,
         n_copies=items.n_copies,
-        n_missing_base=sum(pair.base.is_missing for pair in gating),
-        n_missing_candidate=sum(pair.candidate.is_missing for pair in gating),
-        n_unreadable_base=sum(pair.unreadable[0] for pair in gating),
-        n_unreadable_candidate=sum(pair.unreadable[1] for pair in gating),
-        n_cut_base=sum(pair.base.is_cut for pair in gating),
+        n_missing_base=sum(pair.base.is_missing for pair in unscored),
+        n_missing_candidate=sum(pair.candidate.is_missing for pair in unscored),
+        n_unreadable_base=sum([pair.unreadable[0] for pair in gating]),
+        n_unreadable_candidate=sum([pair.unreadable[1] for pair in gating]),
+        n_cut_base=sum([pair.base.is_cut for pair in gating]),
         n_clusters=None if grouping is None else grouping.n_clusters,
         n_empty=items.n_empty,
         n_in_all=_in_all(look, capability),
@@ -126,12 +133,12 @@ def _evidence(items: Gathered, hypothesis: Hypothesis, level: Level | None) -> C
         margin=hypothesis.margin,
         n_effective=len(scored) / design_effect,
         n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
-        square=fmean(pair.change**2 for pair in scored) if scored else 0.0,
+        square=fmean([change**2 for change in items.changes]) if scored else 0.0,
         base_mean=mean_score(pair.base for pair in scored) if scored else None,
         candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
         chance=items.chance,
         skill=items.skill if items.answered else None,
-        drop=fmean(pair.change for pair in scored) if scored else None,
+        drop=fmean(items.changes) if scored else None,
         drop_interval=evidence.interval if evidence else None,
         p_held=evidence.p_held if evidence else None,
         p_drop=evidence.p_dropped if evidence else None,

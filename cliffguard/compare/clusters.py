@@ -24,11 +24,14 @@ from cliffguard.core.settings import Policy
 _MOST_OF_A_TASK = 0.5  # a prompt that more of a task's items share is an instruction, no document
 
 
-def copy_key(pair: Pair) -> Hashable:
-    """Return what copies of one question have in common."""
-    if pair.task.suite == SAMPLES:  # where choices are not always known
-        return (pair.item.digest, pair.base.prompt_digest)
-    return question_of(pair.item)
+def copy_keys(pairs: Sequence[Pair]) -> list[Hashable]:
+    """Return of each pair what copies of one question have in common."""
+    return [
+        (pair.item.digest, pair.base.prompt_digest)
+        if pair.task.suite == SAMPLES  # where choices are not always known
+        else question_of(pair.item)
+        for pair in pairs
+    ]
 
 
 def question_of(item: Item) -> Hashable:
@@ -48,8 +51,9 @@ def document_of(item: Item) -> Hashable:
 
 def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:
     """Yield the pairs with what the field says that the policy's `cluster` names."""
+    names = {rules.cluster for rules in policy.capabilities.values()} - {None}
     for pair in pairs:
-        tie = tie_of(pair.task, pair.item, policy)
+        tie = tie_of(pair.task, pair.item, policy) if names else None
         yield pair if tie is None else replace(pair, tie=tie)
 
 
@@ -105,6 +109,8 @@ def with_groups(pairs: Sequence[Pair]) -> list[Pair]:
     """
     roots = connected(len(pairs), _ties(pairs))
     sizes = Counter(roots)
+    if len(sizes) == len(pairs):
+        return list(pairs)
     return [
         pair if sizes[group] == 1 else replace(pair, group=group)
         for pair, group in zip(pairs, roots, strict=True)
@@ -126,10 +132,9 @@ def connected(n_items: int, ties: Iterable[Iterable[Hashable]]) -> list[int]:
 
     for of_all in ties:
         keys = list(of_all)
-        first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-        first.pop(None, None)
-        if len(first) + keys.count(None) == len(keys):
+        if len({*keys} - {None}) + keys.count(None) == len(keys):
             continue  # nothing stands twice, as nearly always
+        first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
         for index, key in enumerate(keys):
             if key is not None and (other := first[key]) != index:
                 parents[root(index)] = root(other)
@@ -138,11 +143,12 @@ def connected(n_items: int, ties: Iterable[Iterable[Hashable]]) -> list[int]:
 
 def _ties(pairs: Sequence[Pair]) -> Iterable[Iterable[Hashable]]:
     """Return, for each kind of tie, what every pair is tied by; None: by nothing."""
-    yield (copy_key(pair) for pair in pairs)
-    yield (pair.item.digest for pair in pairs)
+    # Copies of samples are alike by their digest.
+    yield [None if pair.task.suite == SAMPLES else question_of(pair.item) for pair in pairs]
+    yield [pair.item.digest for pair in pairs]
     yield shared_documents([(pair.task.name, _document(pair)) for pair in pairs])
-    yield (pair.item.cluster for pair in pairs)
-    yield (pair.tie for pair in pairs)
+    yield [pair.item.cluster for pair in pairs]
+    yield [pair.tie for pair in pairs]
 
 
 def _document(pair: Pair) -> Hashable:
@@ -156,13 +162,16 @@ def shared_documents(named: Sequence[tuple[str, Hashable]]) -> list[Hashable]:
 
     A bare instruction is of every item.
     """
+    documents = [document for _, document in named]
+    if len(set(documents)) == len(documents):
+        return documents
     n_of_task = Counter(task for task, _ in named)
     bare = {
         document
         for (task, document), n in Counter(named).items()
         if n > max(1, _MOST_OF_A_TASK * n_of_task[task])
     }
-    return [None if document in bare else document for _, document in named]
+    return [None if document in bare else document for document in documents]
 
 
 def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
@@ -171,15 +180,13 @@ def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
     A question of which one copy has no answer of one side has none: it counts against HELD as any
     such item does, and proves no drop.
     """
-    first: dict[Hashable, Pair] = {}
-    copies: defaultdict[Hashable, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        key = copy_key(pair)
-        if first.setdefault(key, pair) is not pair:
-            copies[key].append(pair)
-    if not copies:
-        return list(first.values())
-    return [_mean([pair, *copies[key]]) if key in copies else pair for key, pair in first.items()]
+    keys = copy_keys(pairs)
+    if len(set(keys)) == len(keys):
+        return list(pairs)
+    groups: dict[Hashable, list[Pair]] = {}
+    for key, pair in zip(keys, pairs, strict=True):
+        groups.setdefault(key, []).append(pair)
+    return [_mean(group) if len(group) > 1 else group[0] for group in groups.values()]
 
 
 def _mean(copies: Sequence[Pair]) -> Pair:
@@ -205,12 +212,12 @@ def shown_copies(gating: Sequence[Pair], rows: Sequence[Pair]) -> Iterator[tuple
     """
     copies: defaultdict[Hashable, list[Pair]] = defaultdict(list)
     if any(pair.n_copies > 1 for pair in gating):
-        for pair in rows:
-            copies[copy_key(pair)].append(pair)
+        for key, pair in zip(copy_keys(rows), rows, strict=True):
+            copies[key].append(pair)
     for pair in gating:
         shown = pair
         if pair.n_copies > 1 and pair.is_scored:
-            alike = sorted(copies[copy_key(pair)], key=_content)
+            alike = sorted(copies[copy_keys([pair])[0]], key=_content)
             shown = next((p for p in alike if _sign(p) == _sign(pair)), alike[0])
         yield pair, shown
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from cliffguard.compare.behaviours import compare_behaviours
 from cliffguard.compare.capability import compare_capability
 from cliffguard.compare.case import Case
-from cliffguard.compare.clusters import question_of, tied_by, with_groups, without_copies
+from cliffguard.compare.clusters import question_of, tied_by
 from cliffguard.compare.counts import (
     Gathered,
+    Questions,
     gather,
     remarks,
     shared_documents,
@@ -130,10 +131,11 @@ def gathered(
     for suite in case.suites:
         for capability in suite.capabilities:
             rows = by_capability.get(capability.name, [])
+            questions = Questions.of(rows)
             surface = known.get(capability.name)
             n_planned = planned[capability.name].total()
             if surface is None:
-                surface = _surface(capability, rows, n_planned, case.policy)
+                surface = _surface(capability, questions.single, n_planned, case.policy)
             items = gather(
                 rows,
                 margin=_level_margin(case.policy, capability.name),
@@ -141,6 +143,7 @@ def gathered(
                 stands_alone=case.policy.estimand == "suite",
                 n_at_level=planned[capability.name],
                 surface=surface,
+                questions=questions,
             )
             yield suite, capability, items
 
@@ -167,7 +170,7 @@ def _level_margin(policy: Policy, capability: str) -> float:
 
 
 def _surface(
-    capability: Capability, rows: Sequence[Pair], n_planned: int, policy: Policy
+    capability: Capability, gating: Sequence[Pair], n_planned: int, policy: Policy
 ) -> tuple[SurfaceLevel, ...]:
     """Return the levels that hang on how items look, and before all is asked those that may.
 
@@ -175,7 +178,6 @@ def _surface(
     """
     if capability.ring == "target":
         return ()
-    gating = without_copies(with_groups([pair for pair in rows if pair.gates]))
     levels = surface_levels(gating)
     lets_gate = policy.rules(capability.name).surface == "caveat"
     if lets_gate or len(gating) >= n_planned:

@@ -6,7 +6,9 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, groupby
+from typing import NamedTuple
 
 from cliffguard.compare.chance import chance_of, mean_chance
 from cliffguard.compare.clusters import with_groups, without_copies
@@ -23,7 +25,7 @@ _CEILING = 0.97
 _MUCH_OF_IT = 0.5  # of what the base has beyond guessing; a margin above it excludes little
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Gathered:
     """The answers to one capability, as its statistics count them.
 
@@ -48,23 +50,28 @@ class Gathered:
         """The levels that measure how their items look, where others are left."""
         return set() if self.is_surface else _unfit(self.surface)
 
-    @property
-    def scored(self) -> list[Pair]:
+    @cached_property
+    def scored(self) -> tuple[Pair, ...]:
         """Those that count and have both scores."""
-        return [pair for pair in self.gating if pair.is_scored]
+        return tuple([pair for pair in self.gating if pair.is_scored])
 
-    @property
-    def answered(self) -> list[Pair]:
+    @cached_property
+    def changes(self) -> tuple[float, ...]:
+        """The change of each of those that are `scored`."""
+        return tuple([pair.change for pair in self.scored])
+
+    @cached_property
+    def answered(self) -> tuple[Pair, ...]:
         """Those that count and that the base has a score for, whether or not the candidate has."""
-        return [pair for pair in self.gating if pair.base.score is not None]
+        return tuple([pair for pair in self.gating if pair.base.score is not None])
 
-    @property
+    @cached_property
     def base_mean(self) -> float | None:
         """Mean score of the base on all that it answered; no answer of the candidate enters."""
         scores = [pair.base.score or 0.0 for pair in self.answered]
         return math.fsum(scores) / len(scores) if scores else None
 
-    @property
+    @cached_property
     def chance(self) -> float | None:
         """What guessing earns on the mean of these; None where it is known of none."""
         return mean_chance(self.answered)
@@ -75,6 +82,19 @@ class Gathered:
         return max(0.0, (self.base_mean or 0.0) - (self.chance or 0.0))
 
 
+class Questions(NamedTuple):
+    """The pairs that gate, `grouped`, and the `single` one of each question among them."""
+
+    grouped: list[Pair]
+    single: list[Pair]
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair]) -> Questions:
+        """Return those of these pairs."""
+        grouped = with_groups([pair for pair in pairs if pair.gates])
+        return cls(grouped, without_copies(grouped))
+
+
 def gather(
     pairs: Sequence[Pair],
     *,
@@ -83,24 +103,25 @@ def gather(
     stands_alone: bool,
     n_at_level: Mapping[LevelKey, int] | None = None,
     surface: Sequence[SurfaceLevel] = (),
+    questions: Questions | None = None,
 ) -> Gathered:
-    """Return what counts of these answers.
+    """Return what counts of these answers; `questions` are those of them, where somebody has them.
 
     `n_planned` questions are planned, `n_at_level` at each level (None: those that were asked).
     With `stands_alone` rows count as they are, as they do where the suite itself is the contract.
     Of the `surface` levels those that do not gate are left out, unless they are all there is.
     """
-    counted = gating = [pair for pair in pairs if pair.gates]
-    if not stands_alone:
-        counted = with_groups(counted)
-        gating = without_copies(counted)
+    if stands_alone:
+        counted = gating = [pair for pair in pairs if pair.gates]
+    else:
+        counted, gating = Questions.of(pairs) if questions is None else questions
     n_copies = len(counted) - len(gating)
     unfit = _unfit(surface)
-    fit = [pair for pair in gating if level_of(pair) not in unfit]
+    fit = [pair for pair in gating if level_of(pair) not in unfit] if unfit else gating
     is_surface = bool(gating) and not fit
     if is_surface:
         unfit, fit = set(), gating
-    n_asked = Counter(level_of(pair) for pair in gating if level_of(pair) in unfit)
+    n_asked = Counter(filter(unfit.__contains__, map(level_of, gating))) if unfit else Counter()
     n_surface = sum(max(n, (n_at_level or {}).get(level, 0)) for level, n in n_asked.items())
     gating, n_planned, empty = fit, n_planned - n_surface, list[Pair]()
     if len(gating) >= n_planned:  # before the end a level may only seem to be empty
@@ -108,7 +129,7 @@ def gather(
     away = unfit | {level_of(pair) for pair in empty}
     return Gathered(
         rows=tuple(pairs),
-        counted=tuple(pair for pair in counted if level_of(pair) not in away),
+        counted=tuple([pair for pair in counted if not away or level_of(pair) not in away]),
         gating=tuple(gating),
         n_planned=max(n_planned - len(empty), len(gating)),
         n_copies=n_copies,

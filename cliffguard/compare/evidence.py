@@ -133,7 +133,7 @@ def readable_of(gating: Sequence[Pair], hypothesis: Hypothesis) -> Readable | No
 
     Answers of the candidate whose end a limit alone took are none of them.
     """
-    if not any(any(pair.unreadable) for pair in gating):
+    if not any([any(pair.unreadable) for pair in gating]):
         return None
     pairs = [
         pair
@@ -195,6 +195,8 @@ _LEAST_MARGIN = 1e-6
 def _by_look(gating: Sequence[Pair]) -> list[list[Pair]]:
     """Return what was asked by each look, that of the looks before it included."""
     numbers = sorted({pair.look for pair in gating})
+    if len(numbers) == 1:
+        return [list(gating)]
     return [[pair for pair in gating if pair.look <= number] for number in numbers]
 
 
@@ -202,7 +204,7 @@ def _sample(pairs: Sequence[Pair]) -> PairedSample:
     scored = [pair for pair in pairs if pair.is_scored]
     return PairedSample(
         counts=counts_of(scored),
-        n_lost=sum(pair.is_lost for pair in pairs),
+        n_lost=sum(pair.is_lost for pair in pairs) if len(scored) < len(pairs) else 0,
         n_asked=len(pairs),
         clustering=grouping_of(_counted(pairs)),
     )
@@ -214,15 +216,18 @@ def _counted(pairs: Iterable[Pair]) -> list[Pair]:
 
 def counts_of(scored: Sequence[Pair]) -> PairedCounts:
     """Return how many items broke and were fixed."""
+    changes = [pair.change for pair in scored]
     return PairedCounts(
-        n_broken=sum(pair.is_broken for pair in scored),
-        n_fixed=sum(pair.is_fixed for pair in scored),
+        n_broken=sum([change > 0 for change in changes]),
+        n_fixed=sum([change < 0 for change in changes]),
         n_items=len(scored),
     )
 
 
 def grouping_of(pairs: Sequence[Pair]) -> Clustering | None:
     """Return what clusters do to these items; None where every item stands alone."""
+    if all([pair.group is None for pair in pairs]):
+        return None
     names = [cluster_of(pair) for pair in pairs]
     if len(set(names)) == len(names):
         return None
@@ -251,7 +256,7 @@ def by_cluster(pairs: Sequence[Pair], values: Iterable[T]) -> dict[Hashable, lis
 
 def mean_score(answers: Iterable[Answer]) -> float:
     """Return the mean score of answers that have one."""
-    return fmean(float(answer.score or 0.0) for answer in answers)
+    return fmean([float(answer.score or 0.0) for answer in answers])
 
 
 # --- a margin relative to what the base has ------------------------------------------------------

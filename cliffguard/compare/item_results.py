@@ -46,10 +46,11 @@ def item_results(decision: Decision, texts: Texts = "short") -> Iterator[ItemRes
         clusters = _clusters(items.counted)
         rows = [*items.rows, *away.get(capability.name, ())]
         for pair in sorted(rows, key=lambda pair: order[_key(pair)]):
-            why = _why(pair, of_gating, clusters, items)
-            whole = of_gating[_key(pair)] if why is None else pair
-            name = clusters.get(_key(pair)) or _declared(pair)
-            cause, patterns = _reasons(pair, diagnosed, keys)
+            key = _key(pair)
+            why = _why(pair, key, of_gating, clusters, items)
+            whole = of_gating[key] if why is None else pair
+            name = clusters.get(key) or _declared(pair)
+            cause, patterns = _reasons(pair, key, diagnosed, keys)
             yield _result(pair, whole, why, name, texts, cause, patterns)
 
 
@@ -64,14 +65,17 @@ def _pattern_keys(diagnosed: Diagnosed | None, texts: Texts) -> dict[tuple[str, 
 
 
 def _reasons(
-    pair: Pair, diagnosed: Diagnosed | None, keys: dict[tuple[str, str], str]
+    pair: Pair, key: Key, diagnosed: Diagnosed | None, keys: dict[tuple[str, str], str]
 ) -> tuple[CauseName | None, tuple[str, ...]]:
     """Return the cause of an item, and those of its patterns that the review has."""
     if diagnosed is None:
         return None, ()
-    key, capability = _key(pair), whole_characters(pair.task.capability)
-    mine = ((capability, pattern) for pattern in diagnosed.patterns.get(key, ()))
-    return diagnosed.causes.get(key), tuple(keys[each] for each in mine if each in keys)
+    patterns = diagnosed.patterns.get(key, ())
+    if patterns:
+        capability = whole_characters(pair.task.capability)
+        mine = ((capability, pattern) for pattern in patterns)
+        patterns = tuple(keys[each] for each in mine if each in keys)
+    return diagnosed.causes.get(key), patterns
 
 
 def _key(pair: Pair) -> Key:
@@ -79,16 +83,16 @@ def _key(pair: Pair) -> Key:
 
 
 def _why(
-    pair: Pair, gating: dict[Key, Pair], clusters: dict[Key, str | None], items: Gathered
+    pair: Pair, key: Key, gating: dict[Key, Pair], clusters: dict[Key, str | None], items: Gathered
 ) -> Uncounted | None:
     """Return why a pair is none of those whose scores are compared; None: it is one."""
-    if _key(pair) in gating:
-        return None if gating[_key(pair)].is_scored else "missing"
+    if key in gating:
+        return None if gating[key].is_scored else "missing"
     if pair.item.id in pair.task.excluded:
         return "in-training-data"
     if not pair.gates:
         return "not-gating"
-    if _key(pair) in clusters:
+    if key in clusters:
         return "copy"
     return "surface" if level_of(pair) in items.surface_levels else "nothing-to-lose"
 
@@ -132,8 +136,8 @@ def _result(
         drop=whole.change if whole.is_scored else None,
         n_copies=whole.n_copies if whole.is_scored else 1,
         prompt=kept(item.prompt, texts, item.prompt_sha256),
-        choices=tuple(kept(choice, texts) for choice in item.choices),
-        right=tuple(kept(answer, texts) for answer in item.right),
+        choices=_all_kept(item.choices, texts),
+        right=_all_kept(item.right, texts),
         base=_answer(pair.base, texts),
         candidate=_answer(pair.candidate, texts),
         cause=cause,
@@ -143,7 +147,7 @@ def _result(
 
 def _answer(answer: Answer, texts: Texts) -> ItemAnswer:
     return ItemAnswer(
-        answer=kept(answer.text, texts),
+        answer=_kept_again(answer.text, texts),
         score=answer.score,
         confidence=answer.confidence,
         finish_reason=answer.finish_reason,
@@ -151,7 +155,6 @@ def _answer(answer: Answer, texts: Texts) -> ItemAnswer:
     )
 
 
-@lru_cache(64)  # what is right is a choice, what a side says another one, of the next item too
 def kept(text: str, texts: Texts, whole: str | None = None) -> ItemText:
     """Return as much of a text as may be written; half a character, which UTF-8 has not, as \ufffd.
 
@@ -159,8 +162,17 @@ def kept(text: str, texts: Texts, whole: str | None = None) -> ItemText:
     but the ends of it.
     """
     text = whole_characters(text)
-    shown = {"full": text, "short": ends_of(text), "none": None}[texts]
+    shown = text if texts == "full" else ends_of(text) if texts == "short" else None
     return ItemText(text=shown, sha256=whole or sha256_of_text(text))
+
+
+# Many items have the same choices, of which one is right, and a side says another one.
+_kept_again = lru_cache(64)(kept)
+
+
+@lru_cache(64)
+def _all_kept(parts: tuple[str, ...], texts: Texts) -> tuple[ItemText, ...]:
+    return tuple([_kept_again(part, texts) for part in parts])
 
 
 def _name(cluster: str, texts: Texts) -> str:

@@ -104,6 +104,8 @@ def pair_answers(
     """
     pairs = []
     for series in look:
+        if excluded and not series.task.excluded:
+            continue
         items = {item.id: item for item in series.items}
         base_answers = base.answers[series.task.name]
         candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}

@@ -56,7 +56,7 @@ def strata_of(
     `pairs` are those that count; `field` is what the policy's `strata` names. Of the levels that
     are `away` nothing counts.
     """
-    names = {(pair.task.name, pair.item.id): index for index, pair in enumerate(pairs)}
+    names = {(pair.task.name, pair.item.id): pair for pair in pairs}
     strata: list[Stratum] = []
     for kind, division in _divisions(look, capability, field, away).items():
         parts = Counter(division.values())
@@ -65,7 +65,7 @@ def strata_of(
         rows: dict[str, list[Pair]] = {part: [] for part in parts}
         for key, part in division.items():
             if key in names:
-                rows[part].append(pairs[names[key]])
+                rows[part].append(names[key])
         strata += [
             Stratum(kind, part, n_planned=n, pairs=tuple(rows[part])) for part, n in parts.items()
         ]
@@ -88,7 +88,7 @@ def _divisions(
             for item in series.planned
             if task.gates(item) and (task.name, item.level) not in away
         ]
-        is_classifier = are_labels({frozenset(item.choices) for item in items})
+        is_classifier = are_labels(item.choices for item in items)
         is_classifier = is_classifier and len({item.answer for item in items}) > 1
         for item in items:
             key = (task.name, item.id)
@@ -112,8 +112,8 @@ def compared(stratum: Stratum, margin: float, p_beyond: PBeyond) -> StratumCompa
     if len(scored) >= LEAST_ITEMS:
         p_value = p_beyond(scored, margin)
         why = "" if p_value is not None else "too few clusters"
-    base = fmean(float(pair.base.score or 0.0) for pair in scored) if scored else None
-    candidate = fmean(float(pair.candidate.score or 0.0) for pair in scored) if scored else None
+    base = fmean([float(pair.base.score or 0.0) for pair in scored]) if scored else None
+    candidate = fmean([float(pair.candidate.score or 0.0) for pair in scored]) if scored else None
     return StratumComparison(
         kind=stratum.kind,
         name=stratum.name,
@@ -122,7 +122,7 @@ def compared(stratum: Stratum, margin: float, p_beyond: PBeyond) -> StratumCompa
         n_items=len(scored),
         base_mean=base,
         candidate_mean=candidate,
-        drop=fmean(pair.change for pair in scored) if scored else None,
+        drop=fmean([pair.change for pair in scored]) if scored else None,
         margin=margin,
         p_beyond=p_value,
         why=why,
@@ -139,6 +139,8 @@ def split_levels(pairs: Sequence[Pair], margin: float) -> tuple[list[Pair], list
     for rows in by_task(pairs):
         if rows[0].task.level is not None:
             empty |= {(rows[0].task.name, level) for level in _empty_levels(rows, margin)}
+    if not empty:
+        return list(pairs), []
     left = [pair for pair in pairs if (pair.task.name, pair.item.level) not in empty]
     if not left:
         return list(pairs), []

@@ -11,6 +11,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def write_whole(path: Path, text: str | bytes, *, follows: bool = True) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
-    """Write a file of lines as `write_whole` does, of which memory holds one at a time.
+    """Write a file of lines as `write_whole` does, of which memory holds a few at a time.
 
     A link is replaced, and what it leads to stays as it is.
     The lines come without their ends. Return the hexadecimal SHA-256 of the file, and how many
@@ -177,9 +178,10 @@ def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
 
     def ended() -> Iterator[bytes]:
         nonlocal n_lines
-        for line in lines:
-            n_lines += 1
-            encoded = f"{line}\n".encode()
+        rest = iter(lines)
+        while some := list(islice(rest, _LINES)):
+            n_lines += len(some)
+            encoded = "\n".join([*some, ""]).encode()
             written.update(encoded)
             yield encoded
 
@@ -187,6 +189,8 @@ def write_lines(path: Path, lines: Iterable[str]) -> tuple[str, int]:
         os.replace(temporary, path)
     return written.hexdigest(), n_lines
 
+
+_LINES = 64  # that are encoded, hashed and written at once
 
 LFS_POINTERS = (b"version https://git-lfs.github.com", b"# xet version")
 """What a file begins with that a clone without Git LFS has in place of one."""

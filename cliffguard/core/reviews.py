@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from itertools import pairwise
+from operator import is_
 from typing import Any, Literal, TypeVar
 
 from cliffguard.core.behaviours import Behaviour, behaviour_of
@@ -301,7 +302,7 @@ class Review:
 
 
 def with_texts(record: R, change: Callable[[str], str]) -> R:
-    """Return a copy of `record` in which every text, however deep, is what `change` makes of it."""
+    """Return `record` with every text, however deep, as `change` makes it; else the same parts."""
     return _with_texts(record, change)  # type: ignore[no-any-return]
 
 
@@ -310,20 +311,25 @@ _NO_TEXT = frozenset((type(None), bool, int, float))
 
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     # By the exact type, since items are many. Enums are no texts, though outcomes are strings.
-    kind = type(value)
+    kind: type = type(value)
     if kind is str or (isinstance(value, str) and not isinstance(value, Enum)):
         return change(value)
     if kind in _NO_TEXT or isinstance(value, Enum):
         return value
     if isinstance(value, tuple):
-        return tuple([_with_texts(part, change) for part in value])
+        parts = [_with_texts(part, change) for part in value]
+        return value if all(map(is_, parts, value)) else tuple(parts)
+    if names := _names(kind):
+        old = [getattr(value, name) for name in names]
+        new = [_with_texts(part, change) for part in old]
+        # Mostly nothing changes, and to make a record takes longer than all of this.
+        return value if all(map(is_, new, old)) else kind(**dict(zip(names, new, strict=True)))
     if isinstance(value, Mapping):
         return {change(key): _with_texts(part, change) for key, part in value.items()}
-    if is_dataclass(kind):
-        return kind(**{name: _with_texts(getattr(value, name), change) for name in _names(kind)})
     return value
 
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    """Return the fields of a record; of what is none, nothing."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.caveats import Caveat
@@ -47,7 +48,8 @@ def check_answers(
                 id="sides.other-items",
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
-            _check_pair(task, left, right, same_template=is_one_template)
+            if _QUESTION(left) != _QUESTION(right):  # mostly a fault: `n_bos` may be None or 0
+                _check_pair(task, left, right, same_template=is_one_template)
     # Without a protocol all likelihoods of samples, and texts before any filter, were read.
     if protocol is not None and not may_be_alike:
         _refuse_one_model(base, candidate)
@@ -66,6 +68,10 @@ def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[Caveat, 
     sides = f"base: {'; '.join(base)}. Candidate: {'; '.join(candidate)}."
     text = f"The sides were not measured alike, which can flip near-ties. {sides}"
     return (Caveat(id="sides.measured-otherwise", text=text),)
+
+
+_QUESTION = attrgetter("item_id", "item_digest", "prompt_digest", "rendered_digest", "n_bos")
+"""What an answer says of its question; on most items both sides say the same."""
 
 
 def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bool) -> None:
@@ -167,8 +173,12 @@ def _is_long(answer: Answer) -> bool:
 
 def _unscored(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[Caveat]:
     """Say how many items have no score on a side: of the missing neither side counts."""
+    both = [
+        [each for each in answers if each.score is None or each.finish_reason in _UNANSWERED]
+        for answers in (base, candidate)
+    ]
     for what, is_so in _UNSCORED.items():
-        sides = [sum(map(is_so, answers)) for answers in (base, candidate)]
+        sides = [sum(map(is_so, answers)) for answers in both]
         if any(sides):
             text = (
                 f"{task}: of {n_things(len(base), 'item', ',')}, {sides[0]:,} of the base and "
@@ -189,6 +199,7 @@ def _unscored(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) ->
         )
 
 
+_UNANSWERED = ("overlong", "thinking", "missing")
 _UNSCORED: dict[Caveat, Callable[[Answer], bool]] = {
     Caveat(id="answers.overlong", text="do not fit the context"): (
         lambda answer: answer.finish_reason == "overlong"

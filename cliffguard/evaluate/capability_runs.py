@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
+from heapq import nsmallest
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest, digest_of_rows
@@ -73,7 +74,7 @@ class CapabilityRun:
     @property
     def sketch(self) -> tuple[str, ...]:
         """The least of the items' digests: as good as drawn at random, and the same every time."""
-        return tuple(sorted(self.items)[:_N_SKETCHED])
+        return tuple(nsmallest(_N_SKETCHED, self.items))
 
 
 def runs_of(
@@ -147,14 +148,16 @@ def runs_of_samples(
         item_scores = scores.setdefault(task.capability, {})
         answers = zip(*(side[task.name] for side in sides), strict=True)
         for item, (base, candidate) in zip(task.items, answers, strict=True):
-            item_scores.setdefault(short(item.digest), []).append(f"{base.score} {candidate.score}")
+            name = short(item.digest)
+            item_scores.setdefault(name, []).append(f"{base.score} {candidate.score}")
             if base.score != candidate.score:
-                changed.setdefault(task.capability, set()).add(short(item.digest))
+                changed.setdefault(task.capability, set()).add(name)
     runs = []
     for name, by_item in scores.items():
         in_short: dict[str, str] = {}  # few scores are told apart, of any number of items
         outcomes = {
-            item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()
+            item: _memoised(both[0] if len(both) == 1 else " ".join(sorted(both)), in_short)
+            for item, both in by_item.items()
         }
         n_items = sum(len(both) for both in by_item.values())
         runs.append(

@@ -250,9 +250,9 @@ def _most_judged(looks: Iterable[TakenLooks]) -> list[int]:
 
 def counted_by(looks: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
     """Return the items that count at each look by capability, of the look that each came in."""
-    by_capability: dict[str, Counter[int]] = {}
-    for capability, number in looks:
-        by_capability.setdefault(capability, Counter())[number] += 1
+    by_capability: dict[str, dict[int, int]] = {}
+    for (capability, number), n in Counter(looks).items():
+        by_capability.setdefault(capability, {})[number] = n
     counts = {}
     for capability, sizes in by_capability.items():
         n_so_far, counted = 0, []

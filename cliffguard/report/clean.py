@@ -29,6 +29,7 @@ _UNSEEN = re.compile(
 )
 _MOST_MARKS = 4  # on a letter: Hebrew with points and accents, and Vietnamese, have no more
 _MARKS = frozenset(("Mn", "Me"))
+_MAYBE_MARKS = re.compile(r"[^\x00-\u02ff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -37,9 +38,9 @@ def clean(text: str) -> str:
 
     Line breaks of every kind become "\\n"; tabs stay. What is left is legal in XML 1.0.
     """
-    # Most texts, and none of them holds any of that.
-    if text.isascii() and text.replace("\n", "").isprintable():
-        return text
+    # Most texts, and none of them holds any of that: all of it is written escaped, but for marks.
+    if text.replace("\n", "").isprintable():
+        return text if text.isascii() else _unpiled(text)
     text = _BREAKS.sub("\n", _TERMINAL.sub("", text))
     text = _UNSEEN.sub("", _CONTROLS.sub("", text))
     return _SURROGATES.sub("\ufffd", _unpiled(text))
@@ -50,7 +51,7 @@ def _unpiled(text: str) -> str:
 
     More of them paint over the lines above and below.
     """
-    marks = {sign for sign in set(text) if sign > "\u02ff" and category(sign) in _MARKS}
+    marks = {sign for sign in set(_MAYBE_MARKS.findall(text)) if category(sign) in _MARKS}
     if not marks:
         return text
     kept, n_marks = [], 0

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from cliffguard.core.item_results import ItemAnswer, ItemResult
 from cliffguard.core.reviews import Example, Outcome
 from cliffguard.report.capability_row import CapabilityRow
-from cliffguard.report.clean import one_line
 from cliffguard.report.item_order import in_rounds, largest, sureness
-from cliffguard.report.item_views import Best
 from cliffguard.report.page import Page
 
 
@@ -50,21 +48,28 @@ def n_broken_of(rows: Sequence[CapabilityRow]) -> int:
 def first_broken(page: Page, rows: Sequence[CapabilityRow], n: int) -> list[Example]:
     """Return the first `n` broken items of the capabilities `rows`, as `flips --top` has them.
 
+    `n` is `largest_changes.MOST_QUOTED` at most.
+
     But no two of one capability while others are left, and of equal ones those of the first rows.
     An item without a text is passed over, since there is nothing to read. Where no items lie beside
     the review, its examples are taken.
     """
-    best = {row.capability: Best(n) for row in rows}
-    if page.items is None:
+    names = dict.fromkeys(row.capability for row in rows)
+    if not names:
+        return []
+    changes = page.largest
+    if changes is None:
         groups = dict(page.examples)
-        every = [each for name in best for each in groups.get(name, ())]
+        every = [each for name in names for each in groups.get(name, ())]
         every.sort(key=lambda each: -sureness(each.base_confidence, each.candidate_confidence))
         return in_rounds(every, lambda each: each.capability)[:n]
-    for result in page.changed:
-        kept_of = best.get(one_line(result.capability))
-        if kept_of is not None and result.is_broken and result.prompt.text is not None:
-            kept_of.add(result)
-    kept = [result for each in best.values() for result in each.first]
+    kept = [
+        result
+        for name in names
+        if name in changes
+        for result in changes[name].broken.first
+        if result.prompt.text is not None
+    ]
     ranked = largest(kept, len(kept))
     return [_example(each) for each in in_rounds(ranked, lambda each: each.capability)[:n]]
 

@@ -45,8 +45,7 @@ def render_html(
 ) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
     page = lay_out(cleaned(review), beside, folder=".")
-    results = None if page.items is None else page.changed
-    items = item_browser(page.review, results, [row.capability for row in page.rows])
+    items = item_browser(page.review, page.largest, [row.capability for row in page.rows])
     return html_of(document(page, times.read(timings)), items, names=names_in(page.review))
 
 

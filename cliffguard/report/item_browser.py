@@ -2,10 +2,10 @@
 
 What a page calls, and gets::
 
-    view = item_browser(review, results, order)   # -> ItemBrowser
+    view = item_browser(review, largest, order)   # -> ItemBrowser
     # review:  a clean Review (report.clean.cleaned)
-    # results: Iterable[ItemResult] | None; report.items.read_items(review, folder), one by one;
-    #          None where no items lie beside the review: its examples are shown
+    # largest: report.largest_changes.largest_in(path, ...), of the items beside the review; None
+    #          where none lie there: its examples are shown
     # order:   Sequence[str]; capabilities as the page has them; () is that of the comparison
     view.groups    # tuple[ItemGroup, ...]: capabilities with a changed item
     view.data      # Markup: the JSON that the macro puts into <script id="items">
@@ -24,14 +24,14 @@ from __future__ import annotations
 
 import html
 import json
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup
 
-from cliffguard.core.item_results import ItemResult, ItemText
+from cliffguard.core.item_results import ItemText
 from cliffguard.core.reviews import Review
 from cliffguard.report.clean import one_line
 from cliffguard.report.commands import list_command
@@ -43,19 +43,14 @@ from cliffguard.report.item_groups import (
 from cliffguard.report.item_views import (
     CUT,
     LONGEST,
-    Best,
     ItemView,
     SideView,
     cut_to,
+    ends,
     example_view,
 )
+from cliffguard.report.largest_changes import Largest, most_shown
 
-MOST_BROKEN = 100
-MOST_FIXED = 50
-"""Items of a capability on a page, where there are few capabilities."""
-
-_MOST_OF_ALL_BROKEN = 2_000
-_MOST_OF_ALL_FIXED = 1_000
 BUDGET = 1_500_000
 """Bytes that items may take of a page: the rest of one stays below 500 kB, all of it below 2 MB."""
 
@@ -87,7 +82,7 @@ class ItemBrowser:
     @property
     def is_cut(self) -> bool:
         """Is a text on the page shorter than it was: here, or where it was kept?"""
-        views = (view for group in self.groups for view in (*group.broken, *group.fixed))
+        views = (view for group in self.groups for view in group.views)
         return any(CUT.strip() in (text.text or "") for view in views for text in view.texts)
 
     @property
@@ -101,43 +96,31 @@ class ItemBrowser:
         return total_of(self.groups)
 
 
-def item_browser(
-    review: Review, results: Iterable[ItemResult] | None, order: Sequence[str] = ()
-) -> ItemBrowser:
-    """Return the items of a page: those that count and changed; `results` are read one by one.
-
-    See the head of this file. Raises what reading `results` raises.
-    """
+def item_browser(review: Review, largest: Largest | None, order: Sequence[str] = ()) -> ItemBrowser:
+    """Return the items of a page: those that count and changed. See the head of this file."""
     names = list(order) or [capability.capability for capability in review.comparison.capabilities]
-    groups = _examples(review) if results is None else _changed(results, max(1, len(names)))
+    groups = _examples(review) if largest is None else _changed(largest, len(names))
     rank = {one_line(name): position for position, name in enumerate(names)}
     groups.sort(key=lambda group: rank.get(group.capability, len(rank)))
-    if results is not None and review.diagnosis is not None:
+    if largest is not None and review.diagnosis is not None:
         groups = [replace(group, reasons=item_reasons(group, review.diagnosis)) for group in groups]
-    command = "" if results is None else list_command(None)
+    command = "" if largest is None else list_command(None)
     return _within_budget(groups, command)
 
 
-def _changed(results: Iterable[ItemResult], n_capabilities: int) -> list[ItemGroup]:
+def _changed(largest: Largest, n_capabilities: int) -> list[ItemGroup]:
     """Return the capabilities of items.jsonl that changed, each with its largest changes."""
-    n_broken = min(MOST_BROKEN, max(1, _MOST_OF_ALL_BROKEN // n_capabilities))
-    n_fixed = min(MOST_FIXED, max(1, _MOST_OF_ALL_FIXED // n_capabilities))
-    best: dict[str, tuple[Best, Best]] = {}
-    for result in results:
-        if result.is_broken or result.is_fixed:
-            name = one_line(result.capability)
-            sides = best.setdefault(name, (Best(n_broken), Best(n_fixed)))
-            sides[result.is_fixed].add(result)
+    n_broken, n_fixed = most_shown(n_capabilities)
     return [
         ItemGroup(
             capability=name,
             n_broken=broken.n_seen,
             n_fixed=fixed.n_seen,
-            broken=broken.views(are_broken=True),
-            fixed=fixed.views(are_broken=False),
+            broken=broken.views(n_broken, are_broken=True),
+            fixed=fixed.views(n_fixed, are_broken=False),
             command=list_command(name),
         )
-        for name, (broken, fixed) in best.items()
+        for name, (broken, fixed) in largest.items()
     ]
 
 
@@ -165,25 +148,27 @@ def _examples(review: Review) -> list[ItemGroup]:
 
 def _within_budget(groups: Sequence[ItemGroup], command: str) -> ItemBrowser:
     """Return the items with the longest texts that fit the budget, else with the shortest."""
+    surest = [view for group in groups for view in group.surest]
+    prompts = [len(view.prompt.text or "") for group in groups for view in group.views]
 
-    def cut(length: int) -> tuple[list[ItemGroup], str]:
-        shorter = [_cut(group, length) for group in groups]
-        return shorter, _json(shorter, command)
+    @cache
+    def data(length: int) -> str:
+        return _json(groups, command, length)
 
     def fits(length: int) -> bool:
-        shorter, data = cut(length)
-        n_static = sum(_n_static(view) for group in shorter for view in group.surest)
-        return len(data.encode("utf-8")) + n_static <= BUDGET
+        # A character is a byte at least, and a text that is cut may have one less than its length.
+        if sum(min(length - 1, n_characters) for n_characters in prompts) > BUDGET:
+            return False
+        n_static = sum(_n_static(cut_to(view, length)) for view in surest)
+        return len(data(length).encode("utf-8")) + n_static <= BUDGET
 
-    longest = bisect_left(LENGTHS, True, key=fits)  # no later one is too long
-    length = LENGTHS[min(longest, len(LENGTHS) - 1)]
-    shorter, data = cut(length)
+    length = next(filter(fits, LENGTHS), LENGTHS[-1])
     return ItemBrowser(
-        groups=tuple(shorter),
+        groups=tuple(_cut(group, length) for group in groups),
         has_items=bool(command),
         length=length,
         command=command,
-        data=Markup(data),
+        data=Markup(data(length)),
     )
 
 
@@ -205,8 +190,11 @@ _ESCAPED = ("<", ">", "&", "\u2028", "\u2029")
 """What could close the element, open a comment, or end a line of a script."""
 
 
-def _json(groups: Sequence[ItemGroup], command: str) -> str:
-    """Return the data of items.js: a row an item, its capability and task by their position."""
+def _json(groups: Sequence[ItemGroup], command: str, length: int) -> str:
+    """Return the data of items.js: a row an item, its capability and task by their position.
+
+    Texts are as `cut_to` a length.
+    """
     capabilities = [
         {
             "name": group.capability,
@@ -216,8 +204,9 @@ def _json(groups: Sequence[ItemGroup], command: str) -> str:
         }
         for group in groups
     ]
-    views = [(n, v) for n, group in enumerate(groups) for v in (*group.broken, *group.fixed)]
+    views = [(n, view) for n, group in enumerate(groups) for view in group.views]
     tasks = {task: n for n, task in enumerate(dict.fromkeys(view.task for _, view in views))}
+    places = [group.places for group in groups]
     data = {
         "capabilities": capabilities,
         "tasks": list(tasks),
@@ -225,7 +214,7 @@ def _json(groups: Sequence[ItemGroup], command: str) -> str:
         "command": command,
         "columns": _COLUMNS,
         "rows": [
-            [capability, tasks[view.task], *_cells(view, groups[capability].places)]
+            [capability, tasks[view.task], *_cells(view, places[capability], length)]
             for capability, view in views
         ],
     }
@@ -235,29 +224,30 @@ def _json(groups: Sequence[ItemGroup], command: str) -> str:
     return plain
 
 
-def _cells(view: ItemView, places: Mapping[str, int]) -> list[Any]:
+def _cells(view: ItemView, places: Mapping[str, int], length: int) -> list[Any]:
     """Return the cells of `_COLUMNS` behind the first two; `places` are those of patterns."""
+    half = length // 2
     return [
         view.item,
         view.level,
         int(view.is_broken),
-        _text(view.prompt),
-        list(map(_text, view.choices)),
-        list(map(_text, view.right)),
-        _side(view.base),
-        _side(view.candidate),
+        _text(view.prompt, length),
+        [_text(choice, half) for choice in view.choices],
+        [_text(answer, half) for answer in view.right],
+        _side(view.base, half),
+        _side(view.candidate, half),
         view.copies,
         view.cause,
         [places[key] for key in view.patterns if key in places],
     ]
 
 
-def _text(text: ItemText) -> str | dict[str, str]:
+def _text(text: ItemText, length: int) -> str | dict[str, str]:
     """Return a text, or an object with the digest of one that was not kept."""
-    return {"sha256": text.sha256[:_DIGEST]} if text.text is None else text.text
+    return {"sha256": text.sha256[:_DIGEST]} if text.text is None else ends(text.text, length)
 
 
-def _side(side: SideView) -> list[Any]:
+def _side(side: SideView, length: int) -> list[Any]:
     sure = None if side.confidence is None else round(side.confidence, _DIGITS)
-    cells = [_text(side.text), side.score, sure, side.ended]
+    cells = [_text(side.text, length), side.score, sure, side.ended]
     return [*cells, side.parts] if side.parts else cells

@@ -51,11 +51,14 @@ class ItemGroup:
         return self.broken[:N_SURE]
 
     @property
+    def views(self) -> tuple[ItemView, ...]:
+        return (*self.broken, *self.fixed)
+
+    @property
     def is_sure(self) -> bool:
         """Is it known of an item how sure both sides were, so that these can be put in order?"""
         return any(
-            None not in (view.base.confidence, view.candidate.confidence)
-            for view in (*self.broken, *self.fixed)
+            None not in (view.base.confidence, view.candidate.confidence) for view in self.views
         )
 
     @property

@@ -173,16 +173,16 @@ def cut_to(view: ItemView, length: int) -> ItemView:
 def _cut(text: ItemText, length: int) -> ItemText:
     if text.text is None or len(text.text) <= length:
         return text
-    return replace(text, text=_ends(text.text, length))
+    return replace(text, text=ends(text.text, length))
 
 
-def _ends(text: str, length: int) -> str:
+def ends(text: str, length: int) -> str:
     """Return a text in at most `length` characters, the mark among them; cut again, as once."""
     return text if len(text) <= length else cut_middle(text, length - len(CUT), mark=CUT)
 
 
 def _text(text: str) -> ItemText:
-    return ItemText(text=clean(_ends(text, LONGEST)), sha256="")
+    return ItemText(text=clean(ends(text, LONGEST)), sha256="")
 
 
 def _first(texts: Sequence[ItemText]) -> tuple[ItemText, ...]:
@@ -215,15 +215,15 @@ class Best:
     def add(self, result: ItemResult) -> None:
         """Take an item in, with the texts that a page could show of it."""
         self.n_seen += 1
-        result = with_texts(result, lambda text: clean(_ends(text, LONGEST)))
+        result = with_texts(result, lambda text: clean(ends(text, LONGEST)))
         self._held.append(replace(result, drop=abs(result.drop or 0.0)))  # of a gain its size
         if len(self._held) > 2 * self.n:
             kept = {id(result) for result in largest(self._held, self.n)}
             self._held = [result for result in self._held if id(result) in kept]  # in their order
 
-    def views(self, *, are_broken: bool) -> tuple[ItemView, ...]:
-        """Return the first n, in that order."""
-        return tuple(replace(view_of(result), is_broken=are_broken) for result in self.first)
+    def views(self, n: int, *, are_broken: bool) -> tuple[ItemView, ...]:
+        """Return so many of the first n, in that order."""
+        return tuple(replace(view_of(result), is_broken=are_broken) for result in self.first[:n])
 
     @property
     def first(self) -> list[ItemResult]:

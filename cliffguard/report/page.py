@@ -5,22 +5,23 @@ Texts here are clean but not escaped: each format escapes for itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison, Contamination
-from cliffguard.core.item_results import ITEMS_FILE, ItemResult
+from cliffguard.core.item_results import ITEMS_FILE
 from cliffguard.core.reviews import SAMPLES, Example, Outcome, Review
 from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow, TaskRow
 from cliffguard.report.clean import one_line
 from cliffguard.report.commands import FOLDER, list_command
-from cliffguard.report.items import changed_in, without_items
+from cliffguard.report.items import without_items
 from cliffguard.report.labels import BesideReview
 from cliffguard.report.ladder_view import LadderView
+from cliffguard.report.largest_changes import Largest, largest_in
 from cliffguard.report.wording import MARKS, ROLE_ORDER
 
 _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
@@ -50,9 +51,11 @@ class Page:
     """Where the report lies, as its reader's shell finds it."""
 
     @property
-    def changed(self) -> Iterable[ItemResult]:
-        """The items that changed, one by one; none where they do not lie beside the review."""
-        return () if self.items is None else changed_in(self.items)
+    def largest(self) -> Largest | None:
+        """The items that changed most; None where they do not lie beside the review."""
+        if self.items is None or self.review.items is None:
+            return None
+        return largest_in(self.items, self.review.items.sha256, len(self.rows))
 
     @property
     def outcome(self) -> Outcome:

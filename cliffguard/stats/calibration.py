@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Numbers = Sequence[float] | FloatArray
 
 CONFIDENT = 0.8
 """An answer that is given a probability of this or more is confident."""
@@ -27,7 +28,7 @@ _N_BISECTIONS = 20
 
 
 def confident_wrong(
-    confidences: Sequence[float], scores: Sequence[float], *, threshold: float = CONFIDENT
+    confidences: Numbers, scores: Numbers, *, threshold: float = CONFIDENT
 ) -> NDArray[np.bool_]:
     """Say of every answer whether it is confident and wrong.
 
@@ -44,7 +45,7 @@ def confident_wrong(
     return np.asarray((confidence >= threshold) & (score < 1.0))
 
 
-def confidence_gap(confidences: Sequence[float], scores: Sequence[float]) -> FloatArray:
+def confidence_gap(confidences: Numbers, scores: Numbers) -> FloatArray:
     """Confidence minus score of every answer, in [-1, 1]; its mean is the overconfidence.
 
     Half the difference of two sides' gaps lies in [-1, 1] again, as `cliffguard.stats.e_values`
@@ -54,7 +55,7 @@ def confidence_gap(confidences: Sequence[float], scores: Sequence[float]) -> Flo
     return confidence - score
 
 
-def smooth_calibration_error(confidences: Sequence[float], scores: Sequence[float]) -> float:
+def smooth_calibration_error(confidences: Numbers, scores: Numbers) -> float:
     """smECE: mean size of the miscalibration, smoothed as widely as it is large itself.
 
     Parameters
@@ -102,9 +103,7 @@ def smooth_calibration_error(confidences: Sequence[float], scores: Sequence[floa
     return (low + high) / 2
 
 
-def _checked(
-    confidences: Sequence[float], scores: Sequence[float]
-) -> tuple[FloatArray, FloatArray]:
+def _checked(confidences: Numbers, scores: Numbers) -> tuple[FloatArray, FloatArray]:
     confidence, score = np.asarray(confidences, dtype=float), np.asarray(scores, dtype=float)
     if confidence.shape != score.shape or confidence.ndim != 1 or not len(score):
         raise ValueError(f"{confidence.shape} confidences for {score.shape} scores.")

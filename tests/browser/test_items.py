@@ -14,6 +14,7 @@ from cliffguard.compare.item_results import kept
 from cliffguard.core.item_results import ItemResult, ItemText
 from cliffguard.report.anchors import encoded
 from cliffguard.report.item_browser import item_browser
+from cliffguard.report.largest_changes import largest_changes
 from tests.browser.conftest import Opener, serious
 from tests.report import samples
 from tests.report.item_page import few, many, page_of, template
@@ -33,14 +34,16 @@ HOSTILE = (
 
 def markup(results: Sequence[ItemResult] | None) -> str:
     """Return a page with these items."""
-    return page_of(item_browser(samples.failed(), results))
+    largest = None if results is None else largest_changes(results, 4)
+    return page_of(item_browser(samples.failed(), largest))
 
 
 @pytest.fixture(scope="module")
 def large() -> str:
     """A page of 3,000 items of 20,000."""
     names = [f"capability_{number}" for number in range(20)]
-    return page_of(item_browser(samples.failed(), many(20, 1000, 5000), names))
+    largest = largest_changes(many(20, 1000, 5000), len(names))
+    return page_of(item_browser(samples.failed(), largest, names))
 
 
 def listed_ids(page: Page) -> list[str]:

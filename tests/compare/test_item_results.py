@@ -27,7 +27,7 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.core.texts import SHORT, Texts
 from cliffguard.report import RENDERERS, render
-from cliffguard.report.items import read_items, write_items
+from cliffguard.report.items import as_plain, read_items, spelt, write_items
 from tests import support
 from tests.fake_runner import FakeRunner
 from tests.report import listed, samples
@@ -299,6 +299,29 @@ def test_without_texts_no_report_holds_one(tmp_path: Path, store: Store, named_b
     assert {example.prompt for example in review.examples} == {LEFT_OUT}
     assert "texts.left-out" in support.caveat_ids(review)
     assert review.verdict.exit_code == whole.verdict.exit_code
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *listed.RESULTS,
+        listed.result(sure=1e-7, text='"\\\ud83d\n\u2028 é 𝔘'),
+        listed.result(base=1, candidate=0),
+        listed.result(drop=None, level=None, uncounted="missing", counted=False),
+        listed.result(cluster='a "b"', cause="loops", patterns=("a", "é"), n_copies=2),
+        listed.result(right=(), choices=(), prompt="", digest="\ud83d"),
+    ],
+)
+def test_a_line_is_the_canonical_json_of_its_item(result: ItemResult) -> None:
+    """It is spelt part by part, and no key or kind of value may be left out."""
+    bare = dataclasses.replace(
+        result,
+        prompt=kept("not kept", "none"),
+        base=dataclasses.replace(result.base, parts={"tool": 1.0, "called": 0.5}),
+    )
+
+    assert spelt(result) == canonical_json(as_plain(result))
+    assert spelt(bare) == canonical_json(as_plain(bare))
 
 
 def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from cliffguard.core.errors import IntegrityError
-from cliffguard.report.items import changed_in, results_in
+from cliffguard.report.items import answers_in, changed_in, results_in
 from tests.report.listed import RESULTS, result, written
 
 NAMES_ITS_OWN_LINE = result("says-so", prompt='"digest":"d","drop":0.0,"item":"x"')
@@ -45,3 +45,21 @@ def test_a_damaged_line_is_named_by_its_place_in_the_file(tmp_path: Path) -> Non
 
     with pytest.raises(IntegrityError, match=r"items\.jsonl:3"):
         list(changed_in(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    counted: bool
+
+
+def test_of_answers_the_rest_of_a_line_is_not_parsed(tmp_path: Path) -> None:
+    """Whatever the texts before it say; a line without answers is named by its place."""
+    items = [result("says-so", text=',"digest":"'), LACKS]
+    path = written(tmp_path / "out", items) / "items.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"task"', b'"tusk"') + b"{}\n")
+
+    answers = answers_in(path, _Counted)
+
+    assert [next(answers).counted, next(answers).counted] == [True, False]
+    with pytest.raises(IntegrityError, match=r"items\.jsonl:3"):
+        next(answers)

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +23,7 @@ from cliffguard.report.item_order import largest
 from cliffguard.report.item_views import CUT, LONGEST, Best, cut_to, example_view, view_of
 from cliffguard.report.items import read_items
 from cliffguard.report.json import read_review
+from cliffguard.report.largest_changes import largest_changes
 from tests.report import samples
 from tests.report.item_page import few, many, page_of, template
 from tests.report.listed import result, run, side, written
@@ -32,9 +33,10 @@ HOSTILE = (
 )
 
 
-def browser(results: Sequence[ItemResult], order: Sequence[str] = ()) -> ItemBrowser:
+def browser(results: Iterable[ItemResult], order: Sequence[str] = ()) -> ItemBrowser:
     """Return the items of a page with these."""
-    return item_browser(samples.failed(), iter(results), order)
+    largest = largest_changes(results, len(order))
+    return item_browser(samples.failed(), largest, order)
 
 
 def ids(view: ItemBrowser, capability: str = "multi_step_reasoning") -> list[str]:
@@ -79,6 +81,16 @@ def test_many_capabilities_share_3000_items() -> None:
     assert counts == {"50 of 60 broken, 25 of 30 fixed"}
 
 
+def test_ten_are_held_of_one_among_many_to_be_quoted() -> None:
+    """Of which a page shows two."""
+    items = [result(f"{n}") for n in range(30)]
+    largest = largest_changes(items, 1000)
+    view = item_browser(samples.failed(), largest, [f"c{n}" for n in range(1000)])
+
+    assert len(largest["multi_step_reasoning"].broken.first) == 10
+    assert ids(view) == ["0", "1"]
+
+
 def test_what_does_not_count_or_did_not_change_is_not_shown() -> None:
     """`flips --all` has it."""
     view = browser(
@@ -110,7 +122,7 @@ def test_the_best_of_a_stream_are_those_of_all(seed: int) -> None:
     for item in items:
         best.add(item)
 
-    assert [view.item for view in best.views(are_broken=True)] == [
+    assert [view.item for view in best.views(7, are_broken=True)] == [
         item.item for item in largest(items, 7)
     ]
 
@@ -147,7 +159,7 @@ def test_items_are_read_from_beside_the_review(tmp_path: Path) -> None:
     """As they lie there, one by one."""
     folder = written(tmp_path / "review")
     read = read_review((folder / "review.json").read_text(encoding="utf-8"), "review.json")
-    view = item_browser(cleaned(read), read_items(read, folder))
+    view = item_browser(cleaned(read), largest_changes(read_items(read, folder), 4))
 
     assert view.counts == "3 of 3 broken, 1 of 1 fixed"
 
@@ -160,7 +172,7 @@ def test_20000_items_with_long_prompts_fit_a_page() -> None:
     """Of 20 capabilities, of which 30 % changed: all of it is within the budget."""
     names = [f"capability_{number}" for number in range(20)]
 
-    view = item_browser(samples.failed(), many(20, 1000, 5000), names)
+    view = browser(many(20, 1000, 5000), names)
     page = page_of(view)
 
     assert view.counts == "2,000 of 4,000 broken, 1,000 of 2,000 fixed"

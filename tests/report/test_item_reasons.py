@@ -14,6 +14,7 @@ import pytest
 from cliffguard.core.item_results import ItemResult
 from cliffguard.report.clean import cleaned
 from cliffguard.report.item_browser import ItemBrowser, item_browser
+from cliffguard.report.largest_changes import largest_changes
 from cliffguard.report.reasons import MOST_PATTERNS
 from tests.report import diagnosed, samples
 from tests.report.diagnosed import LOST, capability, cause, pattern
@@ -24,7 +25,7 @@ from tests.report.listed import result, run
 def browser(*items: ItemResult, **explained: Any) -> ItemBrowser:
     """Return the items of a page whose capability has these patterns."""
     review = diagnosed.review(capability([cause("refusal", 30), cause("lost", 19)], **explained))
-    return item_browser(cleaned(review), iter(items))
+    return item_browser(cleaned(review), largest_changes(items, 1))
 
 
 def data(view: ItemBrowser) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def test_the_command_of_a_reason_lists_its_items(
 ) -> None:
     """Those, and no others."""
     monkeypatch.chdir(diagnosed.written(tmp_path / "review"))
-    view = item_browser(cleaned(diagnosed.review()), iter(diagnosed.ITEMS))
+    view = item_browser(cleaned(diagnosed.review()), largest_changes(diagnosed.ITEMS, 1))
     (group,) = (each for each in view.groups if each.capability == LOST)
     commands = {each.key: each.command for each in group.reasons}
 
@@ -111,7 +112,7 @@ def test_hostile_keys_stay_in_their_place() -> None:
 
 def test_without_a_diagnosis_there_is_nothing_to_filter_by() -> None:
     """As in older reviews."""
-    view = item_browser(samples.failed(), iter([result("b")]))
+    view = item_browser(samples.failed(), largest_changes([result("b")], 4))
 
     assert view.groups[0].reasons == ()
     assert data(view)["rows"][0]["cause"] == ""

@@ -21,6 +21,7 @@ from cliffguard.stats.paired import (
     non_inferior,
     non_inferiority_p,
     non_inferiority_p_values,
+    score_z,
     tango_interval,
     tango_z,
 )
@@ -45,6 +46,14 @@ def tables(draw, max_items=400):
 def swapped(table):
     """The same answers with base and candidate exchanged."""
     return table | {"n_broken": table["n_fixed"], "n_fixed": table["n_broken"]}
+
+
+@given(tables(), st.floats(0.0, 1.0, exclude_min=True, exclude_max=True))
+def test_z_of_single_numbers_is_that_of_arrays_to_the_last_bit(table, drop):
+    """The formula stands twice, since numpy is slow on single numbers."""
+    n_broken, n_fixed = np.array([table["n_broken"]]), np.array([table["n_fixed"]])
+
+    assert tango_z(**table, drop=drop) == score_z(n_broken, n_fixed, table["n_items"], drop)[0]
 
 
 # --- McNemar ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from cliffguard.core.items import Item
@@ -11,8 +12,13 @@ from cliffguard.core.words import bare
 
 def listed_place(item: Item) -> int | None:
     """Return the place of the right answer among the choices, from 0; None where it is not one."""
-    right = {bare(answer) for answer in item.right}
-    return next((n for n, choice in enumerate(item.choices) if bare(choice) in right), None)
+    return _listed(item.choices, item.right)
+
+
+@lru_cache(8192)  # many items have the same choices, and one is asked for its place five times
+def _listed(choices: Sequence[str], right: Sequence[str]) -> int | None:
+    bare_right = {bare(answer) for answer in right}
+    return next((n for n, choice in enumerate(choices) if bare(choice) in bare_right), None)
 
 
 def mentioned(item: Item) -> tuple[str, ...]:

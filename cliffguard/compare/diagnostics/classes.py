@@ -11,7 +11,7 @@ Macro-F1 as the mean of the classes' F1: Opitz and Burst (2019), arXiv:1911.0334
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
@@ -27,7 +27,7 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
     It is one where all items have the same two or more choices, in whatever order, that are more
     than the letters of a test, and where the picked texts say what the scores say.
     """
-    if not answered or not are_labels({frozenset(item.choices) for item, *_ in answered}):
+    if not answered or not are_labels(item.choices for item, *_ in answered):
         return None
     right = [item.answer for item, *_ in answered]
     sides = ([base for _, base, _ in answered], [candidate for *_, candidate in answered])
@@ -57,8 +57,9 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
     )
 
 
-def are_labels(sets: set[frozenset[str]]) -> bool:
-    """Return whether these sets of choices are one set of labels, not the letters of a test."""
+def are_labels(choices: Iterable[tuple[str, ...]]) -> bool:
+    """Return whether all these choices are one set of labels, not the letters of a test."""
+    sets = set(map(frozenset, set(choices)))  # few orders, as a rule, of many items
     if len(sets) != 1:
         return False
     (labels,) = sets

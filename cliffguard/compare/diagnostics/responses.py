@@ -12,8 +12,10 @@ ICLR, arXiv:1908.04319 (repetition as the share of n-grams seen before).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.diagnostics import ResponseComparison, ResponseStatistics
@@ -43,21 +45,20 @@ def response_comparison(answers: Sequence[Both], *, confidence: float) -> Respon
     `confidence` is that of the interval.
     """
     both = [
-        pair for pair in answers if not any(answer.finish_reason in _UNANSWERED for answer in pair)
+        (base, candidate)
+        for base, candidate in answers
+        if base.finish_reason not in _UNANSWERED and candidate.finish_reason not in _UNANSWERED
     ]
     if not both:
         return None
-    generated = [pair for pair in both if not any(_is_choice(answer) for answer in pair)]
-    picked = [pair for pair in both if all(_is_sure(answer) for answer in pair)]
-    known = [pair for pair in both if all(map(_is_known, pair))]
+    generated = [(a, b) for a, b in both if not (_is_choice(a) or _is_choice(b))]
+    picked = [(a, b) for a, b in both if _is_sure(a) and _is_sure(b)]
+    known = [(a, b) for a, b in both if _is_known(a) and _is_known(b)]
     # What another harness logged has no lengths; so has nothing, if all answers have none.
     has_lengths = any(answer.n_answer_tokens for pair in generated for answer in pair)
+    sure = [_sure([pair[side] for pair in picked]) for side in (0, 1)]
     sides = [
-        _statistics(
-            [pair[side] for pair in generated],
-            [pair[side] for pair in picked],
-            has_lengths=has_lengths,
-        )
+        _statistics([pair[side] for pair in generated], sure[side], has_lengths=has_lengths)
         for side in (0, 1)
     ]
     agreed = [_agree(*pair) for pair in known]
@@ -71,7 +72,7 @@ def response_comparison(answers: Sequence[Both], *, confidence: float) -> Respon
         n_generated=len(generated),
         n_confident=len(picked),
         n_worse_cut=sum(lost_to_truncation(*pair) for pair in generated),
-        confident_wrong_rise=_rise(picked, confidence),
+        confident_wrong_rise=_rise(sure[0], sure[1], confidence),
         base=sides[0],
         candidate=sides[1],
     )
@@ -108,13 +109,27 @@ def _n_repeated(words: Sequence[str], period: int) -> int:
 # --- one side ------------------------------------------------------------------------------------
 
 
+class _Sure(NamedTuple):
+    """A side's confidences and scores where both sides are sure, and which are confident errors."""
+
+    confidences: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    is_wrong: NDArray[np.bool_]
+
+
+def _sure(answers: Sequence[Answer]) -> _Sure | None:
+    if not answers:
+        return None
+    confidences = np.array([answer.confidence or 0.0 for answer in answers], dtype=float)
+    scores = np.array([answer.score or 0.0 for answer in answers], dtype=float)
+    return _Sure(confidences, scores, confident_wrong(confidences, scores))
+
+
 def _statistics(
-    generated: Sequence[Answer], picked: Sequence[Answer], *, has_lengths: bool
+    generated: Sequence[Answer], sure: _Sure | None, *, has_lengths: bool
 ) -> ResponseStatistics:
     texts = [answer.text for answer in generated]
-    sure = [float(answer.confidence or 0.0) for answer in picked]
-    right = [float(answer.score or 0.0) for answer in picked]
-    is_enough = len(picked) >= LEAST_CONFIDENT
+    gap = None if sure is None else confidence_gap(sure.confidences, sure.scores)
     return ResponseStatistics(
         mean_tokens=_share([answer.n_answer_tokens for answer in generated])
         if has_lengths
@@ -122,9 +137,11 @@ def _statistics(
         cut=_share([answer.is_cut for answer in generated]) if has_lengths else None,
         repeated=_share([runs_in_a_circle(text) for text in texts]),
         empty=_share([not text.strip() for text in texts]),
-        confident_wrong=float(confident_wrong(sure, right).mean()) if picked else None,
-        overconfidence=float(confidence_gap(sure, right).mean()) if picked else None,
-        calibration_error=smooth_calibration_error(sure, right) if is_enough else None,
+        confident_wrong=None if sure is None else float(sure.is_wrong.mean()),
+        overconfidence=None if gap is None else float(gap.mean()),
+        calibration_error=smooth_calibration_error(sure.confidences, sure.scores)
+        if sure is not None and len(sure.scores) >= LEAST_CONFIDENT
+        else None,
     )
 
 
@@ -159,30 +176,23 @@ def _agree(base: Answer, candidate: Answer) -> bool:
 
 
 def _are_wrong(pair: Both) -> bool:
-    return all(answer.score == 0.0 for answer in pair)
+    return pair[0].score == 0.0 and pair[1].score == 0.0
 
 
 def lost_to_truncation(base: Answer, candidate: Answer) -> bool:
     """Return whether the candidate lost this item, or its score, where it alone was cut."""
-    if base.is_cut or not candidate.is_cut:
+    if not candidate.is_cut or base.is_cut:
         return False
     return (base.score or 0.0) > (candidate.score or 0.0)
 
 
-def _rise(picked: Sequence[Both], confidence: float) -> Interval | None:
+def _rise(before: _Sure | None, after: _Sure | None, confidence: float) -> Interval | None:
     """Return the interval of the rise of answers that are confident and wrong."""
-    if len(picked) < LEAST_CONFIDENT:
+    if before is None or after is None or len(after.scores) < LEAST_CONFIDENT:
         return None
-    before, after = (
-        confident_wrong(
-            [float(pair[side].confidence or 0.0) for pair in picked],
-            [float(pair[side].score or 0.0) for pair in picked],
-        )
-        for side in (0, 1)
-    )
     return tango_interval(
-        n_broken=int(np.sum(after & ~before)),
-        n_fixed=int(np.sum(before & ~after)),
-        n_items=len(picked),
+        n_broken=int(np.sum(after.is_wrong & ~before.is_wrong)),
+        n_fixed=int(np.sum(before.is_wrong & ~after.is_wrong)),
+        n_items=len(after.scores),
         confidence=confidence,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from scipy.special import ndtr
@@ -26,6 +26,8 @@ from cliffguard.core.prompt_facts import mentions
 from cliffguard.core.words import bare
 from cliffguard.stats.multiplicity import holm
 from cliffguard.stats.thirds import N_PERMUTATIONS, means_of_thirds, p_of_thirds
+
+T = TypeVar("T")
 
 LEAST_EFFECT = 0.10
 """Of a score; less is no remark."""
@@ -117,7 +119,7 @@ def _is_of_classes(feature: str, rows: Sequence[Pair]) -> bool:
 
     It may not where the prompts name all labels, now in this order and now in that.
     """
-    if not are_labels({frozenset(row.item.choices) for row in rows}):
+    if not are_labels(row.item.choices for row in rows):
         return False
     orders = {mentioned(row.item) for row in rows}
     is_shuffled = sum(len(order) == len(rows[0].item.choices) for order in orders) > 1
@@ -208,11 +210,12 @@ def _by_group(
     rows: Sequence[Pair], scores: Sequence[float], features: Sequence[Hashable]
 ) -> tuple[list[float], list[Hashable]]:
     """Return the mean score of each group's items of one feature: they stand or fall together."""
+    if all([pair.group is None for pair in rows]):
+        return [*scores], [*features]
     cells: dict[tuple[object, Hashable], list[float]] = {}
     for number, (pair, score, feature) in enumerate(zip(rows, scores, features, strict=True)):
         group = ("alone", number) if pair.group is None else pair.group
         cells.setdefault((group, feature), []).append(score)
-    # Nearly always one stands alone, and is its mean.
     means = [fmean(of) if len(of) > 1 else of[0] for of in cells.values()]
     return means, [feature for _, feature in cells]
 
@@ -220,10 +223,20 @@ def _by_group(
 Features = Sequence[Hashable] | None
 
 
+def _of_all(items: Sequence[Item], read: Callable[[Item], Sequence[T]]) -> list[Sequence[T]] | None:
+    """Return what is read of every item; None from the first on of which that is empty."""
+    read_of = []
+    for item in items:
+        if not (each := read(item)):
+            return None
+        read_of.append(each)
+    return read_of
+
+
 def _places(items: Sequence[Item]) -> Features:
     """Return the place of the right answer among the choices that the prompt mentions."""
-    orders = [mentioned(item) for item in items]
-    if not all(orders):
+    orders = _of_all(items, mentioned)
+    if orders is None:
         return None
     rights = [{bare(answer) for answer in item.right} for item in items]
     return [
@@ -238,8 +251,8 @@ def _listed(items: Sequence[Item]) -> Features:
 
 def _recency(items: Sequence[Item]) -> Features:
     """Return the third of the distances from the right answer's last mention to the end."""
-    places_of = [_mentions(item) for item in items]
-    if not all(places_of):
+    places_of = _of_all(items, _mentions)
+    if places_of is None:
         return None
     return _cut([len(i.prompt) - places[-1] for i, places in zip(items, places_of, strict=True)])
 

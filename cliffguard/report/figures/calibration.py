@@ -10,7 +10,7 @@ from pathlib import Path
 from cliffguard.core.item_results import ITEMS_FILE, ItemAnswer, ItemResult
 from cliffguard.core.texts import n_things
 from cliffguard.report.figures.charts import Axis, Chart, Point, Series
-from cliffguard.report.items import parts_in
+from cliffguard.report.items import answers_in
 from cliffguard.report.numbers import percent
 from cliffguard.report.page import Page
 from cliffguard.stats.interval import wilson_interval
@@ -66,7 +66,7 @@ def calibration_lack(page: Page) -> str:
 
 @lru_cache(maxsize=16)  # two formats of one report draw it
 def _read(path: Path, _sha256: str) -> tuple[Chart | None, tuple[int, int]]:
-    bins = _bins(parts_in(path, _Scored))
+    bins = _bins(answers_in(path, _Scored))
     return _chart(*bins), (sum(b.n for b in bins[0]), sum(b.n for b in bins[1]))
 
 

@@ -8,12 +8,13 @@ from cliffguard.report import numbers
 from cliffguard.report.blocks import Block, Code, Details, Paragraph, Section
 from cliffguard.report.clean import one_line
 from cliffguard.report.first_broken import closing, first_broken, n_broken_of, order_of
+from cliffguard.report.largest_changes import MOST_QUOTED
 from cliffguard.report.next_steps import where_broken
 from cliffguard.report.page import Page
 
 ANCHOR = "broken"  # the page's data has the id "items"
 
-MOST = 10  # a job summary has its limits
+MOST = MOST_QUOTED  # a job summary has its limits
 _PROMPT_CHARACTERS = 600
 _ANSWER_CHARACTERS = 300
 
