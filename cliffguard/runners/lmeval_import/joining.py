@@ -26,9 +26,7 @@ def differences(
         "prompts": [n for n, a, b in shared if a.prompt_hash != b.prompt_hash],
         "choices": [n for n, a, b in shared if a.choices != b.choices],
         "targets": [
-            n
-            for n, a, b in shared
-            if a.target != b.target and a.target.strip() != b.target.strip()
+            n for n, a, b in shared if a.target != b.target and a.target.strip() != b.target.strip()
         ],
     }
     differing = [
