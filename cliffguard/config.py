@@ -7,27 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from cliffguard.core.errors import ConfigError, key_id
 from cliffguard.core.item_results import ItemResult
-from cliffguard.core.overviews import Overview
 from cliffguard.core.plan_paths import seen_from_here
 from cliffguard.core.protocol import WORDS_FOR_TEMPLATES
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy, TargetData
-from cliffguard.core.validation import SECTIONS, validate
+from cliffguard.core.validation import SECTIONS, adapter_of, validate
 from cliffguard.core.yaml_files import read_yaml
-from cliffguard.suites.schema import SuiteFile
-
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    "plan": TypeAdapter(Plan),
-    "policy": TypeAdapter(Policy),
-    "target": TypeAdapter(TargetData),
-    "suite": TypeAdapter(SuiteFile),
-}
-_RESULTS = {"item": ItemResult, "review": Review, "overview": Overview}
-"""What is written for programs: its adapters are made for its schema alone."""
 
 BOTH_TEMPLATES = ("own", "base")
 """What `chat_template: both` stands for: two comparisons, both of which have to pass."""
@@ -113,8 +100,8 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     policy = None
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
-    plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError, kind="plan")
-    read = _ADAPTERS["plan"].dump_python(plan, mode="json")
+    plan = validate(adapter_of(Plan), written, source, ConfigError, kind="plan")
+    read = adapter_of(Plan).dump_python(plan, mode="json")
     _refuse_switches(written, read, f"{source}: ", kind="plan")
     return plan if policy is None else replace(plan, policy=policy)
 
@@ -154,20 +141,15 @@ def _suites(written: Mapping[str, Any], source: str) -> Any:
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
     """Return the policy in a mapping. Raises ConfigError with the source and the faulty key."""
-    policy: Policy = validate(
-        _ADAPTERS["policy"], dict(written), source, ConfigError, kind="policy"
-    )
-    read = _ADAPTERS["policy"].dump_python(policy, mode="json")
+    policy = validate(adapter_of(Policy), dict(written), source, ConfigError, kind="policy")
+    read = adapter_of(Policy).dump_python(policy, mode="json")
     _refuse_switches(written, read, f"{source}: ", kind="policy")
     return policy
 
 
 def make_target(written: Mapping[str, Any], source: str) -> TargetData:
     """Return the target in a mapping. Raises ConfigError with the source and the faulty key."""
-    target: TargetData = validate(
-        _ADAPTERS["target"], dict(written), source, ConfigError, kind="target"
-    )
-    return target
+    return validate(adapter_of(TargetData), dict(written), source, ConfigError, kind="target")
 
 
 def merge(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +166,7 @@ def merge(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
 
 def as_written(plan: Plan) -> dict[str, Any]:
     """Return the plan as plain values, as a plan file would write it."""
-    written: dict[str, Any] = _ADAPTERS["plan"].dump_python(plan, mode="json")
+    written: dict[str, Any] = adapter_of(Plan).dump_python(plan, mode="json")
     if plan.policy is not None and not plan.policy.behaviour:  # what opts into nothing
         del written["policy"]["behaviour"]
     return written
@@ -192,8 +174,7 @@ def as_written(plan: Plan) -> dict[str, Any]:
 
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a "plan", "policy", "suite", "item", "review" or "overview"."""
-    adapter = TypeAdapter(_RESULTS[kind]) if kind in _RESULTS else _ADAPTERS[kind]
-    described = adapter.json_schema()
+    described = adapter_of(_record(kind)).json_schema()
     if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
@@ -219,6 +200,21 @@ def schema(kind: str) -> dict[str, Any]:
         if "description" in record:  # the docstring, whose examples are for Python
             record["description"] = record["description"].partition("\n\n>>>")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _record(kind: str) -> type[Any]:
+    """Return what a kind of file is read as; late, of what nothing else here takes."""
+    from cliffguard.core.overviews import Overview
+    from cliffguard.suites.schema import SuiteFile
+
+    return {
+        "plan": Plan,
+        "policy": Policy,
+        "suite": SuiteFile,
+        "item": ItemResult,
+        "review": Review,
+        "overview": Overview,
+    }[kind]
 
 
 def _side_by_side(records: dict[str, Any]) -> None:

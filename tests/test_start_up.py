@@ -66,6 +66,23 @@ def test_a_suite_that_is_not_there_is_refused_before_anything_heavy_is_loaded() 
     assert loaded_after(dedent(code)) & HEAVY == set()
 
 
+def test_a_comparison_of_samples_loads_no_other_reader() -> None:
+    """What reads own data, suites and other programs' logs is half of the package."""
+    others = (
+        "cliffguard.gate",
+        "cliffguard.runners.inspect_logs",
+        "cliffguard.suites.rows",
+        "cliffguard.suites.schema",
+        "cliffguard.suites.target",
+        "filelock",
+        "pydantic.",
+    )
+
+    loaded = modules_after("import cliffguard.run.samples, cliffguard.report.html")
+
+    assert {name for name in loaded if name.startswith(others)} == set()
+
+
 @pytest.mark.slow
 def test_a_gate_loads_no_root_finder_before_it_needs_one() -> None:
     """scipy.optimize alone takes as long as all that a gate imports beside it."""

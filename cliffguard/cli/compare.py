@@ -286,7 +286,7 @@ def _from_samples(
     texts: Texts,
 ) -> Review:
     """Return the review of two folders of samples, after earlier reviews; note its decision."""
-    from cliffguard.gate import compare_samples
+    from cliffguard.run.samples import compare_samples  # the gate is of checkpoints
 
     seen = [_review(path) for path in after or ()]
     return compare_samples(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import Counting
@@ -22,7 +23,9 @@ from cliffguard.core.diagnosis import CapabilityDiagnosis, CauseName, Diagnosis
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.evaluate.looks import Look
-from cliffguard.suites.train_data import TrainingText
+
+if TYPE_CHECKING:
+    from cliffguard.suites.train_data import TrainingText
 
 Capabilities = Mapping[str, Sequence[CountedItem]]
 """The items that count, by the name of their capability."""

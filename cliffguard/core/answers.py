@@ -121,7 +121,7 @@ class Answer:
     def __post_init__(self) -> None:
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"item {self.item_id}: score {self.score} is outside [0, 1]")
-        if not all(0.0 <= part <= 1.0 for part in (self.parts or {}).values()):
+        if self.parts and not all(0.0 <= part <= 1.0 for part in self.parts.values()):
             raise ValueError(f"item {self.item_id}: a part of its score is outside [0, 1]")
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import json.encoder
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -79,17 +79,24 @@ def _parsed(
     parse_constant: Callable[[str], Any] | None,
     parse_float: Callable[[str], Any] | None,
 ) -> Any:
-    from pydantic_core import from_json  # late: it is loaded in a twentieth of a second
-
     if parse_constant is None and parse_float is None:
-        with contextlib.suppress(ValueError, TypeError):  # which it raises of half characters
-            return from_json(text, cache_strings="keys")
+        try:
+            return _quick_reader()(text, cache_strings="keys")
+        except (ValueError, TypeError):  # which it raises of half characters
+            pass
     # The standard reader takes half a surrogate pair, which models do emit, and its messages of
     # what is no JSON are those that people know.
     try:
         return json.loads(text, parse_constant=parse_constant, parse_float=parse_float)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+@cache  # late: it is loaded in a twentieth of a second
+def _quick_reader() -> Callable[..., Any]:
+    from pydantic_core import from_json
+
+    return from_json
 
 
 class TwoKeysError(ValueError):
@@ -108,7 +115,7 @@ def refuse_two_keys(text: str, value: Any) -> None:
     the value, none was lost; texts in it may look like keys, so that one with more is read once
     more.
     """
-    if len(_KEY.findall(text)) != _n_keys(value):
+    if len(_KEY.findall(text)) != _n_keys([value]):
         json.loads(text, object_pairs_hook=single_keys)
 
 
@@ -124,28 +131,22 @@ def single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _KEY = re.compile(r'"[ \t\n\r]*:')  # its end; in a text its quote is escaped, and seen as well
 
 
-_NESTED = frozenset({dict, list})  # a parser makes no other classes
-
-
-def _n_keys(value: Any) -> int:
-    """Return how many keys a parsed value has; ValueError where it has more than `MOST_LEVELS`."""
-    n, level = 0, [value] if type(value) in _NESTED else []
-    for _ in range(MOST_LEVELS):
-        inner: list[Any] = []
-        for part in level:
-            values: Iterable[Any] = part
-            if type(part) is dict:
-                n += len(part)
-                values = part.values()
-            for each in values:  # of which most are none: a list for each part takes longer
-                if type(each) in _NESTED:
-                    inner.append(each)
-        if not inner:
-            return n
-        level = inner
-    raise ValueError("nested too deeply")
+def _n_keys(values: Iterable[Any], n_left: int = MOST_LEVELS) -> int:
+    """Return how many keys parsed values have; ValueError where they lie deeper than `n_left`."""
+    if n_left < 0:
+        raise ValueError("nested too deeply")
+    n = 0
+    for value in values:
+        kind = type(value)  # a parser makes no other classes than these
+        if kind is str:
+            pass  # as most are
+        elif kind is dict:
+            n += len(value) + _n_keys(value.values(), n_left - 1)
+        elif kind is list:
+            n += _n_keys(value, n_left - 1)
+    return n
 
 
 def refuse_depth(value: Any) -> None:
     """Raise ValueError where a parsed `value` has more than `MOST_LEVELS`."""
-    _n_keys(value)
+    _n_keys([value])

@@ -35,7 +35,7 @@ def ends_of(text: str) -> str:
 
 def whole_characters(text: str) -> str:
     """Return a text with half characters, which UTF-8 has not and models do emit, as \ufffd."""
-    if text.isascii():
+    if text.isascii():  # which Python knows of a text without a look at it
         return text
     try:
         text.encode()  # which costs a tenth of a search

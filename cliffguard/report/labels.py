@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.caveats import Caveat
@@ -23,7 +23,9 @@ from cliffguard.core.validation import adapter_of
 from cliffguard.report.cells import unguarded
 from cliffguard.report.clean import clean
 from cliffguard.report.items import items_path, results_in
-from cliffguard.suites.rows import Row, read_records
+
+if TYPE_CHECKING:
+    from cliffguard.suites.rows import Row
 
 LABELS_FILE = "labels.jsonl"
 
@@ -65,6 +67,8 @@ def read_labels(path: str, results: Iterable[ItemResult], review: Review) -> lis
     label is empty are not labelled yet. Raises UsageError, with the lines, for missing columns,
     unknown ids and words, for an item that is labelled in two ways, and where no row has a label.
     """
+    from cliffguard.suites.rows import read_records  # late: most reports are without labels
+
     rows = [_read(row) for row in read_records(path)]
     wanted = {row["item"] for row in rows}
     by_id: dict[str, list[ItemResult]] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from cliffguard.checkpoints.unchanged import changed_since
 from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare, gathered
 from cliffguard.compare.pairs import Pair, pair_answers
@@ -21,8 +21,6 @@ from cliffguard.evaluate.capability_runs import TOGETHER
 from cliffguard.evaluate.ledger import Account, accounts_of, counted_by, later_runs
 from cliffguard.evaluate.looks import Look
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.run.prepare import Run
-from cliffguard.store.answers import Store
 from cliffguard.store.looks import (
     Looks,
     add_looks,
@@ -34,6 +32,10 @@ from cliffguard.store.looks import (
     scales_of,
     turn,
 )
+
+if TYPE_CHECKING:
+    from cliffguard.run.prepare import Run
+    from cliffguard.store.answers import Store
 
 _PAST_IS_LOST = Caveat(
     id="store.past-is-lost",
@@ -48,6 +50,8 @@ def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
     Of runs that judge the same pair at the same time one decides after the other, and the later
     one counts what the earlier one spent.
     """
+    from cliffguard.checkpoints.unchanged import changed_since  # late: samples have no files
+
     look, measured = run.measure(planned)
     case, store = run.case, run.store
     base, candidate = case.base, case.candidate

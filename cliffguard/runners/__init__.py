@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
-from cliffguard.checkpoints.identity import context_window
 from cliffguard.core.answers import Answer
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
@@ -128,6 +127,8 @@ class Runner(Interface):
 
     def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens a checkpoint reads here, or None where nothing says it."""
+        from cliffguard.checkpoints.identity import context_window  # late: samples have no files
+
         return protocol.max_length or context_window(checkpoint)
 
     def must_try_packing(self, protocol: EvalSettings) -> bool:

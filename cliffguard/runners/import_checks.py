@@ -61,11 +61,13 @@ class OneRun:
     def add(self, base: Sample, candidate: Sample) -> None:
         """Look at both answers to one document."""
         sides = (base, candidate)
-        if base.is_choice or candidate.is_choice:
+        if (base.is_choice or candidate.is_choice) and self.is_open(True):
             likelihoods = (
                 (sample.trace if sample.is_choice else None, sample.score) for sample in sides
             )
             self._kinds["likelihoods"].add(*likelihoods)
+        if base.is_choice and candidate.is_choice:
+            return
         generated = [None if sample.is_choice else sample.trace for sample in sides]
         if any(generated):
             self._kinds["said"].add(*generated)

@@ -10,15 +10,11 @@ from cliffguard.core.files import user_path
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import Texts
-from cliffguard.runners import inspect_logs, lmeval_import, plain_results
+from cliffguard.runners import lmeval_import
 from cliffguard.runners.imported import Imported
-from cliffguard.runners.inspect_logs.files import is_log
-from cliffguard.runners.inspect_logs.folders import holds_logs
 from cliffguard.runners.lmeval_import.folders import is_checkpoint
 from cliffguard.runners.lmeval_logs.lines import rows_in
-from cliffguard.runners.plain_lines import LINE
-from cliffguard.runners.scored import paired, wanted_fields
-from cliffguard.suites.target.cells import rewritten
+from cliffguard.runners.plain_lines import LINE, is_plain
 
 Kind = Literal["lm-eval", "inspect_ai", "plain"]
 
@@ -50,6 +46,8 @@ def refuse_other_file(name: str) -> None:
         return
     how = ""
     if path.suffix.lower() in (".csv", ".tsv"):
+        from cliffguard.suites.target.cells import rewritten  # late: all that reads anybody's data
+
         made = rewritten(name, "{**r, 'score': float(r['score'])}")
         how = f"; of a table of ids and scores {made} makes plain results"
     raise UsageError(
@@ -95,7 +93,7 @@ def _kind(name: str) -> Kind | None:
         return None
     if first is None:
         return None
-    if plain_results.is_plain(first[1]):
+    if is_plain(first[1]):
         return "plain"
     return "lm-eval" if "doc_id" in first[1] else None
 
@@ -103,12 +101,20 @@ def _kind(name: str) -> Kind | None:
 def _is_inspect(name: str) -> bool:
     path = user_path(name, UsageError)
     if path.is_file():
+        from cliffguard.runners.inspect_logs.files import is_log  # late, as in `_from_inspect`
+
         return is_log(path)
-    is_other = is_checkpoint(path) or lmeval_import.is_logged(name)
-    return path.is_dir() and not is_other and holds_logs(path)
+    if not path.is_dir() or is_checkpoint(path) or lmeval_import.is_logged(name):
+        return False
+    from cliffguard.runners.inspect_logs.folders import holds_logs
+
+    return holds_logs(path)
 
 
 def _from_inspect(base: str, candidate: str, policy: Policy, texts: Texts) -> Imported:
+    from cliffguard.runners import inspect_logs  # late: nearly all that is compared is lm-eval's
+    from cliffguard.runners.scored import paired
+
     sides = (
         inspect_logs.read_logs(base, "base", policy, texts),
         inspect_logs.read_logs(candidate, "candidate", policy, texts),
@@ -117,6 +123,9 @@ def _from_inspect(base: str, candidate: str, policy: Policy, texts: Texts) -> Im
 
 
 def _from_plain(base: str, candidate: str, policy: Policy, _: Texts) -> Imported:
+    from cliffguard.runners import plain_results
+    from cliffguard.runners.scored import paired, wanted_fields
+
     sides = plain_results.read_plain((base, candidate), wanted_fields(policy))
     return paired(sides, policy, plain_results.SOURCE, plain_results.unknown(sides))
 

@@ -20,6 +20,11 @@ _MEANT = {
 """Keys under which other programs write it."""
 
 
+def is_plain(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is of plain results, whole or not, and not of lm-eval."""
+    return "doc_id" not in row and ("score" in row or "higher_is_better" in row)
+
+
 def may_be(key: str, row: Mapping[str, Any]) -> str:
     """Return which key of a row may be meant by one that it lacks, in brackets, or nothing."""
     meant = next((name for name in _MEANT[key] if name in row), None)

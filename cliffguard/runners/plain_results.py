@@ -48,11 +48,6 @@ class _Task:
     undirected: int | None = None  # the first line that does not say it
 
 
-def is_plain(row: Mapping[str, Any]) -> bool:
-    """Return whether a row is of plain results, whole or not, and not of lm-eval."""
-    return "doc_id" not in row and ("score" in row or "higher_is_better" in row)
-
-
 def read_plain(sides: Sequence[str], wanted: Sequence[str]) -> tuple[ScoredSide, ScoredSide]:
     """Return both files' scores; `wanted` are fields of a line that are kept.
 

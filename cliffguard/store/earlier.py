@@ -22,7 +22,6 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.texts import n_things, plural
 from cliffguard.store.answers import KnownForms, Store
 from cliffguard.store.entry import Entry, ShardAnswers
-from cliffguard.suites.scorers import BY_LIKELIHOOD
 
 Form = tuple[Entry, Mapping[str, Any]]
 """An entry of a store, and what its question.json says."""
@@ -206,6 +205,8 @@ def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:
     rows = [(item.id, item.digest, item.level) for item in items]
     if task.terms.digest_of(rows, about.get("limit")) == described["asked"]["task_digest"]:
         return True
+    from cliffguard.suites.scorers import BY_LIKELIHOOD  # late: who compares samples scores none
+
     # By likelihood there is no more to an answer than what is noted.
     noted = (about["metric"], about["filter"], about["shots"])
     is_said = task.metric in BY_LIKELIHOOD and not task.stock and all(i.choices for i in items)

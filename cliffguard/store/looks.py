@@ -19,16 +19,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.canonical_json import digest, parse_json
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, StoreError
 from cliffguard.core.files import read_error, write_whole
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.store.answers import Store
+
+if TYPE_CHECKING:
+    from cliffguard.store.answers import Store
 
 LOOKS = re.compile(r"looks/([0-9a-f]{2})/(\1[0-9a-f]{62})\.json")
 """Where a file of looks lies below the root of a store."""
@@ -77,6 +77,8 @@ def turn(
 
 @contextlib.contextmanager
 def _locked(path: Path, most_seconds: float) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # late: who compares samples takes no turns
+
     lock = FileLock(path, timeout=most_seconds, mode=0o666)  # whoever else uses the store
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

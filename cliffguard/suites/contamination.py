@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,7 +25,9 @@ from cliffguard.core.progress import doing
 from cliffguard.core.texts import n_things
 from cliffguard.core.words import content_words
 from cliffguard.suites.ngrams import Index, Runs, Whole, share_within
-from cliffguard.suites.train_data import TrainingText
+
+if TYPE_CHECKING:
+    from cliffguard.suites.train_data import TrainingText
 
 LEAST_WORDS = 8
 """A shorter prompt overlaps only where it is all that is said: as a part it is found anywhere."""

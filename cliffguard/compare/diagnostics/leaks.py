@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cliffguard.compare.diagnostics.counted import TaskKey
 from cliffguard.compare.diagnostics.forms import (
@@ -24,7 +25,9 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import words
 from cliffguard.core.yaml_files import read_yaml
-from cliffguard.suites.train_data import TrainingText
+
+if TYPE_CHECKING:
+    from cliffguard.suites.train_data import TrainingText
 
 _PATTERNS = ("regex", "excludes", "constraints", "json_schema", "language", "tool_call")
 # metrics whose right answers are no texts

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +20,11 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Task
 from cliffguard.core.progress import Progress, Step
 from cliffguard.core.settings import Plan
-from cliffguard.runners import Runner
 from cliffguard.store.shards import in_order
-from cliffguard.suites.train_data import TrainingText
+
+if TYPE_CHECKING:
+    from cliffguard.runners import Runner
+    from cliffguard.suites.train_data import TrainingText
 
 N_PLACED = 100
 """Prompts of a capability whose distance is measured."""

@@ -25,7 +25,9 @@ def differences(
         "documents": [n for n, a, b in shared if a.document_hash != b.document_hash],
         "prompts": [n for n, a, b in shared if a.prompt_hash != b.prompt_hash],
         "choices": [n for n, a, b in shared if a.choices != b.choices],
-        "targets": [n for n, a, b in shared if a.target.strip() != b.target.strip()],
+        "targets": [
+            n for n, a, b in shared if a.target != b.target and a.target.strip() != b.target.strip()
+        ],
     }
     differing = [
         f"{task}: {len(names)} of {len(shared)} {kind} differ (number {_first(names)})"
@@ -164,7 +166,9 @@ def _other_scores(
     is_low: bool,
 ) -> dict[str, tuple[float | None, float | None]]:
     """Return the best score by another filter of each document's answers, where there is one."""
-    scores = {}
+    scores: dict[str, tuple[float | None, float | None]] = {}
+    if not any(others):  # as of nearly every task
+        return scores
     for document in documents:
         sides = [
             _best([by[document] for by in side.values() if document in by], is_low=is_low)

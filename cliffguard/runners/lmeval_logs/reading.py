@@ -114,12 +114,14 @@ class TaskReader:
         samples: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
+        last_metrics: list[str] = []
         self.others, self.settings, self._last_settings, self.means = {}, {}, None, {}
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
             metrics = _metrics(row)
-            if not (samples and known.keys() >= set(metrics)):
+            if not samples or metrics != last_metrics:
+                last_metrics = metrics  # as nearly every document's are
                 known.update(dict.fromkeys(metrics))
                 self._settle(name, known)
             if name != self.choice.filter:
@@ -127,7 +129,7 @@ class TaskReader:
                 continue
             sample = self._sample(path, line, row, is_traced)
             self._note_settings(row)
-            self._note_means(row, sample.score)
+            self._note_means(row, metrics, sample.score)
             if sample.document in samples:
                 raise IntegrityError(
                     f"{path}:{line}: document {sample.document} stands twice; two runs were "
@@ -210,12 +212,16 @@ class TaskReader:
             if len(values) < _MOST_VALUES:
                 values.add(json.dumps(plain_setting(value), sort_keys=True))
 
-    def _note_means(self, row: Mapping[str, Any], judged: float | None) -> None:
+    def _note_means(
+        self, row: Mapping[str, Any], metrics: Sequence[str], judged: float | None
+    ) -> None:
         """Note what the other metrics say of a document, where nobody chose among them."""
         if judged is None or self._named_choice.metric is not None:
             return
-        for metric in _metrics(row):
-            mean = self.means.setdefault(metric, Mean())
+        for metric in metrics:
+            if metric not in self.means:
+                self.means[metric] = Mean()
+            mean = self.means[metric]
             if mean is None:
                 continue
             score = judged if metric == self.choice.metric else _share(row, metric)

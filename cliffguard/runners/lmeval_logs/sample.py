@@ -144,7 +144,7 @@ def picked_choice(answer: Any, choices: Sequence[str]) -> tuple[str, float | Non
     are_logs = top <= _ROUNDING and all(map(math.isfinite, values))
     if len(set(choices)) < max(2, len(choices)) or not are_logs:
         return picked, None
-    return picked, 1.0 / sum(math.exp(value - top) for value in values)
+    return picked, 1.0 / sum([math.exp(value - top) for value in values])
 
 
 def fitting_choices(
@@ -160,10 +160,13 @@ def fitting_choices(
     fitting = [choice for choice in choices if choice.strip() == text]
     if is_known and text.isdecimal() and len(text) < _LONGEST_NUMBER and int(text) < len(choices):
         fitting.append(choices[int(text)])
+    is_right = accuracy == 1.0
     return tuple(
-        choice
-        for choice in dict.fromkeys(fitting)
-        if choices.count(choice) == 1 and (not is_known or (choice == picked) == (accuracy == 1.0))
+        [
+            choice
+            for choice in dict.fromkeys(fitting)
+            if choices.count(choice) == 1 and (not is_known or (choice == picked) == is_right)
+        ]
     )
 
 
@@ -189,16 +192,18 @@ def response_text(answer: Any, arguments: Any = None) -> str | None:
         answer = answer[0]
     if isinstance(answer, str):
         return answer
-    is_of_texts = isinstance(answer, list) and all(isinstance(text, str) for text in answer)
+    is_of_texts = isinstance(answer, list) and set(map(type, answer)) <= {str}
     return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
 
 
 def generated_text(answer: Any, arguments: Any) -> str | None:
     """Return what a filter read of a generated text: nothing, where it wrote null for it."""
     text = response_text(answer, arguments)
+    if text is not None:
+        return text
     while isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
-    return "" if text is None and answer is None and _generates(arguments) else text
+    return "" if answer is None and _generates(arguments) else None
 
 
 def unread_text(response: Any, arguments: Any, text: str | None) -> str | None:
