@@ -9,16 +9,19 @@ from cliffguard.core.items import Item
 from cliffguard.core.prompt_facts import PromptFacts, facts_of
 from cliffguard.core.words import bare
 
+_MOST_HELD = 8192  # one item is asked for its facts, and for the place of its answer, several times
+_MOST_CHARACTERS = 8192  # of a prompt whose facts are held, or they would fill memory
+
 
 def listed_place(item: Item) -> int | None:
     """Return the place of the right answer among the choices, from 0; None where it is not one."""
-    return _listed(item.choices, item.right)
+    return _place_among(item.choices, item.right)
 
 
-@lru_cache(8192)  # many items have the same choices, and one is asked for its place five times
-def _listed(choices: Sequence[str], right: Sequence[str]) -> int | None:
-    bare_right = {bare(answer) for answer in right}
-    return next((n for n, choice in enumerate(choices) if bare(choice) in bare_right), None)
+@lru_cache(_MOST_HELD)
+def _place_among(choices: tuple[str, ...], right: tuple[str, ...]) -> int | None:
+    rights = set(map(bare, right))
+    return next((n for n, choice in enumerate(choices) if bare(choice) in rights), None)
 
 
 def mentioned(item: Item) -> tuple[str, ...]:
@@ -26,8 +29,13 @@ def mentioned(item: Item) -> tuple[str, ...]:
 
     Empty where fewer than two are, or where the prompt is not known.
     """
+    return tuple(bare(item.choices[number]) for number in mention_order(item))
+
+
+def mention_order(item: Item) -> tuple[int, ...]:
+    """Return the numbers of the choices that `mentioned` returns."""
     facts = prompt_facts(item)
-    return () if facts is None else tuple(bare(item.choices[number]) for number in facts.order)
+    return () if facts is None else facts.order
 
 
 def prompt_facts(item: Item) -> PromptFacts | None:
@@ -42,5 +50,4 @@ def prompt_facts(item: Item) -> PromptFacts | None:
     return facts(item.prompt, item.choices, item.right)
 
 
-_MOST_CHARACTERS = 8192  # of a prompt whose facts are held, or they would fill memory
-_held = lru_cache(8192)(facts_of)  # one item is asked for them five times
+_held = lru_cache(_MOST_HELD)(facts_of)

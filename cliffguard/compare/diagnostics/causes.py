@@ -90,16 +90,19 @@ def read_unchanged(
 
     No answer is the better one there, so the right answer stands in for it.
     """
-    pair = item.pair
+    return _shown(item.pair, side, None, leaks, spoken)
+
+
+def _right_answer(pair: Pair) -> Answer:
     rights = texts_of(pair.task, pair.item)
     text = rights[0] if rights else _SAYS_SOMETHING
-    better = replace(pair.base, text=text, score=1.0, finish_reason="stop")
-    return _shown(pair, side, better, leaks, spoken)
+    return replace(pair.base, text=text, score=1.0, finish_reason="stop")
 
 
 def _shown(
-    pair: Pair, side: int, better: Answer, leaks: Leaks, spoken: frozenset[str]
+    pair: Pair, side: int, better: Answer | None, leaks: Leaks, spoken: frozenset[str]
 ) -> frozenset[CauseName]:
+    """Return what a side's answer shows that a better one does not; None: the right answer."""
     worse = as_generated(pair, side)
     if worse.finish_reason == "choice":
         is_leak = picks_label(leaks, pair.item, worse.text)
@@ -107,6 +110,7 @@ def _shown(
     if worse.finish_reason in ("missing", "overlong"):
         return frozenset()
     task, question = pair.task, pair.item
+    better = _right_answer(pair) if better is None else better
     fits: dict[CauseName, bool] = {
         "degenerate": _is_degenerate(worse) and not _is_degenerate(better),
         "format": reads_right(task, question, worse, side=side, good=better.score or 0.0),

@@ -182,6 +182,8 @@ def picks_label(leaks: Leaks, item: Item, picked: str) -> bool:
 
 def offers_label(leaks: Leaks, item: Item) -> bool:
     """Return whether a wrong choice is a label of the target, and most are none."""
+    if not leaks.labels:
+        return False
     are_labels = [_bare(choice) in leaks.labels for choice in item.choices]
     is_right_label = any(_bare(right) in leaks.labels for right in item.right)
     return any(are_labels) and not is_right_label and sum(are_labels) <= len(are_labels) / 2

@@ -31,20 +31,15 @@ def meanings(items: Sequence[CountedItem]) -> list[tuple[str, str] | None]:
 
     Shape (n_items,). Without a right answer in other words each text is its own meaning.
     """
-    sides = [_bare_sides(item, side) for side in (0, 1) for item in items]
-    base, candidate = sides[: len(items)], sides[len(items) :]
-    right_of = _right_of(items, base, candidate)
-    frames = [_frame(items, texts, side) for side, texts in ((0, base), (1, candidate))]
-    return [
-        None
-        if item.pair.item.choices
-        else (_meaning(texts[0], right_of, frames[0]), _meaning(texts[1], right_of, frames[1]))
-        for item, texts in zip(items, zip(base, candidate, strict=True), strict=True)
-    ]
-
-
-def _bare_sides(item: CountedItem, side: int) -> str:
-    return "" if item.pair.item.choices else bare(as_read(item.pair, side))
+    generated = [item for item in items if not item.pair.item.choices]
+    base, candidate = ([bare(as_read(item.pair, side)) for item in generated] for side in (0, 1))
+    right_of = _right_of(generated, base, candidate)
+    frames = [_frame(generated, texts, side) for side, texts in ((0, base), (1, candidate))]
+    meant = (
+        (_meaning(texts[0], right_of, frames[0]), _meaning(texts[1], right_of, frames[1]))
+        for texts in zip(base, candidate, strict=True)
+    )
+    return [None if item.pair.item.choices else next(meant) for item in items]
 
 
 def _right_of(

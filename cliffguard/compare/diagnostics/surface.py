@@ -16,7 +16,12 @@ import numpy as np
 from scipy.special import ndtr
 
 from cliffguard.compare.chance import chance_of, mean_chance
-from cliffguard.compare.diagnostics.answer_places import listed_place, mentioned, prompt_facts
+from cliffguard.compare.diagnostics.answer_places import (
+    listed_place,
+    mention_order,
+    mentioned,
+    prompt_facts,
+)
 from cliffguard.compare.diagnostics.classes import are_labels
 from cliffguard.compare.pairs import LevelKey, Pair, level_of
 from cliffguard.core.caveats import Caveat
@@ -223,21 +228,11 @@ def _by_group(
 Features = Sequence[Hashable] | None
 
 
-def _of_all(items: Sequence[Item], read: Callable[[Item], Sequence[T]]) -> list[Sequence[T]] | None:
-    """Return what is read of every item; None from the first on of which that is empty."""
-    read_of = []
-    for item in items:
-        if not (each := read(item)):
-            return None
-        read_of.append(each)
-    return read_of
-
-
 def _places(items: Sequence[Item]) -> Features:
     """Return the place of the right answer among the choices that the prompt mentions."""
-    orders = _of_all(items, mentioned)
-    if orders is None:
+    if not all(map(mention_order, items)):
         return None
+    orders = [mentioned(item) for item in items]
     rights = [{bare(answer) for answer in item.right} for item in items]
     return [
         next((n for n, choice in enumerate(order) if choice in right), None)
@@ -251,16 +246,22 @@ def _listed(items: Sequence[Item]) -> Features:
 
 def _recency(items: Sequence[Item]) -> Features:
     """Return the third of the distances from the right answer's last mention to the end."""
-    places_of = _of_all(items, _mentions)
-    if places_of is None:
+    if not _are_whole(items):
         return None
+    places_of = []
+    for item in items:
+        if not (places := _mentions(item)):
+            return None
+        places_of.append(places)
     return _cut([len(i.prompt) - places[-1] for i, places in zip(items, places_of, strict=True)])
 
 
+def _are_whole(items: Sequence[Item]) -> bool:
+    return all(item.prompt_sha256 is None for item in items)
+
+
 def _mentions(item: Item) -> list[int]:
-    """Return where the prompt mentions the right answer; nowhere if the prompt is not there."""
-    if item.prompt_sha256 is not None:
-        return []
+    """Return where the prompt, of which all is there, mentions the right answer."""
     return list(mentions(bare(item.answer), item.prompt.casefold()))
 
 
@@ -281,7 +282,7 @@ def _label(items: Sequence[Item]) -> Features:
 
 def _overlap(items: Sequence[Item]) -> Features:
     """Return how often the right answer stands in the prompt, up to twice."""
-    if any(item.prompt_sha256 is not None for item in items):
+    if not _are_whole(items):
         return None
     return [min(2, len(_mentions(item))) for item in items]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from cliffguard.core.diagnosis import PatternKind
@@ -46,8 +46,14 @@ class Trait(NamedTuple):
         return {"kind": self.kind, "key": plain, "name": name, "shows_text": self.shows_text}
 
 
-Traits = Sequence[Sequence[Trait]]
-"""Of every item, those of one kind."""
+class Labels(NamedTuple):
+    """One respect in which items may have a trait in common.
+
+    `of_items` has the label of each (None: it has none), and `trait` says what a label stands for.
+    """
+
+    of_items: Sequence[Hashable]
+    trait: Callable[[Any], Trait] = lambda label: label
 
 
 def ordinal(number: int) -> str:
