@@ -7,7 +7,7 @@ import json
 import json.encoder
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
@@ -67,11 +67,28 @@ def parse_json(
     return value
 
 
-def parse_single(text: str) -> Any:
-    """Return the value of a JSON text, as `parse_json`; TwoKeysError where a key stands twice."""
-    value = _parsed(text, None, None)
-    refuse_two_keys(text, value)
+def parse_single(text: str | bytes) -> Any:
+    """Return the value of a JSON text, as `parse_json`; TwoKeysError where a key stands twice.
+
+    Bytes are UTF-8. What jiter's reader reads has no key twice; what it does not is read once more,
+    by those that say what is wrong with it in the words that people know.
+    """
+    try:
+        value = _single_reader()(text.encode() if isinstance(text, str) else text)
+    except ValueError:  # UnicodeEncodeError is one, of half characters
+        text = text if isinstance(text, str) else text.decode()
+        value = _parsed(text, None, None)
+        refuse_two_keys(text, value)
+    else:
+        refuse_depth(value)
     return value
+
+
+@cache  # late, as below
+def _single_reader() -> Callable[[bytes], Any]:
+    import jiter
+
+    return partial(jiter.from_json, cache_mode="keys", catch_duplicate_keys=True)
 
 
 def _parsed(

@@ -325,13 +325,13 @@ def _difference(
         return None
     if isinstance(read, dict) and isinstance(written, dict):
         for key in dict.fromkeys([*written, *read]):
-            place, difference = _join(where, key), None
+            key_path, difference = _join(where, key), None
             if key not in written:
-                difference = f"{place}: unknown key"
+                difference = f"{key_path}: unknown key"
             elif key in read:
-                difference = _difference(read[key], written[key], place, may_lack)
-            elif may_lack is None or not may_lack.fullmatch(place):
-                difference = f"{place}: missing"
+                difference = _difference(read[key], written[key], key_path, may_lack)
+            elif may_lack is None or not may_lack.fullmatch(key_path):
+                difference = f"{key_path}: missing"
             if difference is not None:
                 return difference
         return None

@@ -62,7 +62,7 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _N_BYTES = 32  # of a key
 
 
-class KnownForms:
+class KnownQuestions:
     """The keys that were read of a store's questions, and by what they share with other forms.
 
     What is asked under a key never changes. See `cliffguard.store.earlier`. A store may have
@@ -105,7 +105,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = user_path(str(root), UsageError)
-        self.forms = KnownForms()
+        self.forms = KnownQuestions()
 
     def open(self, question: Question, items: Sequence[Item]) -> Entry:
         """Return the entry of a question, creating it with its items in the order of the run."""
@@ -135,7 +135,7 @@ class Store:
         paths = sorted((self.root / "questions").glob("*/*/question.json"))
         return [Entry(path.parent) for path in paths]
 
-    def begun_since(self, known: KnownForms) -> Iterator[Entry]:
+    def begun_since(self, known: KnownQuestions) -> Iterator[Entry]:
         """Yield the entries that were begun, but for those that are known.
 
         Of these no file is looked at: a sweep has thousands, and begins some for each checkpoint.

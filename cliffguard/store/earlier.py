@@ -20,7 +20,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.texts import n_things, plural
-from cliffguard.store.answers import KnownForms, Store
+from cliffguard.store.answers import KnownQuestions, Store
 from cliffguard.store.entry import Entry, ShardAnswers
 
 Form = tuple[Entry, Mapping[str, Any]]
@@ -150,17 +150,17 @@ class Forms:
         self._store = store
 
     @cached_property
-    def _read(self) -> tuple[KnownForms, tuple[str, ...]]:
+    def _read(self) -> tuple[KnownQuestions, tuple[str, ...]]:
         """Return what is known by now, and where nobody knows what was asked."""
         known, unread = self._store.forms, []
         for entry in self._store.begun_since(known):
             try:
-                asked = entry.read_question()["asked"]
+                identity = entry.read_question()["asked"]
             except StoreError as failure:
                 unread.append(str(failure))
                 continue
-            has_forms = isinstance(asked, dict) and "protocol" in asked
-            known.add(entry.folder.name, _same(asked) if has_forms else None)
+            has_forms = isinstance(identity, dict) and "protocol" in identity
+            known.add(entry.folder.name, _same(identity) if has_forms else None)
         return known, tuple(unread)
 
     def tell_damage(self, hear: Callable[[str], None]) -> None:

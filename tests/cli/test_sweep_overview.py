@@ -49,15 +49,15 @@ def test_a_process_writes_what_is_written_here(
     results: SweepResults, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what people read is the same."""
-    told, here = finished(results, capsys), files(results)
+    printed, here = finished(results, capsys), files(results)
     for name in here:
         (results.out / name).unlink()
     monkeypatch.setattr(sweep_results, "_MOST_HERE", 0)
 
-    assert finished(results, capsys) == told
+    assert finished(results, capsys) == printed
     assert files(results) == here
     assert here.keys() == OVERVIEW_FILES.keys()
-    assert "checkpoint-1000" in told
+    assert "checkpoint-1000" in printed
     assert "no config.json" in here["overview.md"]
 
 

@@ -15,6 +15,7 @@ from cliffguard.core.canonical_json import (
     MOST_LEVELS,
     TwoKeysError,
     parse_json,
+    parse_single,
     refuse_two_keys,
 )
 
@@ -47,6 +48,37 @@ def test_every_value_is_read_as_python_reads_it(
     text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
 
     assert either(parse_json, text) == either(json.loads, text)
+
+
+@slowly
+@given(VALUES, st.booleans())
+def test_a_value_without_two_keys_is_the_same_as_text_and_as_bytes(
+    value: Any, is_ascii: bool
+) -> None:
+    """By whichever reader: those of bytes know no half characters, which then another one reads."""
+    text = json.dumps(value, ensure_ascii=is_ascii)
+
+    expected = either(json.loads, text)
+
+    assert either(parse_single, text) == expected
+    assert either(parse_single, text.encode("utf-8", "surrogatepass")) == expected or not is_ascii
+
+
+TORN = st.text(st.sampled_from('{}[]",:a1\\u0061 \n-.e'), max_size=24)
+
+
+@slowly
+@given(TORN)
+def test_what_one_reader_refuses_the_next_one_says(text: str) -> None:
+    """The words are those of the readers before there was a quick one."""
+
+    def before(text: str) -> Any:
+        value = parse_json(text)
+        refuse_two_keys(text, value)
+        return value
+
+    assert either(parse_single, text) == either(before, text)
+    assert either(parse_single, text.encode()) == either(before, text)
 
 
 @slowly
@@ -118,8 +150,10 @@ def test_a_key_that_stands_twice_is_told(text: str, key: str) -> None:
     """However it is spelled, however deep, and whatever texts look like beside it."""
     with pytest.raises(TwoKeysError) as failure:
         refuse_two_keys(text, parse_json(text))
+    with pytest.raises(TwoKeysError) as by_bytes:
+        parse_single(text.encode())
 
-    assert failure.value.key == key
+    assert failure.value.key == by_bytes.value.key == key
 
 
 @pytest.mark.parametrize(
@@ -137,6 +171,7 @@ def test_a_key_that_stands_twice_is_told(text: str, key: str) -> None:
 def test_keys_that_stand_once_in_their_object_are_taken(text: str) -> None:
     """Also where a text holds what looks like one."""
     refuse_two_keys(text, parse_json(text))
+    assert repr(parse_single(text.encode())) == repr(json.loads(text))
 
 
 def test_the_standard_reader_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -463,9 +463,9 @@ def test_of_a_store_that_is_known_only_new_questions_are_read(
     monkeypatch.setattr(Entry, "read_question", reading)
     monkeypatch.setattr(Store, "entries", lambda _: pytest.fail("all of them are looked through"))
     other = EvalSettings(chat_template="own")  # no form of what is there
-    asked = ask(tmp_path, rows, store=store, protocol=other)
+    other_record = ask(tmp_path, rows, store=store, protocol=other)
 
-    assert asked.n > 0
+    assert other_record.n > 0
     assert not known & set(read)
     monkeypatch.undo()
     assert ask(tmp_path, rows[7:], store=store).lines == [taken(73, 73)]  # of one of them

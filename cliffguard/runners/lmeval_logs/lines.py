@@ -89,11 +89,11 @@ def _without_nothing(value: Any) -> Any:
     return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _values(path: Path, lines: Iterator[str], again: str) -> Iterator[tuple[int, Any]]:
+def _values(path: Path, lines: Iterator[str | bytes], again: str) -> Iterator[tuple[int, Any]]:
     """Yield what stands on each line, or each member of the list that the file is."""
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
-    number, line = next(numbered, (0, ""))
-    line = line.removeprefix("\ufeff")  # a byte-order mark
+    number, first = next(numbered, (0, ""))
+    line = _as_text(first).removeprefix("\ufeff")  # a byte-order mark
     if line.startswith("version https://git-lfs"):
         raise IntegrityError(
             f"{path}: a pointer of Git LFS, not the file; run git lfs pull",
@@ -108,11 +108,15 @@ def _values(path: Path, lines: Iterator[str], again: str) -> Iterator[tuple[int,
         return
     if line.strip():
         yield number, _parsed(path, number, line, again)
-    for number, line in numbered:
-        yield number, _parsed(path, number, line, again)
+    for number, each in numbered:
+        yield number, _parsed(path, number, each, again)
 
 
-def _parsed(path: Path, number: int, line: str, again: str) -> Any:
+def _as_text(line: str | bytes) -> str:
+    return line if isinstance(line, str) else line.decode("ascii")
+
+
+def _parsed(path: Path, number: int, line: str | bytes, again: str) -> Any:
     try:
         return parse_single(line)
     except TwoKeysError as failure:
@@ -134,10 +138,17 @@ def _torn(where: str, failure: ValueError, again: str) -> IntegrityError:
     return IntegrityError(f"{where}: torn or no JSON Lines ({what}); {again}", id="samples.torn")
 
 
-def _decoded(stream: IO[bytes]) -> Iterator[str]:
-    """Yield the lines of a plain file, with any system's ends, at twice a text stream's speed."""
+def _decoded(stream: IO[bytes]) -> Iterator[str | bytes]:
+    """Yield the lines of a plain file, with any system's ends; those of ASCII as they are.
+
+    It is their reader that takes bytes, and most lines are such: lm-eval escapes all else.
+    """
     position = 0
     for line in stream:
+        if line.isascii() and b"\r" not in line:
+            position += len(line)
+            yield line
+            continue
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as failure:
@@ -150,7 +161,7 @@ def _decoded(stream: IO[bytes]) -> Iterator[str]:
             yield text
 
 
-def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
+def _bounded(path: Path, lines: IO[str]) -> Iterator[str | bytes]:
     """Yield the lines of a compressed file, none beyond `_LONGEST`."""
     while line := lines.readline(_LONGEST + 1):
         if len(line) > _LONGEST:
@@ -162,10 +173,10 @@ def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _listed(path: Path, line: str, rest: Iterator[str]) -> list[Any]:
+def _listed(path: Path, line: str, rest: Iterator[str | bytes]) -> list[Any]:
     """Return the list that a file is, of which `line` is the first line with something on it."""
     parts, n_more = [line], 0
-    for part in rest:
+    for part in map(_as_text, rest):
         parts.append(part)
         n_more += len(part)
         if n_more > 8 * _LONGEST:
