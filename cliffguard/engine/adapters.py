@@ -56,7 +56,7 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
     if isinstance(model, PeftModel):
         tuned = model
         tuned.load_adapter(folder, adapter_name, local_files_only=True)
-        tuned.set_adapter(adapter_name, inference_mode=True)
+        tuned.set_adapter(adapter_name)  # peft 0.18 takes no more
     else:
         grow_embedding(model, name, shapes)
         tuned = PeftModel.from_pretrained(

@@ -77,7 +77,7 @@ class CachedModel:
             self._is_spoiled = True
             self._tuned = loading.put_on(onto, checkpoint, tokenizer, name)
             self._is_spoiled = False
-        self._tuned.set_adapter(name, inference_mode=True)
+        self._tuned.set_adapter(name)  # peft 0.18 takes no more
         self._tuned.base_model.enable_adapter_layers()
         self._recent = [*(other for other in self._recent if other != name), name]
         for oldest in self._recent[:-MOST_HELD]:

@@ -1,11 +1,12 @@
 """What a release is tried with: its wheel and its sdist, each in empty environments of its own.
 
-    python -m scripts.make.release [NAME…]
+    python -m scripts.make.release [wheel|sdist] [NAME…]
 
-It builds both, and installs each as a user does, with pip and without constraints, with each
-extra NAME (default: core); torch comes first, at the build of constraints.txt. In each environment
-the command says its version, lists suites, and compares two folders of samples of lm-eval's, the
-second of which lost a fifth: exit 10. Prints a row of docs/install.md for each; 1 where one fails.
+It builds both, and installs each (or that one) as a user does, with pip and without constraints,
+with each extra NAME (default: core); torch comes first, at the build of constraints.txt. In each
+environment the command says its version, lists suites, and compares two folders of samples of
+lm-eval's, the second of which lost a fifth: exit 10. Prints a row of docs/install.md for each; 1
+where one fails.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ VERSION = re.findall(r'^version = "(.+)"', _PYPROJECT, re.MULTILINE)[0]
 
 
 def main(names: Sequence[str]) -> int:
-    """Try each extra with both packages; return 1 where a row says what failed."""
-    bad = 0
+    """Try each extra with both packages, or one; return 1 where a row says what failed."""
+    kinds, bad = {*names} & {"wheel", "sdist"}, 0
+    extras = [name for name in names if name not in kinds] or ["core"]
     with tempfile.TemporaryDirectory() as folder:
         for package in build(Path(folder)):
-            for name in names or ("core",):
+            for name in extras if not kinds or _kind(package) in kinds else ():
                 row, is_good = _row(name, package)
                 print(row, flush=True)
                 bad += not is_good
@@ -66,7 +68,6 @@ def _sdist(folder: Path) -> Path:
 def _row(name: str, package: Path) -> tuple[str, bool]:
     """Install into an empty environment and use it; return its row, and whether all was right."""
     extra = "" if name == "core" else f"[{name}]"
-    kind = "wheel" if package.suffix == ".whl" else "sdist"
     with TemporaryDirectory() as folder:
         python = Path(folder) / "venv" / "bin" / "python"
         venv.create(python.parent.parent, with_pip=False)
@@ -77,7 +78,12 @@ def _row(name: str, package: Path) -> tuple[str, bool]:
             wrong = _wrong(python.with_name("cliffguard"), Path(folder))
         except subprocess.CalledProcessError as failure:
             wrong = f"pip failed with {failure.returncode}"
-    return f"| {kind} | `cliffguard{extra}` | {wrong or 'all three as expected'} |", not wrong
+    cells = (_kind(package), f"`cliffguard{extra}`", wrong or "all three as expected")
+    return f"| {' | '.join(cells)} |", not wrong
+
+
+def _kind(package: Path) -> str:
+    return "wheel" if package.suffix == ".whl" else "sdist"
 
 
 def needs_torch(name: str) -> bool:

@@ -96,6 +96,7 @@ PLAIN: dict[str, dict[str, Any]] = {
         "num_experts_per_tok": 1,
         "mamba_d_state": 4,
         "mamba_d_conv": 2,
+        "use_mamba_kernels": False,  # transformers 5.0 wants them, or this
         **GROUPED,
     },
     "recurrent-gemma": {"architecture": "RecurrentGemma", "num_hidden_layers": 3, "lru_width": 32},

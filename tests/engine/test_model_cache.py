@@ -232,6 +232,25 @@ def test_one_adapter_after_another_is_alone(tiny_base: Path, tmp_path: Path) -> 
         assert_close(responses, fresh(tiny_base, folders[number]))
 
 
+def test_adapters_are_switched_by_peft_0_18(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `set_adapter` takes a name alone."""
+    switch = peft.PeftModel.set_adapter
+
+    def set_adapter(self: peft.PeftModel, adapter_name: str) -> None:
+        switch(self, adapter_name)
+
+    monkeypatch.setattr(peft.PeftModel, "set_adapter", set_adapter)
+    folders = [saved(tmp_path / str(n), tiny_base, config_of("LoRA"), seed=n) for n in (1, 2)]
+    sides = [pair(tiny_base, folder)[1] for folder in folders]
+    resident = CachedModel(sides[0], ON_CPU)
+
+    for number in (0, 1, 0):
+        model, _ = resident.switch_to(sides[number])
+        assert model.active_adapters == [f"a{str(sides[number].adapter)[:16]}"]
+
+
 def test_of_many_adapters_the_last_stay_in_memory(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

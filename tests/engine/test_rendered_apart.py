@@ -70,7 +70,12 @@ CORPUS = TAKEN | {
 CHATS: dict[str, Any] = {
     "a user": [{"role": "user", "content": " Wörter, 字, 🙂 <b>&\"'\u2028\t\0 "}],
     "a system turn": [{"role": "system", "content": "Be brief."}, *USER],
-    "several turns": [*USER, {"role": "assistant", "content": "<think>\nx</think>\ny"}, *USER],
+    # Turns of their own: of one that is there twice, transformers 5.0 continues both.
+    "several turns": [
+        *USER,
+        {"role": "assistant", "content": "<think>\nx</think>\ny"},
+        {"role": "user", "content": "Hi"},
+    ],
     "a thought": [*USER, {"role": "assistant", "content": "y", "reasoning_content": "x"}],
     "a call": [*USER, {"role": "assistant", "content": None, "tool_calls": [{"n": 1.5}]}],
     "parts": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
