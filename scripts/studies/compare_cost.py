@@ -1,7 +1,10 @@
 """What `compare` costs on folders of lm-eval's samples: CPU seconds, and memory for each pair.
 
     python -m scripts.studies.compare_cost 20x1000x5 20x1000 60x5000 1x1000000 > FILE.md
+    python -m scripts.studies.compare_cost DATA
 
+DATA is a folder with MMLU's files, `mmlu/dev/SUBJECT_dev.csv` and `mmlu/test/SUBJECT_test.csv`: 18
+tasks of 1,000 of its questions, subject after subject with their five shots; answers are made up.
 Each setting is TASKSxROWS or TASKSxROWSxSHOTS: four choices by likelihood, as lm-eval logs them,
 each with the whole prompt. Rows have about 1 kB; with five shots, as in MMLU, 12 kB. The files are
 made from a seed in a temporary folder; `compare` runs in processes of its own, up to 20,000 items
@@ -10,24 +13,29 @@ three times, of which the median counts. Modules are compiled before, as an inst
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import json
 import os
 import platform
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
+LETTERS = "ABCD"
+N_ROWS = 1000  # of a task of MMLU's questions
 CHOICES = ["in the kitchen", "in the garden", "in the office", "in the hallway"]
 N_WORDS = 30  # of a question
 N_LINES_A_SHOT = 6  # a question, four choices, its answer
 N_WORDS_A_LINE = 16
-SMALL = {"n_tasks": 1, "n_rows": 30, "n_shots": 0}
-"""What is compared first, and not measured, so that all modules are compiled."""
-
 OUT = ("--out", "review")
 N_TIMES = 3
 MOST_REPEATED = 20_000  # items
@@ -46,56 +54,117 @@ TEXTS = [text(random.Random(f"text {number}"), N_WORDS) for number in range(1000
 
 
 def shots(task: int, n_shots: int) -> str:
-    """Return the examples before every question of a task, line ends as JSON spells them."""
+    """Return the examples before every question of a task."""
     chance = random.Random(f"shots {task}")
-    return "".join(f"{text(chance, N_WORDS_A_LINE)}\\n" for _ in range(N_LINES_A_SHOT * n_shots))
+    return "".join(f"{text(chance, N_WORDS_A_LINE)}\n" for _ in range(N_LINES_A_SHOT * n_shots))
 
 
-def line(before: str, task: int, number: int, *, chance: random.Random, right: bool) -> str:
-    """Return one line of a file of samples, as lm-eval spells it."""
-    name = f"{task}-{number}".encode()
-    prompt = f"{before}{TEXTS[number % len(TEXTS)]} ({task}, {number})\\nAnswer:"
-    gold = number * 7919 % len(CHOICES)
-    picked = gold if right else (gold + 1) % len(CHOICES)
-    logs = [f'["{-chance.random() - 2.0 * (n != picked)!r}", "False"]' for n in range(len(CHOICES))]
-    arguments = ", ".join(
-        f'"gen_args_{n}": {{"arg_0": "{prompt}", "arg_1": " {choice}"}}'
-        for n, choice in enumerate(CHOICES)
-    )
-    return (
-        f'{{"doc_id": {number}, "doc": {{"id": {number}}}, "target": "{gold}", '
-        f'"arguments": {{{arguments}}}, "resps": [[{"], [".join(logs)}]], '
-        f'"filtered_resps": [{", ".join(logs)}], "filter": "none", "metrics": ["acc"], '
-        f'"doc_hash": "{hashlib.sha256(b"doc" + name).hexdigest()}", '
-        f'"prompt_hash": "{hashlib.sha256(name).hexdigest()}", "acc": {float(right)}}}\n'
-    )
+class LoggedQuestion(NamedTuple):
+    """A question as a line of samples has it: its document, the whole prompt, its choices."""
+
+    document: dict[str, Any]
+    prompt: str
+    choices: Sequence[str]
+    gold: int
 
 
-def write_folder(folder: Path, *, n_tasks: int, n_rows: int, n_shots: int, seed: int) -> int:
+def made_up(n_tasks: int, n_rows: int, n_shots: int) -> Iterator[Iterator[LoggedQuestion]]:
+    """Yield the questions of each task, that mean nothing."""
+    for task in range(n_tasks):
+        before = shots(task, n_shots)
+        yield (
+            LoggedQuestion(
+                {"id": number},
+                f"{before}{TEXTS[number % len(TEXTS)]} ({task}, {number})\nAnswer:",
+                CHOICES,
+                number * 7919 % len(CHOICES),
+            )
+            for number in range(n_rows)
+        )
+
+
+def of_mmlu(data: Path) -> Iterator[list[LoggedQuestion]]:
+    """Yield a thousand questions of MMLU a task, as lm-eval puts them after five shots."""
+    rows: list[LoggedQuestion] = []
+    for path in sorted((data / "mmlu" / "test").glob("*_test.csv")):
+        subject = path.name.removesuffix("_test.csv")
+        title = subject.replace("_", " ")
+        head = f"The following are multiple choice questions (with answers) about {title}.\n\n"
+        for shot in list(_rows(data / "mmlu" / "dev" / f"{subject}_dev.csv"))[:5]:
+            head += f"{_lettered(shot)} {LETTERS[int(shot['answer'])]}\n\n"
+        for row in _rows(path):
+            rows.append(LoggedQuestion(row, head + _lettered(row), LETTERS, int(row["answer"])))
+            if len(rows) == N_ROWS:
+                yield rows
+                rows = []
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _lettered(row: Mapping[str, str]) -> str:
+    choices = "\n".join(f"{letter}. {row[f'choice{n}']}" for n, letter in enumerate(LETTERS))
+    return f"{row['question'].strip()}\n{choices}\nAnswer:"
+
+
+def line(
+    question: LoggedQuestion, name: bytes, number: int, *, chance: random.Random, right: bool
+) -> str:
+    """Return one line of a file of samples, as lm-eval writes it."""
+    n_choices = len(question.choices)
+    picked = question.gold if right else (question.gold + 1) % n_choices
+    logs = [[repr(-chance.random() - 2.0 * (n != picked)), "False"] for n in range(n_choices)]
+    sample = {
+        "doc_id": number,
+        "doc": question.document,
+        "target": str(question.gold),
+        "arguments": {
+            f"gen_args_{n}": {"arg_0": question.prompt, "arg_1": f" {choice}"}
+            for n, choice in enumerate(question.choices)
+        },
+        "resps": [[log] for log in logs],
+        "filtered_resps": logs,
+        "filter": "none",
+        "metrics": ["acc"],
+        "doc_hash": hashlib.sha256(b"doc" + name).hexdigest(),
+        "prompt_hash": hashlib.sha256(name).hexdigest(),
+        "acc": float(right),
+    }
+    return json.dumps(sample) + "\n"
+
+
+def write_folder(folder: Path, tasks: Iterable[Iterable[LoggedQuestion]], seed: int) -> int:
     """Write a side's files of samples; return how many bytes they have."""
     folder.mkdir()
     chance = random.Random(seed)
     n_bytes = 0
-    for task in range(n_tasks):
-        base, before = random.Random(f"right {task}"), shots(task, n_shots)
+    for task, questions in enumerate(tasks):
+        base = random.Random(f"right {task}")
         path = folder / f"samples_task{task}_2026-01-01T00-00-00.000000.jsonl"
         with path.open("w", encoding="utf-8") as file:
-            for number in range(n_rows):
+            for number, question in enumerate(questions):
                 right = base.random() < 0.7
                 if seed and chance.random() < 0.05:
                     right = not right
-                file.write(line(before, task, number, chance=chance, right=right))
+                name = f"{task}-{number}".encode()
+                file.write(line(question, name, number, chance=chance, right=right))
         n_bytes += path.stat().st_size
     return n_bytes
 
 
-def write_sides(folder: Path, **size: int) -> int:
+def write_sides(folder: Path, tasks: Callable[[], Iterable[Iterable[LoggedQuestion]]]) -> int:
     """Write the files of both sides; return how many bytes they have."""
     folder.mkdir()
     return sum(
-        write_folder(folder / side, **size, seed=seed)
+        write_folder(folder / side, tasks(), seed)
         for seed, side in enumerate(("base", "candidate"))
     )
+
+
+SMALL = partial(made_up, n_tasks=1, n_rows=30, n_shots=0)
+"""What is compared first, and not measured, so that all modules are compiled."""
 
 
 def cost(folder: Path, bytecode: Path, *out: str) -> tuple[float, float, int, int]:
@@ -123,20 +192,25 @@ def cost(folder: Path, bytecode: Path, *out: str) -> tuple[float, float, int, in
 
 def measured(setting: str) -> str:
     """Return a setting's line of the table."""
-    n_tasks, n_rows, n_shots = (int(part) for part in [*setting.split("x"), "0"][:3])
-    size = {"n_tasks": n_tasks, "n_rows": n_rows, "n_shots": n_shots}
+    if re.fullmatch(r"\d+(x\d+){1,2}", setting):
+        n_tasks, n_rows, n_shots = (int(part) for part in [*setting.split("x"), "0"][:3])
+        tasks: Callable[[], Iterable[Iterable[LoggedQuestion]]] = partial(
+            made_up, n_tasks, n_rows, n_shots
+        )
+    else:
+        tasks = partial(of_mmlu, Path(setting))
+        n_tasks, n_rows, n_shots = sum(1 for _ in tasks()), N_ROWS, 5
+    n_pairs = n_tasks * n_rows
     with tempfile.TemporaryDirectory() as name:
         small, folder, bytecode = (Path(name, part) for part in ("small", "whole", "bytecode"))
-        write_sides(small, **SMALL)
+        write_sides(small, SMALL)
         cost(small, bytecode, *OUT)
-        n_bytes = write_sides(folder, **size)
-        n_times = N_TIMES if n_tasks * n_rows <= MOST_REPEATED else 1
+        n_bytes = write_sides(folder, tasks)
         each, bare = [], []
-        for _ in range(n_times):  # in turns
+        for _ in range(N_TIMES if n_pairs <= MOST_REPEATED else 1):  # in turns
             each.append(cost(folder, bytecode, *OUT))
             bare.append(cost(folder, bytecode)[0])
     cpu, wall, memory = (statistics.median(values) for values in list(zip(*each, strict=True))[:3])
-    n_pairs = n_tasks * n_rows
     return (
         f"| {n_tasks} × {n_rows:,} | {n_shots} | {n_bytes / 10**6:,.0f} | "
         f"{statistics.median(bare):.1f} | {cpu:.1f} | {wall:.1f} | "
