@@ -70,7 +70,12 @@ class WrittenOverview(NamedTuple):
         if self.matrix and not screen.quiet:
             screen.say("")
             screen.console.file.write(self.matrix)
-        screen.say(self.line)
+        if self.line:
+            screen.say(self.line)
+
+
+NOTHING_WRITTEN = WrittenOverview("", "")
+"""Of candidates without any review."""
 
 
 def written_overview(

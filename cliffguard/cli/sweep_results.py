@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -81,7 +82,8 @@ class SweepResults:
         if self._beside is not None:
             if not self._beside.has_ended:
                 return
-            self._beside.result()
+            if self._beside.result() is None:
+                self._n_written = 0  # it died: once more, later
             self._beside = None
             self._wait(now)
         if self.n_ended == self._n_written or now < self._next or not self.judged:
@@ -89,10 +91,11 @@ class SweepResults:
         self._n_written, self._began = self.n_ended, now
         rows = self._rows(sorted({*self.codes, *self.vanished}))
         if len(rows.judged) > _MOST_HERE:
-            self._beside = OverviewProcess(rows, _NOBODY_READS, is_last=False)
+            with contextlib.suppress(OSError):  # this machine starts no process now
+                self._beside = OverviewProcess(rows, _NOBODY_READS)
         else:
             rows.write(_NOBODY_READS)  # what is wrong with it is told at the end
-            self._wait(time.monotonic())
+        self._wait(time.monotonic())
 
     def _wait(self, now: float) -> None:
         """Put the next overview off, by what the last one took."""
@@ -100,19 +103,20 @@ class SweepResults:
 
     def finish(self, screen: ProgressOutput) -> None:
         """Write the overview of all candidates, and print it."""
-        if self._beside is not None:
-            self._beside.stop()
-            self._beside = None
         rows, paper = self._rows(range(len(self.candidates))), Paper.of(screen.console)
         if not rows.judged:
             return
         with doing("writing the overview"):
+            if self._beside is not None:
+                self._beside.stop()
+                self._beside = None
+            written = None
             if len(rows.judged) > _MOST_HERE:
-                written = OverviewProcess(rows, paper, is_last=True).result()
-            else:
+                with contextlib.suppress(OSError):
+                    written = OverviewProcess(rows, paper).result()
+            if written is None:  # or the process died
                 written = rows.write(paper)
-        if written is not None:
-            written.tell(screen)
+        written.tell(screen)
 
     def _rows(self, numbers: Iterable[int]) -> OverviewRows:
         """Return what an overview of some candidates is made of, in the order of their names."""

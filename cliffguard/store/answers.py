@@ -139,14 +139,13 @@ class Store:
         """Yield the entries that were begun, but for those that are known.
 
         Of these no file is looked at: a sweep has thousands, and begins some for each checkpoint.
+        What may not be looked into is passed over, as `entries` does.
         """
         folders = self.root / "questions"
-        for part in sorted(os.listdir(folders)) if folders.is_dir() else ():
-            if not (folders / part).is_dir():
-                continue
-            for key in sorted(os.listdir(folders / part)):
+        for part in _names_in(folders):
+            for key in _names_in(folders / part):
                 entry = Entry(folders / part / key)
-                if not known.has(key) and (entry.folder / "question.json").is_file():
+                if not known.has(key) and _is_file(entry.folder / "question.json"):
                     yield entry
 
     def move_aside(self, path: Path) -> Path:
@@ -183,3 +182,18 @@ class Store:
         described = {"asked": question.preimage(), "about": about, "items": listed}
         # Written last: where question.json is, the items are.
         write_whole(entry.folder / "question.json", with_seal(described))
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Return what lies in a folder; nothing of what is none, or gone, or somebody else's."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -133,9 +133,12 @@ class Worker:
             self._tasks[part.task.name] = part.task
 
 
-def ignore_signals() -> None:
-    """Leave it to the driver when a worker ends: a signal of a terminal goes to all processes."""
-    for number in ENDING_SIGNALS:
+def ignore_signals(*numbers: signal.Signals) -> None:
+    """Leave it to the driver when a worker ends: a signal of a terminal goes to all processes.
+
+    Those that are not among `numbers` (none: all are) wait no longer, and do what they do.
+    """
+    for number in numbers or ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,38 +82,78 @@ def test_nobody_waits_for_an_overview_meanwhile(
     assert files(results)["overview.json"] == written["overview.json"]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 1.5])
 def test_a_sweep_that_ends_meanwhile_leaves_no_part(
-    results: SweepResults, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    results: SweepResults,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
 ) -> None:
-    """The process is ended, and the last overview is of all."""
+    """The process is ended, also while it still starts, and the last overview is of all."""
     monkeypatch.setattr(sweep_results, "_MOST_HERE", 0)
     judged, results.judged = results.judged, {0}
     results.tick()
     results.judged = judged
+    process = results._beside
+    assert process is not None
+    time.sleep(seconds)
 
     finished(results, capsys)
 
+    assert process._process.exitcode != 0 or seconds > 0
     assert files(results).keys() == OVERVIEW_FILES.keys()
     assert all(f'"name": "{name}"' in files(results)["overview.json"] for name in NAMES)
 
 
-def test_a_process_that_is_killed_is_told_of(results: SweepResults) -> None:
-    """As where memory is short; the reviews are there, and a command makes the overview of them."""
-    rows = OverviewRows(
-        names=list(NAMES[:3]),
-        folders=[results.out / name for name in NAMES[:3]],
-        judged=frozenset(range(3)),
-        reasons={},
-        out=results.out,
-    )
-    process = OverviewProcess(rows, Paper(80, None), is_last=True)
-    process._process.kill()
+class DyingProcess(OverviewProcess):
+    """One that is killed as it begins, as where memory is short."""
 
-    written = process.result()
+    def __init__(self, rows: OverviewRows, paper: Paper) -> None:
+        super().__init__(rows, paper)
+        self._process.kill()
 
-    assert written is not None
-    assert written.matrix == ""
-    assert written.line == (
-        "! no overview: the process that wrote it was ended; `cliffguard report "
-        f"{results.out} --out {results.out}` writes it anew"
-    )
+
+def refusing(rows: OverviewRows, paper: Paper) -> OverviewProcess:
+    """Start no process, as where there are too many."""
+    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize("start", [DyingProcess, refusing])
+def test_where_no_process_lives_the_driver_writes(
+    results: SweepResults,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[[OverviewRows, Paper], OverviewProcess],
+) -> None:
+    """A sweep goes on meanwhile, and in the end has the same overview and the same words."""
+    printed, here = finished(results, capsys), files(results)
+    for name in here:
+        (results.out / name).unlink()
+    monkeypatch.setattr(sweep_results, "_MOST_HERE", 0)
+    monkeypatch.setattr(sweep_results, "OverviewProcess", start)
+
+    results.tick()
+    assert files(results) == {}
+
+    assert finished(results, capsys) == printed
+    assert files(results) == here
+
+
+def test_what_died_is_tried_once_more(
+    results: SweepResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though no further candidate has ended."""
+    monkeypatch.setattr(sweep_results, "_MOST_HERE", 0)
+    monkeypatch.setattr(sweep_results, "_OVERVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(sweep_results, "OverviewProcess", DyingProcess)
+    results.tick()
+    monkeypatch.undo()
+    monkeypatch.setattr(sweep_results, "_OVERVIEW_SHARE", 1e9)
+    monkeypatch.setattr(sweep_results, "_OVERVIEW_SECONDS", 0.0)
+    until = time.monotonic() + 60
+
+    while not files(results).keys() >= OVERVIEW_FILES.keys() and time.monotonic() < until:
+        results.tick()
+        time.sleep(0.05)
+
+    assert files(results).keys() == OVERVIEW_FILES.keys()

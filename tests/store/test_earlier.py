@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -483,6 +485,35 @@ def test_a_form_that_went_meanwhile_is_none(tmp_path: Path) -> None:
 
     assert again.n == 78 + 6
     assert again.lines == []
+
+
+def test_what_may_not_be_looked_into_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a colleague's questions in a shared store; strange files lie there, too."""
+    rows = support.choice_rows(80)
+    ask(tmp_path, rows)
+    folders = tmp_path / "store" / "questions"
+    (folders / "zz").mkdir()
+    (folders / "zz" / "notes").mkdir()
+    (folders / ".DS_Store").write_text("")
+    really, is_file = os.listdir, Path.is_file
+
+    def listed(folder: Path) -> list[str]:
+        if Path(folder).name == "zz":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really(folder)
+
+    def looked_at(path: Path) -> bool:
+        if path.parent.parent.name == "yy":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_file(path)
+
+    (folders / "yy" / "hers").mkdir(parents=True)
+    monkeypatch.setattr(os, "listdir", listed)
+    monkeypatch.setattr(Path, "is_file", looked_at)
+
+    assert ask(tmp_path, rows[7:]).lines == [taken(73, 73)]
 
 
 # --- compared from the store ----------------------------------------------------------------------
