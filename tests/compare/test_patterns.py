@@ -505,6 +505,24 @@ def test_the_same_items_are_tried_once() -> None:
     assert "class" not in kinds
 
 
+def test_clusters_that_are_called_alike_are_slices_of_their_own() -> None:
+    """As those whose names differ by blanks alone."""
+    rng, items = random.Random(1), []
+    for number in range(90):
+        item = replace(story(number, rng), cluster=("a b", "a  b", "zz")[number % 3])
+        items.append(counted(item, item.answer, item.answer, cluster=lambda i: str(i.cluster)))
+
+    sizes = {
+        part.trait.key: int(part.inside.sum())
+        for part in slices_of(items)
+        if part.trait.kind == "cluster"
+    }
+
+    assert sizes == {
+        "cluster:name:a b#0": 30, "cluster:name:a b#1": 30, "cluster:name:zz": 30,
+    }  # fmt: skip
+
+
 def test_no_slice_looks_at_an_answer() -> None:
     """Whatever is said, and however long, the slices are the same."""
     items = answered(healthy, 120)

@@ -29,6 +29,19 @@ def test_lines_end_as_on_any_system(end: str, is_list: bool, tmp_path: Path) -> 
     assert list(rows_in(path)) == list(zip([1, 2, 3 if is_list else 4], ROWS, strict=True))
 
 
+@pytest.mark.parametrize(
+    "blank", ["", " \t", "\x0b\x0c", "\x1c", "\x1d\x1e\x1f ", "\u2028", "\x85"], ids=ascii
+)
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_a_blank_line_is_passed_over(blank: str, is_ascii: bool, tmp_path: Path) -> None:
+    """Whatever a text calls a blank, first or later, beside lines of ASCII and others."""
+    lines = [json.dumps(row, ensure_ascii=is_ascii) for row in ROWS]
+    path = tmp_path / "samples_t.jsonl"
+    path.write_bytes("\n".join([blank, lines[0], blank, *lines[1:], blank, ""]).encode())
+
+    assert list(rows_in(path)) == list(zip([2, 4, 5], ROWS, strict=True))
+
+
 def test_a_byte_that_is_no_utf8_is_named_by_its_place_in_the_file(tmp_path: Path) -> None:
     """However many lines stand before it."""
     path = tmp_path / "samples_t.jsonl"

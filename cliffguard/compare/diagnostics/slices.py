@@ -192,11 +192,11 @@ def _clusters(items: Sequence[CountedItem]) -> Iterator[Labels]:
     first: dict[object, str] = {}
     for item in items:
         pair = item.pair
-        first.setdefault(item.cluster, pair.tie or pair.item.cluster or pair.item.id)
+        spelt = pair.tie or pair.item.cluster or pair.item.id
+        first.setdefault(item.cluster, " ".join(spelt.split()))
     n_alike = Counter(first.values())
     labels = {}
-    for number, (cluster, spelt) in enumerate(first.items()):
-        name = " ".join(spelt.split())
+    for number, (cluster, name) in enumerate(first.items()):
         # Two clusters may be called alike; then their numbers tell them apart.
         labels[cluster] = name if n_alike[name] == 1 else f"{name}#{number}"
     yield Labels([labels[item.cluster] for item in items], _cluster_trait)

@@ -139,13 +139,14 @@ def _torn(where: str, failure: ValueError, again: str) -> IntegrityError:
 
 
 def _decoded(stream: IO[bytes]) -> Iterator[str | bytes]:
-    """Yield the lines of a plain file, with any system's ends; those of ASCII as they are.
+    """Yield the lines of a plain file, with any system's ends; objects of ASCII as they are.
 
-    It is their reader that takes bytes, and most lines are such: lm-eval escapes all else.
+    Their reader takes bytes, and most lines are such: lm-eval escapes all else. The others, as
+    blank ones, are texts: what a blank is they know.
     """
     position = 0
     for line in stream:
-        if line.isascii() and b"\r" not in line:
+        if line.startswith(b"{") and line.isascii() and b"\r" not in line:
             position += len(line)
             yield line
             continue
