@@ -13,7 +13,6 @@ three times, of which the median counts. Modules are compiled before, as an inst
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -25,12 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LETTERS = "ABCD"
+from scripts.studies.engine.tasks import LETTERS, mmlu_prompts
+
 N_ROWS = 1000  # of a task of MMLU's questions
 CHOICES = ["in the kitchen", "in the garden", "in the office", "in the hallway"]
 N_WORDS = 30  # of a question
@@ -87,26 +87,11 @@ def of_mmlu(data: Path) -> Iterator[list[LoggedQuestion]]:
     """Yield a thousand questions of MMLU a task, as lm-eval puts them after five shots."""
     rows: list[LoggedQuestion] = []
     for path in sorted((data / "mmlu" / "test").glob("*_test.csv")):
-        subject = path.name.removesuffix("_test.csv")
-        title = subject.replace("_", " ")
-        head = f"The following are multiple choice questions (with answers) about {title}.\n\n"
-        for shot in list(_rows(data / "mmlu" / "dev" / f"{subject}_dev.csv"))[:5]:
-            head += f"{_lettered(shot)} {LETTERS[int(shot['answer'])]}\n\n"
-        for row in _rows(path):
-            rows.append(LoggedQuestion(row, head + _lettered(row), LETTERS, int(row["answer"])))
+        for row, prompt in mmlu_prompts(data, path.name.removesuffix("_test.csv")):
+            rows.append(LoggedQuestion(row, prompt, LETTERS, int(row["answer"])))
             if len(rows) == N_ROWS:
                 yield rows
                 rows = []
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _lettered(row: Mapping[str, str]) -> str:
-    choices = "\n".join(f"{letter}. {row[f'choice{n}']}" for n, letter in enumerate(LETTERS))
-    return f"{row['question'].strip()}\n{choices}\nAnswer:"
 
 
 def line(

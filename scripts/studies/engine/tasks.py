@@ -112,13 +112,18 @@ def _piqa(data: Path, n_items: int, render: Render) -> Arguments:
 
 def _mmlu(data: Path, n_items: int, render: Render) -> Arguments:
     for subject, count in _spread(n_items, SUBJECTS):
-        shots = _mmlu_items(data / "mmlu" / "dev" / f"{subject}_dev.csv")[:N_SHOTS]
-        title = subject.replace("_", " ")
-        head = f"The following are multiple choice questions (with answers) about {title}.\n\n"
-        for shot in shots:
-            head += f"{_lettered(shot)} {LETTERS[int(shot['answer'])]}\n\n"
-        for item in _mmlu_items(data / "mmlu" / "test" / f"{subject}_test.csv")[:count]:
-            yield _choices(render(head + _lettered(item)), LETTERS)
+        for _, prompt in mmlu_prompts(data, subject)[:count]:
+            yield _choices(render(prompt), LETTERS)
+
+
+def mmlu_prompts(data: Path, subject: str) -> list[tuple[dict[str, str], str]]:
+    """Return a subject's rows of MMLU, each with its prompt after the five shots of lm-eval."""
+    title = subject.replace("_", " ")
+    head = f"The following are multiple choice questions (with answers) about {title}.\n\n"
+    for shot in _mmlu_items(data / "mmlu" / "dev" / f"{subject}_dev.csv")[:N_SHOTS]:
+        head += f"{_lettered(shot)} {LETTERS[int(shot['answer'])]}\n\n"
+    rows = _mmlu_items(data / "mmlu" / "test" / f"{subject}_test.csv")
+    return [(row, head + _lettered(row)) for row in rows]
 
 
 def _bbh(data: Path, n_items: int, render: Render) -> Arguments:
