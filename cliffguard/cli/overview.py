@@ -84,10 +84,11 @@ def written_overview(
     reviews: Mapping[int, Review],
     out: Path | None,
     reasons: Mapping[int, str],
-    paper: Paper,
+    paper: Paper | None,
 ) -> WrittenOverview:
     """Write the overview of candidates; `reasons` say why there is no review of some.
 
+    Without `paper` nobody reads the matrix, and there is none.
     Each verdict stands by itself: what keeps them out of one table is one line, no failure.
     """
     from rich.console import Console
@@ -99,6 +100,9 @@ def written_overview(
         paths = made.write()
     except CliffguardError as error:
         return WrittenOverview("", f"! no overview: {error}")
+    line = "overview: " + " ".join(map(str, paths))
+    if paper is None:
+        return WrittenOverview("", line)
     text = StringIO()
     console = Console(
         file=text,
@@ -109,7 +113,7 @@ def written_overview(
         legacy_windows=False,
     )
     print_matrix(made.overview, console)
-    return WrittenOverview(text.getvalue(), "overview: " + " ".join(map(str, paths)))
+    return WrittenOverview(text.getvalue(), line)
 
 
 def overview_of(

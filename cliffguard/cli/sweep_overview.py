@@ -42,7 +42,7 @@ class OverviewRows(NamedTuple):
     reasons: Mapping[int, str]
     out: Path
 
-    def write(self, paper: Paper) -> WrittenOverview:
+    def write(self, paper: Paper | None) -> WrittenOverview:
         """Read the reviews and write the overview; nothing, and nothing to say, where none is."""
         reviews = {row: review for row in sorted(self.judged) if (review := self._review(row))}
         if not reviews:
@@ -63,7 +63,7 @@ class OverviewRows(NamedTuple):
 class OverviewProcess:
     """A process that writes one overview. Raises OSError where none can be started."""
 
-    def __init__(self, rows: OverviewRows, paper: Paper) -> None:
+    def __init__(self, rows: OverviewRows, paper: Paper | None) -> None:
         context = multiprocessing.get_context("spawn")
         self._answers, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_write, args=(theirs, rows, paper), daemon=True)
@@ -103,7 +103,7 @@ class OverviewProcess:
         return written
 
 
-def _write(answers: Connection, rows: OverviewRows, paper: Paper) -> None:
+def _write(answers: Connection, rows: OverviewRows, paper: Paper | None) -> None:
     """Write an overview, and send what is said of it; nothing where that fails.
 
     Whoever started this process then writes it, and fails in its words.

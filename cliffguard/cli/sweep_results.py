@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _OVERVIEW_SECONDS = 5.0  # between two overviews, at least; and most of the time none is written
 _OVERVIEW_SHARE = 0.05  # of the time
 _MOST_HERE = 40  # reviews, of which to write is not much longer than to start a process
-_NOBODY_READS = Paper(width=80, colors=None)
 
 
 @dataclass(kw_only=True)
@@ -92,9 +91,9 @@ class SweepResults:
         rows = self._rows(sorted({*self.codes, *self.vanished}))
         if len(rows.judged) > _MOST_HERE:
             with contextlib.suppress(OSError):  # this machine starts no process now
-                self._beside = OverviewProcess(rows, _NOBODY_READS)
+                self._beside = OverviewProcess(rows, None)
         else:
-            rows.write(_NOBODY_READS)  # what is wrong with it is told at the end
+            rows.write(None)  # what is wrong with it is told at the end
         self._wait(time.monotonic())
 
     def _wait(self, now: float) -> None:

@@ -108,12 +108,12 @@ def test_a_sweep_that_ends_meanwhile_leaves_no_part(
 class DyingProcess(OverviewProcess):
     """One that is killed as it begins, as where memory is short."""
 
-    def __init__(self, rows: OverviewRows, paper: Paper) -> None:
+    def __init__(self, rows: OverviewRows, paper: Paper | None) -> None:
         super().__init__(rows, paper)
         self._process.kill()
 
 
-def refusing(rows: OverviewRows, paper: Paper) -> OverviewProcess:
+def refusing(rows: OverviewRows, paper: Paper | None) -> OverviewProcess:
     """Start no process, as where there are too many."""
     raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
@@ -123,7 +123,7 @@ def test_where_no_process_lives_the_driver_writes(
     results: SweepResults,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    start: Callable[[OverviewRows, Paper], OverviewProcess],
+    start: Callable[[OverviewRows, Paper | None], OverviewProcess],
 ) -> None:
     """A sweep goes on meanwhile, and in the end has the same overview and the same words."""
     printed, here = finished(results, capsys), files(results)
