@@ -175,12 +175,14 @@ class Meets(FakeRunner):
     def __init__(self, barrier: threading.Barrier, n_items: int) -> None:
         super().__init__(flips)
         self.barrier, self.n_items = barrier, n_items
+        self.has_met = False
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
-        """Answer when the other one does."""
-        if checkpoint.name.endswith("tuned") and items[-1] in task.items and self.n_asked == 0:
+        """Answer when the other one does, whichever of them had to ask the base."""
+        if checkpoint.name.endswith("tuned") and items[-1] in task.items and not self.has_met:
+            self.has_met = True
             self.barrier.wait(timeout=60)
         return super().ask(checkpoint, task, items, protocol)
 
